@@ -1,0 +1,61 @@
+"""mien: face unlock that you can trust.
+
+`import mien` is cheap: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from mien.errors import ExitCode, MienError
+    from mien.faceunlock import FaceUnlock
+    from mien.images import read_image
+    from mien.lab.explore import pca, similarity_matrix
+    from mien.mtcnn import MTCNN
+    from mien.results import Decision, Face, Faces, Threshold
+
+__all__ = [
+    "MTCNN",
+    "Decision",
+    "ExitCode",
+    "Face",
+    "FaceUnlock",
+    "Faces",
+    "MienError",
+    "Threshold",
+    "__version__",
+    "pca",
+    "read_image",
+    "similarity_matrix",
+]
+
+_HOMES = {
+    "MTCNN": "mien.mtcnn",
+    "Decision": "mien.results",
+    "ExitCode": "mien.errors",
+    "Face": "mien.results",
+    "FaceUnlock": "mien.faceunlock",
+    "Faces": "mien.results",
+    "MienError": "mien.errors",
+    "Threshold": "mien.results",
+    "pca": "mien.lab.explore",
+    "read_image": "mien.images",
+    "similarity_matrix": "mien.lab.explore",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mien' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,304 @@
+"""One function per command: open the parts, call one use case, put the answer into words.
+
+An `Answer` carries no picture and no embedding, so neither can reach a log.
+Imports of the parts lie inside the functions: `mien forget` loads no model.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.errors import ExitCode
+from mien.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mien.lab.demo import DemoResult
+    from mien.results import Decision
+    from mien.vault import SqliteVault
+
+SEED = 20201013  # of the small demo's variants; the day of the article's first commit
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command says: lines for people, data for programs, a code for both."""
+
+    exit_code: ExitCode
+    lines: tuple[str, ...]
+    data: dict[str, object]
+
+
+def enroll(args: Namespace) -> Answer:
+    from mien.images import photo_paths
+    from mien.pipeline import open_pipeline
+    from mien.progress import photo_bar
+    from mien.unlock import enrol
+    from mien.vault import check_user_name
+
+    user = check_user_name(args.name)
+    photos = photo_paths(args.photos)
+    settings = load_settings()
+    with _open_vault(settings, create=True) as vault:
+        enrolment = enrol(
+            user,
+            photos,
+            pipeline=open_pipeline(settings),
+            vault=vault,
+            mode="add" if args.add else "replace" if args.replace else "new",
+            clock=lambda: datetime.now(timezone.utc),
+            progress=photo_bar,
+        )
+    count = len(enrolment.template.vectors)
+    lines = [f"enrolled {user} from {count} photo{'s' * (count != 1)}"]
+    lines += [
+        f"  {photo.name}: agrees with the others at {photo.leave_one_out:.3f}"
+        for photo in enrolment.photos
+        if photo.leave_one_out is not None
+    ]
+    lines += [f"  skipped {photo}: nearly the same as {twin}" for photo, twin in enrolment.skipped]
+    lines += [f"  advice: {words}" for words in enrolment.advice]
+    data: dict[str, object] = {
+        "outcome": "enrolled",
+        "exit_code": 0,
+        "user": user,
+        "photos_in_template": count,
+        "photos": [
+            {"photo": p.name, "leave_one_out": p.leave_one_out, "advice": list(p.quality.advice)}
+            for p in enrolment.photos
+        ],
+        "skipped": [{"photo": photo, "same_as": twin} for photo, twin in enrolment.skipped],
+        "advice": list(enrolment.advice),
+    }
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def unlock(args: Namespace) -> Answer:
+    from mien import unlock as use_cases
+    from mien.images import read_image
+    from mien.pipeline import open_pipeline
+
+    settings = load_settings()
+    image = read_image(args.photo)
+    with _open_vault(settings, create=False) as vault:
+        stored = use_cases.load_record(args.name, vault)
+    pipeline = open_pipeline(settings)
+    template = use_cases.template_of(stored, pipeline)
+    decision = use_cases.unlock(image, template, pipeline)
+    word = "unlocked" if decision else "locked"
+    return Answer(
+        decision.outcome,
+        (f"{word}: {stored.user}, {_in_words(decision)}",),
+        {"user": stored.user, **_decision_data(decision)},
+    )
+
+
+def identify(args: Namespace) -> Answer:
+    from mien import unlock as use_cases
+    from mien.images import read_image
+    from mien.pipeline import open_pipeline
+
+    settings = load_settings()
+    image = read_image(args.photo)
+    with _open_vault(settings, create=False) as vault:
+        found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings))
+    who = found.user or "nobody enrolled"
+    return Answer(
+        found.decision.outcome,
+        (f"{who}: {_in_words(found.decision)}",),
+        {"user": found.user, **_decision_data(found.decision)},
+    )
+
+
+def compare(args: Namespace) -> Answer:
+    from mien import unlock as use_cases
+    from mien.images import read_image
+    from mien.pipeline import open_pipeline
+
+    a_rgb, b_rgb = read_image(args.a), read_image(args.b)
+    decision, _, _ = use_cases.compare(a_rgb, b_rgb, open_pipeline(load_settings()))
+    word = "one person" if decision else "two people"
+    return Answer(
+        decision.outcome,
+        (f"{word}: similarity {decision.similarity:.3f}, {_threshold_words(decision)}",),
+        _decision_data(decision),
+    )
+
+
+def people(args: Namespace) -> Answer:
+    with _open_vault(load_settings(), create=False) as vault:
+        heads = vault.heads()
+    lines = [f"{head.user}  enrolled {head.created_at}  with {head.model.name}" for head in heads]
+    data: dict[str, object] = {
+        "outcome": "listed",
+        "exit_code": 0,
+        "people": [
+            {"user": head.user, "enrolled": head.created_at, "model": head.model.name}
+            for head in heads
+        ],
+    }
+    nobody = ("nobody is enrolled; run: mien enroll NAME PHOTO...",)
+    return Answer(ExitCode.UNLOCKED, tuple(lines) or nobody, data)
+
+
+def forget(args: Namespace) -> Answer:
+    from mien import unlock as use_cases
+
+    with _open_vault(load_settings(), create=False) as vault:
+        user = use_cases.forget(args.name, vault)
+    data: dict[str, object] = {"outcome": "forgotten", "exit_code": 0, "user": user}
+    return Answer(ExitCode.UNLOCKED, (f"forgot {user}",), data)
+
+
+def explore(args: Namespace) -> Answer:
+    from mien.lab.gallery import explore_folder
+    from mien.pipeline import open_pipeline
+    from mien.progress import photo_bar
+
+    gallery, report = explore_folder(
+        args.folder, args.out, open_pipeline(load_settings()), progress=photo_bar
+    )
+    count = len(set(gallery.people))
+    lines = [f"{len(gallery.crops)} faces of {count} people"]
+    lines += [f"  left out: {why}" for _, why in gallery.left_out]
+    lines.append(f"report: {report}")
+    data: dict[str, object] = {
+        "outcome": "explored",
+        "exit_code": 0,
+        "faces": len(gallery.crops),
+        "people": count,
+        "left_out": [{"photo": str(path), "why": why} for path, why in gallery.left_out],
+        "report": str(report),
+    }
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def demo(args: Namespace) -> Answer:
+    import numpy as np
+
+    from mien.lab.article import fetch_url, find_article_photos
+    from mien.lab.demo import run_demo, run_small_demo
+    from mien.pipeline import open_pipeline
+    from mien.progress import bar, photo_bar
+
+    settings = load_settings()
+    photos = args.photos or settings.photos_dir
+    if photos is None:
+        photos = find_article_photos(
+            nearby=Path("../shared/photos"),
+            cache_dir=settings.cache_dir,
+            fetch=fetch_url,
+            progress=lambda names: bar(names, "fetching the article's photos"),
+        )
+    pipeline = open_pipeline(settings)
+    if photos is None:
+        rng = np.random.default_rng(SEED)
+        return _demo_answer(run_small_demo(args.out, pipeline, rng, progress=photo_bar))
+    result = run_demo(photos, args.out, pipeline, owner=args.owner, progress=photo_bar)
+    return _demo_answer(result)
+
+
+def models(args: Namespace) -> Answer:
+    from mien.health import model_states
+
+    states = model_states(load_settings())
+    lines = [f"{'model':12} {'licence':11} {'sha256':13} {'state':9} where"]
+    lines += [
+        f"{s.row.name:12} {s.row.licence:11} {s.row.sha256[:12]:13} {s.state:9} {s.where}"
+        for s in states
+    ]
+    bad = any(s.state != "ok" for s in states)
+    data: dict[str, object] = {
+        "outcome": "model_unavailable" if bad else "listed",
+        "exit_code": int(ExitCode.MODEL_UNAVAILABLE if bad else ExitCode.UNLOCKED),
+        "models": [
+            {
+                "name": s.row.name,
+                "purpose": s.row.purpose,
+                "licence": s.row.licence,
+                "sha256": s.row.sha256,
+                "state": s.state,
+                "where": s.where,
+            }
+            for s in states
+        ],
+    }
+    return Answer(ExitCode.MODEL_UNAVAILABLE if bad else ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def doctor(args: Namespace) -> Answer:
+    from mien.health import check_all
+
+    checks = check_all(load_settings())
+    marks = {"ok": "ok  ", "advice": "note", "broken": "FAIL"}
+    lines = tuple(f"{marks[c.state]} {c.what}: {c.found}" for c in checks)
+    code = next((c.exit_code for c in checks if c.state == "broken"), ExitCode.UNLOCKED)
+    data: dict[str, object] = {
+        "outcome": "healthy" if code == 0 else code.name.lower(),
+        "exit_code": int(code),
+        "checks": [{"what": c.what, "state": c.state, "found": c.found} for c in checks],
+    }
+    return Answer(code, lines, data)
+
+
+def _open_vault(settings: Settings, *, create: bool) -> SqliteVault:
+    from mien.vault import SqliteVault
+
+    return SqliteVault(settings.vault_path, create=create)
+
+
+def _threshold_words(decision: Decision) -> str:
+    return f"threshold {decision.threshold.value:.3f}"
+
+
+def _in_words(decision: Decision) -> str:
+    if decision.similarity != decision.similarity:  # not a number: there was no face to compare
+        return decision.reason
+    return f"{decision.reason}, similarity {decision.similarity:.3f}, {_threshold_words(decision)}"
+
+
+def _decision_data(decision: Decision) -> dict[str, object]:
+    number = decision.similarity
+    face = decision.face
+    return {
+        "outcome": decision.outcome.name.lower(),
+        "exit_code": int(decision.outcome),
+        "similarity": round(number, 6) if number == number else None,  # JSON has no NaN
+        "threshold": decision.threshold.value,
+        "model": decision.threshold.model,
+        "reason": decision.reason,
+        "face": None
+        if face is None
+        else {
+            "box_xyxy": [round(float(edge), 2) for edge in face.box_xyxy],
+            "points_xy": [[round(float(v), 2) for v in point] for point in face.points_xy],
+            "score": round(face.score, 6),
+        },
+    }
+
+
+def _demo_answer(result: DemoResult) -> Answer:
+    from mien.lab.demo import probe_rows
+
+    rows = probe_rows(result.probes)
+    width = max(len(row[0]) for row in rows)
+    lines = [result.note] if result.note else []
+    lines += [f"door of {result.owner}, {result.faces} faces found"]
+    lines += [f"  left out: {why}" for _, why in result.left_out]
+    lines += [f"  {'probe':{width}}  decision  similarity  threshold"]
+    lines += [f"  {r[0]:{width}}  {r[1]:8}  {r[2]:>10}  {r[3]:>9}" for r in rows]
+    lines += [f"report: {result.report}"]
+    data: dict[str, object] = {
+        "outcome": "shown",
+        "exit_code": 0,
+        "owner": result.owner,
+        "note": result.note,
+        "probes": [
+            {"probe": probe.name, **_decision_data(probe.decision)} for probe in result.probes
+        ],
+        "report": str(result.report),
+    }
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)

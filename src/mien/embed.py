@@ -1,0 +1,60 @@
+"""Crops -> unit embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mien.errors import ModelMismatch, ModelUnavailable
+from mien.models import EmbedderRow, Net
+from mien.results import Crop, FloatArray, ModelId
+
+BATCH = 16
+
+
+class Embedder:
+    """One loaded embedder: its row says which crops it takes and how long its vectors are."""
+
+    def __init__(self, net: Net, row: EmbedderRow) -> None:
+        self._net = net
+        self.row = row
+
+    @property
+    def model(self) -> ModelId:
+        return self.row.id
+
+    def embed(self, crops: Sequence[Crop]) -> FloatArray:
+        """(n, d) float32, rows of length one; n may be 0.
+
+        Raises ModelMismatch for a crop of another recipe or size, and
+        ModelUnavailable if the net gives a number that is not finite.
+        """
+        for crop in crops:
+            if crop.recipe != self.row.recipe or crop.pixels.shape[0] != self.row.side:
+                raise ModelMismatch(
+                    f"{self.row.model.name} takes crops {self.row.recipe}, got {crop.recipe}; "
+                    "cut the face with the recipe of its embedder"
+                )
+        parts = [
+            self._embed_batch(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.row.dims), np.float32)
+
+    def _embed_batch(self, crops: Sequence[Crop]) -> FloatArray:
+        stacked = np.stack([crop.pixels for crop in crops])  # (n, side, side, 3)
+        pixels = np.ascontiguousarray(stacked.transpose(0, 3, 1, 2), dtype=np.float32)
+        return unit_rows(self._net(pixels).reshape(len(crops), -1))
+
+
+def unit_rows(vectors: FloatArray) -> FloatArray:
+    """Scale each row of (n, d) float32 to length one.
+
+    ModelUnavailable if a row is all zeros or not finite: no similarity could be
+    had from it, and none must be made up.
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n, 1)
+    if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
+        raise ModelUnavailable("the embedder gave numbers that are no direction; run: mien doctor")
+    units: FloatArray = (vectors / norms).astype(np.float32)
+    return units

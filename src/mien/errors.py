@@ -1,0 +1,114 @@
+"""Every way in which mien says no, and the exit code of each.
+
+    MienError                    1..10, see `exit_code`
+    |-- UsageError                2   the caller asked for something that cannot be
+    |   |-- AlreadyEnrolled       2   the name is taken
+    |   `-- MissingExtra          2   an optional package is not installed
+    |-- EnrolmentRefused          1   these photos do not make a template
+    |-- NoFaceFound               3
+    |-- SeveralFacesFound         4
+    |-- UnreadableImage           5
+    |-- NotEnrolled               6
+    |-- VaultDamaged              8   what is stored cannot be trusted or read
+    `-- ModelUnavailable         10
+        |-- ModelMissing         10   a weights file is nowhere to be found
+        |-- ModelAltered         10   a file is there and its hash is wrong
+        `-- ModelMismatch        10   a template or threshold belongs to another model
+
+Exit codes 7 (too many attempts) and 9 (not a live person) are taken and not
+raised yet. A message is one line: what happened, then what to do next.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a mien process, and every other surface, answers with."""
+
+    UNLOCKED = 0
+    NOT_THE_OWNER = 1
+    USAGE = 2
+    NO_FACE = 3
+    SEVERAL_FACES = 4
+    UNREADABLE_IMAGE = 5
+    NOT_ENROLLED = 6
+    TOO_MANY_ATTEMPTS = 7
+    VAULT_DAMAGED = 8
+    NOT_LIVE = 9
+    MODEL_UNAVAILABLE = 10
+
+
+class MienError(Exception):
+    """Base of all errors that mien raises on purpose; the door stays locked."""
+
+    exit_code: ExitCode = ExitCode.NOT_THE_OWNER
+
+
+class UsageError(MienError):
+    """The request itself is at fault: a wrong option, an empty folder, a bad name."""
+
+    exit_code = ExitCode.USAGE
+
+
+class EnrolmentRefused(MienError):
+    """The photos given do not show one person, so they make no template."""
+
+    exit_code = ExitCode.NOT_THE_OWNER
+
+
+class AlreadyEnrolled(UsageError):
+    """The name has a template already, and the caller did not say what to do with it."""
+
+
+class MissingExtra(UsageError):
+    """An optional package is not installed; the message holds the pip line."""
+
+
+class NoFaceFound(MienError):
+    """No face in the picture, or none large and sure enough."""
+
+    exit_code = ExitCode.NO_FACE
+
+
+class SeveralFacesFound(MienError):
+    """More than one face where exactly one is needed."""
+
+    exit_code = ExitCode.SEVERAL_FACES
+
+
+class UnreadableImage(MienError):
+    """The file is missing, not a picture, damaged, or larger than allowed."""
+
+    exit_code = ExitCode.UNREADABLE_IMAGE
+
+
+class NotEnrolled(MienError):
+    """There is no template under that name."""
+
+    exit_code = ExitCode.NOT_ENROLLED
+
+
+class VaultDamaged(MienError):
+    """The store cannot be opened, or what it holds does not check out."""
+
+    exit_code = ExitCode.VAULT_DAMAGED
+
+
+class ModelUnavailable(MienError):
+    """A model cannot be used."""
+
+    exit_code = ExitCode.MODEL_UNAVAILABLE
+
+
+class ModelMissing(ModelUnavailable):
+    """No source of the model table has the file."""
+
+
+class ModelAltered(ModelUnavailable):
+    """A file is where the model table says, and its SHA-256 is not what the table says."""
+
+
+class ModelMismatch(ModelUnavailable):
+    """A template or a threshold was made with another model than the one in use."""

@@ -1,0 +1,65 @@
+"""`FaceUnlock`: the article's class. Photos of the owner in, decisions out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from mien.enrolment import Enrolment, enrol_photos
+from mien.images import Source, photo_paths, read_image
+from mien.pipeline import Pipeline, open_pipeline
+from mien.policy import centre_of
+from mien.results import Decision, FloatArray, Threshold
+from mien.settings import load_settings
+from mien.unlock import unlock
+
+
+class FaceUnlock:
+    """Unlocks for the person on `images`, and for nobody else.
+
+    images: photos of the owner, each a path, bytes, PIL image or array
+    (H, W, 3) uint8 RGB; or one folder. embedder: a row of `mien models`.
+    threshold: least cosine, -1..1, to accept; None takes the embedder's own.
+    pipeline: one already loaded, to share it.
+
+    Raises UnreadableImage, NoFaceFound, SeveralFacesFound, EnrolmentRefused (each
+    naming the photo), ModelMissing, ModelAltered.
+
+        unlock = FaceUnlock(images)
+        is_me, similarity = unlock("probe.jpg")
+    """
+
+    def __init__(
+        self,
+        images: Sequence[Source] | str | os.PathLike[str],
+        embedder: str = "sface",
+        threshold: float | None = None,
+        *,
+        pipeline: Pipeline | None = None,
+    ) -> None:
+        self.pipeline = pipeline or open_pipeline(load_settings(), embedder)
+        self.threshold = self.pipeline.threshold
+        if threshold is not None:
+            self.threshold = Threshold(threshold, self.pipeline.model.name, "set by the caller")
+        if isinstance(images, (str, os.PathLike)):
+            images = photo_paths([os.fspath(images)])
+        self.enrolment: Enrolment = enrol_photos(images, self.pipeline)
+
+    @property
+    def centre(self) -> FloatArray:
+        """Mean direction of the owner's embeddings, (d,) float32 of length one."""
+        return centre_of(self.enrolment.template.vectors)
+
+    @property
+    def embeddings(self) -> FloatArray:
+        """The owner's unit embeddings, (k, d) float32."""
+        return np.array(self.enrolment.template.vectors)
+
+    def __call__(self, image: Source) -> Decision:
+        """Decide on one photo. No face or several faces: locked, and the reason says so.
+
+        Raises UnreadableImage for a file that is no picture.
+        """
+        return unlock(read_image(image), self.enrolment.template, self.pipeline, self.threshold)

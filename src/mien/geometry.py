@@ -1,0 +1,126 @@
+"""Boxes and points as plain arrays: overlap, suppression, squaring, similarity transforms.
+
+A box is (left, top, right, bottom) in pixels, float32, one per row. All
+functions take n = 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.results import FloatArray
+
+IndexArray = npt.NDArray[np.intp]
+
+
+def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
+    """Intersection over union of each box of `a` (n, 4) with each of `b` (m, 4): (n, m), 0..1.
+
+    Boxes without area overlap with nothing.
+    """
+    inter = _intersections(a_xyxy[:, np.newaxis], b_xyxy[np.newaxis], extra=0.0)
+    union = box_areas(a_xyxy)[:, np.newaxis] + box_areas(b_xyxy)[np.newaxis] - inter
+    share: FloatArray = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    return share
+
+
+def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
+    """Area of each box, pixels squared: (n,)."""
+    sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+    areas: FloatArray = sides[:, 0] * sides[:, 1]
+    return areas
+
+
+def suppress_by_union(boxes_xyxy: FloatArray, scores: FloatArray, limit: float) -> IndexArray:
+    """Greedy non-maximum suppression on intersection over union.
+
+    Rows to keep, best score first. A box falls when it overlaps a better kept one
+    by more than `limit`.
+    """
+    return _suppress(boxes_xyxy, scores, limit, extra=0.0, by_smaller=False)
+
+
+def suppress_by_smaller(boxes_xyxy: FloatArray, scores: FloatArray, limit: float) -> IndexArray:
+    """The same on intersection over the smaller box, sides counted as right - left + 1.
+
+    The published cascade ends with this one, so that of two nested boxes one stays.
+    """
+    return _suppress(boxes_xyxy, scores, limit, extra=1.0, by_smaller=True)
+
+
+def squared(boxes_xyxy: FloatArray) -> FloatArray:
+    """Each box grown on its shorter axis to a square of the same centre: (n, 4)."""
+    widths = boxes_xyxy[:, 2] - boxes_xyxy[:, 0]
+    heights = boxes_xyxy[:, 3] - boxes_xyxy[:, 1]
+    side = np.maximum(widths, heights)
+    half = np.float32(0.5)
+    left = boxes_xyxy[:, 0] + widths * half - side * half
+    top = boxes_xyxy[:, 1] + heights * half - side * half
+    return np.stack([left, top, left + side, top + side], axis=1)
+
+
+def shifted_by(boxes_xyxy: FloatArray, offsets: FloatArray, *, extra: float) -> FloatArray:
+    """Boxes moved by a net's offsets (n, 4), which are shares of width and height.
+
+    extra: added to each side before it is multiplied; the published R-Net and
+    O-Net count right - left + 1, P-Net does not.
+    """
+    sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2] + np.float32(extra)
+    moved: FloatArray = boxes_xyxy + offsets * np.concatenate([sides, sides], axis=1)
+    return moved
+
+
+def similarity_transform(source_xy: FloatArray, target_xy: FloatArray) -> FloatArray:
+    """The rotation, uniform scale and shift that takes `source_xy` nearest to `target_xy`.
+
+    Both (n, 2), n >= 2. Returns (2, 3) float32 M with target = M @ (x, y, 1) in
+    the least squares sense, never a reflection. Umeyama, "Least-squares estimation
+    of transformation parameters between two point patterns", 1991; in the plane
+    the answer is closed: a complex number per point, one complex division.
+    ValueError if all source points fall together or a value is not finite.
+    """
+    source = source_xy[:, 0].astype(np.float64) + 1j * source_xy[:, 1]
+    target = target_xy[:, 0].astype(np.float64) + 1j * target_xy[:, 1]
+    centred = source - source.mean()
+    spread = float(np.sum(np.abs(centred) ** 2))
+    if not np.isfinite(spread) or spread < 1e-9:
+        raise ValueError("the points fall together or are not finite; no transform fits them")
+    turn = np.sum(np.conj(centred) * (target - target.mean())) / spread
+    shift = target.mean() - turn * source.mean()
+    return np.array(
+        [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]], np.float32
+    )
+
+
+def _suppress(
+    boxes_xyxy: FloatArray, scores: FloatArray, limit: float, *, extra: float, by_smaller: bool
+) -> IndexArray:
+    order = np.argsort(-scores, kind="stable")
+    boxes = boxes_xyxy[order]
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2] + np.float32(extra), axis=1)
+    alive = np.ones(len(order), bool)
+    kept: list[int] = []
+    for row in range(len(order)):
+        if not alive[row]:
+            continue
+        kept.append(row)
+        rest = row + 1 + np.flatnonzero(alive[row + 1 :])
+        if len(rest) == 0:
+            break
+        inter = _intersections(boxes[row], boxes[rest], extra=extra)
+        if by_smaller:
+            base = np.minimum(areas[row], areas[rest])
+        else:
+            base = areas[row] + areas[rest] - inter
+        # multiplied, not divided: a box without area must not divide by zero
+        alive[rest[inter > np.float32(limit) * base]] = False
+    return order[kept]
+
+
+def _intersections(a: FloatArray, b: FloatArray, *, extra: float) -> FloatArray:
+    low = np.maximum(a[..., :2], b[..., :2])
+    high = np.minimum(a[..., 2:], b[..., 2:])
+    sides = np.maximum(high - low + np.float32(extra), 0)
+    inter: FloatArray = sides[..., 0] * sides[..., 1]
+    return inter

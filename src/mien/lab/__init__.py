@@ -1,0 +1,1 @@
+"""The laboratory: look at embeddings, draw them, write reports, retake photos."""

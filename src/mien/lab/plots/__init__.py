@@ -1,0 +1,16 @@
+"""Pictures of faces and numbers, saved as PNG files. Nothing else imports matplotlib.
+
+Each function draws on its own figure, never through pyplot, and returns the
+path it wrote. Lengths in these files are units of one CSS pixel; the PNG has
+`canvas.SCALE` pixels to a unit, so it stays sharp on a dense screen.
+
+Raises (all of them): MissingExtra without matplotlib, UsageError when the path
+cannot be written, ValueError for arrays that do not fit together.
+"""
+
+from mien.lab.plots.crops import crop_grid
+from mien.lab.plots.heat import heat_map
+from mien.lab.plots.probe import probe_card
+from mien.lab.plots.scatter import pca_map
+
+__all__ = ["crop_grid", "heat_map", "pca_map", "probe_card"]

@@ -1,0 +1,318 @@
+"""The one door to matplotlib: a sheet with its origin upper left, x right, y down, in units.
+
+Every property is given, none is taken from the user's matplotlibrc, so the
+pictures look the same everywhere and nothing global is changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import MissingExtra
+from mien.lab.files import write_whole
+from mien.lab.names import STAND_IN, clean, shorten
+from mien.lab.plots.look import BODY, INK, PAPER
+from mien.results import ByteArray, FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.font_manager import FontProperties
+
+SCALE = 1.5  # PNG pixels to a unit: sharp on a dense screen, and half the bytes of 2
+MAX_CHARACTERS = 200  # no line here is wider; a longer one would only be slow to measure
+POINTS_PER_UNIT = 0.72  # a unit is 1/100 inch, a point 1/72
+COLOUR_MAP = "cividis"  # perceptually even, and the same to red-green blind eyes
+
+# DejaVu Sans comes with matplotlib; the others are asked only for what it lacks, where installed
+FALLBACK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
+    "Noto Sans Thai",
+    "Nirmala UI",
+    "Leelawadee UI",
+    "Arial Unicode MS",
+)
+
+
+class Canvas:
+    """A sheet of width x height units. Later marks lie over earlier ones."""
+
+    def __init__(self, width: float, height: float) -> None:
+        _expect_matplotlib()
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        self.width, self.height = round(width), round(height)
+        figure = Figure(
+            figsize=(self.width / 100, self.height / 100),
+            dpi=100 * SCALE,
+            facecolor=PAPER,
+        )
+        figure.set_layout_engine("none")
+        self._agg: Any = FigureCanvasAgg(figure)  # Any: this class has no types yet
+        self._axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        self._axes.set_axis_off()
+        self._axes.set_autoscale_on(False)
+        self._axes.set_xlim(0, self.width)
+        self._axes.set_ylim(self.height, 0)
+        self._marks = 0
+
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = BODY,
+        colour: str = INK,
+        bold: bool = False,
+        across: Literal["left", "center", "right"] = "left",
+        down: Literal["baseline", "top", "center_baseline"] = "baseline",
+        angle: float = 0.0,
+        room: float | None = None,
+    ) -> None:
+        """One line, taken literally; with `room` the middle is left out until it fits."""
+        shown = drawable(text) if room is None else fitted(text, room, size=size, bold=bold)
+        self._axes.text(
+            x,
+            y,
+            shown,
+            fontproperties=_font(size, bold),
+            color=colour,
+            horizontalalignment=across,
+            verticalalignment=down,
+            rotation=angle,
+            rotation_mode="anchor",
+            parse_math=False,  # a name may hold dollar signs
+            usetex=False,
+            clip_on=False,
+            zorder=self._next(),
+        )
+
+    def line(
+        self, points: npt.ArrayLike, *, colour: str = INK, width: float = 1.0, dashed: bool = False
+    ) -> None:
+        """A line through (m, 2) points."""
+        from matplotlib.lines import Line2D
+
+        xy = np.asarray(points, dtype=np.float64)
+        self._add(
+            Line2D(
+                xy[:, 0],
+                xy[:, 1],
+                color=colour,
+                linewidth=width * POINTS_PER_UNIT,
+                linestyle=(0, (4, 3)) if dashed else "solid",
+                solid_capstyle="butt",
+                solid_joinstyle="round",
+                marker="",
+            )
+        )
+
+    def box(
+        self,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        *,
+        fill: str | None = None,
+        edge: str | None = None,
+        edge_width: float = 1.0,
+        radius: float = 0.0,
+    ) -> None:
+        """A rectangle, its corners rounded by `radius`."""
+        from matplotlib.patches import FancyBboxPatch
+
+        style = f"round,pad=0,rounding_size={radius}" if radius else "square,pad=0"
+        self._add(
+            FancyBboxPatch(
+                (left, top),
+                width,
+                height,
+                boxstyle=style,
+                facecolor=fill or "none",
+                edgecolor=edge or "none",
+                linewidth=edge_width * POINTS_PER_UNIT if edge else 0.0,
+            )
+        )
+
+    def polygon(
+        self,
+        points: npt.ArrayLike,
+        *,
+        fill: str,
+        edge: str | None = None,
+        edge_width: float = 1.0,
+    ) -> None:
+        """A filled outline through (m, 2) points."""
+        from matplotlib.patches import Polygon
+
+        self._add(
+            Polygon(
+                np.asarray(points, dtype=np.float64),
+                closed=True,
+                facecolor=fill,
+                edgecolor=edge or "none",
+                linewidth=edge_width * POINTS_PER_UNIT if edge else 0.0,
+            )
+        )
+
+    def disc(
+        self, x: float, y: float, radius: float, *, fill: str, edge: str | None = None
+    ) -> None:
+        """A filled circle."""
+        turn = np.linspace(0.0, 2 * np.pi, 48, endpoint=False)
+        ring = np.column_stack([x + radius * np.cos(turn), y + radius * np.sin(turn)])
+        self.polygon(ring, fill=fill, edge=edge, edge_width=1.5)
+
+    def image(
+        self, pixels: ByteArray, left: float, top: float, width: float, height: float
+    ) -> None:
+        """(h, w, 3) uint8 RGB stretched over a rectangle, its edges on whole PNG pixels."""
+        edges = np.array([left, left + width, top + height, top])
+        left, right, bottom, top = np.round(edges * SCALE) / SCALE
+        self._axes.imshow(
+            pixels,
+            extent=(left, right, bottom, top),
+            origin="upper",
+            aspect="auto",
+            interpolation="nearest",
+            resample=True,
+            clip_on=False,
+            zorder=self._next(),
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the PNG, whole or not at all; equal drawings give equal bytes."""
+        from PIL import Image
+
+        self._agg.draw()
+        pixels = np.asarray(self._agg.buffer_rgba())[:, :, :3]
+        png = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(pixels)).save(png, format="PNG", optimize=True)
+        return write_whole(path, png.getvalue())
+
+    def _add(self, artist: Artist) -> None:
+        artist.set_zorder(self._next())
+        artist.set_clip_on(False)
+        self._axes.add_artist(artist)
+
+    def _next(self) -> int:
+        self._marks += 1
+        return self._marks
+
+
+def map_colours(levels: FloatArray) -> ByteArray:
+    """Levels 0..1 of any shape as uint8 RGB of the shape (..., 3), by `COLOUR_MAP`."""
+    from matplotlib import colormaps
+
+    rgb: ByteArray = colormaps[COLOUR_MAP](levels, bytes=True)[..., :3]
+    return rgb
+
+
+def text_width(text: str, *, size: float = BODY, bold: bool = False) -> float:
+    """How wide one line will be, units."""
+    _expect_matplotlib()
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    shown = drawable(text)
+    if not shown:
+        return 0.0
+    untyped: Any = RendererAgg
+    renderer = untyped(1, 1, 100 * SCALE)
+    width, _, _ = renderer.get_text_width_height_descent(shown, _font(size, bold), False)
+    return float(width) / SCALE
+
+
+def fitted(text: str, room: float, *, size: float = BODY, bold: bool = False) -> str:
+    """The text, or as much of its two ends as `room` units hold; at least an ellipsis."""
+    shown = drawable(text)
+    if text_width(shorten(shown, MAX_CHARACTERS), size=size, bold=bold) <= room:
+        return shorten(shown, MAX_CHARACTERS)
+    fits, too_many = 1, min(len(shown), MAX_CHARACTERS)
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if text_width(shorten(shown, middle), size=size, bold=bold) <= room:
+            fits = middle
+        else:
+            too_many = middle
+    return shorten(shown, fits)
+
+
+def in_two_lines(text: str, room: float, *, size: float = BODY) -> list[str]:
+    """One line if it fits, else two, broken at a space; the second is cut to fit."""
+    words = drawable(text)[: 2 * MAX_CHARACTERS].split()
+    first = words[:1]
+    for word in words[1:]:
+        if text_width(" ".join([*first, word]), size=size) > room:
+            break
+        first.append(word)
+    rest = words[len(first) :]
+    lines = [" ".join(first)] + ([" ".join(rest)] if rest else [])
+    return [fitted(line, room, size=size) for line in lines]
+
+
+def drawable(text: str) -> str:
+    """The text with a stand-in for each character that no font here has."""
+    _expect_matplotlib()
+    known = _known_characters()
+    return "".join(c if ord(c) in known else STAND_IN for c in clean(text))
+
+
+def _expect_matplotlib() -> None:
+    try:
+        import matplotlib.backends.backend_agg  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("matplotlib is missing; run: pip install 'mien[demo]'") from error
+
+
+def _font(size: float, bold: bool) -> FontProperties:
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(
+        family=list(_families()),
+        style="normal",
+        weight="bold" if bold else "normal",
+        size=size * POINTS_PER_UNIT,
+    )
+
+
+@functools.cache
+def _families() -> tuple[str, ...]:
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return ("DejaVu Sans", *(name for name in FALLBACK_FONTS if name in installed))
+
+
+@functools.cache
+def _known_characters() -> frozenset[int]:
+    """Code points that can be drawn in both weights: one without a glyph would warn."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    weights: list[set[int]] = []
+    for weight in ("normal", "bold"):
+        known: set[int] = set()
+        for family in _families():
+            path = findfont(FontProperties(family=family, weight=weight))
+            known.update(get_font(path).get_charmap())
+        weights.append(known)
+    return frozenset(weights[0] & weights[1])

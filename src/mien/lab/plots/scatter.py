@@ -1,0 +1,178 @@
+"""The faces themselves as the points of a map of the two main directions."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.lab.names import rows_of_people, shown_name
+from mien.lab.plots.badge import badge
+from mien.lab.plots.canvas import SCALE, Canvas, fitted, text_width
+from mien.lab.plots.look import (
+    LINE,
+    MARGIN,
+    MUTED,
+    SMALL,
+    TITLE,
+    expect_as_many,
+    person_colour,
+    signed,
+    thumbnail,
+)
+from mien.lab.spread import spread
+from mien.results import ByteArray, FloatArray
+
+Points = npt.NDArray[np.float64]
+
+WIDTH, HEIGHT = 760.0, 560.0  # the map inside its frame
+LEFT, TOP = 84.0, 66.0
+AXIS_HEIGHT = 62.0  # tick labels and the axis title
+LEGEND_LINE = 30.0
+LEGEND_NAME = 170.0
+COUNT_GAP = 5.0
+BORDER = 4.0
+
+
+def pca_map(
+    coordinates: FloatArray,
+    crops: Sequence[ByteArray],
+    labels: Sequence[str],
+    explained: Sequence[float] | FloatArray,
+    path: str | os.PathLike[str],
+) -> Path:
+    """Draw the crops at (n, 2) coordinates; `explained` holds two shares of variance, 0..1.
+
+    Both axes have the same scale. Crops that would hide each other are moved
+    apart, each with a line to the dot where it belongs.
+    """
+    expect_as_many(crops, labels)
+    points = np.asarray(coordinates, dtype=np.float64)
+    if points.shape != (len(crops), 2) or not np.isfinite(points).all():
+        raise ValueError(f"coordinates must be finite ({len(crops)}, 2), got {points.shape}")
+    people = rows_of_people(labels)
+    person_of = {row: at for at, rows in enumerate(people.values()) for row in rows}
+    legend = _legend_places(people)
+    canvas = Canvas(
+        LEFT + WIDTH + MARGIN,
+        TOP + HEIGHT + AXIS_HEIGHT + legend[-1][1] + LEGEND_LINE + MARGIN / 2,
+    )
+    canvas.text(MARGIN, 39, "Faces by their two main directions", size=TITLE, bold=True)
+    side = float(np.clip(math.sqrt(WIDTH * HEIGHT * 0.22 / len(crops)), 30, 84))
+    places = _draw_axes(canvas, points, side, (float(explained[0]), float(explained[1])))
+    _draw_faces(canvas, places, crops, [person_of[row] for row in range(len(crops))], side)
+    for person, (name, rows) in enumerate(people.items()):
+        x, y = legend[person][0] + LEFT, legend[person][1] + TOP + HEIGHT + AXIS_HEIGHT + 12
+        badge(canvas, person, x + 10, y)
+        shown = fitted(shown_name(name), LEGEND_NAME, size=SMALL)
+        canvas.text(x + 27, y + SMALL * 0.36, shown, size=SMALL)
+        # apart from the name, which may run from right to left
+        x += 27 + text_width(shown, size=SMALL) + COUNT_GAP
+        canvas.text(x, y + SMALL * 0.36, f"({len(rows)})", size=SMALL, colour=MUTED)
+    return canvas.save(path)
+
+
+def _draw_axes(
+    canvas: Canvas, points: Points, side: float, explained: tuple[float, float]
+) -> Points:
+    """The frame, grid, ticks and titles; gives where the points lie, (n, 2) units from LEFT, TOP.
+
+    A thumbnail's width is kept free around the points.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = np.array([WIDTH, HEIGHT]) - 2 * side
+    spans = np.maximum(high - low, 1e-9)
+    scale = float(np.min(room / spans)) if np.any(high - low > 1e-6) else min(room) / 1.0
+    middle = (low + high) / 2
+    places: Points = (points - middle) * [scale, -scale] + [WIDTH / 2, HEIGHT / 2]
+
+    canvas.box(LEFT, TOP, WIDTH, HEIGHT, fill="#fafbfc")
+    step = nice_step(WIDTH / scale / 7)
+    for value in _ticks(middle[0] - WIDTH / 2 / scale, middle[0] + WIDTH / 2 / scale, step):
+        x = LEFT + WIDTH / 2 + (value - middle[0]) * scale
+        canvas.line([(x, TOP), (x, TOP + HEIGHT)], colour=LINE if value else MUTED, width=0.8)
+        label = _number(value, step)
+        canvas.text(x, TOP + HEIGHT + 20, label, size=SMALL, colour=MUTED, across="center")
+    for value in _ticks(middle[1] - HEIGHT / 2 / scale, middle[1] + HEIGHT / 2 / scale, step):
+        y = TOP + HEIGHT / 2 - (value - middle[1]) * scale
+        canvas.line([(LEFT, y), (LEFT + WIDTH, y)], colour=LINE if value else MUTED, width=0.8)
+        label = _number(value, step)
+        canvas.text(LEFT - 8, y + 4.7, label, size=SMALL, colour=MUTED, across="right")
+    canvas.box(LEFT, TOP, WIDTH, HEIGHT, edge=MUTED)
+    first, second = (
+        f"component {at}  ({share:.0%} of the variance)" for at, share in enumerate(explained, 1)
+    )
+    canvas.text(LEFT + WIDTH / 2, TOP + HEIGHT + 46, first, size=SMALL, across="center")
+    canvas.text(26, TOP + HEIGHT / 2, second, size=SMALL, across="center", angle=90)
+    return places
+
+
+def _draw_faces(
+    canvas: Canvas,
+    places: Points,
+    crops: Sequence[ByteArray],
+    person_of: Sequence[int],
+    side: float,
+) -> None:
+    shown = spread(places, side + 2, WIDTH, HEIGHT)
+    for at, pixels in enumerate(crops):
+        x, y = shown[at] + [LEFT - side / 2, TOP - side / 2]
+        colour = person_colour(person_of[at])
+        inner = side - 2 * BORDER
+        canvas.box(x, y, side, side, fill=colour)
+        small = thumbnail(pixels, round(inner * SCALE))
+        canvas.image(small, x + BORDER, y + BORDER, inner, inner)
+        radius = float(np.clip(side * 0.13, 7, 10))
+        badge(canvas, person_of[at], x + radius + 1, y + side - radius - 1, radius)
+    moved = np.abs(shown - places).max(axis=1) > side / 2  # no longer on its own place
+    for at in map(int, np.flatnonzero(moved)):
+        toward = shown[at] - places[at]
+        edge = shown[at] - toward * (side / 2) / np.abs(toward).max()
+        ends = np.add([edge, places[at]], [LEFT, TOP])
+        canvas.line(ends, colour="#ffffff", width=3.5)
+        canvas.line(ends, colour=person_colour(person_of[at]), width=1.8)
+        canvas.disc(
+            float(ends[1, 0]),
+            float(ends[1, 1]),
+            3.5,
+            fill=person_colour(person_of[at]),
+            edge="#ffffff",
+        )
+    if moved.any():
+        note = "A dot is the place of a face that made room."
+        x, y = LEFT + WIDTH, TOP - 10
+        canvas.text(x, y, note, size=SMALL, colour=MUTED, across="right")
+
+
+def nice_step(least: float) -> float:
+    """The least of 1, 2, 5 times a power of ten that is not under `least`."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= least * (1 - 1e-9))
+
+
+def _ticks(low: float, high: float, step: float) -> list[float]:
+    return [at * step for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _number(value: float, step: float) -> str:
+    places = max(0, -math.floor(math.log10(step) + 1e-9))
+    return signed(value, places)
+
+
+def _legend_places(people: dict[str, list[int]]) -> list[tuple[float, float]]:
+    """Where each legend entry starts, units right of LEFT and below the first line."""
+    places: list[tuple[float, float]] = []
+    x, y = 0.0, 0.0
+    for name, rows in people.items():
+        shown = fitted(shown_name(name), LEGEND_NAME, size=SMALL)
+        count = text_width(f"({len(rows)})", size=SMALL)
+        width = 27 + text_width(shown, size=SMALL) + COUNT_GAP + count + 22
+        if x and x + width > WIDTH:
+            x, y = 0.0, y + LEGEND_LINE
+        places.append((x, y))
+        x += width
+    return places

@@ -1,0 +1,35 @@
+"""The model table, where weights come from, and the door to the engines."""
+
+from mien.models.engine import Net, open_net
+from mien.models.sources import find_weights, read_weights
+from mien.models.store import build_graph, graph_path, read_graph
+from mien.models.table import (
+    DETECTOR_ROWS,
+    EMBEDDERS,
+    MODEL_ROWS,
+    ONET,
+    PNET,
+    RNET,
+    SFACE,
+    EmbedderRow,
+    ModelRow,
+)
+
+__all__ = [
+    "DETECTOR_ROWS",
+    "EMBEDDERS",
+    "MODEL_ROWS",
+    "ONET",
+    "PNET",
+    "RNET",
+    "SFACE",
+    "EmbedderRow",
+    "ModelRow",
+    "Net",
+    "build_graph",
+    "find_weights",
+    "graph_path",
+    "open_net",
+    "read_graph",
+    "read_weights",
+]

@@ -1,0 +1,185 @@
+"""Writes ONNX graphs of the layers that our nets are made of.
+
+Only used while a graph is built, once per machine; `onnx` is imported here.
+`GraphWriter` writes them as the papers do, which OpenVINO runs best;
+`mien.models.blocked` writes the same numbers the way ONNX Runtime runs best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import onnx
+
+Float64Array = npt.NDArray[np.float64]
+
+OPSET = 17
+IR_VERSION = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A layer's output tensor, and what the next layer's weights must undo.
+
+    signs: (channels,) 1 or -1, the sign with which each channel comes out.
+    padded: channels of the tensor; those past `signs` are zeros.
+    """
+
+    tensor: str
+    signs: Float64Array
+    padded: int
+
+    def into(self, weight: Float64Array) -> Float64Array:
+        """The weights (out, channels, k, k) of the layer behind, adapted to this one's output."""
+        signed = weight * self.signs.reshape(1, -1, 1, 1)
+        missing = self.padded - len(self.signs)
+        return np.pad(signed, ((0, 0), (0, missing), (0, 0), (0, 0)))
+
+
+class GraphWriter:
+    """Collects nodes and constants; `model()` gives the finished graph.
+
+    Weights are float64 while they are being folded and float32 once written.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def conv_prelu(
+        self,
+        tensor: str,
+        weight: Float64Array,
+        bias: Float64Array,
+        slope: Float64Array,
+        *,
+        stride: int = 1,
+        pad: int = 0,
+        group: int = 1,
+    ) -> Layer:
+        """Convolution, then PReLU with one slope per channel. slope: (channels,)."""
+        conv = self.conv(tensor, weight, bias, stride=stride, pad=pad, group=group)
+        return _as_is(self._prelu(conv, slope), slope)
+
+    def conv_prelu_pool(
+        self,
+        tensor: str,
+        weight: Float64Array,
+        bias: Float64Array,
+        slope: Float64Array,
+        *,
+        kernel: int,
+    ) -> Layer:
+        """Convolution, PReLU, and max pooling at stride 2."""
+        layer = self.conv_prelu(tensor, weight, bias, slope)
+        return _as_is(self.max_pool(layer.tensor, kernel=kernel), slope)
+
+    def conv_prelu_head(
+        self,
+        tensor: str,
+        weight: Float64Array,
+        bias: Float64Array,
+        slope: Float64Array,
+        head: Float64Array,
+        head_bias: Float64Array,
+    ) -> str:
+        """Convolution, PReLU, and a last 1x1 convolution with weights `head`."""
+        layer = self.conv_prelu(tensor, weight, bias, slope)
+        return self.conv(layer.tensor, layer.into(head), head_bias)
+
+    def conv(
+        self,
+        tensor: str,
+        weight: Float64Array,
+        bias: Float64Array | None = None,
+        *,
+        stride: int = 1,
+        pad: int = 0,
+        group: int = 1,
+    ) -> str:
+        """Convolution. weight: (out, in / group, kernel, kernel); bias: (out,)."""
+        inputs = [tensor, self.constant(weight)]
+        if bias is not None:
+            inputs.append(self.constant(bias))
+        return self.node(
+            "Conv",
+            inputs,
+            kernel_shape=[weight.shape[2]] * 2,
+            strides=[stride] * 2,
+            pads=[pad] * 4,
+            group=group,
+        )
+
+    def max_pool(self, tensor: str, *, kernel: int) -> str:
+        """Max pooling at stride 2 that counts a partial window at the right and lower edge."""
+        return self.node(
+            "MaxPool", [tensor], kernel_shape=[kernel] * 2, strides=[2, 2], ceil_mode=1
+        )
+
+    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
+        """Add one node; returns the name of its output."""
+        from onnx import helper
+
+        output = f"t{len(self._nodes)}"
+        self._nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+        return output
+
+    def constant(self, values: Float64Array) -> str:
+        """Add one constant, stored as float32."""
+        from onnx import numpy_helper
+
+        name = f"k{len(self._constants)}"
+        stored = np.ascontiguousarray(values, dtype=np.float32)
+        self._constants.append(numpy_helper.from_array(stored, name))
+        return name
+
+    def model(
+        self,
+        *,
+        name: str,
+        input_shape: list[int | str],
+        output: str,
+        output_shape: list[int | str],
+    ) -> bytes:
+        """The checked, serialised model. Its input is called `pixels`."""
+        import onnx
+        from onnx import TensorProto, helper
+
+        graph = helper.make_graph(
+            self._nodes,
+            name,
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, input_shape)],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, output_shape)],
+            self._constants,
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="mien"
+        )
+        model.ir_version = IR_VERSION
+        onnx.checker.check_model(model)
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def _prelu(self, tensor: str, slope: Float64Array) -> str:
+        return self.node("PRelu", [tensor, self.constant(slope.reshape(-1, 1, 1))])
+
+
+def fold_batch_norm(
+    weight: Float64Array,
+    gamma: Float64Array,
+    beta: Float64Array,
+    mean: Float64Array,
+    variance: Float64Array,
+    epsilon: float,
+) -> tuple[Float64Array, Float64Array]:
+    """Weight and bias of one convolution that does what convolution and batch norm did."""
+    gain = gamma / np.sqrt(variance + epsilon)
+    return weight * gain.reshape(-1, 1, 1, 1), beta - mean * gain
+
+
+def _as_is(tensor: str, slope: Float64Array) -> Layer:
+    return Layer(tensor, np.ones(len(slope)), len(slope))

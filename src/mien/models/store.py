@@ -1,0 +1,76 @@
+"""From a row of the model table to a graph's bytes: built once, checked every time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from mien.errors import ModelAltered, ModelMissing
+from mien.models.sources import read_weights
+from mien.models.table import ModelRow
+
+
+def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir: Path) -> bytes:
+    """The ONNX graph of this row in the engine's dialect.
+
+    From the cache when the cached file has the hash that the table names; else
+    built from the published weights and put into the cache. Raises ModelMissing
+    or ModelAltered.
+    """
+    path = graph_path(row, engine, cache_dir)
+    try:
+        cached = path.read_bytes()
+    except FileNotFoundError:
+        cached = None
+    except OSError as error:
+        raise ModelMissing(f"cannot read {str(path)!r}: {error}; run: mien doctor") from error
+    expected = row.graph_sha256[engine]
+    if cached is not None and hashlib.sha256(cached).hexdigest() == expected:
+        return cached
+    graph = build_graph(row, engine, read_weights(row, models_dir))
+    found = hashlib.sha256(graph).hexdigest()
+    if found != expected:
+        raise ModelAltered(
+            f"the graph built from {row.name} hashes to {found[:12]}..., expected "
+            f"{expected[:12]}...; reinstall mien and onnx, then run: mien doctor"
+        )
+    _write_whole(path, graph)
+    return graph
+
+
+def graph_path(row: ModelRow, engine: str, cache_dir: Path) -> Path:
+    """Where the built graph is cached; the name carries the hash, so a new one gets a new file."""
+    return cache_dir / "graphs" / f"{row.name}-{engine}-{row.graph_sha256[engine][:16]}.onnx"
+
+
+def build_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
+    """Write the graph from published weights whose hash was checked. Takes up to two seconds."""
+    from mien.models.blocked import BlockedWriter
+    from mien.models.graphs import GraphWriter
+    from mien.models.mtcnn_graph import build_onet, build_pnet, build_rnet
+    from mien.models.sface_graph import build_sface
+
+    builders: dict[str, Callable[[bytes, GraphWriter], bytes]] = {
+        "pnet": build_pnet,
+        "rnet": build_rnet,
+        "onet": build_onet,
+        "sface": build_sface,
+    }
+    writer = BlockedWriter() if engine == "onnxruntime" else GraphWriter()
+    return builders[row.builder](weights, writer)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader sees the whole file or none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
+        os.replace(file.name, path)
+    except OSError:
+        # a cache that cannot be written costs time at every start, and nothing else;
+        # `mien doctor` reports it
+        return

@@ -1,0 +1,137 @@
+"""Which files are photos: what arguments name, and a tree of one folder per person."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mien.errors import UnreadableImage, UsageError
+
+SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
+
+
+def photo_paths(arguments: Sequence[str]) -> list[Path]:
+    """The photos that files, folders and quoted globs name, each once, in the order given.
+
+    A folder stands for the pictures right in it, not in its sub-folders: those
+    may be other people. A folder or glob gives files with a picture's suffix, in
+    natural order (2 before 10). A file that is named is taken as it is.
+
+    Raises UsageError if an argument matches nothing, UnreadableImage for a
+    missing file.
+    """
+    if not arguments:
+        raise UsageError("no photo given; name files, a folder, or a glob in quotes")
+    found: dict[Path, None] = {}
+    for argument in arguments:
+        found.update(dict.fromkeys(_matches(argument)))
+    return list(found)
+
+
+def people_folder(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
+    """Photos and names in a tree of one folder per person, ordered as by torchvision's ImageFolder.
+
+    Hidden files and folders are left out, and so are files without a picture's
+    suffix and photos right under `root`. Raises UsageError if that leaves none.
+    """
+    try:
+        with os.scandir(root) as entries:
+            visible = (e.name for e in entries if not e.name.startswith("."))
+            # not e.is_dir(): that raises on a link to itself
+            people = sorted(name for name in visible if os.path.isdir(Path(root, name)))
+        top = os.stat(root)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"cannot list the folder {shown(root)}: {one_line(error)}; check the path"
+        ) from error
+    pairs = []
+    for person in people:
+        seen = {(top.st_dev, top.st_ino)}
+        pairs += [(photo, person) for photo in _photos_under(Path(root, person), seen)]
+    if not pairs:
+        raise UsageError(
+            f"no photo of a person in {shown(root)}; make one sub-folder per person, "
+            "named after them, and put their photos in it"
+        )
+    return pairs
+
+
+def shown(path: str | os.PathLike[str]) -> str:
+    """A path as it may stand in a message: quoted, on one line, printable whatever its bytes."""
+    return repr(os.fsdecode(path))
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of another library says, short, on one line and printable."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join(said.split()) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:120])
+
+
+def _matches(argument: str) -> list[Path]:
+    if not argument:
+        raise UsageError("a photo's name is empty; name a file, a folder, or a glob in quotes")
+    if os.path.isdir(argument):
+        photos = [Path(argument, name) for name in _names_in(argument) if _is_photo(name)]
+        photos = [photo for photo in photos if not photo.is_dir()]
+        return sorted(photos, key=_natural) or _nothing(argument, "no picture is right in it")
+    if os.path.lexists(argument):
+        return [Path(argument)]
+    import glob
+
+    if not glob.has_magic(argument):
+        raise UnreadableImage(f"there is no file {shown(argument)}; check the path")
+    try:
+        found = [Path(name) for name in glob.glob(argument)]
+    except (OSError, ValueError, re.error):  # a NUL or a broken range in the pattern
+        found = []
+    photos = [path for path in found if _is_photo(path.name) and not path.is_dir()]
+    return sorted(photos, key=_natural) or _nothing(argument, "no picture has such a name")
+
+
+def _nothing(argument: str, why: str) -> list[Path]:
+    raise UsageError(f"{shown(argument)} gives no photo: {why}; check it, or name the files")
+
+
+def _names_in(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError as error:
+        raise UsageError(
+            f"cannot list the folder {shown(folder)}: {one_line(error)}; check its permissions"
+        ) from error
+
+
+def _is_photo(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def _natural(path: Path) -> tuple[list[str | int], str]:
+    """Digits count as numbers: photo2 before photo10."""
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return [int(part) if part.isdecimal() else part for part in parts], str(path)
+
+
+def _photos_under(folder: Path, seen: set[tuple[int, int]]) -> list[Path]:
+    """All photos below, links to folders followed, but no folder in `seen` and none twice."""
+    photos = []
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_not_listed):
+        found = os.stat(place)
+        if (found.st_dev, found.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        photos += [(place, name) for name in names if _is_photo(name)]
+    return [Path(place, name) for place, name in sorted(photos)]
+
+
+def _not_listed(error: OSError) -> None:
+    raise UsageError(
+        f"cannot list the folder {shown(error.filename)}: {one_line(error)}; check its permissions"
+    ) from error

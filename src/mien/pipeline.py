@@ -1,0 +1,96 @@
+"""The only place that joins the stages: image -> faces -> crops -> embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mien.align import crop_by_recipe
+from mien.detect import Cascade, CascadeSettings, Search
+from mien.embed import Embedder
+from mien.errors import NoFaceFound, SeveralFacesFound, UsageError
+from mien.models import EMBEDDERS, ONET, PNET, RNET, ModelRow, Net, open_net, read_graph
+from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Threshold
+from mien.settings import Settings
+
+MIN_DOOR_FACE_PX = 40  # below this the crop is enlarged almost threefold, and similarity is noise
+RIVAL_SHARE = 0.5  # a second face this high, against the largest, may be the one that is meant
+
+
+class Pipeline:
+    """A detector and an embedder, loaded; safe to keep and call many times."""
+
+    def __init__(self, cascade: Cascade, embedder: Embedder) -> None:
+        self.cascade = cascade
+        self.embedder = embedder
+
+    @property
+    def model(self) -> ModelId:
+        """Who makes the embeddings."""
+        return self.embedder.model
+
+    @property
+    def threshold(self) -> Threshold:
+        """The embedder's own threshold."""
+        return self.embedder.row.threshold
+
+    def faces(self, image_rgb: ByteArray, search: Search = "all") -> Faces:
+        """Every face of (H, W, 3) uint8 RGB, surest first."""
+        return self.cascade.find(image_rgb, search)
+
+    def door_face(self, image_rgb: ByteArray) -> Face:
+        """The one face that stands at the door.
+
+        Raises NoFaceFound if there is none of `MIN_DOOR_FACE_PX`, and
+        SeveralFacesFound if another is at least half as high as the largest: then
+        nobody can say whose face is meant.
+        """
+        faces = self.faces(image_rgb, "largest")
+        if len(faces) == 0:
+            raise NoFaceFound("no face found; face the camera, in more light or closer")
+        heights = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
+        nearest = int(np.argmax(heights))
+        if heights[nearest] < MIN_DOOR_FACE_PX:
+            raise NoFaceFound(
+                f"the largest face is {heights[nearest]:.0f} px high, {MIN_DOOR_FACE_PX} are "
+                "needed; move closer"
+            )
+        rivals = int(np.sum(heights >= heights[nearest] * RIVAL_SHARE))
+        if rivals > 1:
+            raise SeveralFacesFound(f"{rivals} faces of similar size; only one person at a time")
+        return faces[nearest]
+
+    def crop(self, image_rgb: ByteArray, face: Face) -> Crop:
+        """Cut the face the way the embedder wants it."""
+        return crop_by_recipe(image_rgb, face, self.embedder.row.recipe)
+
+    def embed(self, crops: Sequence[Crop]) -> FloatArray:
+        """(n, d) float32, unit rows."""
+        return self.embedder.embed(crops)
+
+    def embed_door(self, image_rgb: ByteArray) -> tuple[Face, FloatArray]:
+        """The face at the door and its unit embedding (d,). Raises as `door_face` does."""
+        face = self.door_face(image_rgb)
+        return face, self.embed([self.crop(image_rgb, face)])[0]
+
+
+def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> Cascade:
+    """Load the three nets of the detector."""
+    pnet, rnet, onet = (_open(row, settings) for row in (PNET, RNET, ONET))
+    return Cascade(pnet, rnet, onet, cascade or CascadeSettings())
+
+
+def open_pipeline(settings: Settings, embedder: str = "sface") -> Pipeline:
+    """Load detector and embedder. UsageError for an embedder that is not in the table."""
+    if embedder not in EMBEDDERS:
+        raise UsageError(f"unknown model {embedder!r}; choose one of {', '.join(EMBEDDERS)}")
+    row = EMBEDDERS[embedder]
+    return Pipeline(open_cascade(settings), Embedder(_open(row.model, settings), row))
+
+
+def _open(row: ModelRow, settings: Settings) -> Net:
+    graph = read_graph(
+        row, settings.engine, models_dir=settings.models_dir, cache_dir=settings.cache_dir
+    )
+    return open_net(graph, engine=settings.engine, threads=settings.threads)

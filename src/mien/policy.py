@@ -1,0 +1,107 @@
+"""From numbers to an answer. Knows no picture, no store and no model file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mien.errors import ExitCode, ModelMismatch
+from mien.results import Decision, Face, FloatArray, Template, Threshold
+
+NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved or a frame apart
+
+
+def centre_of(vectors: FloatArray) -> FloatArray:
+    """Mean direction of unit rows (k, d), of length one: (d,).
+
+    ValueError if the rows cancel out, as those of one person never do.
+    """
+    mean = vectors.astype(np.float64).mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    if not length > 1e-6:  # also refuses NaN
+        raise ValueError("the embeddings have no common direction")
+    centre: FloatArray = (mean / length).astype(np.float32)
+    return centre
+
+
+def decide(
+    similarity: float,
+    *,
+    threshold: Threshold,
+    expected_model: str,
+    face: Face | None = None,
+) -> Decision:
+    """Yes only for a finite similarity that reaches the threshold of the very model in use.
+
+    Raises ModelMismatch when the threshold was fitted for another model.
+    """
+    if threshold.model != expected_model:
+        raise ModelMismatch(
+            f"the threshold was fitted for {threshold.model}, the model in use is "
+            f"{expected_model}; choose the threshold of that model"
+        )
+    if not np.isfinite(similarity):
+        return Decision(
+            float("nan"), threshold, "the similarity is not a number", ExitCode.NOT_THE_OWNER, face
+        )
+    if similarity >= threshold.value:
+        return Decision(similarity, threshold, "the same person", ExitCode.UNLOCKED, face)
+    return Decision(similarity, threshold, "not similar enough", ExitCode.NOT_THE_OWNER, face)
+
+
+def similarity_to(template: Template, probe: FloatArray) -> float:
+    """Cosine between a unit probe (d,) and the template's centre, -1..1.
+
+    Raises ModelMismatch when the probe has another length than the template.
+    """
+    centre = centre_of(template.vectors)
+    if probe.shape != centre.shape:
+        raise ModelMismatch(
+            f"the template has {centre.shape[0]} numbers, the probe {probe.shape[0]}; "
+            "enrol again with the model in use"
+        )
+    return float(np.clip(np.dot(centre, probe), -1.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """How well the enrolment photos agree.
+
+    leave_one_out: per photo, the cosine to the centre of the others, -1..1; empty
+    for a single photo. strangers: rows that do not reach the threshold that way.
+    """
+
+    leave_one_out: tuple[float, ...]
+    strangers: tuple[int, ...]
+
+
+def consistency(vectors: FloatArray, threshold: Threshold) -> Consistency:
+    """Would each photo unlock the door that the others make? vectors: (k, d) unit rows."""
+    k = len(vectors)
+    if k < 2:
+        return Consistency((), ())
+    left_out = [
+        float(np.dot(vectors[row], centre_of(np.delete(vectors, row, axis=0)))) for row in range(k)
+    ]
+    # one wrong photo spoils the centres of the right ones: judge by the nearest other photo too
+    alike = vectors @ vectors.T
+    np.fill_diagonal(alike, -1.0)
+    friends = (alike >= threshold.value).sum(axis=1)
+    strangers = [
+        row for row in range(k) if left_out[row] < threshold.value or friends[row] * 2 < k - 1
+    ]
+    return Consistency(tuple(left_out), tuple(strangers))
+
+
+def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
+    """Pairs (row, earlier row) of photos so alike that the later one adds nothing."""
+    pairs: list[tuple[int, int]] = []
+    kept: list[int] = []
+    for row in range(len(vectors)):
+        twin = next((k for k in kept if np.dot(vectors[row], vectors[k]) > NEAR_DUPLICATE), None)
+        if twin is None:
+            kept.append(row)
+        else:
+            pairs.append((row, twin))
+    return pairs

@@ -1,0 +1,130 @@
+"""Area means of a picture, of any rectangles, from one summed-area table.
+
+The cascade looks at a picture at a dozen sizes and at hundreds of rectangles.
+Each is an area resize of the original: cell i of n covers the pixels from
+floor(i * size / n) up to ceil((i + 1) * size / n), as in adaptive average pooling.
+With a summed-area table (Crow, 1984) any cell costs four look-ups, whatever its
+size, and the result is that of resizing the original itself.
+
+The three channels share one 64-bit number, 21 bits each: sums and differences of
+such numbers are those of the channels as long as no channel's sum reaches 2**21,
+that is for cells up to `MAX_CELL` pixels. Larger cells are added up from strips.
+The table itself may wrap around: differences come out right all the same.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.results import ByteArray, FloatArray
+
+BITS = 21
+MASK = np.uint64((1 << BITS) - 1)
+MAX_CELL = ((1 << BITS) - 1) // 255  # 8224 pixels
+
+IndexArray = npt.NDArray[np.intp]
+PackedArray = npt.NDArray[np.uint64]
+
+
+class AreaTable:
+    """The summed-area table of one picture. image_rgb: (H, W, 3) uint8."""
+
+    def __init__(self, image_rgb: ByteArray) -> None:
+        self.height, self.width = image_rgb.shape[:2]
+        self._sums = _packed_sums(image_rgb)
+
+    def resized(self, height: int, width: int) -> FloatArray:
+        """The whole picture at another size: (1, 3, height, width) float32, 0..255."""
+        top, bottom = cell_edges(np.zeros(1, np.intp), np.array([self.height]), height)
+        left, right = cell_edges(np.zeros(1, np.intp), np.array([self.width]), width)
+        top, bottom, left, right = top[0], bottom[0], left[0], right[0]
+        counts = np.multiply.outer(bottom - top, right - left)
+        if counts.max() > MAX_CELL:
+            rows = np.broadcast_to(top[:, np.newaxis], counts.shape)
+            rows_end = np.broadcast_to(bottom[:, np.newaxis], counts.shape)
+            channels = self._by_strips(rows, rows_end, left, right)
+            level: FloatArray = (channels / counts).astype(np.float32)[np.newaxis]
+            return level
+        bands = np.take(self._sums, bottom, axis=0) - np.take(self._sums, top, axis=0)
+        packed = np.take(bands, right, axis=1) - np.take(bands, left, axis=1)
+        return _unpacked(packed, counts)[np.newaxis]
+
+    def crops(self, rectangles_xyxy: IndexArray, side: int) -> FloatArray:
+        """Rectangles resized to (n, 3, side, side) float32, 0..255.
+
+        rectangles_xyxy: (n, 4) whole pixels within the picture, each at least one
+        pixel wide and high.
+        """
+        left, right = cell_edges(rectangles_xyxy[:, 0], rectangles_xyxy[:, 2], side)
+        top, bottom = cell_edges(rectangles_xyxy[:, 1], rectangles_xyxy[:, 3], side)
+        left, right = left[:, np.newaxis, :], right[:, np.newaxis, :]  # (n, 1, side)
+        top, bottom = top[:, :, np.newaxis], bottom[:, :, np.newaxis]  # (n, side, 1)
+        counts = (bottom - top) * (right - left)
+        if counts.size and counts.max() > MAX_CELL:
+            channels = self._by_strips(top, bottom, left, right)
+            pixels = (channels / counts).astype(np.float32)
+        else:
+            pixels = _unpacked(self._box_sums(top, bottom, left, right), counts)
+        return np.ascontiguousarray(np.moveaxis(pixels, 0, 1))
+
+    def _box_sums(
+        self, top: IndexArray, bottom: IndexArray, left: IndexArray, right: IndexArray
+    ) -> PackedArray:
+        flat, stride = self._sums.reshape(-1), self.width + 1
+        lower = flat[bottom * stride + right] - flat[bottom * stride + left]
+        upper = flat[top * stride + right] - flat[top * stride + left]
+        sums: PackedArray = lower - upper
+        return sums
+
+    def _by_strips(
+        self, top: IndexArray, bottom: IndexArray, left: IndexArray, right: IndexArray
+    ) -> npt.NDArray[np.float64]:
+        """Sums of cells too large for one packed number: (3, ...) float64."""
+        thickness = max(1, MAX_CELL // int((right - left).max()))
+        strips = -(-int((bottom - top).max()) // thickness)
+        total: npt.NDArray[np.float64] = np.zeros((3, *np.broadcast_shapes(top.shape, left.shape)))
+        for strip in range(strips):
+            start = np.minimum(top + strip * thickness, bottom)
+            end = np.minimum(start + thickness, bottom)
+            packed = self._box_sums(start, end, left, right)
+            for channel in range(3):
+                total[channel] += _channel(packed, channel)
+        return total
+
+
+def cell_edges(start: IndexArray, end: IndexArray, cells: int) -> tuple[IndexArray, IndexArray]:
+    """First pixel and one past the last of each cell: two (n, cells) arrays."""
+    size = (end - start)[:, np.newaxis]
+    steps = np.arange(cells + 1)
+    first = start[:, np.newaxis] + steps[:-1] * size // cells
+    last = start[:, np.newaxis] - (-steps[1:] * size // cells)  # two minus signs: round up
+    return first, last
+
+
+def _packed_sums(image_rgb: ByteArray) -> PackedArray:
+    height, width = image_rgb.shape[:2]
+    sums = np.zeros((height + 1, width + 1), np.uint64)
+    inner = sums[1:, 1:]
+    inner |= image_rgb[:, :, 2]
+    for channel in (1, 0):
+        inner <<= np.uint64(BITS)
+        inner |= image_rgb[:, :, channel]
+    np.cumsum(inner, axis=1, out=inner)
+    # whole rows at a time: numpy's own cumsum would stride down the columns
+    for row in range(2, height + 1):
+        sums[row] += sums[row - 1]
+    return sums
+
+
+def _channel(packed: PackedArray, channel: int) -> PackedArray:
+    shifted: PackedArray = packed >> np.uint64(BITS * channel)
+    return shifted & MASK
+
+
+def _unpacked(packed: PackedArray, counts: IndexArray) -> FloatArray:
+    scale = np.float32(1) / counts.astype(np.float32)
+    planes = np.empty((3, *packed.shape), np.float32)
+    for channel in range(3):
+        np.multiply(_channel(packed, channel), scale, out=planes[channel], casting="unsafe")
+    return planes

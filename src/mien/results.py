@@ -1,0 +1,205 @@
+"""Frozen records that travel between the stages. Shapes are checked at birth.
+
+Frames and units: a pixel coordinate is (x, y) from the image's upper left
+corner, x to the right, y down, in pixels of the upright image as it was read.
+Colour order is RGB everywhere. Similarities are cosines, -1..1, higher is more
+alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import ExitCode
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
+
+POINT_NAMES = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
+"""Order of the five points; left and right are the viewer's."""
+
+UNIT_NORM_TOLERANCE = 1e-4  # float32 rounding over a few hundred dimensions stays far below
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """One detected face.
+
+    box_xyxy: (4,) float32, left, top, right, bottom, pixels; may reach past the image.
+    points_xy: (5, 2) float32, pixels, in the order of `POINT_NAMES`.
+    score: 0..1, higher is surer.
+    """
+
+    box_xyxy: FloatArray
+    points_xy: FloatArray = field(repr=False)
+    score: float
+
+    def __post_init__(self) -> None:
+        _expect_shape("box_xyxy", self.box_xyxy, (4,))
+        _expect_shape("points_xy", self.points_xy, (5, 2))
+
+    @property
+    def width_px(self) -> float:
+        return float(self.box_xyxy[2] - self.box_xyxy[0])
+
+    @property
+    def height_px(self) -> float:
+        return float(self.box_xyxy[3] - self.box_xyxy[1])
+
+    @property
+    def eye_distance_px(self) -> float:
+        """Distance between the two eye points, pixels."""
+        return float(np.linalg.norm(self.points_xy[1] - self.points_xy[0]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """All faces of one image, as parallel arrays; n may be 0.
+
+    boxes_xyxy: (n, 4) float32 pixels; points_xy: (n, 5, 2) float32 pixels;
+    scores: (n,) float32, 0..1.
+    """
+
+    boxes_xyxy: FloatArray
+    points_xy: FloatArray = field(repr=False)
+    scores: FloatArray
+
+    def __post_init__(self) -> None:
+        n = len(self.boxes_xyxy)
+        _expect_shape("boxes_xyxy", self.boxes_xyxy, (n, 4))
+        _expect_shape("points_xy", self.points_xy, (n, 5, 2))
+        _expect_shape("scores", self.scores, (n,))
+
+    def __len__(self) -> int:
+        return len(self.boxes_xyxy)
+
+    def __getitem__(self, row: int) -> Face:
+        return Face(self.boxes_xyxy[row], self.points_xy[row], float(self.scores[row]))
+
+    def __iter__(self) -> Iterator[Face]:
+        return (self[row] for row in range(len(self)))
+
+    def take(self, rows: npt.NDArray[np.intp] | list[int]) -> Faces:
+        """The faces of these rows, in this order."""
+        index = np.asarray(rows)
+        if index.size and not np.issubdtype(index.dtype, np.integer):
+            raise ValueError(f"rows must be whole numbers, got {index.dtype}; use np.flatnonzero")
+        index = index.astype(np.intp)
+        return Faces(self.boxes_xyxy[index], self.points_xy[index], self.scores[index])
+
+    @classmethod
+    def none(cls) -> Faces:
+        """No face at all: (0, 4), (0, 5, 2) and (0,)."""
+        return cls(
+            np.zeros((0, 4), np.float32), np.zeros((0, 5, 2), np.float32), np.zeros(0, np.float32)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """A face cut out by one recipe. pixels: (side, side, 3) uint8 RGB."""
+
+    pixels: ByteArray = field(repr=False)
+    recipe: str
+
+    def __post_init__(self) -> None:
+        side = len(self.pixels)
+        _expect_shape("pixels", self.pixels, (side, side, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelId:
+    """Which embedder made a vector: the row's name and the SHA-256 of its weights file."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """A face as a unit vector. vector: (d,) float32 of length one."""
+
+    vector: FloatArray = field(repr=False)
+    model: ModelId
+
+    def __post_init__(self) -> None:
+        _expect_shape("vector", self.vector, (np.size(self.vector),))
+        _expect_unit_rows("vector", self.vector[np.newaxis, :])
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The least similarity that is accepted, with the model that it was fitted for."""
+
+    value: float
+    model: str
+    provenance: str
+
+    def __post_init__(self) -> None:
+        if not -1.0 < self.value <= 1.0:  # also refuses NaN
+            raise ValueError(f"a threshold is a cosine above -1 and at most 1, got {self.value}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Template:
+    """What is stored of a person: the unit embeddings of the enrolment photos.
+
+    vectors: (k, d) float32, unit rows, k >= 1. model: who made them.
+    """
+
+    vectors: FloatArray = field(repr=False)
+    model: ModelId
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or len(self.vectors) == 0:
+            raise ValueError(f"vectors must be (k, d) with k >= 1, got {self.vectors.shape}")
+        _expect_unit_rows("vectors", self.vectors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decision:
+    """The answer at the door. True only when the face was accepted.
+
+    Unpacks like the article's pair: `is_me, similarity = decision`.
+    similarity: cosine -1..1, NaN where no similarity could be had.
+    outcome: the exit code that every surface maps from; UNLOCKED is the only yes.
+    """
+
+    similarity: float
+    threshold: Threshold
+    reason: str
+    outcome: ExitCode
+    face: Face | None = None
+
+    def __post_init__(self) -> None:
+        fits = self.threshold.value <= self.similarity <= 1.0 + UNIT_NORM_TOLERANCE  # not for NaN
+        if self.outcome is ExitCode.UNLOCKED and not fits:
+            raise ValueError(f"unlocked at {self.similarity}, threshold {self.threshold.value}")
+
+    @property
+    def accepted(self) -> bool:
+        return self.outcome is ExitCode.UNLOCKED
+
+    def __bool__(self) -> bool:
+        return self.accepted
+
+    def __iter__(self) -> Iterator[bool | float]:
+        yield self.accepted
+        yield self.similarity
+
+
+def _expect_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+
+
+def _expect_unit_rows(name: str, rows: FloatArray) -> None:
+    # no entry of a unit row passes 1: said first, a huge one cannot overflow in the norm
+    within = np.all(np.abs(rows) <= 1.0 + UNIT_NORM_TOLERANCE)  # also refuses NaN
+    if not within or np.any(np.abs(np.linalg.norm(rows, axis=1) - 1.0) > UNIT_NORM_TOLERANCE):
+        raise ValueError(f"{name} must have length one")

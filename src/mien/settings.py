@@ -1,0 +1,161 @@
+"""What the user set: environment variables over a TOML file over defaults, read once.
+
+The edge (the command line, the service) calls `load_settings` and hands the
+parts on; nothing below reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.errors import UsageError
+
+ENGINES = ("onnxruntime", "openvino")
+KEYS = ("engine", "models", "photos", "threads", "vault")
+"""Each key is `key` in the file and `MIEN_KEY` in the environment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """engine: one of `ENGINES`. threads: per inference call, 1 or more.
+
+    models_dir: a folder that is looked into for weights. photos_dir: the demo's
+    folder of people. vault_path: the SQLite file. cache_dir: built graphs and
+    downloads.
+    """
+
+    engine: str
+    threads: int
+    models_dir: Path | None
+    photos_dir: Path | None
+    vault_path: Path
+    cache_dir: Path
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read `config.toml` in the platform's config folder and `MIEN_*` over it.
+
+    Raises UsageError for a file that is not TOML, an unknown key, or a value
+    out of range.
+    """
+    env = os.environ if environ is None else environ
+    values = _read_config(env)
+    for key in KEYS:
+        if env.get(f"MIEN_{key.upper()}"):
+            values[key] = env[f"MIEN_{key.upper()}"]
+    return Settings(
+        engine=_choice("engine", values.get("engine", ENGINES[0]), ENGINES),
+        threads=_threads(values.get("threads")),
+        models_dir=_path(values["models"], env) if "models" in values else None,
+        photos_dir=_path(values["photos"], env) if "photos" in values else None,
+        vault_path=_vault_path(values.get("vault"), env),
+        cache_dir=_cache_dir(env),
+    )
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on (its CPU affinity), at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _threads(given: str | None) -> int:
+    if given is None:
+        # two is where one small face stops gaining; more would only crowd other programs
+        return min(2, usable_cores())
+    if not re.fullmatch("[1-9]|[1-5][0-9]|6[0-4]", given):
+        raise UsageError(
+            f"threads must be a whole number from 1 to 64, not {given[:20]!r}; "
+            "change MIEN_THREADS or the config file"
+        )
+    return int(given)
+
+
+def _choice(key: str, given: str, known: tuple[str, ...]) -> str:
+    if given not in known:
+        raise UsageError(f"unknown {key} {given!r}; choose one of {', '.join(known)}")
+    return given
+
+
+def _vault_path(given: str | None, env: Mapping[str, str]) -> Path:
+    if given is None:
+        return _data_dir(env) / "vault.sqlite"
+    path = given.removeprefix("sqlite:///")
+    if "://" in path or not path:
+        raise UsageError(f"MIEN_VAULT is {given!r}; set it to sqlite:///PATH")
+    return _path(path, env)
+
+
+def _path(given: str, env: Mapping[str, str]) -> Path:
+    """A path with a leading `~/` read as the home of this environment."""
+    if given == "~" or given.startswith("~/"):
+        return _home(env) / given[2:]
+    if given.startswith("~"):
+        raise UsageError(f"{given!r} names another user's home; write the whole path")
+    return Path(given)
+
+
+def _home(env: Mapping[str, str]) -> Path:
+    home = env.get("HOME")
+    if not home:
+        raise UsageError("HOME is not set, so mien's folders are nowhere; set HOME")
+    return Path(home)
+
+
+def _read_config(env: Mapping[str, str]) -> dict[str, str]:
+    named = env.get("MIEN_CONFIG")
+    if named and not os.path.exists(named):
+        raise UsageError(f"MIEN_CONFIG names {named!r}, which is not there; correct or unset it")
+    return _read_toml(Path(named) if named else _config_dir(env) / "config.toml")
+
+
+def _read_toml(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {str(path)!r}: {error}; mend or remove the file") from error
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{str(path)!r} is not TOML: {error}; mend or remove the file") from error
+    for key, value in table.items():
+        if key not in KEYS:
+            raise UsageError(f"{str(path)!r} has unknown key {key!r}; known: {', '.join(KEYS)}")
+        if key != "threads" and (not isinstance(value, str) or not value):
+            raise UsageError(f"{key!r} in {str(path)!r} must be text in quotes; mend the file")
+    return {key: str(value) for key, value in table.items()}
+
+
+# The XDG base directory rules are three lines; platformdirs would cost 17 ms of every unlock.
+def _config_dir(env: Mapping[str, str]) -> Path:
+    return _platform_dir(env, "XDG_CONFIG_HOME", ".config", "config")
+
+
+def _data_dir(env: Mapping[str, str]) -> Path:
+    return _platform_dir(env, "XDG_DATA_HOME", ".local/share", "data")
+
+
+def _cache_dir(env: Mapping[str, str]) -> Path:
+    return _platform_dir(env, "XDG_CACHE_HOME", ".cache", "cache")
+
+
+def _platform_dir(env: Mapping[str, str], variable: str, under_home: str, kind: str) -> Path:
+    if sys.platform.startswith("linux"):
+        base = env.get(variable, "")
+        # the specification says that a relative path here is to be ignored
+        return (Path(base) if os.path.isabs(base) else _home(env) / under_home) / "mien"
+    import platformdirs
+
+    return Path(getattr(platformdirs, f"user_{kind}_dir")("mien"))

@@ -1,0 +1,147 @@
+"""The use cases: enrol, unlock, identify, compare, forget. Their parts come as arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+
+from mien.enrolment import Enrolment, Progress, enrol_photos
+from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
+from mien.images import Source
+from mien.pipeline import Pipeline
+from mien.policy import centre_of, decide, similarity_to
+from mien.results import ByteArray, Decision, Face, Template, Threshold
+from mien.vault import (
+    Record,
+    Vault,
+    already_enrolled,
+    check_user_name,
+    pack_template,
+    unpack_template,
+    utc_stamp,
+)
+
+Mode = Literal["new", "replace", "add"]
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identification:
+    """Who stands at the door: a user, or None for nobody enrolled. decision: as for unlock."""
+
+    user: str | None
+    decision: Decision
+
+
+def enrol(
+    user: str,
+    photos: Sequence[Source],
+    *,
+    pipeline: Pipeline,
+    vault: Vault,
+    mode: Mode,
+    clock: Clock,
+    progress: Progress = lambda photos: photos,
+) -> Enrolment:
+    """Make a template and store it in one step; on any error the vault stays as it was.
+
+    mode: new refuses a name that is taken (AlreadyEnrolled), replace forgets the
+    earlier photos, add keeps them. Other errors: those of `enrol_photos`.
+    """
+    user = check_user_name(user)
+    # replace does not look at what is stored: it is the way out of a damaged record
+    stored = None if mode == "replace" else vault.get(user)
+    if stored is not None and mode == "new":
+        raise already_enrolled(user)  # before any photo is looked at; `put` checks again
+    onto = None
+    if stored is not None:
+        onto = unpack_template(stored.payload, expected_model=pipeline.model)
+    enrolment = enrol_photos(photos, pipeline, onto=onto, progress=progress)
+    record = Record(
+        user=user,
+        model=pipeline.model,
+        created_at=utc_stamp(clock()),
+        payload=pack_template(enrolment.template),
+    )
+    vault.put(record, replace=mode == "replace" or stored is not None)
+    return enrolment
+
+
+def load_record(user: str, vault: Vault) -> Record:
+    """The stored record. Raises NotEnrolled or VaultDamaged; needs no model."""
+    user = check_user_name(user)
+    stored = vault.get(user)
+    if stored is None:
+        raise NotEnrolled(f"{user} is not enrolled; run: mien enroll {user} PHOTO...")
+    return stored
+
+
+def template_of(record: Record, pipeline: Pipeline) -> Template:
+    """The record's template. Raises VaultDamaged, or ModelMismatch if another model made it."""
+    return unpack_template(record.payload, expected_model=pipeline.model)
+
+
+def unlock(
+    image_rgb: ByteArray, template: Template, pipeline: Pipeline, threshold: Threshold | None = None
+) -> Decision:
+    """Is the face at the door the template's? No face and several faces are a no, with reason."""
+    threshold = threshold or pipeline.threshold
+    try:
+        face, probe = pipeline.embed_door(image_rgb)
+    except (NoFaceFound, SeveralFacesFound) as error:
+        return Decision(float("nan"), threshold, str(error), error.exit_code)
+    return decide(
+        similarity_to(template, probe),
+        threshold=threshold,
+        expected_model=pipeline.model.name,
+        face=face,
+    )
+
+
+def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Identification:
+    """The enrolled person most like the face at the door, or nobody.
+
+    Raises NotEnrolled for an empty vault, NoFaceFound and SeveralFacesFound.
+    Templates of other models are not looked at.
+    """
+    face, probe = pipeline.embed_door(image_rgb)
+    users: list[str] = []
+    centres = []
+    for record in vault.records(pipeline.model):
+        users.append(record.user)
+        centres.append(centre_of(template_of(record, pipeline).vectors))
+    if not users:
+        raise NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")
+    similarities = np.stack(centres) @ probe  # (n,)
+    best = int(np.argmax(similarities))
+    decision = decide(
+        float(similarities[best]),
+        threshold=pipeline.threshold,
+        expected_model=pipeline.model.name,
+        face=face,
+    )
+    return Identification(users[best] if decision else None, decision)
+
+
+def compare(a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline) -> tuple[Decision, Face, Face]:
+    """Do two photos show the same person? Raises NoFaceFound or SeveralFacesFound."""
+    a_face, a_vector = pipeline.embed_door(a_rgb)
+    b_face, b_vector = pipeline.embed_door(b_rgb)
+    decision = decide(
+        float(np.clip(np.dot(a_vector, b_vector), -1.0, 1.0)),
+        threshold=pipeline.threshold,
+        expected_model=pipeline.model.name,
+    )
+    return decision, a_face, b_face
+
+
+def forget(user: str, vault: Vault) -> str:
+    """Remove a template; returns the name as it was stored. Raises NotEnrolled if there is none."""
+    user = check_user_name(user)
+    if not vault.remove(user):
+        raise NotEnrolled(f"{user} is not enrolled; mien list shows who is")
+    return user

@@ -1,0 +1,113 @@
+"""Each error has its exit code, and the drawing in errors.py is the truth."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mien import errors
+from mien.errors import ExitCode, MienError
+
+# The table of DESIGN.md, "Outcomes and exit codes".
+EXIT_CODES = {
+    0: "UNLOCKED",
+    1: "NOT_THE_OWNER",
+    2: "USAGE",
+    3: "NO_FACE",
+    4: "SEVERAL_FACES",
+    5: "UNREADABLE_IMAGE",
+    6: "NOT_ENROLLED",
+    7: "TOO_MANY_ATTEMPTS",
+    8: "VAULT_DAMAGED",
+    9: "NOT_LIVE",
+    10: "MODEL_UNAVAILABLE",
+}
+
+CODE_OF = {
+    "UsageError": 2,
+    "EnrolmentRefused": 1,
+    "AlreadyEnrolled": 2,
+    "MissingExtra": 2,
+    "NoFaceFound": 3,
+    "SeveralFacesFound": 4,
+    "UnreadableImage": 5,
+    "NotEnrolled": 6,
+    "VaultDamaged": 8,
+    "ModelUnavailable": 10,
+    "ModelMissing": 10,
+    "ModelAltered": 10,
+    "ModelMismatch": 10,
+}
+
+
+def error_classes() -> dict[str, type[MienError]]:
+    return {
+        name: thing
+        for name, thing in vars(errors).items()
+        if isinstance(thing, type) and issubclass(thing, MienError)
+    }
+
+
+def drawn_tree() -> list[tuple[str, str, int]]:
+    """(class, its parent, exit code) of each branch of the drawing at the top of errors.py."""
+    rows = re.findall(r"^ {4}([| ]*)[|`]-- (\w+) +(\d+)\b", errors.__doc__ or "", re.MULTILINE)
+    tree = []
+    path = ["MienError"]
+    for indent, name, code in rows:
+        depth = len(indent) // 4 + 1
+        path[depth:] = [name]
+        tree.append((name, path[depth - 1], int(code)))
+    return tree
+
+
+def test_the_exit_codes_are_those_of_the_design() -> None:
+    assert {int(code): code.name for code in ExitCode} == EXIT_CODES
+
+
+@pytest.mark.parametrize(("name", "code"), CODE_OF.items())
+def test_each_error_has_its_exit_code(name: str, code: int) -> None:
+    assert error_classes()[name].exit_code == ExitCode(code)
+
+
+def test_the_table_above_misses_no_error() -> None:
+    assert set(CODE_OF) == set(error_classes()) - {"MienError"}
+
+
+def test_the_drawn_tree_is_the_tree() -> None:
+    real = [
+        (name, kind.__bases__[0].__name__, int(kind.exit_code))
+        for name, kind in error_classes().items()
+        if kind is not MienError
+    ]
+    assert sorted(drawn_tree()) == sorted(real)
+
+
+def test_the_root_of_the_drawing_is_the_base_of_all() -> None:
+    assert re.search(r"^ {4}MienError\b", errors.__doc__ or "", re.MULTILINE)
+    assert MienError.__bases__ == (Exception,)
+
+
+def test_no_error_has_two_parents() -> None:
+    assert all(len(kind.__bases__) == 1 for kind in error_classes().values())
+
+
+def test_no_error_unlocks() -> None:
+    assert all(kind.exit_code is not ExitCode.UNLOCKED for kind in error_classes().values())
+
+
+def test_codes_taken_for_later_are_raised_by_nothing_yet() -> None:
+    raised = {kind.exit_code for kind in error_classes().values()}
+    assert set(ExitCode) - raised == {
+        ExitCode.UNLOCKED,
+        ExitCode.TOO_MANY_ATTEMPTS,
+        ExitCode.NOT_LIVE,
+    }
+
+
+def test_each_error_says_in_its_docstring_what_it_means() -> None:
+    assert all("__doc__" in vars(kind) and kind.__doc__ for kind in error_classes().values())
+
+
+def test_the_message_is_what_was_given() -> None:
+    assert str(errors.NoFaceFound("no face; come closer")) == "no face; come closer"
