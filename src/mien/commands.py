@@ -17,6 +17,7 @@ from mien.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from mien.lab.demo import DemoResult
+    from mien.pipeline import Pipeline
     from mien.results import Decision
     from mien.vault import SqliteVault
 
@@ -77,17 +78,15 @@ def enroll(args: Namespace) -> Answer:
 
 
 def unlock(args: Namespace) -> Answer:
+    settings = load_settings()
+    pipeline = _start_pipeline(settings)
     from mien import unlock as use_cases
     from mien.images import read_image
-    from mien.pipeline import open_pipeline
 
-    settings = load_settings()
-    image = read_image(args.photo)
     with _open_vault(settings, create=False) as vault:
         stored = use_cases.load_record(args.name, vault)
-    pipeline = open_pipeline(settings)
-    template = use_cases.template_of(stored, pipeline)
-    decision = use_cases.unlock(image, template, pipeline)
+    image = read_image(args.photo)
+    decision = use_cases.unlock(image, use_cases.template_of(stored, pipeline), pipeline)
     word = "unlocked" if decision else "locked"
     return Answer(
         decision.outcome,
@@ -242,6 +241,13 @@ def doctor(args: Namespace) -> Answer:
         "checks": [{"what": c.what, "state": c.state, "found": c.found} for c in checks],
     }
     return Answer(code, lines, data)
+
+
+def _start_pipeline(settings: Settings) -> Pipeline:
+    """Called first, imported first: its nets load on threads while the rest gets ready."""
+    from mien.pipeline import open_pipeline
+
+    return open_pipeline(settings)
 
 
 def _open_vault(settings: Settings, *, create: bool) -> SqliteVault:

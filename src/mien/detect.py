@@ -16,7 +16,7 @@ Two ways to search:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from mien.pyramid import AreaTable
 from mien.results import ByteArray, Faces, FloatArray
 
 Search = Literal["all", "largest"]
+SEARCHES = get_args(Search)
 
 CELL = 12  # side of P-Net's window, pixels
 STRIDE = 2  # between two windows
@@ -44,7 +45,7 @@ class CascadeSettings:
     factor: float = 0.709
 
     def __post_init__(self) -> None:
-        if self.min_face_size < 1:
+        if not 1 <= self.min_face_size < float("inf"):  # also refuses NaN
             raise ValueError(f"min_face_size must be at least 1, got {self.min_face_size}")
         if len(self.thresholds) != 3 or not all(0 < t < 1 for t in self.thresholds):
             raise ValueError(f"thresholds are three numbers in 0..1, got {self.thresholds}")
@@ -59,16 +60,23 @@ class Cascade:
         self._pnet, self._rnet, self._onet = pnet, rnet, onet
         self.settings = settings
 
+    def with_settings(self, settings: CascadeSettings) -> Cascade:
+        """The same nets under other settings; nothing is loaded again."""
+        return Cascade(self._pnet, self._rnet, self._onet, settings)
+
     def find(self, image_rgb: ByteArray, search: Search = "all") -> Faces:
-        """Faces of (H, W, 3) uint8 RGB, surest first. An image too small for one has none."""
+        """Faces of (H, W, 3) uint8 RGB, surest first. An image too small for one has none.
+
+        ValueError for a search that is not one of `SEARCHES`.
+        """
+        if search not in SEARCHES:
+            raise ValueError(f"unknown search {search!r}; known: {', '.join(SEARCHES)}")
         scales = pyramid_scales(image_rgb.shape[0], image_rgb.shape[1], self.settings)
         if not scales:
             return Faces.none()
         table = AreaTable(image_rgb)
         if search == "largest":
             return self._find_largest(table, scales)
-        if search != "all":
-            raise ValueError(f"unknown search {search!r}; known: all, largest")
         return self._decide(table, _stacked([self._propose(table, scale) for scale in scales]))
 
     def _find_largest(self, table: AreaTable, scales: list[float]) -> Faces:

@@ -78,15 +78,20 @@ def similarity_transform(source_xy: FloatArray, target_xy: FloatArray) -> FloatA
     the least squares sense, never a reflection. Umeyama, "Least-squares estimation
     of transformation parameters between two point patterns", 1991; in the plane
     the answer is closed: a complex number per point, one complex division.
-    ValueError if all source points fall together or a value is not finite.
+    ValueError if a value is not finite, or if the points fall together, before or
+    after: then no transform takes the one to the other and back.
     """
-    source = source_xy[:, 0].astype(np.float64) + 1j * source_xy[:, 1]
-    target = target_xy[:, 0].astype(np.float64) + 1j * target_xy[:, 1]
+    pairs = np.stack([source_xy, target_xy]).astype(np.float64)  # (2, n, 2)
+    if len(source_xy) < 2 or not np.all(np.abs(pairs) < 1e12):  # also refuses NaN
+        raise ValueError("a transform needs two points or more, all of them finite")
+    source, target = pairs[..., 0] + 1j * pairs[..., 1]
     centred = source - source.mean()
     spread = float(np.sum(np.abs(centred) ** 2))
-    if not np.isfinite(spread) or spread < 1e-9:
-        raise ValueError("the points fall together or are not finite; no transform fits them")
+    if spread < 1e-9:
+        raise ValueError("the points fall together; no transform fits them")
     turn = np.sum(np.conj(centred) * (target - target.mean())) / spread
+    if abs(turn) ** 2 * spread < 1e-9:
+        raise ValueError("the points fall together once moved; no transform fits them")
     shift = target.mean() - turn * source.mean()
     return np.array(
         [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]], np.float32
@@ -98,7 +103,8 @@ def _suppress(
 ) -> IndexArray:
     order = np.argsort(-scores, kind="stable")
     boxes = boxes_xyxy[order]
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2] + np.float32(extra), axis=1)
+    # a box turned inside out has no area, not a negative one: it must not fell the others
+    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2] + np.float32(extra), 0), axis=1)
     alive = np.ones(len(order), bool)
     kept: list[int] = []
     for row in range(len(order)):

@@ -9,6 +9,7 @@ transparent images, float arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,10 @@ class MTCNN:
     0 <= margin < image_size. min_face_size: pixels. thresholds: of the three nets,
     0..1. factor: between pyramid levels. post_process: crops as (x - 127.5) / 128,
     else 0..255. select_largest: the largest face comes first, else the surest.
-    selection_method: one of `SELECTION_METHODS`, goes over select_largest.
+    selection_method: one of `SELECTION_METHODS`, chooses the one face, over select_largest.
     keep_all: all faces, not one. device: None or "cpu". empty: give (0, 4) arrays
-    instead of None where no face is. cascade: a loaded detector to share.
+    instead of None where no face is. cascade: a loaded detector to share; it lends its
+    nets, the settings are those given here.
 
     Raises ValueError for a parameter that cannot be, ModelMissing or ModelAltered.
     """
@@ -67,7 +69,10 @@ class MTCNN:
         self.post_process, self.keep_all, self.empty = post_process, keep_all, empty
         self.selection_method = selection_method or ("largest" if select_largest else "probability")
         self.select_largest = select_largest
-        self._cascade = cascade or open_cascade(load_settings(), wanted)
+        if cascade is None:
+            self._cascade = open_cascade(load_settings(), wanted)
+        else:
+            self._cascade = cascade.with_settings(wanted)
 
     def __call__(self, img: Any, save_path: Any = None, return_prob: bool = False) -> Any:
         """Crops of one image or of a list or (b, H, W, 3) batch of them.
@@ -84,7 +89,7 @@ class MTCNN:
             crops, scores = self._one(img, save_path)
             return (crops, scores) if return_prob else crops
         many = list(img)
-        paths = [None] * len(many) if save_path is None else list(save_path)
+        paths = _path_list(save_path, len(many))
         if len(paths) != len(many):
             raise ValueError(f"{len(many)} images and {len(paths)} save paths; give one for each")
         pairs = [self._one(one, path) for one, path in zip(many, paths, strict=True)]
@@ -107,13 +112,15 @@ class MTCNN:
 
     def faces(self, img: Source) -> Faces:
         """All faces of one image as one record, in the order of `detect`."""
-        image = read_image(img)
+        return self._in_order(read_image(img))
+
+    def _in_order(self, image: ByteArray) -> Faces:
         faces = self._cascade.find(image, "all")
         order = "largest" if self.select_largest else "probability"
         return faces.take(ranked(faces, order, image.shape))
 
     def _detected(self, image: ByteArray, landmarks: bool) -> tuple[Any, ...]:
-        faces = self.faces(image)
+        faces = self._in_order(image)
         if len(faces) == 0 and not self.empty:
             return (None, [None], None) if landmarks else (None, [None])
         parts = (faces.boxes_xyxy, faces.scores, faces.points_xy)
@@ -121,9 +128,12 @@ class MTCNN:
 
     def _one(self, img: Any, save_path: Any) -> tuple[Any, Any]:
         image = read_image(img)
-        found = self._cascade.find(image, "all")
-        rows = ranked(found, self.selection_method, image.shape)
-        chosen = found.take(rows if self.keep_all else rows[:1])
+        found = self._in_order(image)
+        # as in the reference, the method chooses one face; it neither sorts nor drops when
+        # all are kept
+        chosen = found
+        if not self.keep_all:
+            chosen = found.take(ranked(found, self.selection_method, image.shape)[:1])
         if len(chosen) == 0 and not (self.empty and self.keep_all):
             return None, ([None] if self.keep_all else None)
         crops = self._cut(image, chosen, by_area=isinstance(img, np.ndarray), save_path=save_path)
@@ -146,6 +156,13 @@ class MTCNN:
 
 def _is_many(img: object) -> bool:
     return isinstance(img, (list, tuple)) or (getattr(img, "ndim", 0) == 4)
+
+
+def _path_list(save_path: Any, count: int) -> list[Any]:
+    if save_path is None:
+        return [None] * count
+    # a text is a sequence too, of letters
+    return [save_path] if isinstance(save_path, (str, PathLike)) else list(save_path)
 
 
 def _unknown_method(method: str | None) -> str:

@@ -10,7 +10,17 @@ from mien.align import crop_by_recipe
 from mien.detect import Cascade, CascadeSettings, Search
 from mien.embed import Embedder
 from mien.errors import NoFaceFound, SeveralFacesFound, UsageError
-from mien.models import EMBEDDERS, ONET, PNET, RNET, ModelRow, Net, open_net, read_graph
+from mien.models import (
+    EMBEDDERS,
+    ONET,
+    PNET,
+    RNET,
+    LaterNet,
+    ModelRow,
+    Net,
+    open_net,
+    read_graph,
+)
 from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Threshold
 from mien.settings import Settings
 
@@ -86,7 +96,9 @@ def open_pipeline(settings: Settings, embedder: str = "sface") -> Pipeline:
     if embedder not in EMBEDDERS:
         raise UsageError(f"unknown model {embedder!r}; choose one of {', '.join(EMBEDDERS)}")
     row = EMBEDDERS[embedder]
-    return Pipeline(open_cascade(settings), Embedder(_open(row.model, settings), row))
+    # the embedder is the large one: it loads while the detector loads and finds the face
+    net = LaterNet(lambda: _open(row.model, settings))
+    return Pipeline(open_cascade(settings), Embedder(net, row))
 
 
 def _open(row: ModelRow, settings: Settings) -> Net:

@@ -14,6 +14,8 @@ The table itself may wrap around: differences come out right all the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -81,15 +83,13 @@ class AreaTable:
         self, top: IndexArray, bottom: IndexArray, left: IndexArray, right: IndexArray
     ) -> npt.NDArray[np.float64]:
         """Sums of cells too large for one packed number: (3, ...) float64."""
-        thickness = max(1, MAX_CELL // int((right - left).max()))
-        strips = -(-int((bottom - top).max()) // thickness)
         total: npt.NDArray[np.float64] = np.zeros((3, *np.broadcast_shapes(top.shape, left.shape)))
-        for strip in range(strips):
-            start = np.minimum(top + strip * thickness, bottom)
-            end = np.minimum(start + thickness, bottom)
-            packed = self._box_sums(start, end, left, right)
-            for channel in range(3):
-                total[channel] += _channel(packed, channel)
+        length = min(MAX_CELL, int((right - left).max()))
+        for start, end in _strips(left, right, length):
+            for upper, lower in _strips(top, bottom, MAX_CELL // length):
+                packed = self._box_sums(upper, lower, start, end)
+                for channel in range(3):
+                    total[channel] += _channel(packed, channel)
         return total
 
 
@@ -100,6 +100,15 @@ def cell_edges(start: IndexArray, end: IndexArray, cells: int) -> tuple[IndexArr
     first = start[:, np.newaxis] + steps[:-1] * size // cells
     last = start[:, np.newaxis] - (-steps[1:] * size // cells)  # two minus signs: round up
     return first, last
+
+
+def _strips(
+    first: IndexArray, last: IndexArray, thickness: int
+) -> Iterator[tuple[IndexArray, IndexArray]]:
+    """Each span cut into pieces of at most `thickness`; short spans end with empty pieces."""
+    for offset in range(0, int((last - first).max()), thickness):
+        start = np.minimum(first + offset, last)
+        yield start, np.minimum(start + thickness, last)
 
 
 def _packed_sums(image_rgb: ByteArray) -> PackedArray:

@@ -1,6 +1,6 @@
 """The model table, where weights come from, and the door to the engines."""
 
-from mien.models.engine import Net, open_net
+from mien.models.engine import LaterNet, Net, open_net
 from mien.models.sources import find_weights, read_weights
 from mien.models.store import build_graph, graph_path, read_graph
 from mien.models.table import (
@@ -24,6 +24,7 @@ __all__ = [
     "RNET",
     "SFACE",
     "EmbedderRow",
+    "LaterNet",
     "ModelRow",
     "Net",
     "build_graph",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mien.errors import ModelAltered
-from mien.models.graphs import Float64Array, GraphWriter, Layer, fold_batch_norm
+from mien.models.graphs import Blocks, Float64Array, GraphWriter, Layer, fold_batch_norm
 
 if TYPE_CHECKING:
     import onnx
@@ -31,10 +31,13 @@ class _Published:
 
         model = onnx.load_model_from_string(published_onnx)
         self._arrays = {c.name: numpy_helper.to_array(c) for c in model.graph.initializer}
+        self._blocks: dict[str, Blocks] = {}
         self.chain: list[onnx.NodeProto] = []
         for node in model.graph.node:
             if node.op_type == "DequantizeLinear":
-                self._arrays[node.output[0]] = self._dequantised(node)
+                self._blocks[node.output[0]] = blocks = self._unfold(node)
+                stored = self._arrays[node.input[0]]
+                self._arrays[node.output[0]] = blocks.weight().reshape(stored.shape)
             elif node.op_type == "Reshape":
                 shape = self._arrays[node.input[1]]
                 self._arrays[node.output[0]] = self._arrays[node.input[0]].reshape(shape)
@@ -44,6 +47,10 @@ class _Published:
     def array(self, name: str) -> Float64Array:
         return self._arrays[name].astype(np.float64)
 
+    def blocks(self, name: str) -> Blocks:
+        """The published whole numbers of a weight."""
+        return self._blocks[name]
+
     def batch_norm(
         self, node: onnx.NodeProto
     ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array, float]:
@@ -51,16 +58,13 @@ class _Published:
         gamma, beta, mean, variance = (self.array(name) for name in node.input[1:5])
         return gamma, beta, mean, variance, float(attributes(node)["epsilon"])
 
-    def _dequantised(self, node: onnx.NodeProto) -> Float64Array:
-        """(stored - zero) * scale, each block of `block_size` along `axis` with its own pair."""
-        stored, scales, zeros = (self.array(name) for name in node.input)
-        settings = attributes(node)
-        axis, block = settings["axis"], settings["block_size"]
-        length = stored.shape[axis]
-        scales = np.repeat(scales, block, axis=axis).take(range(length), axis=axis)
-        zeros = np.repeat(zeros, block, axis=axis).take(range(length), axis=axis)
-        # through float32, as the published graph computes it
-        return ((stored - zeros) * scales).astype(np.float32).astype(np.float64)
+    def _unfold(self, node: onnx.NodeProto) -> Blocks:
+        """What a DequantizeLinear node unfolds; a vector counts as one row."""
+        raw = [self._arrays[name] for name in node.input]
+        if attributes(node)["axis"] != raw[0].ndim - 1:
+            raise ModelAltered("SFace's weights are in blocks along an unknown axis")
+        stored, scales, zeros = (np.atleast_2d(array) for array in raw)
+        return Blocks(stored, scales.astype(np.float64), zeros)
 
 
 def build_sface(published_onnx: bytes, g: GraphWriter) -> bytes:
@@ -78,7 +82,7 @@ def build_sface(published_onnx: bytes, g: GraphWriter) -> bytes:
     if chain:
         raise ModelAltered(f"SFace's graph ends in an unknown {chain[0].op_type}")
     return g.model(
-        name="sface", input_shape=["n", 3, 112, 112], output=output, output_shape=["n", 128, 1, 1]
+        name="sface", input_shape=["n", 3, 112, 112], output=output, output_shape=["n", 128]
     )
 
 
@@ -102,19 +106,24 @@ def _convolution(
 
 
 def _dense(g: GraphWriter, source: _Published, chain: list[onnx.NodeProto], before: Layer) -> str:
-    """BatchNormalization, dense layer, BatchNormalization: all one 7x7 convolution."""
+    """BatchNormalization, dense layer, BatchNormalization.
+
+    The first stays, as one number and one shift per channel: folded into the dense
+    layer it would break up its blocks. The last goes into scales and bias.
+    """
     first, dense, last = (
         _expect(chain, kind) for kind in ("BatchNormalization", "Gemm", "BatchNormalization")
     )
     gamma, beta, mean, variance, epsilon = source.batch_norm(first)
     gain = gamma / np.sqrt(variance + epsilon)
-    offset = beta - mean * gain
-    kernel = source.array(dense.input[1]).reshape(128, -1, 7, 7)  # rows count channel, y, x
-    bias = source.array(dense.input[2]) + (kernel * offset.reshape(1, -1, 1, 1)).sum(axis=(1, 2, 3))
-    kernel, shift = fold_batch_norm(kernel, *source.batch_norm(last))
-    gamma, _, _, variance, epsilon = source.batch_norm(last)
-    bias = bias * gamma / np.sqrt(variance + epsilon) + shift
-    return g.conv(before.tensor, before.into(kernel * gain.reshape(1, -1, 1, 1)), bias)
+    line = (gain * before.signs).reshape(-1, 1, 1, 1)
+    tensor = g.conv(before.tensor, line, beta - mean * gain, group=len(gain))
+
+    gamma, beta, mean, variance, epsilon = source.batch_norm(last)
+    gain = gamma / np.sqrt(variance + epsilon)
+    blocks = source.blocks(dense.input[1])
+    scaled = Blocks(blocks.stored, blocks.scales * gain.reshape(-1, 1), blocks.zeros)
+    return g.dense_of_blocks(tensor, scaled, (source.array(dense.input[2]) - mean) * gain + beta)
 
 
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:

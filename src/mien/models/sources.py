@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from mien.errors import ModelAltered, ModelMissing
@@ -31,7 +32,8 @@ def find_weights(row: ModelRow, models_dir: Path | None) -> Path | None:
     folder = _package_folder(row.package)
     if folder is not None:
         candidates.append(folder / row.package_path)
-    return next((path for path in candidates if path.is_file()), None)
+    # os.path, for Path.is_file raises where a folder may not be looked into
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def read_checked(path: Path, sha256: str, *, what: str) -> bytes:

@@ -6,9 +6,10 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from mien.errors import ModelAltered, ModelMissing
+from mien.errors import ModelAltered
 from mien.models.sources import read_weights
 from mien.models.table import ModelRow
 
@@ -17,18 +18,14 @@ def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir
     """The ONNX graph of this row in the engine's dialect.
 
     From the cache when the cached file has the hash that the table names; else
-    built from the published weights and put into the cache. Raises ModelMissing
-    or ModelAltered.
+    built from the published weights and put into the cache. A cache that cannot be
+    read or written costs time at every start, and nothing else; `mien doctor`
+    reports it. Raises ModelMissing or ModelAltered.
     """
     path = graph_path(row, engine, cache_dir)
-    try:
-        cached = path.read_bytes()
-    except FileNotFoundError:
-        cached = None
-    except OSError as error:
-        raise ModelMissing(f"cannot read {str(path)!r}: {error}; run: mien doctor") from error
+    cached = _cached(path)
     expected = row.graph_sha256[engine]
-    if cached is not None and hashlib.sha256(cached).hexdigest() == expected:
+    if hashlib.sha256(cached).hexdigest() == expected:
         return cached
     graph = build_graph(row, engine, read_weights(row, models_dir))
     found = hashlib.sha256(graph).hexdigest()
@@ -63,14 +60,22 @@ def build_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
     return builders[row.builder](weights, writer)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader sees the whole file or none."""
+def _cached(path: Path) -> bytes:
+    """What the cache holds there; empty if nothing can be had. Never waits on a pipe."""
     try:
+        return path.read_bytes() if os.path.isfile(path) else b""
+    except OSError:
+        return b""
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader sees the whole file or none. Gives up in silence."""
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(content)
-        os.replace(file.name, path)
-    except OSError:
-        # a cache that cannot be written costs time at every start, and nothing else;
-        # `mien doctor` reports it
-        return
+            try:
+                file.write(content)
+                file.flush()
+                os.replace(file.name, path)
+            except OSError:
+                os.unlink(file.name)

@@ -17,7 +17,8 @@ from mien.results import ModelId, Threshold
 class ModelRow:
     """One weights file. package, package_path: where an installed package carries it.
 
-    builder: the function of `mien.models.builders` that makes the graph.
+    builder: which function `mien.models.store.build_graph` makes the graph with.
+    graph_sha256: of the built graph, by engine.
     """
 
     name: str
@@ -69,8 +70,8 @@ PNET = _mtcnn_row(
     "propose",
     "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     {
-        "onnxruntime": "4f3b150b9bbfb8a750a21284667c2daccf274d7a648ea6924012e32e03bbd7f7",
-        "openvino": "7319e363d976f37771c523b4bda1699fa941024a4e8fa63282ddf09e6b4230f0",
+        "onnxruntime": "7799840e6dbd639c3b39ae4e5ce709ae08e68673e2efdb2d451847b96e0ba0fc",
+        "openvino": "f6e482bf753801b1a6bd8ddb1da19e372d7aff47ce7cee4c44c62bbe9443f9fe",
     },
 )
 RNET = _mtcnn_row(
@@ -78,8 +79,8 @@ RNET = _mtcnn_row(
     "refine",
     "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     {
-        "onnxruntime": "eafa4b7e98aa3c8ec306f4ff5f184233010c5ca1a0c6d9549e6c86b64633393a",
-        "openvino": "74f2c93142bc8f6b00c370a61c5bd6365a480d82f0af4ca7fca71740ec2783c2",
+        "onnxruntime": "978bc6cc85b8c0366e880b44ef0106392906871794bbf0a7fa549d9339d9f630",
+        "openvino": "df569fe121dc176736cf2d0fa50c1e1cd8a26d2d59cc8277372de7a892cf4aee",
     },
 )
 ONET = _mtcnn_row(
@@ -87,8 +88,8 @@ ONET = _mtcnn_row(
     "decide and point",
     "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
     {
-        "onnxruntime": "500ad67b86162e57968dbedb3da62a3c8a4fa2fd7d50ea59275ff33160b37ea8",
-        "openvino": "d0c60532bdada0ff14fd4eee302be162c5267cb7adeed47e6bf8e86b9f963d55",
+        "onnxruntime": "7c0ffe501b1513d3c8431d6480e26167340e1af6b42355b0f2609864ed266d29",
+        "openvino": "e0d7010faeafca2e81cfb4116441ffd5309d6b3773d16db78faed416ab664321",
     },
 )
 
@@ -103,8 +104,8 @@ SFACE = EmbedderRow(
         package_path="models/face_recognition_sface_2021dec_int8bq.onnx",
         builder="sface",
         graph_sha256={
-            "onnxruntime": "ed3d078b037eafe09cf213d012edba75ad9928886dab8e5b49d40698c66ee63c",
-            "openvino": "55b517ec802197a1c2a5835fab5f83bba66cb91c9dd66d3bce8cfb46be2514f6",
+            "onnxruntime": "6443a2508dfedf8e738b2716ce288246c92ddd1e5e85018910552acd9c117e04",
+            "openvino": "dd948e771ca0bb2cc03b7691b9067b577f867175415def699a27211768178dc3",
         },
     ),
     recipe="warp112",

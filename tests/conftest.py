@@ -1,0 +1,108 @@
+"""Parts that all tests share: photos, a loaded pipeline, and a home that is nobody's.
+
+The graphs that mien builds come from the real cache folder, so that they are built
+once per machine and not once per run; from an empty one the tests work too.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.detect import Cascade
+from mien.pipeline import Pipeline, open_pipeline
+from mien.results import ByteArray
+from mien.settings import Settings, load_settings
+
+# both read before any test may change the environment
+SHARED = Path(os.environ.get("MIEN_SHARED") or Path(__file__).resolve().parents[2] / "shared")
+CACHE_HOME = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+
+
+def _shared_part(name: str, what: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"needs {what} at {str(folder)!r}; put them there or set MIEN_SHARED")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_photos() -> Path:
+    """The article's twelve photos: `faces/NAME/*.jpg` and `faces_test/*.jpg`."""
+    return _shared_part("photos", "the article's twelve photos")
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Path:
+    """What facenet-pytorch gives for the twelve photos: `mtcnn_reference.json` and others."""
+    return _shared_part("reference", "the reference values of the twelve photos")
+
+
+@pytest.fixture(scope="session")
+def shared_lfw() -> Path:
+    """Half of Labeled Faces in the Wild: `images/NAME/*.jpg` and `pairs.txt`."""
+    return _shared_part("lfw", "the images of Labeled Faces in the Wild")
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Defaults on ONNX Runtime, no config file, a vault of their own, the real cache."""
+    made = load_settings(
+        {
+            "HOME": str(tmp_path_factory.mktemp("session-home")),
+            "XDG_CACHE_HOME": CACHE_HOME,
+            "MIEN_MODELS": os.environ.get("MIEN_MODELS", ""),
+        }
+    )
+    return replace(made, engine="onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def pipeline(settings: Settings) -> Pipeline:
+    """The real detector and SFace on ONNX Runtime, opened once."""
+    return open_pipeline(settings)
+
+
+@pytest.fixture(scope="session")
+def cascade(pipeline: Pipeline) -> Cascade:
+    """The pipeline's detector, on ONNX Runtime."""
+    return pipeline.cascade
+
+
+@pytest.fixture(scope="session")
+def openvino_settings(settings: Settings) -> Settings:
+    """The same settings for OpenVINO; skips where that extra is not installed."""
+    pytest.importorskip("openvino", reason="needs OpenVINO: pip install 'mien[openvino]'")
+    return replace(settings, engine="openvino")
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> ByteArray:
+    """Eileen Collins, NASA, public domain: (512, 512, 3) uint8 RGB, one face. Read-only."""
+    reason = "needs scikit-image: pip install 'mien[demo]'"
+    data = pytest.importorskip("skimage.data", reason=reason)
+    photo = np.ascontiguousarray(data.astronaut())
+    photo.flags.writeable = False
+    return photo
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder that this process, and what it starts, takes for the user's.
+
+    No MIEN_* is set. Only the cache of built graphs is the real one.
+    """
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for name in [name for name in os.environ if name.startswith("MIEN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder / ".local" / "share"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / ".config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / ".local" / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", CACHE_HOME)
+    return folder
