@@ -90,6 +90,19 @@ def astronaut() -> ByteArray:
     return photo
 
 
+@pytest.fixture(scope="session")
+def crowd(astronaut: ByteArray) -> ByteArray:
+    """Three faces: a large and unsharp one, and two smaller and surer ones. Read-only."""
+    from PIL import Image
+
+    head = Image.fromarray(astronaut[0:256, 96:352])
+    canvas = Image.new("RGB", (620, 400), (90, 90, 90))
+    canvas.paste(head.resize((40, 40)).resize((300, 300)), (0, 50))
+    canvas.paste(head.resize((200, 200)), (330, 0))
+    canvas.paste(head.resize((120, 120)), (420, 250))
+    return np.asarray(canvas)  # Pillow gives it read-only
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home folder that this process, and what it starts, takes for the user's.

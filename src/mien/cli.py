@@ -6,12 +6,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from mien import __version__, commands
 from mien.commands import Answer
 from mien.errors import ExitCode, MienError
+
+Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 EXIT_CODES = """exit codes:
   0 unlocked, or done         4 several faces         8 vault damaged
@@ -41,8 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(args, MienError("interrupted; nothing was changed"))
     except MemoryError:
         return _refuse(args, MienError("out of memory; close other programs and try again"))
-    _print(answer.data if args.json else answer.lines)
-    return int(answer.exit_code)
+    return _tell(answer.data if args.json else answer.lines, answer.exit_code)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -55,12 +57,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_door(verbs)
+    _add_lab(verbs)
+    _verb(verbs, "models", commands.models, "the models: licence, hash, where found")
+    _verb(verbs, "doctor", commands.doctor, "check everything and say what to do")
+    return parser
 
-    demo = _verb(verbs, "demo", commands.demo, "the whole article on a folder of people")
-    demo.add_argument("--photos", type=Path, metavar="DIR", help="a folder per person")
-    demo.add_argument("--owner", metavar="NAME", help="whose door it is")
-    _out(demo, "mien-report")
 
+def _add_door(verbs: Verbs) -> None:
     enroll = _verb(verbs, "enroll", commands.enroll, "remember a face from photos")
     enroll.add_argument("name", metavar="NAME")
     enroll.add_argument("photos", nargs="+", metavar="PHOTO", help="files, folders, quoted globs")
@@ -84,17 +88,20 @@ def build_parser() -> argparse.ArgumentParser:
     forget = _verb(verbs, "forget", commands.forget, "remove a person's template")
     forget.add_argument("name", metavar="NAME")
 
+
+def _add_lab(verbs: Verbs) -> None:
+    demo = _verb(verbs, "demo", commands.demo, "the whole article on a folder of people")
+    demo.add_argument("--photos", type=Path, metavar="DIR", help="a folder per person")
+    demo.add_argument("--owner", metavar="NAME", help="whose door it is")
+    _out(demo, "mien-report")
+
     explore = _verb(verbs, "explore", commands.explore, "faces, heat map and map of a folder")
     explore.add_argument("folder", type=Path, metavar="DIR", help="a folder per person")
     _out(explore, "mien-explore")
 
-    _verb(verbs, "models", commands.models, "the models: licence, hash, where found")
-    _verb(verbs, "doctor", commands.doctor, "check everything and say what to do")
-    return parser
-
 
 def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser],
+    verbs: Verbs,
     name: str,
     run: Callable[[argparse.Namespace], Answer],
     words: str,
@@ -120,17 +127,45 @@ def _out(verb: argparse.ArgumentParser, folder: str) -> None:
 def _refuse(args: argparse.Namespace, error: MienError) -> int:
     """A failure in one line on standard error, and as JSON on standard output if asked for."""
     code = ExitCode(error.exit_code)
-    print(f"mien: {error}", file=sys.stderr)
+    _complain(str(error))
     if args.json:
-        _print({"outcome": code.name.lower(), "exit_code": int(code), "error": str(error)})
+        data = {"outcome": code.name.lower(), "exit_code": int(code), "error": str(error)}
+        return _tell(data, code)
     return int(code)
 
 
-def _print(what: dict[str, object] | Sequence[str]) -> None:
-    text = json.dumps(what, ensure_ascii=False) if isinstance(what, dict) else "\n".join(what)
+def _tell(what: Mapping[str, object] | Sequence[str], code: ExitCode) -> int:
+    """Print the answer. A reader who has left changes nothing; an answer that got lost is a no."""
+    try:
+        _print(what)
+    except BrokenPipeError:
+        _drop_output()
+    except OSError as error:
+        _drop_output()
+        _complain(f"cannot write the answer: {error.strerror}; send it to another place")
+        return int(ExitCode.NOT_THE_OWNER)
+    return int(code)
+
+
+def _complain(words: str) -> None:
+    if sys.stderr is not None:  # None where the caller closed it: print would then take stdout
+        print(f"mien: {words}", file=sys.stderr)
+
+
+def _drop_output() -> None:
+    """Python flushes standard output once more at its end, and would complain once more."""
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _print(what: Mapping[str, object] | Sequence[str]) -> None:
+    if sys.stdout is None:  # the caller closed it, and wants the exit code alone
+        return
+    text = json.dumps(what, ensure_ascii=False) if isinstance(what, Mapping) else "\n".join(what)
     # a terminal of another encoding must not turn an answer into a traceback
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

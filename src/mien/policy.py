@@ -81,9 +81,7 @@ def consistency(vectors: FloatArray, threshold: Threshold) -> Consistency:
     k = len(vectors)
     if k < 2:
         return Consistency((), ())
-    left_out = [
-        float(np.dot(vectors[row], centre_of(np.delete(vectors, row, axis=0)))) for row in range(k)
-    ]
+    left_out = [_likeness_to_rest(vectors, row) for row in range(k)]
     # one wrong photo spoils the centres of the right ones: judge by the nearest other photo too
     alike = vectors @ vectors.T
     np.fill_diagonal(alike, -1.0)
@@ -92,6 +90,15 @@ def consistency(vectors: FloatArray, threshold: Threshold) -> Consistency:
         row for row in range(k) if left_out[row] < threshold.value or friends[row] * 2 < k - 1
     ]
     return Consistency(tuple(left_out), tuple(strangers))
+
+
+def _likeness_to_rest(vectors: FloatArray, row: int) -> float:
+    """Cosine of one row to the centre of the others, -1..1; -1 where those cancel out."""
+    try:
+        centre = centre_of(np.delete(vectors, row, axis=0))
+    except ValueError:
+        return -1.0  # the others agree on nothing, so with this photo neither
+    return float(np.clip(np.dot(vectors[row], centre), -1.0, 1.0))
 
 
 def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:

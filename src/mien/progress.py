@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 def bar(items: Iterable[Item], words: str) -> Iterable[Item]:
     """The same items, with a bar on standard error while they are walked, if it is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():  # None where the caller closed it
         return items
     from tqdm import tqdm
 

@@ -22,11 +22,12 @@ import numpy.typing as npt
 from mien.results import ByteArray, FloatArray
 
 BITS = 21
-MASK = np.uint64((1 << BITS) - 1)
-MAX_CELL = ((1 << BITS) - 1) // 255  # 8224 pixels
+MASK = (1 << BITS) - 1
+ROWS_AT_ONCE = 32
+MAX_CELL = MASK // 255  # 8224 pixels
 
 IndexArray = npt.NDArray[np.intp]
-PackedArray = npt.NDArray[np.uint64]
+PackedArray = npt.NDArray[np.int64]
 
 
 class AreaTable:
@@ -48,9 +49,16 @@ class AreaTable:
             channels = self._by_strips(rows, rows_end, left, right)
             level: FloatArray = (channels / counts).astype(np.float32)[np.newaxis]
             return level
-        bands = np.take(self._sums, bottom, axis=0) - np.take(self._sums, top, axis=0)
-        packed = np.take(bands, right, axis=1) - np.take(bands, left, axis=1)
-        return _unpacked(packed, counts)[np.newaxis]
+        level = np.empty((1, 3, height, width), np.float32)
+        # a few rows at a time stay in the processor's cache, whole levels would not
+        for start in range(0, height, ROWS_AT_ONCE):
+            strip = slice(start, start + ROWS_AT_ONCE)
+            bands = np.take(self._sums, bottom[strip], axis=0)
+            bands -= np.take(self._sums, top[strip], axis=0)
+            packed = np.take(bands, right, axis=1)
+            packed -= np.take(bands, left, axis=1)
+            _unpack(packed, counts[strip], level[0, :, strip])
+        return level
 
     def crops(self, rectangles_xyxy: IndexArray, side: int) -> FloatArray:
         """Rectangles resized to (n, 3, side, side) float32, 0..255.
@@ -67,7 +75,8 @@ class AreaTable:
             channels = self._by_strips(top, bottom, left, right)
             pixels = (channels / counts).astype(np.float32)
         else:
-            pixels = _unpacked(self._box_sums(top, bottom, left, right), counts)
+            pixels = np.empty((3, *counts.shape), np.float32)
+            _unpack(self._box_sums(top, bottom, left, right), counts, pixels)
         return np.ascontiguousarray(np.moveaxis(pixels, 0, 1))
 
     def _box_sums(
@@ -113,27 +122,29 @@ def _strips(
 
 def _packed_sums(image_rgb: ByteArray) -> PackedArray:
     height, width = image_rgb.shape[:2]
-    sums = np.zeros((height + 1, width + 1), np.uint64)
-    inner = sums[1:, 1:]
-    inner |= image_rgb[:, :, 2]
-    for channel in (1, 0):
-        inner <<= np.uint64(BITS)
-        inner |= image_rgb[:, :, channel]
-    np.cumsum(inner, axis=1, out=inner)
-    # whole rows at a time: numpy's own cumsum would stride down the columns
-    for row in range(2, height + 1):
-        sums[row] += sums[row - 1]
+    sums = np.zeros((height + 1, width + 1), np.int64)
+    for start in range(0, height, ROWS_AT_ONCE):
+        rows = sums[1:, 1:][start : start + ROWS_AT_ONCE]
+        pixels = image_rgb[start : start + ROWS_AT_ONCE]
+        rows[...] = pixels[:, :, 2]
+        for channel in (1, 0):
+            rows <<= BITS
+            rows += pixels[:, :, channel]
+        np.cumsum(rows, axis=1, out=rows)
+        # row onto row: numpy's own cumsum would stride down the columns
+        for row in range(start + 1, start + 1 + len(rows)):
+            sums[row] += sums[row - 1]
     return sums
 
 
 def _channel(packed: PackedArray, channel: int) -> PackedArray:
-    shifted: PackedArray = packed >> np.uint64(BITS * channel)
+    """One channel's sums. Each lies below 2**21, so the packed difference is never negative."""
+    shifted: PackedArray = packed >> (BITS * channel)
     return shifted & MASK
 
 
-def _unpacked(packed: PackedArray, counts: IndexArray) -> FloatArray:
+def _unpack(packed: PackedArray, counts: IndexArray, means: FloatArray) -> None:
+    """Write the channel means of packed sums over `counts` pixels into (3, ...) `means`."""
     scale = np.float32(1) / counts.astype(np.float32)
-    planes = np.empty((3, *packed.shape), np.float32)
     for channel in range(3):
-        np.multiply(_channel(packed, channel), scale, out=planes[channel], casting="unsafe")
-    return planes
+        np.multiply(_channel(packed, channel).astype(np.float32), scale, out=means[channel])

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from mien.errors import UsageError
 from mien.lab.files import write_whole
 
 BASE_URL = (
@@ -78,7 +79,7 @@ def find_article_photos(
                 return None
             (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(folder / name, content)
-    except OSError:
+    except (OSError, UsageError):  # UsageError: the cache cannot be written
         # offline is a usual place to be: the caller has a smaller demo and says so
         return None
     return folder
@@ -86,8 +87,12 @@ def find_article_photos(
 
 def fetch_url(url: str) -> bytes:
     """At most `MAX_BYTES` from a pinned https address. OSError if it cannot be had in time."""
+    from http.client import HTTPException
     from urllib.request import urlopen
 
-    with urlopen(url, timeout=TIMEOUT_S) as answer:
-        content: bytes = answer.read(MAX_BYTES)
+    try:
+        with urlopen(url, timeout=TIMEOUT_S) as answer:
+            content: bytes = answer.read(MAX_BYTES)
+    except HTTPException as error:  # an answer that is no HTTP, or that stops short
+        raise OSError(f"no proper answer: {type(error).__name__}") from error
     return content

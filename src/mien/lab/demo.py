@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.errors import MissingExtra, UsageError
+from mien.errors import MissingExtra, UnreadableImage, UsageError
 from mien.faceunlock import FaceUnlock
 from mien.images import photo_paths, read_image
 from mien.lab.gallery import Gallery, Walk, gallery_sections, look_at, made_folder
+from mien.lab.names import shown_name
 from mien.lab.plots import probe_card
 from mien.lab.recapture import recapture
 from mien.lab.report import Picture, Section, Table, write_report
@@ -71,12 +72,15 @@ def run_demo(
         held_out = _last_photos(gallery)
         enrolled = [photo for photo in enrolled if photo not in held_out]
     if not enrolled:
-        raise UsageError(f"{owner} has one photo only; the demo needs one to enrol and one to try")
+        raise UsageError(
+            f"{shown(owner)} has one photo only; the demo needs one to enrol and one to try"
+        )
     door = FaceUnlock(enrolled, pipeline=pipeline)
-    probes = [_try(door, path.name, read_image(path)) for path in held_out]
+    probes, unread = _try_all(door, held_out)
     sections = gallery_sections(gallery, made_folder(out))
-    report = _report(out, sections, probes, owner, len(enrolled), note="")
-    return DemoResult(owner, tuple(probes), report, len(gallery.crops), gallery.left_out, "")
+    report = _report(out, sections, probes, owner, len(door.enrolment.photos), note="")
+    left_out = gallery.left_out + unread
+    return DemoResult(owner, tuple(probes), report, len(gallery.crops), left_out, "")
 
 
 def run_small_demo(
@@ -97,7 +101,8 @@ def run_small_demo(
         _try(door, "a cat, no person", no_person),
     ]
     sections = gallery_sections(gallery, out)
-    report = _report(out, sections, probes, "eileen_collins", len(gallery.crops), note=SMALL_NOTE)
+    enrolled = len(door.enrolment.photos)
+    report = _report(out, sections, probes, "eileen_collins", enrolled, note=SMALL_NOTE)
     return DemoResult(
         "eileen_collins",
         tuple(probes),
@@ -112,7 +117,7 @@ def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, str, str, str, str]]:
     """Probe, decision, similarity, threshold, reason: the table of the demo."""
     return [
         (
-            probe.name,
+            shown_name(probe.name),
             "unlocked" if probe.decision else "locked",
             f"{probe.decision.similarity:.3f}" if np.isfinite(probe.decision.similarity) else "-",
             f"{probe.decision.threshold.value:.3f}",
@@ -166,11 +171,28 @@ def _try(door: FaceUnlock, name: str, image: ByteArray) -> Probe:
     return Probe(name, image, door(image))
 
 
+def _try_all(
+    door: FaceUnlock, paths: Sequence[Path]
+) -> tuple[list[Probe], tuple[tuple[Path, str], ...]]:
+    """Each photo held before the door, and those that cannot be read, with why."""
+    probes, unread = [], []
+    for path in paths:
+        try:
+            probes.append(_try(door, path.name, read_image(path)))
+        except UnreadableImage as error:
+            unread.append((path, str(error)))
+    if not probes:
+        raise UsageError(f"none of the {len(unread)} photos to try can be read; give others")
+    return probes, tuple(unread)
+
+
 def _owner(gallery: Gallery, asked: str | None) -> str:
     people = list(dict.fromkeys(gallery.people))
     if asked is not None:
         if asked not in people:
-            raise UsageError(f"no face of {shown(asked)} found; choose one of {', '.join(people)}")
+            raise UsageError(
+                f"no face of {shown(asked)} found; choose one of {', '.join(map(shown, people))}"
+            )
         return asked
     return "me" if "me" in people else max(people, key=lambda who: len(gallery.rows_of(who)))
 

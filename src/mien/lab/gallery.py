@@ -23,13 +23,24 @@ Walk = Callable[[Sequence[Photo]], Iterable[Photo]]
 
 MAX_IN_PICTURES = 60  # more faces than this are thinned out evenly for the heat map and the grid
 
+HEAT_TEXT = (
+    "Cosine of every pair; 1 is the same direction. Faces of one person should glow together."
+)
+HEAT_ALT = "Heat map of the cosine similarity of every pair of faces"
+MAP_TEXT = (
+    "The two directions in which these embeddings differ most. Near means alike, but only as far "
+    "as two of the many dimensions can show."
+)
+MAP_ALT = "The faces as points on their first two principal components"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
     """The faces of a folder of people; n may be less than its photos.
 
     crops: n of (side, side, 3) uint8 RGB. vectors: (n, d) float32 unit rows.
-    people, photos: n each. left_out: (photo, why) of those without one face.
+    people, photos: n each. left_out: (photo, why) of those without one face;
+    why is a line that names the photo.
     """
 
     crops: tuple[ByteArray, ...] = field(repr=False)
@@ -56,8 +67,11 @@ def look_at(
         try:
             image = read_image(path)
             crop = pipeline.crop(image, pipeline.door_face(image))
-        except (UnreadableImage, NoFaceFound, SeveralFacesFound) as error:
+        except UnreadableImage as error:  # names the photo itself
             left_out.append((path, str(error)))
+            continue
+        except (NoFaceFound, SeveralFacesFound) as error:
+            left_out.append((path, f"{shown(path)}: {error}"))
             continue
         crops.append(crop)
         names.append(person)
@@ -79,7 +93,7 @@ def explore_folder(
     """Look at a folder of people and write the report of it into `out`."""
     gallery = look_at(root, pipeline, progress=progress)
     sections = gallery_sections(gallery, made_folder(out))
-    return gallery, write_report(out, f"mien explore {root.name}", sections)
+    return gallery, write_report(out, f"mien explore {root.resolve().name}", sections)
 
 
 def made_folder(folder: Path) -> Path:
@@ -97,35 +111,19 @@ def gallery_sections(gallery: Gallery, folder: Path) -> list[Section]:
     crops = [gallery.crops[row] for row in rows]
     people = [gallery.people[row] for row in rows]
     vectors = gallery.vectors[rows]
-    shown = f"{len(rows)} of {len(gallery.crops)} faces" if len(rows) < len(gallery.crops) else ""
-    components = pca(vectors, 2)
-    pictures = (
-        Picture(
-            crop_grid(crops, people, folder / "faces.png"), "The found faces, by person", shown
-        ),
-        Picture(
-            heat_map(similarity_matrix(vectors), crops, people, folder / "similarity.png"),
-            "Heat map of the cosine similarity of every pair of faces",
-            shown,
-        ),
-        Picture(
-            pca_map(
-                components.coordinates, crops, people, components.explained, folder / "map.png"
-            ),
-            "The faces as points on their first two principal components",
-            shown,
-        ),
-    )
-    texts = (
-        "Each face as it was found, turned upright and cut for the embedder.",
-        "Cosine of every pair; 1 is the same direction. Faces of one person should glow together.",
-        "The two directions in which these embeddings differ most. Near means alike, but only "
-        "as far as two of the many dimensions can show.",
-    )
-    headings = ("Faces", "Similarity", "Map")
+    part = f"{len(rows)} of {len(gallery.crops)} faces" if len(rows) < len(gallery.crops) else ""
+    grid = crop_grid(crops, people, folder / "faces.png")
+    heat = heat_map(similarity_matrix(vectors), crops, people, folder / "similarity.png")
+    found = pca(vectors, 2)
+    plane = pca_map(found.coordinates, crops, people, found.explained, folder / "map.png")
     sections = [
-        Section(heading, text, pictures=(picture,))
-        for heading, text, picture in zip(headings, texts, pictures, strict=True)
+        Section(
+            "Faces",
+            "Each face as it was found, turned upright and cut for the embedder.",
+            pictures=(Picture(grid, "The found faces, by person", part),),
+        ),
+        Section("Similarity", HEAT_TEXT, pictures=(Picture(heat, HEAT_ALT, part),)),
+        Section("Map", MAP_TEXT, pictures=(Picture(plane, MAP_ALT, part),)),
     ]
     if gallery.left_out:
         listed = tuple((str(path.name), why) for path, why in gallery.left_out)

@@ -1,0 +1,49 @@
+"""SFace, milliseconds a face, on both engines and one or two threads, in one run.
+
+python benchmarks/embedding.py [--rounds 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from mien.models import SFACE, open_net, read_graph
+from mien.settings import load_settings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=60)
+    args = parser.parse_args()
+    settings = load_settings()
+    nets = {}
+    for engine in ("onnxruntime", "openvino"):
+        for threads in (1, 2):
+            wanted = replace(settings, engine=engine, threads=threads)
+            graph = read_graph(
+                SFACE.model, engine, models_dir=wanted.models_dir, cache_dir=wanted.cache_dir
+            )
+            nets[engine, threads] = open_net(graph, engine=engine, threads=threads)
+    rng = np.random.default_rng(0)
+    for batch in (1, 8):
+        pixels = rng.integers(0, 256, (batch, 3, 112, 112)).astype(np.float32)
+        times: dict[tuple[str, int], list[float]] = {key: [] for key in nets}
+        for _ in range(args.rounds):
+            for key, net in nets.items():
+                started = time.perf_counter()
+                net(pixels)
+                times[key].append((time.perf_counter() - started) * 1e3 / batch)
+        for (engine, threads), ms in times.items():
+            print(
+                f"batch {batch}  {engine:12} {threads} thread(s)  median "
+                f"{statistics.median(ms[5:]):5.2f} ms a face, least {min(ms):5.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Make the README's pictures: the small demo's, of the public-domain photograph only.
+
+python docs/pictures.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien.commands import SEED
+from mien.lab.demo import run_small_demo
+from mien.pipeline import open_pipeline
+from mien.settings import load_settings
+
+NAMES = ("faces", "similarity", "map", "probe_1", "probe_2")
+WIDTH_PX = 640
+
+
+def main() -> None:
+    target = Path(__file__).parent / "images"
+    target.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        run_small_demo(out, open_pipeline(load_settings()), np.random.default_rng(SEED))
+        for name in NAMES:
+            with Image.open(out / f"{name}.png") as drawn:
+                height = round(drawn.height * WIDTH_PX / drawn.width)
+                small = drawn.convert("RGB").resize((WIDTH_PX, height), Image.Resampling.LANCZOS)
+                small.quantize(128).save(target / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

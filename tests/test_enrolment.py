@@ -1,0 +1,232 @@
+"""Photos of one person make a template; anything else is refused by the name of the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.embed import Embedder
+from mien.enrolment import enrol_photos
+from mien.errors import (
+    EnrolmentRefused,
+    NoFaceFound,
+    SeveralFacesFound,
+    UnreadableImage,
+    UsageError,
+)
+from mien.images import Source
+from mien.lab.recapture import recapture
+from mien.pipeline import Pipeline
+from mien.results import ByteArray, FloatArray, Template
+
+
+@pytest.fixture(scope="module")
+def shots(astronaut: ByteArray) -> list[ByteArray]:
+    """Three photos of her, a moment apart."""
+    rng = np.random.default_rng(2)
+    return [recapture(astronaut, rng) for _ in range(3)]
+
+
+def saved(image: ByteArray, path: Path) -> Path:
+    Image.fromarray(image).save(path)
+    return path
+
+
+def with_vectors(pipeline: Pipeline, vectors: FloatArray) -> Pipeline:
+    """The real detector, and an embedder that gives these rows, in order, padded to 128."""
+
+    def net(pixels: FloatArray) -> FloatArray:
+        rows = np.zeros((len(pixels), 128), np.float32)
+        rows[:, : vectors.shape[1]] = vectors[: len(pixels)]
+        return rows
+
+    return Pipeline(pipeline.cascade, Embedder(net, pipeline.embedder.row))
+
+
+def at(*degrees: float) -> FloatArray:
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_photos_of_one_person_make_a_template(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+    enrolment = enrol_photos(shots, pipeline)
+    assert enrolment.template.vectors.shape == (3, 128)
+    assert enrolment.template.model == pipeline.model
+    assert enrolment.skipped == ()
+    assert [photo.name for photo in enrolment.photos] == ["photo 1", "photo 2", "photo 3"]
+    for row, photo in enumerate(enrolment.photos):
+        alone = pipeline.embed_door(shots[row])[1]
+        np.testing.assert_allclose(enrolment.template.vectors[row], alone, atol=1e-5)
+        assert photo.leave_one_out is not None
+        assert photo.leave_one_out > 0.8
+
+
+def test_files_bytes_and_pil_images_do_as_well_as_arrays(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
+) -> None:
+    path = saved(shots[0], tmp_path / "a.png")
+    sources: list[Source] = [str(path), saved(shots[1], tmp_path / "b.png").read_bytes()]
+    sources.append(Image.fromarray(shots[2]))
+    mixed = enrol_photos(sources, pipeline)
+    plain = enrol_photos(shots, pipeline)
+    np.testing.assert_allclose(mixed.template.vectors, plain.template.vectors, atol=1e-5)
+    assert [photo.name for photo in mixed.photos] == [repr(str(path)), "photo 2", "photo 3"]
+
+
+def test_a_single_photo_is_enough_and_more_are_advised(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    enrolment = enrol_photos([astronaut], pipeline)
+    assert enrolment.photos[0].leave_one_out is None
+    assert enrolment.advice == ("one photo only: two to four more, in other light, make it surer",)
+
+
+def test_no_photos_are_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(UsageError, match="no photos to enrol"):
+        enrol_photos([], pipeline)
+
+
+def test_what_spoils_a_photo_is_advised_by_its_name(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
+) -> None:
+    dark = saved(shots[1] // 6, tmp_path / "night.png")
+    advice = enrol_photos([shots[0], dark], pipeline).advice
+    assert f"{str(dark)!r}: too dark: face a light" in advice
+    assert not any(line.startswith("photo 1") for line in advice)
+
+
+def test_a_photo_without_a_face_is_named(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
+) -> None:
+    wall = saved(np.full((300, 300, 3), 140, np.uint8), tmp_path / "wall.png")
+    with pytest.raises(NoFaceFound) as caught:
+        enrol_photos([shots[0], wall], pipeline)
+    assert str(caught.value).startswith(f"{str(wall)!r}: no face found")
+
+
+def test_a_photo_of_several_people_is_named(pipeline: Pipeline, astronaut: ByteArray) -> None:
+    with pytest.raises(SeveralFacesFound, match="photo 2: 2 faces of similar size"):
+        enrol_photos([astronaut, np.hstack([astronaut, astronaut])], pipeline)
+
+
+def test_a_file_that_is_no_photo_is_named_on_one_line(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
+) -> None:
+    bad = tmp_path / "two\nlines.jpg"
+    bad.write_text("no picture")
+    with pytest.raises(UnreadableImage) as caught:
+        enrol_photos([shots[0], bad], pipeline)
+    assert repr(str(bad)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_photo_of_somebody_else_is_named(pipeline: Pipeline, astronaut: ByteArray) -> None:
+    mixed = with_vectors(pipeline, at(0, 12, 24, 140))
+    with pytest.raises(EnrolmentRefused) as caught:
+        enrol_photos([astronaut] * 4, mixed)
+    words = str(caught.value)
+    assert words.startswith("these photos do not show one person: photo 4 ")
+    assert "similarity to the others under 0.36" in words
+
+
+def test_photos_of_two_people_in_equal_number_are_all_named(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    mixed = with_vectors(pipeline, at(0, 120))
+    with pytest.raises(EnrolmentRefused, match="photo 1, photo 2"):
+        enrol_photos([astronaut] * 2, mixed)
+
+
+def test_photos_that_cancel_out_are_refused_and_no_crash(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    with pytest.raises(EnrolmentRefused):
+        enrol_photos([astronaut] * 3, with_vectors(pipeline, at(0, 180, 90)))
+
+
+def test_the_same_photo_twice_counts_once_and_that_is_said(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    enrolment = enrol_photos([shots[0], shots[1], shots[0].copy()], pipeline)
+    assert enrolment.skipped == (("photo 3", "photo 1"),)
+    assert [photo.name for photo in enrolment.photos] == ["photo 1", "photo 2"]
+    assert len(enrolment.template.vectors) == 2
+
+
+def test_a_photo_saved_again_counts_as_the_same(
+    pipeline: Pipeline, astronaut: ByteArray, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.jpg"
+    Image.fromarray(astronaut).save(again, quality=92)
+    enrolment = enrol_photos([astronaut, again], pipeline)
+    assert enrolment.skipped == ((repr(str(again)), "photo 1"),)
+    assert enrolment.photos[0].leave_one_out is None
+
+
+# on top of an earlier template -------------------------------------------------------------
+
+
+def test_photos_are_added_behind_those_enrolled_before(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    before = enrol_photos(shots[:2], pipeline).template
+    after = enrol_photos(shots[2:], pipeline, onto=before)
+    np.testing.assert_array_equal(after.template.vectors[:2], before.vectors)
+    assert len(after.template.vectors) == 3
+    assert [photo.name for photo in after.photos] == ["photo 1"]
+    assert after.photos[0].leave_one_out is not None
+
+
+def test_adding_only_what_is_there_changes_nothing_and_is_said(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    before = enrol_photos(shots[:2], pipeline).template
+    after = enrol_photos([shots[1]], pipeline, onto=before)
+    np.testing.assert_array_equal(after.template.vectors, before.vectors)
+    assert after.photos == ()
+    assert after.skipped == (("photo 1", "an earlier photo"),)
+
+
+def test_somebody_else_cannot_be_added(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+    unlike = np.zeros((2, 128), np.float32)
+    unlike[:, 5:7] = at(10, 20)
+    stranger = Template(unlike, pipeline.model)
+    with pytest.raises(EnrolmentRefused, match="do not show one person"):
+        enrol_photos(shots[:1], pipeline, onto=stranger)
+
+
+def test_progress_walks_every_photo_once(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+    walked = []
+
+    def progress(photos: Sequence[Source]) -> Iterable[Source]:
+        for photo in photos:
+            walked.append(photo)
+            yield photo
+
+    enrol_photos(shots, pipeline, progress=progress)
+    assert len(walked) == 3
+
+
+# on the article's photos -------------------------------------------------------------------
+
+
+def test_the_articles_people_each_make_a_template(pipeline: Pipeline, shared_photos: Path) -> None:
+    for person in sorted((shared_photos / "faces").iterdir()):
+        photos = sorted(person.iterdir())
+        enrolment = enrol_photos(photos, pipeline)
+        assert len(enrolment.photos) == len(photos)
+        assert enrolment.advice == ()
+
+
+def test_a_real_stranger_among_the_owners_photos_is_named(
+    pipeline: Pipeline, shared_photos: Path
+) -> None:
+    owner = sorted((shared_photos / "faces" / "me").iterdir())
+    stranger = shared_photos / "faces" / "matt_demon" / "193188.jpg"
+    with pytest.raises(EnrolmentRefused) as caught:
+        enrol_photos([*owner[:2], stranger, owner[2]], pipeline)
+    assert f"one person: {str(stranger)!r} (similarity" in str(caught.value)
