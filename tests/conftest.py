@@ -6,17 +6,27 @@ once per machine and not once per run; from an empty one the tests work too.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
+import zlib
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mien.detect import Cascade
+from mien.models import EMBEDDERS
+from mien.models.added import store_added
+from mien.models.graphs import GraphWriter
 from mien.pipeline import Pipeline, open_pipeline
 from mien.results import ByteArray
-from mien.settings import Settings, load_settings
+from mien.settings import ENGINES, Settings, load_settings
 
 # both read before any test may change the environment
 SHARED = Path(os.environ.get("MIEN_SHARED") or Path(__file__).resolve().parents[2] / "shared")
@@ -119,3 +129,90 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / ".local" / "state"))
     monkeypatch.setenv("XDG_CACHE_HOME", CACHE_HOME)
     return folder
+
+
+@pytest.fixture(scope="session")
+def fixed_weights() -> dict[str, np.ndarray]:
+    """InceptionResnetV1's state dict filled by the reference file's rule: numbers anyone can make.
+
+    Names and shapes come from the torch module, or else from the reference file.
+    """
+    values = {}
+    for name, shape in _inception_shapes().items():
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        if name.endswith("num_batches_tracked"):
+            values[name] = np.zeros((), np.int64)
+            continue
+        if name.endswith("running_var"):
+            drawn = rng.uniform(0.5, 1.5, shape)
+        elif name.endswith("running_mean"):
+            drawn = rng.normal(0, 0.1, shape)
+        elif len(shape) == 1:
+            drawn = rng.normal(1 if name.endswith("weight") else 0, 0.1, shape)
+        else:
+            drawn = rng.normal(0, 1 / np.sqrt(np.prod(shape[1:])), shape)
+        values[name] = np.asarray(drawn, np.float32)
+    return values
+
+
+def _inception_shapes() -> dict[str, tuple[int, ...]]:
+    if find_spec("torch") is not None:
+        from mien.nets.inception_resnet_v1 import InceptionResnetV1
+
+        return {name: tuple(t.shape) for name, t in InceptionResnetV1().state_dict().items()}
+    folder = _shared_part("reference", "the reference values, or torch,")
+    reference = json.loads((folder / "inception_resnet_v1_reference.json").read_text())
+    return {name: tuple(shape) for name, shape in reference["state_dict"].items()}
+
+
+@pytest.fixture(scope="session")
+def fixed_settings(
+    settings: Settings,
+    fixed_weights: dict[str, np.ndarray],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Settings]:
+    """Settings with a store in which `facenet-casia-webface` was added, with fixed weights.
+
+    That row takes any weights on first use: the table names no hash for it.
+    """
+    from mien.models.inception_graph import build_inception
+
+    folder = tmp_path_factory.mktemp("fixed-store")
+    store_added(
+        EMBEDDERS["facenet-casia-webface"].model,
+        weights_sha256=hashlib.sha256(b"fixed weights").hexdigest(),
+        graphs=dict.fromkeys(ENGINES, build_inception(fixed_weights, GraphWriter())),
+        today=date(2020, 10, 13),
+        data_dir=folder,
+    )
+    yield replace(settings, data_dir=folder)
+    shutil.rmtree(folder)  # 94 MB, and pytest would keep the last three runs
+
+
+@pytest.fixture(scope="session")
+def real_vggface2(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Settings with a store in which `facenet-vggface2` was added from the published weights."""
+    row = EMBEDDERS["facenet-vggface2"].model
+    folders = [settings.models_dir, SHARED / "models"]
+    files = [folder / row.file_name for folder in folders if folder is not None]
+    file = next((path for path in files if path.is_file()), None)
+    if file is None:
+        pytest.skip(
+            f"needs {row.file_name} in MIEN_MODELS or {str(SHARED / 'models')!r}: {row.url}"
+        )
+    pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
+    from mien.models_add import add_model
+
+    made = replace(settings, data_dir=tmp_path_factory.mktemp("real-store"))
+    add_model(
+        row.name,
+        file=file,
+        settings=made,
+        today=date(2020, 10, 13),
+        rng=np.random.default_rng(0),
+        tell=lambda done, total: None,
+    )
+    yield made
+    shutil.rmtree(made.data_dir)

@@ -272,3 +272,15 @@ def test_the_last_threshold_is_the_least_score(astronaut: ByteArray, cascade: Ca
     between = float(scores.max() + scores.min()) / 2
     strict = cascade.with_settings(CascadeSettings(thresholds=(0.6, 0.7, between)))
     assert strict.find(image).scores.tolist() == [scores.max()]
+
+
+@pytest.mark.parametrize("strip_pixels", [1, 20_000, 100_000])
+def test_a_level_in_strips_gives_the_numbers_of_the_whole(
+    cascade: Cascade,
+    astronaut: ByteArray,
+    monkeypatch: pytest.MonkeyPatch,
+    strip_pixels: int,
+) -> None:
+    whole = cascade.find(astronaut)
+    monkeypatch.setattr("mien.detect.STRIP_PIXELS", strip_pixels)
+    assert np.array_equal(cascade.find(astronaut).boxes_xyxy, whole.boxes_xyxy)

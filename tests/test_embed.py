@@ -100,3 +100,16 @@ def test_unit_rows_by_hand() -> None:
     rows = unit_rows(np.array([[3.0, 4.0], [0.0, -2.0]], np.float32))
     np.testing.assert_allclose(rows, [[0.6, 0.8], [0.0, -1.0]], atol=1e-7)
     assert unit_rows(np.zeros((0, 2), np.float32)).shape == (0, 2)
+
+
+def test_flip_averages_lie_between_a_crop_and_its_mirror_image(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    crop = pipeline.crop(astronaut, pipeline.door_face(astronaut))
+    mirrored = Crop(np.ascontiguousarray(crop.pixels[:, ::-1]), crop.recipe)
+    plain = pipeline.embed([crop, mirrored])
+    averaging = Embedder(pipeline.embedder._net, pipeline.embedder.row, flip_average=True)
+    averaged = averaging.embed([crop, mirrored])
+    np.testing.assert_allclose(averaged[0], averaged[1], atol=1e-6)
+    middle = plain.sum(axis=0) / np.linalg.norm(plain.sum(axis=0))
+    np.testing.assert_allclose(averaged[0], middle, atol=1e-5)

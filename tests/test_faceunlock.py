@@ -177,3 +177,12 @@ def test_photos_of_different_people_make_no_door(pipeline: Pipeline, shared_phot
     mixed = [*sorted((people / "me").iterdir()), people / "matt_demon" / "Matt_Damon_TIFF_2015.jpg"]
     with pytest.raises(EnrolmentRefused, match=r"one person: '.*Matt_Damon_TIFF_2015\.jpg' "):
         FaceUnlock(mixed, pipeline=pipeline)
+
+
+def test_a_single_picture_is_one_photo_and_a_batch_is_many(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    alone = FaceUnlock(shots[0], pipeline=pipeline)
+    assert alone.embeddings.shape == (1, 128)
+    batch = FaceUnlock(np.stack(shots[:2]), pipeline=pipeline)
+    assert batch.embeddings.shape == (2, 128)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound, UsageError
 from mien.models import EMBEDDERS
-from mien.pipeline import MIN_DOOR_FACE_PX, Pipeline, open_pipeline
+from mien.pipeline import MAX_DOOR_PIXELS, MIN_DOOR_FACE_PX, Pipeline, open_pipeline
 from mien.results import ByteArray, FloatArray
 from mien.settings import Settings
 
@@ -134,3 +134,12 @@ def test_the_pipeline_knows_its_model_and_threshold(pipeline: Pipeline) -> None:
 def test_an_unknown_embedder_is_refused_by_name(settings: Settings) -> None:
     with pytest.raises(UsageError, match="unknown model 'facenet'; choose one of sface"):
         open_pipeline(settings, "facenet")
+
+
+def test_a_picture_above_the_cap_is_searched_small_and_answered_in_its_own_pixels(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    small = pipeline.door_face(astronaut)
+    large = pipeline.door_face(np.repeat(np.repeat(astronaut, 5, axis=0), 5, axis=1))
+    assert astronaut.size * 25 / 3 > MAX_DOOR_PIXELS
+    assert np.abs(large.points_xy / 5 - small.points_xy).max() < 0.03 * small.eye_distance_px

@@ -66,6 +66,7 @@ def test_with_nothing_set_the_defaults_hold(load: Load, home: Path) -> None:
         photos_dir=None,
         vault_path=home / ".local/share/mien/vault.sqlite",
         cache_dir=home / ".cache/mien",
+        data_dir=home / ".local/share/mien",
     )
 
 

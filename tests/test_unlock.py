@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mien.detect import Cascade
-from mien.embed import Embedder
 from mien.errors import (
     AlreadyEnrolled,
     EnrolmentRefused,
     ExitCode,
     MienError,
     ModelMismatch,
-    ModelUnavailable,
     NoFaceFound,
     NotEnrolled,
     SeveralFacesFound,
@@ -29,26 +25,8 @@ from mien.errors import (
 from mien.images import read_image
 from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
-from mien.results import (
-    ByteArray,
-    Crop,
-    Decision,
-    Face,
-    Faces,
-    FloatArray,
-    ModelId,
-    Template,
-    Threshold,
-)
-from mien.unlock import (
-    compare,
-    enrol,
-    forget,
-    identify,
-    load_record,
-    template_of,
-    unlock,
-)
+from mien.results import ByteArray, ModelId, Template, Threshold
+from mien.unlock import compare, enrol, forget, identify, load_record, template_of, unlock
 from mien.vault import MemoryVault, Record, SqliteVault, pack_template
 
 NOON = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
@@ -282,93 +260,6 @@ def test_forgetting_removes_one_person_and_no_other(pipeline: Pipeline, path: Pa
         vault.put(somebody("ben", 2, pipeline.model), replace=False)
         assert forget("eileen", vault) == "eileen"
         assert [head.user for head in vault.heads()] == ["ben"]
-
-
-# nothing that breaks opens the door --------------------------------------------------------
-
-
-class BrokenCascade(Cascade):
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
-
-    def find(self, image_rgb: ByteArray, search: str = "all") -> Faces:
-        raise self._error
-
-
-class BrokenCut(Pipeline):
-    def crop(self, image_rgb: ByteArray, face: Face) -> Crop:
-        raise ValueError("the points fall together")
-
-
-def raising(error: BaseException) -> Callable[[FloatArray], FloatArray]:
-    def net(pixels: FloatArray) -> FloatArray:
-        raise error
-
-    return net
-
-
-def giving(output: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    return lambda pixels: output
-
-
-ERRORS = [
-    RuntimeError("engine"),
-    ValueError("shape"),
-    OSError("disk"),
-    MemoryError(),
-    KeyboardInterrupt(),
-    ModelUnavailable("gone"),
-    SystemExit(0),
-]
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("stage", ["detector", "embedder"])
-def test_a_stage_that_raises_gives_no_decision(
-    pipeline: Pipeline,
-    template: Template,
-    shots: list[ByteArray],
-    stage: str,
-    error: BaseException,
-) -> None:
-    broken = {
-        "detector": Pipeline(BrokenCascade(error), pipeline.embedder),
-        "embedder": Pipeline(pipeline.cascade, Embedder(raising(error), pipeline.embedder.row)),
-    }[stage]
-    decision: Decision | None = None
-    with pytest.raises(type(error)):
-        decision = unlock(shots[3], template, broken)
-    assert decision is None
-
-
-def test_a_face_that_cannot_be_cut_gives_no_decision(
-    pipeline: Pipeline, template: Template, shots: list[ByteArray]
-) -> None:
-    with pytest.raises(ValueError, match="fall together"):
-        unlock(shots[3], template, BrokenCut(pipeline.cascade, pipeline.embedder))
-
-
-@pytest.mark.parametrize(
-    ("output", "error"),
-    [
-        (np.full((1, 128), np.nan, np.float32), ModelUnavailable),
-        (np.full((1, 128), np.inf, np.float32), ModelUnavailable),
-        (np.zeros((1, 128), np.float32), ModelUnavailable),
-        (np.ones((1, 64), np.float32), ModelMismatch),
-        (np.ones((2, 128), np.float32), ModelMismatch),
-    ],
-    ids=["NaN", "infinite", "zeros", "too short", "two rows"],
-)
-def test_an_embedder_that_gives_nonsense_gives_no_decision(
-    pipeline: Pipeline,
-    template: Template,
-    shots: list[ByteArray],
-    output: FloatArray,
-    error: type[MienError],
-) -> None:
-    broken = Pipeline(pipeline.cascade, Embedder(giving(output), pipeline.embedder.row))
-    with pytest.raises(error):
-        unlock(shots[3], template, broken)
 
 
 # identify ----------------------------------------------------------------------------------

@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
-from mien import __version__, commands
+from mien import __version__, commands, commands_models
 from mien.commands import Answer
-from mien.errors import ExitCode, MienError
+from mien.errors import ExitCode, MienError, UsageError
 
-Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Verbs: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
 EXIT_CODES = """exit codes:
   0 unlocked, or done         4 several faces         8 vault damaged
@@ -34,9 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code; prints no traceback for an expected failure."""
     # numpy's own threads would spin beside the engine's; what numpy multiplies here is small
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    parser = build_parser()
-    args = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    args = argparse.Namespace(json="--json" in given)
     try:
+        parser = build_parser()
+        if not given:
+            parser.print_help(sys.stderr)
+            return int(ExitCode.USAGE)
+        args = parser.parse_args(given)
         answer: Answer = args.run(args)
     except MienError as error:
         return _refuse(args, error)
@@ -47,9 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _tell(answer.data if args.json else answer.lines, answer.exit_code)
 
 
-def build_parser() -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other failure."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see: {self.prog} --help")
+
+
+def build_parser() -> _Parser:
     """All commands and their options."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="mien",
         description="Face unlock that you can trust. Photos never leave this machine.",
         epilog=EXAMPLES + EXIT_CODES,
@@ -59,13 +71,24 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_door(verbs)
     _add_lab(verbs)
-    _verb(verbs, "models", commands.models, "the models: licence, hash, where found")
+    models = _verb(
+        verbs, "models", commands_models.models, "the models: licence, hash, where found"
+    )
+    add = _verb(
+        models.add_subparsers(metavar="add"),
+        "add",
+        commands_models.add,
+        "convert and keep a model that pip does not bring",
+    )
+    add.add_argument("model", metavar="MODEL")
+    add.add_argument("--file", type=Path, metavar="PATH", help="the published weights")
     _verb(verbs, "doctor", commands.doctor, "check everything and say what to do")
     return parser
 
 
 def _add_door(verbs: Verbs) -> None:
     enroll = _verb(verbs, "enroll", commands.enroll, "remember a face from photos")
+    _model(enroll)
     enroll.add_argument("name", metavar="NAME")
     enroll.add_argument("photos", nargs="+", metavar="PHOTO", help="files, folders, quoted globs")
     taken = enroll.add_mutually_exclusive_group()
@@ -73,13 +96,16 @@ def _add_door(verbs: Verbs) -> None:
     taken.add_argument("--replace", action="store_true", help="forget the photos enrolled before")
 
     unlock = _verb(verbs, "unlock", commands.unlock, "does the photo show NAME?")
+    _model(unlock, default=None)
     unlock.add_argument("name", metavar="NAME")
     unlock.add_argument("photo", metavar="PHOTO")
 
     identify = _verb(verbs, "identify", commands.identify, "who of the enrolled is it?")
+    _model(identify)
     identify.add_argument("photo", metavar="PHOTO")
 
     compare = _verb(verbs, "compare", commands.compare, "do two photos show one person?")
+    _model(compare)
     compare.add_argument("a", metavar="A")
     compare.add_argument("b", metavar="B")
 
@@ -91,11 +117,13 @@ def _add_door(verbs: Verbs) -> None:
 
 def _add_lab(verbs: Verbs) -> None:
     demo = _verb(verbs, "demo", commands.demo, "the whole article on a folder of people")
+    _model(demo)
     demo.add_argument("--photos", type=Path, metavar="DIR", help="a folder per person")
     demo.add_argument("--owner", metavar="NAME", help="whose door it is")
     _out(demo, "mien-report")
 
     explore = _verb(verbs, "explore", commands.explore, "faces, heat map and map of a folder")
+    _model(explore)
     explore.add_argument("folder", type=Path, metavar="DIR", help="a folder per person")
     _out(explore, "mien-explore")
 
@@ -105,7 +133,7 @@ def _verb(
     name: str,
     run: Callable[[argparse.Namespace], Answer],
     words: str,
-) -> argparse.ArgumentParser:
+) -> _Parser:
     verb = verbs.add_parser(
         name,
         help=words,
@@ -118,7 +146,12 @@ def _verb(
     return verb
 
 
-def _out(verb: argparse.ArgumentParser, folder: str) -> None:
+def _model(verb: _Parser, default: str | None = commands.DEFAULT_MODEL) -> None:
+    words = f"an embedder of mien models; default: {default or 'the one that enrolled NAME'}"
+    verb.add_argument("--model", default=default, metavar="MODEL", help=words)
+
+
+def _out(verb: _Parser, folder: str) -> None:
     verb.add_argument(
         "--out", type=Path, default=Path(folder), metavar="DIR", help=f"default: {folder}"
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mien.results import Decision
     from mien.vault import SqliteVault
 
+DEFAULT_MODEL = "sface"
 SEED = 20201013  # of the small demo's variants; the day of the article's first commit
 
 
@@ -48,7 +49,7 @@ def enroll(args: Namespace) -> Answer:
         enrolment = enrol(
             user,
             photos,
-            pipeline=open_pipeline(settings),
+            pipeline=open_pipeline(settings, args.model),
             vault=vault,
             mode="add" if args.add else "replace" if args.replace else "new",
             clock=lambda: datetime.now(timezone.utc),
@@ -84,12 +85,16 @@ def _enrolled(user: str, enrolment: Enrolment) -> Answer:
 
 def unlock(args: Namespace) -> Answer:
     settings = load_settings()
-    pipeline = _start_pipeline(settings)
+    pipeline = _start_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien import unlock as use_cases
     from mien.images import read_image
+    from mien.models import EMBEDDERS
 
     with _open_vault(settings, create=False) as vault:
         stored = use_cases.load_record(args.name, vault)
+    enrolled_with = stored.model.name
+    if args.model is None and enrolled_with in EMBEDDERS and enrolled_with != DEFAULT_MODEL:
+        pipeline = _start_pipeline(settings, enrolled_with)
     image = read_image(args.photo)
     decision = use_cases.unlock(image, use_cases.template_of(stored, pipeline), pipeline)
     word = "unlocked" if decision else "locked"
@@ -108,7 +113,7 @@ def identify(args: Namespace) -> Answer:
     settings = load_settings()
     image = read_image(args.photo)
     with _open_vault(settings, create=False) as vault:
-        found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings))
+        found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings, args.model))
     who = found.user or "nobody enrolled"
     return Answer(
         found.decision.outcome,
@@ -123,7 +128,7 @@ def compare(args: Namespace) -> Answer:
     from mien.pipeline import open_pipeline
 
     a_rgb, b_rgb = read_image(args.a), read_image(args.b)
-    decision, _, _ = use_cases.compare(a_rgb, b_rgb, open_pipeline(load_settings()))
+    decision, _, _ = use_cases.compare(a_rgb, b_rgb, open_pipeline(load_settings(), args.model))
     word = "one person" if decision else "two people"
     return Answer(
         decision.outcome,
@@ -163,7 +168,7 @@ def explore(args: Namespace) -> Answer:
     from mien.progress import photo_bar
 
     gallery, report = explore_folder(
-        args.folder, args.out, open_pipeline(load_settings()), progress=photo_bar
+        args.folder, args.out, open_pipeline(load_settings(), args.model), progress=photo_bar
     )
     count = len(set(gallery.people))
     lines = [f"{len(gallery.crops)} faces of {count} people"]
@@ -197,7 +202,7 @@ def demo(args: Namespace) -> Answer:
             fetch=fetch_url,
             progress=lambda names: bar(names, "fetching the article's photos"),
         )
-    pipeline = open_pipeline(settings)
+    pipeline = open_pipeline(settings, args.model)
     if photos is None:
         rng = np.random.default_rng(SEED)
         return _demo_answer(run_small_demo(args.out, pipeline, rng, progress=photo_bar))
@@ -248,11 +253,11 @@ def doctor(args: Namespace) -> Answer:
     return Answer(code, lines, data)
 
 
-def _start_pipeline(settings: Settings) -> Pipeline:
+def _start_pipeline(settings: Settings, model: str) -> Pipeline:
     """Called first, imported first: its nets load on threads while the rest gets ready."""
     from mien.pipeline import open_pipeline
 
-    return open_pipeline(settings)
+    return open_pipeline(settings, model)
 
 
 def _open_vault(settings: Settings, *, create: bool) -> SqliteVault:

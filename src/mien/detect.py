@@ -33,6 +33,7 @@ SEARCHES = get_args(Search)
 CELL = 12  # side of P-Net's window, pixels
 STRIDE = 2  # between two windows
 BATCH = 256  # crops in one call of R-Net or O-Net: bounds the memory of a crowded picture
+STRIP_PIXELS = 600_000  # of a level in one call of P-Net
 DOOR_SHARE = 5  # `largest` starts with faces of a fifth of the short side
 FINER_AT_ONCE = 2  # levels that `largest` adds while nothing was found
 # `largest` looks at windows down to this share of the largest face: a rival of half its size is
@@ -147,7 +148,7 @@ class Cascade:
     def _propose(self, table: AreaTable, scale: float) -> FloatArray:
         """P-Net on one level: (n, 9) float32, box, logit, offsets; suppressed within the level."""
         level = table.resized(int(table.height * scale + 1), int(table.width * scale + 1))
-        maps = self._pnet(level)[0]  # (5, rows, columns)
+        maps = self._maps(level)  # (5, rows, columns)
         rows, columns = np.nonzero(maps[0] >= _logit(self.settings.thresholds[0]))
         corner = np.stack([columns, rows], axis=1).astype(np.float32) * np.float32(STRIDE) + 1
         boxes = np.concatenate(
@@ -159,6 +160,25 @@ class Cascade:
         )
         found = np.concatenate([boxes, maps[:, rows, columns].T], axis=1)
         return found[suppress_by_union(boxes, found[:, 4], 0.5)]
+
+    def _maps(self, level: FloatArray) -> FloatArray:
+        """P-Net's output on a level, in strips of rows: bounds the memory of a large picture.
+
+        An output row sees `CELL` input rows and the next starts `STRIDE` lower, so strips
+        that overlap by the difference give the very numbers of the whole.
+        """
+        height, width = level.shape[2:]
+        rows = (height - 1) // STRIDE - 4
+        step = max(1, STRIP_PIXELS // (STRIDE * width))
+        if rows <= step:
+            whole: FloatArray = self._pnet(level)[0]
+            return whole
+        parts = []
+        for first in range(0, rows, step):
+            last = min(first + step, rows)
+            end = height if last == rows else STRIDE * last + CELL - STRIDE
+            parts.append(self._pnet(np.ascontiguousarray(level[:, :, STRIDE * first : end]))[0])
+        return np.concatenate(parts, axis=1)
 
     def _decide(self, table: AreaTable, proposals: FloatArray) -> Faces:
         """R-Net and O-Net on what P-Net proposed on all levels."""

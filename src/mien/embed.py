@@ -8,17 +8,22 @@ import numpy as np
 
 from mien.errors import ModelMismatch, ModelUnavailable
 from mien.models import EmbedderRow, Net
-from mien.results import Crop, FloatArray, ModelId
+from mien.results import ByteArray, Crop, FloatArray, ModelId
 
 BATCH = 16
 
 
 class Embedder:
-    """One loaded embedder: its row says which crops it takes and how long its vectors are."""
+    """One loaded embedder: its row says which crops it takes and how long its vectors are.
 
-    def __init__(self, net: Net, row: EmbedderRow) -> None:
+    flip_average: embed each crop and its mirror image, and give the direction between
+    the two. Twice the work; the vectors stay comparable with plain ones.
+    """
+
+    def __init__(self, net: Net, row: EmbedderRow, *, flip_average: bool = False) -> None:
         self._net = net
         self.row = row
+        self.flip_average = flip_average
 
     @property
     def model(self) -> ModelId:
@@ -43,8 +48,14 @@ class Embedder:
 
     def _embed_batch(self, crops: Sequence[Crop]) -> FloatArray:
         stacked = np.stack([crop.pixels for crop in crops])  # (n, side, side, 3)
+        vectors = self._run(stacked)
+        if self.flip_average:
+            vectors = unit_rows(vectors + self._run(stacked[:, :, ::-1]))
+        return vectors
+
+    def _run(self, stacked: ByteArray) -> FloatArray:
         pixels = np.ascontiguousarray(stacked.transpose(0, 3, 1, 2), dtype=np.float32)
-        return unit_rows(self._net(pixels).reshape(len(crops), -1))
+        return unit_rows(self._net(pixels).reshape(len(stacked), -1))
 
 
 def unit_rows(vectors: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class FaceUnlock:
     """Unlocks for the person on `images`, and for nobody else.
 
     images: photos of the owner, each a path, bytes, PIL image or array
-    (H, W, 3) uint8 RGB; or one folder. embedder: a row of `mien models`.
+    (H, W, 3) uint8 RGB; or one such photo, or one folder. embedder: a row of `mien models`.
     threshold: least cosine, -1..1, to accept; None takes the embedder's own.
     pipeline: one already loaded, to share it.
 
@@ -33,7 +34,7 @@ class FaceUnlock:
 
     def __init__(
         self,
-        images: Sequence[Source] | str | os.PathLike[str],
+        images: Sequence[Source] | Source,
         embedder: str = "sface",
         threshold: float | None = None,
         *,
@@ -43,9 +44,7 @@ class FaceUnlock:
         self.threshold = self.pipeline.threshold
         if threshold is not None:
             self.threshold = Threshold(threshold, self.pipeline.model.name, "set by the caller")
-        if isinstance(images, (str, os.PathLike)):
-            images = photo_paths([os.fspath(images)])
-        self.enrolment: Enrolment = enrol_photos(images, self.pipeline)
+        self.enrolment: Enrolment = enrol_photos(_photos(images), self.pipeline)
 
     @property
     def centre(self) -> FloatArray:
@@ -63,3 +62,12 @@ class FaceUnlock:
         Raises UnreadableImage for a file that is no picture.
         """
         return unlock(read_image(image), self.enrolment.template, self.pipeline, self.threshold)
+
+
+def _photos(images: Any) -> Sequence[Source]:
+    """A list of photos, whether it was given as a folder, a list, a batch or a single picture."""
+    if isinstance(images, (str, os.PathLike)):
+        return photo_paths([os.fspath(images)])
+    if isinstance(images, (list, tuple)) or getattr(images, "ndim", 0) == 4:
+        return list(images)
+    return [images]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from mien.align import crop_by_recipe
 from mien.detect import Cascade, CascadeSettings, Search
 from mien.embed import Embedder
 from mien.errors import NoFaceFound, SeveralFacesFound, UsageError
+from mien.images import shrunk
 from mien.models import (
     EMBEDDERS,
     ONET,
@@ -19,6 +21,8 @@ from mien.models import (
     LaterNet,
     ModelRow,
     Net,
+    added_embedder,
+    graph_of_added,
     open_net,
     read_graph,
 )
@@ -26,6 +30,7 @@ from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Thre
 from mien.settings import Settings
 
 MIN_DOOR_FACE_PX = 40  # below this the crop is enlarged almost threefold, and similarity is noise
+MAX_DOOR_PIXELS = 4_000_000
 RIVAL_SHARE = 0.5  # a second face this high, against the largest, may be the one that is meant
 
 
@@ -57,7 +62,7 @@ class Pipeline:
         SeveralFacesFound if another is at least half as high as the largest: then
         nobody can say whose face is meant.
         """
-        faces = self.faces(image_rgb, "largest")
+        faces = self._faces_near(image_rgb)
         if len(faces) == 0:
             raise NoFaceFound("no face found; face the camera, in more light or closer")
         heights = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
@@ -71,6 +76,19 @@ class Pipeline:
         if rivals > 1:
             raise SeveralFacesFound(f"{rivals} faces of similar size; only one person at a time")
         return faces[nearest]
+
+    def _faces_near(self, image_rgb: ByteArray) -> Faces:
+        """Search `largest`, on a picture of at most `MAX_DOOR_PIXELS`.
+
+        A larger one is averaged down by a whole factor first: whoever stands at
+        the door fills enough of it, and the search would cost a second and a gigabyte.
+        """
+        factor = math.ceil(math.sqrt(image_rgb.shape[0] * image_rgb.shape[1] / MAX_DOOR_PIXELS))
+        if factor <= 1:
+            return self.faces(image_rgb, "largest")
+        found = self.faces(shrunk(image_rgb, factor), "largest")
+        # pixel i of the small picture covers the pixels factor * i and on: edges scale as they are
+        return Faces(found.boxes_xyxy * factor, found.points_xy * factor, found.scores)
 
     def crop(self, image_rgb: ByteArray, face: Face) -> Crop:
         """Cut the face the way the embedder wants it."""
@@ -102,18 +120,29 @@ def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> 
     )
 
 
-def open_pipeline(settings: Settings, embedder: str = "sface") -> Pipeline:
-    """Load detector and embedder. UsageError for an embedder that is not in the table."""
+def open_pipeline(
+    settings: Settings, embedder: str = "sface", *, flip_average: bool = False
+) -> Pipeline:
+    """Load detector and embedder. UsageError for an embedder that is not in the table.
+
+    flip_average: as for `Embedder`.
+    ModelMissing, before anything is loaded, for one that was not added yet.
+    """
     if embedder not in EMBEDDERS:
         raise UsageError(f"unknown model {embedder!r}; choose one of {', '.join(EMBEDDERS)}")
     row = EMBEDDERS[embedder]
+    if row.model.is_added:
+        row = added_embedder(row, settings.data_dir)
     # the embedder is the large one: it loads while the detector loads and finds the face
     net = LaterNet(lambda: _open(row.model, settings))
-    return Pipeline(open_cascade(settings), Embedder(net, row))
+    return Pipeline(open_cascade(settings), Embedder(net, row, flip_average=flip_average))
 
 
 def _open(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:
-    graph = read_graph(
-        row, settings.engine, models_dir=settings.models_dir, cache_dir=settings.cache_dir
-    )
+    if row.is_added:
+        graph = graph_of_added(row, settings.engine, settings.data_dir)
+    else:
+        graph = read_graph(
+            row, settings.engine, models_dir=settings.models_dir, cache_dir=settings.cache_dir
+        )
     return open_net(graph, engine=settings.engine, threads=settings.threads, callers=callers)

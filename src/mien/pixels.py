@@ -54,6 +54,13 @@ def over_grey(rgba: ByteArray) -> ByteArray:
     return (mixed // 255).astype(np.uint8)
 
 
+def shrunk(image_rgb: ByteArray, factor: int) -> ByteArray:
+    """Means of factor x factor pixels; what is left over at the far edges is averaged too."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image_rgb).reduce(factor))
+
+
 def scaled(values: npt.NDArray[Any], scale: float) -> ByteArray:
     """values * scale, which must come to 0..255, rounded."""
     return np.rint(values * np.float32(scale)).astype(np.uint8)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -22,3 +23,20 @@ def bar(items: Iterable[Item], words: str) -> Iterable[Item]:
 def photo_bar(photos: Sequence[Item]) -> Iterable[Item]:
     """`bar` in the words of enrolment and exploration."""
     return bar(photos, "looking at photos")
+
+
+@contextmanager
+def byte_bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to call with the bytes that are done and all that there are."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=words, unit="B", unit_scale=True, leave=False, dynamic_ncols=True) as shown:
+
+        def tell(done: int, total: int) -> None:
+            shown.total = total
+            shown.update(done - shown.n)
+
+        yield tell

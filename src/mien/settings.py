@@ -26,7 +26,7 @@ class Settings:
 
     models_dir: a folder that is looked into for weights. photos_dir: the demo's
     folder of people. vault_path: the SQLite file. cache_dir: built graphs and
-    downloads.
+    downloads. data_dir: what cannot be made again by itself, such as added models.
     """
 
     engine: str
@@ -35,6 +35,7 @@ class Settings:
     photos_dir: Path | None
     vault_path: Path
     cache_dir: Path
+    data_dir: Path
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -55,6 +56,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         photos_dir=_path(values["photos"], env) if "photos" in values else None,
         vault_path=_vault_path(values.get("vault"), env),
         cache_dir=_cache_dir(env),
+        data_dir=_data_dir(env),
     )
 
 

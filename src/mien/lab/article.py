@@ -93,6 +93,6 @@ def fetch_url(url: str) -> bytes:
     try:
         with urlopen(url, timeout=TIMEOUT_S) as answer:
             content: bytes = answer.read(MAX_BYTES)
-    except HTTPException as error:  # an answer that is no HTTP, or that stops short
+    except HTTPException as error:  # an answer that is no HTTP is no OSError by itself
         raise OSError(f"no proper answer: {type(error).__name__}") from error
     return content

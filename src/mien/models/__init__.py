@@ -1,9 +1,11 @@
 """The model table, where weights come from, and the door to the engines."""
 
+from mien.models.added import added_embedder, graph_of_added
 from mien.models.engine import LaterNet, Net, open_net
 from mien.models.sources import find_weights, read_weights
 from mien.models.store import build_graph, graph_path, read_graph
 from mien.models.table import (
+    ADDED_ROWS,
     DETECTOR_ROWS,
     EMBEDDERS,
     MODEL_ROWS,
@@ -16,6 +18,7 @@ from mien.models.table import (
 )
 
 __all__ = [
+    "ADDED_ROWS",
     "DETECTOR_ROWS",
     "EMBEDDERS",
     "MODEL_ROWS",
@@ -27,8 +30,10 @@ __all__ = [
     "LaterNet",
     "ModelRow",
     "Net",
+    "added_embedder",
     "build_graph",
     "find_weights",
+    "graph_of_added",
     "graph_path",
     "open_net",
     "read_graph",

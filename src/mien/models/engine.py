@@ -6,6 +6,7 @@ cores that are to be spent, and never open nets that together want more.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -67,6 +68,9 @@ class LaterNet:
 
 class _OnnxRuntimeNet:
     def __init__(self, graph: bytes, threads: int) -> None:
+        # it keeps a device id and a queue of events for its maker; only this, set before the
+        # import, stops that
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -124,19 +124,23 @@ class GraphWriter:
         bias: Float64Array | None = None,
         *,
         stride: int = 1,
-        pad: int = 0,
+        pad: int | tuple[int, int] = 0,
         group: int = 1,
     ) -> str:
-        """Convolution. weight: (out, in / group, kernel, kernel); bias: (out,)."""
+        """Convolution. weight: (out, in / group, height, width); bias: (out,).
+
+        pad: zeros on every side; or above and below, then left and right.
+        """
         inputs = [tensor, self.constant(weight)]
         if bias is not None:
             inputs.append(self.constant(bias))
+        down, across = (pad, pad) if isinstance(pad, int) else pad
         return self.node(
             "Conv",
             inputs,
-            kernel_shape=[weight.shape[2]] * 2,
+            kernel_shape=list(weight.shape[2:]),
             strides=[stride] * 2,
-            pads=[pad] * 4,
+            pads=[down, across] * 2,
             group=group,
         )
 
@@ -153,10 +157,10 @@ class GraphWriter:
         """`dense` with weights that were published as whole numbers in blocks."""
         return self.dense(tensor, blocks.weight(), bias)
 
-    def max_pool(self, tensor: str, *, kernel: int) -> str:
-        """Max pooling at stride 2 that counts a partial window at the right and lower edge."""
+    def max_pool(self, tensor: str, *, kernel: int, partial: bool = True) -> str:
+        """Max pooling at stride 2. partial: also windows that reach past the lower right edge."""
         return self.node(
-            "MaxPool", [tensor], kernel_shape=[kernel] * 2, strides=[2, 2], ceil_mode=1
+            "MaxPool", [tensor], kernel_shape=[kernel] * 2, strides=[2, 2], ceil_mode=int(partial)
         )
 
     def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:

@@ -29,7 +29,7 @@ def read_weights(row: ModelRow, models_dir: Path | None) -> bytes:
 def find_weights(row: ModelRow, models_dir: Path | None) -> Path | None:
     """Where this row's file is, or None. Does not open it."""
     candidates = [models_dir / row.file_name] if models_dir is not None else []
-    folder = _package_folder(row.package)
+    folder = _package_folder(row.package) if row.package else None
     if folder is not None:
         candidates.append(folder / row.package_path)
     # os.path, for Path.is_file raises where a folder may not be looked into

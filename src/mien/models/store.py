@@ -34,7 +34,8 @@ def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir
             f"the graph built from {row.name} hashes to {found[:12]}..., expected "
             f"{expected[:12]}...; reinstall mien and onnx, then run: mien doctor"
         )
-    _write_whole(path, graph)
+    with suppress(OSError):
+        write_whole(path, graph)
     return graph
 
 
@@ -68,14 +69,14 @@ def _cached(path: Path) -> bytes:
         return b""
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader sees the whole file or none. Gives up in silence."""
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            try:
-                file.write(content)
-                file.flush()
-                os.replace(file.name, path)
-            except OSError:
-                os.unlink(file.name)
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside, then rename: a reader sees the whole file or none. OSError if it cannot be."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.replace(file.name, path)
+        except BaseException:  # an interrupt too must leave no half file behind
+            os.unlink(file.name)
+            raise

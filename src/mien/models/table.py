@@ -19,6 +19,11 @@ class ModelRow:
 
     builder: which function `mien.models.store.build_graph` makes the graph with.
     graph_sha256: of the built graph, by engine.
+
+    A row without a package is one that the user adds (`mien.models.added`): its
+    weights come from `url`, `size` bytes, or from a file, and torch reads them; its
+    graph's hash is in the record that adding leaves. sha256 "": nobody published the
+    sum; that of the file that the user gave is recorded, and holds from then on.
     """
 
     name: str
@@ -30,6 +35,13 @@ class ModelRow:
     package_path: str
     builder: str
     graph_sha256: Mapping[str, str]
+    url: str = ""
+    size: int = 0
+
+    @property
+    def is_added(self) -> bool:
+        """By the user, once, with `mien models add`; else pip brought it."""
+        return not self.package
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,52 @@ SFACE = EmbedderRow(
     threshold=Threshold(0.363, "sface", "OpenCV's documentation of SFace, cosine, from LFW"),
 )
 
-EMBEDDERS = {row.model.name: row for row in (SFACE,)}
+
+def _inception_row(
+    trained_on: str, file_name: str, threshold: Threshold, *, sha256: str = "", size: int = 0
+) -> EmbedderRow:
+    """facenet-pytorch's InceptionResnetV1; only a file whose sum is known is fetched."""
+    return EmbedderRow(
+        model=ModelRow(
+            name=threshold.model,
+            purpose=f"embed a face, 512 numbers, {trained_on}",
+            licence="MIT",
+            file_name=file_name,
+            sha256=sha256,
+            package="",
+            package_path="",
+            builder="",
+            graph_sha256={},
+            url=f"{FACENET_PYTORCH}/{file_name}" if sha256 else "",
+            size=size,
+        ),
+        recipe="margin160+18",
+        side=160,
+        dims=512,
+        threshold=threshold,
+    )
+
+
+FACENET_PYTORCH = "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9"
+FACENET_VGGFACE2 = _inception_row(
+    "VGGFace2",
+    "20180402-114759-vggface2.pt",
+    Threshold(0.8, "facenet-vggface2", "the article's, set by hand on its twelve photos"),
+    sha256="281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+    size=111_898_327,
+)
+FACENET_CASIA_WEBFACE = _inception_row(
+    "CASIA-WebFace",
+    "20180408-102900-casia-webface.pt",
+    Threshold(
+        0.85,
+        "facenet-casia-webface",
+        "nobody's: none is documented, so it lies above the article's 0.8; to be calibrated",
+    ),
+)
+
+EMBEDDERS = {row.model.name: row for row in (SFACE, FACENET_VGGFACE2, FACENET_CASIA_WEBFACE)}
 DETECTOR_ROWS = (PNET, RNET, ONET)
-MODEL_ROWS = {row.name: row for row in (*DETECTOR_ROWS, *(e.model for e in EMBEDDERS.values()))}
+MODEL_ROWS = {row.name: row for row in (*DETECTOR_ROWS, SFACE.model)}
+"""What pip brings, weights and graphs both pinned; what the user adds is in `ADDED_ROWS`."""
+ADDED_ROWS = {name: row for name, row in EMBEDDERS.items() if row.model.is_added}

@@ -1,0 +1,72 @@
+"""InceptionResnetV1: mien's graph on both engines against torch eager, in one run, interleaved.
+
+    python benchmarks/inception.py [--rounds 40] [--threads 2]
+
+Weights are torch's first draw: what they are does not change the work. Torch gets the
+standardised crops, mien the crops as they are. Also prints how far apart the answers lie.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from mien.embed import unit_rows
+from mien.models import open_net
+from mien.models.graphs import GraphWriter
+from mien.models.inception_graph import SIDE, build_inception
+from mien.nets.inception_resnet_v1 import InceptionResnetV1
+from mien.results import FloatArray
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    module = InceptionResnetV1().eval()
+    graph = build_inception({n: t.numpy() for n, t in module.state_dict().items()}, GraphWriter())
+
+    def eager(pixels: FloatArray) -> FloatArray:
+        with torch.inference_mode():
+            answer: FloatArray = module((torch.from_numpy(pixels) - 127.5) / 128).numpy()
+        return answer
+
+    runners: dict[str, Callable[[FloatArray], FloatArray]] = {"torch eager": eager}
+    for engine in ("onnxruntime", "openvino"):
+        runners[engine] = open_net(graph, engine=engine, threads=args.threads)
+    for batch in (1, 8):
+        compare(runners, batch, args.rounds)
+
+
+def compare(
+    runners: dict[str, Callable[[FloatArray], FloatArray]], batch: int, rounds: int
+) -> None:
+    rng = np.random.default_rng(batch)
+    pixels = rng.integers(0, 256, (batch, 3, SIDE, SIDE)).astype(np.float32)
+    wanted = unit_rows(runners["torch eager"](pixels))
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    for _ in range(rounds):
+        for name, run in runners.items():
+            started = time.perf_counter()
+            run(pixels)
+            times[name].append((time.perf_counter() - started) * 1e3 / batch)
+    eager_ms = statistics.median(times["torch eager"])
+    for name, ms in times.items():
+        apart = float(np.abs(unit_rows(runners[name](pixels)) - wanted).max())
+        low, middle, high = statistics.quantiles(ms, n=4)
+        print(
+            f"batch {batch}  {name:12} median {middle:6.2f} ms a face, quartiles {low:.2f}.."
+            f"{high:.2f}, {eager_ms / middle:.2f} x torch eager, apart {apart:.0e}"
+        )
+
+
+if __name__ == "__main__":
+    main()

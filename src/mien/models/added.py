@@ -1,0 +1,146 @@
+"""Models that the user added: a graph under its own hash, and a record that names it.
+
+    DATA/models/facenet-vggface2.json     the record: of which weights, which graph
+    DATA/models/9f86d081....onnx          the graph; its name is its SHA-256
+
+The record takes the place of the hashes that the model table holds for the rows
+that pip brings. A graph is opened only if its bytes hash to what the record says,
+and a record is believed only if it names the weights that the table names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from mien.errors import ModelAltered, ModelMissing, UsageError
+from mien.models.sources import read_checked
+from mien.models.store import write_whole
+from mien.models.table import EmbedderRow, ModelRow
+
+SHA256 = re.compile("[0-9a-f]{64}")
+MAX_RECORD_BYTES = 10_000  # a record has about 400
+
+
+@dataclass(frozen=True, slots=True)
+class AddedRecord:
+    """What was added. graph_sha256: by engine. added: the day, YYYY-MM-DD."""
+
+    name: str
+    weights_sha256: str
+    graph_sha256: Mapping[str, str]
+    added: str
+
+
+def added_embedder(row: EmbedderRow, data_dir: Path) -> EmbedderRow:
+    """The row with the hashes that its record names. Raises as `read_record` does."""
+    record = read_record(row.model, data_dir)
+    model = replace(row.model, sha256=record.weights_sha256, graph_sha256=dict(record.graph_sha256))
+    return replace(row, model=model)
+
+
+def graph_of_added(row: ModelRow, engine: str, data_dir: Path) -> bytes:
+    """The graph of a row that came from `added_embedder`, hashed now.
+
+    Raises ModelMissing or ModelAltered, both with the command that adds it again.
+    """
+    expected = row.graph_sha256.get(engine)
+    if expected is None:
+        raise ModelMissing(f"model {row.name} was not added for {engine}; run: {add_command(row)}")
+    path = graph_path(expected, data_dir)
+    if not os.path.isfile(path):
+        raise _missing(row, "its graph is gone")
+    try:
+        return read_checked(path, expected, what=row.name)
+    except ModelMissing as error:
+        raise _missing(row, f"{str(path)!r} cannot be read") from error
+    except ModelAltered as error:
+        raise ModelAltered(
+            f"the graph of {row.name} at {str(path)!r} was altered; run: {add_command(row)}"
+        ) from error
+
+
+def read_record(row: ModelRow, data_dir: Path) -> AddedRecord:
+    """What was added under this row's name.
+
+    ModelMissing if nothing was, ModelAltered if the record is none, or if it is of
+    other weights than the model table names.
+    """
+    path = record_path(row, data_dir)
+    if not os.path.isfile(path):
+        raise _missing(row, "it was not added yet")
+    try:
+        text = path.read_bytes()[:MAX_RECORD_BYTES]
+    except OSError as error:
+        raise _missing(row, f"{str(path)!r} cannot be read") from error
+    try:
+        record = _record(json.loads(text))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelAltered(f"{str(path)!r} is no record; run: {add_command(row)}") from error
+    if record.name != row.name or row.sha256 not in ("", record.weights_sha256):
+        raise ModelAltered(f"{str(path)!r} is the record of other weights; run: {add_command(row)}")
+    return record
+
+
+def store_added(
+    row: ModelRow, *, weights_sha256: str, graphs: Mapping[str, bytes], today: date, data_dir: Path
+) -> AddedRecord:
+    """Keep the graphs, by engine, and then the record: what a record names is there.
+
+    UsageError if the folder cannot be written.
+    """
+    sums = {engine: hashlib.sha256(graph).hexdigest() for engine, graph in graphs.items()}
+    record = AddedRecord(row.name, weights_sha256, sums, today.isoformat())
+    try:
+        for sha256, graph in {sums[engine]: graph for engine, graph in graphs.items()}.items():
+            path = graph_path(sha256, data_dir)
+            write_whole(path, graph)
+            read_checked(path, sha256, what=row.name)  # a full disk may not say so
+        text = json.dumps(asdict(record), indent=2) + "\n"
+        write_whole(record_path(row, data_dir), text.encode("ascii"))
+    except OSError as error:
+        raise UsageError(
+            f"cannot write into {str(data_dir / 'models')!r}: {error.strerror}; "
+            "make room or mend its mode"
+        ) from error
+    return record
+
+
+def add_command(row: ModelRow) -> str:
+    """The command that adds this row, ready to be pasted."""
+    return f"mien models add {row.name}" + ("" if row.url else f" --file {row.file_name}")
+
+
+def record_path(row: ModelRow, data_dir: Path) -> Path:
+    return data_dir / "models" / f"{row.name}.json"
+
+
+def graph_path(sha256: str, data_dir: Path) -> Path:
+    return data_dir / "models" / f"{sha256}.onnx"
+
+
+def _missing(row: ModelRow, why: str) -> ModelMissing:
+    from importlib.util import find_spec
+
+    # torch converts the weights, once; who has none needs another command first
+    first = "" if find_spec("torch") else "pip install 'mien[torch]' && "
+    return ModelMissing(f"model {row.name} is missing: {why}; run: {first}{add_command(row)}")
+
+
+def _record(data: dict[str, object]) -> AddedRecord:
+    """A record of what JSON held. ValueError, TypeError or KeyError if it is of another form."""
+    graphs = data["graph_sha256"]
+    if not isinstance(graphs, dict):
+        raise TypeError("graph_sha256 is not a table")
+    sums = {str(engine): str(value) for engine, value in graphs.items()}
+    record = AddedRecord(str(data["name"]), str(data["weights_sha256"]), sums, str(data["added"]))
+    # a graph's sum becomes a file's name: nothing else may stand there
+    if not all(SHA256.fullmatch(text) for text in (record.weights_sha256, *sums.values())):
+        raise ValueError("not a SHA-256")
+    return record

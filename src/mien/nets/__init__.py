@@ -1,0 +1,1 @@
+"""Nets in torch: only for converting published weights and for training, never to unlock."""

@@ -1,0 +1,109 @@
+"""`models`, `doctor`, `explore` and `demo`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Mien = Callable[..., Any]
+"""Runs a command: `.code`, `.out`, `.err`, `.json`, `.complaint`; see conftest."""
+
+
+# models and doctor -------------------------------------------------------------------------
+
+
+def test_models_lists_every_row_with_licence_and_hash(mien: Mien) -> None:
+    ran = mien("models")
+    assert ran.code == 0
+    for name in ("mtcnn-pnet", "mtcnn-rnet", "mtcnn-onet", "sface"):
+        assert name in ran.out
+    assert "Apache-2.0" in ran.out
+    data = mien("models", "--json").json
+    assert data["outcome"] == "listed"
+    assert {row["state"] for row in data["models"]} == {"ok"}
+    assert all(len(row["sha256"]) == 64 for row in data["models"])
+
+
+def test_models_names_an_altered_file_with_10(
+    mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pnet.lz4").write_bytes(b"other weights")
+    monkeypatch.setenv("MIEN_MODELS", str(tmp_path))
+    data = mien("models", "--json").json
+    assert data["outcome"] == "model_unavailable"
+    assert [row["name"] for row in data["models"] if row["state"] == "altered"] == ["mtcnn-pnet"]
+    ran = mien("doctor")
+    assert ran.code == 10
+    assert f"FAIL model mtcnn-pnet: altered at {str(tmp_path / 'pnet.lz4')!r}" in ran.out
+
+
+def test_doctor_finds_this_machine_healthy_and_makes_no_file(mien: Mien, home: Path) -> None:
+    ran = mien("doctor")
+    assert ran.code == 0, ran.out
+    assert "FAIL" not in ran.out
+    data = mien("doctor", "--json").json
+    assert data["outcome"] == "healthy"
+    assert list(home.iterdir()) == []
+
+
+# explore and demo --------------------------------------------------------------------------
+
+
+def test_explore_writes_its_report_and_names_what_it_left_out(
+    mien: Mien, people: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "seen"
+    ran = mien("explore", people, "--out", out)
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0] == "5 faces of 2 people"
+    assert lines[1].startswith(f"  left out: {str(people / 'me' / 'text.jpg')!r} is not a picture")
+    assert lines[2].startswith(f"  left out: {str(people / 'me' / 'wall.png')!r}: no face found")
+    assert lines[3] == f"report: {out / 'report.html'}"
+    assert {path.name for path in out.iterdir()} >= {
+        "report.html",
+        "faces.png",
+        "similarity.png",
+        "map.png",
+    }
+
+
+def test_demo_on_a_folder_of_people(mien: Mien, people: Path, tmp_path: Path) -> None:
+    ran = mien("demo", "--photos", people, "--out", tmp_path / "shown")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0] == "door of me, 5 faces found"
+    assert lines[3].split() == ["probe", "decision", "similarity", "threshold"]
+    assert lines[4].split()[:2] == ["3.png", "unlocked"]
+    assert (tmp_path / "shown" / "report.html").is_file()
+
+
+def test_a_folders_name_cannot_break_a_line(mien: Mien, people: Path, tmp_path: Path) -> None:
+    shown = mien(
+        "demo", "--photos", people, "--out", tmp_path / "shown", "--owner", "two\nlines", "--json"
+    )
+    assert shown.json["owner"] == "two\nlines"
+    ran = mien("demo", "--photos", people, "--out", tmp_path / "shown", "--owner", "no\nbody")
+    assert ran.code == 2
+    assert r"no face of 'no\nbody' found; choose one of 'me', 'two\nlines'" in ran.complaint
+
+
+@pytest.mark.parametrize("command", ["explore", "demo"])
+def test_a_folder_without_people_is_2(mien: Mien, command: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "nowhere"):
+        option = ("--photos", folder) if command == "demo" else (folder,)
+        ran = mien(command, *option, "--out", tmp_path / "out")
+        assert ran.code == 2
+        assert ran.complaint
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_cannot_be_written_is_2(mien: Mien, people: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ran = mien("explore", people, "--out", tmp_path / "file" / "out")
+    assert ran.code == 2
+    assert "cannot make the folder" in ran.complaint

@@ -1,0 +1,134 @@
+"""What leaves the process: no embedding, one line for a failure, and a bar only on a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Mien = Callable[..., Any]
+"""Runs a command: `.code`, `.out`, `.err`, `.json`, `.complaint`; see conftest."""
+Started = Callable[..., "subprocess.CompletedProcess[Any]"]
+
+
+# what leaves the process -------------------------------------------------------------------
+
+
+def test_no_embedding_and_no_pixel_is_ever_printed(mien: Mien, album: Path) -> None:
+    said = [
+        mien("enroll", "ana", album / "me", "--json"),
+        mien("unlock", "ana", album / "probe.png", "--json"),
+        mien("identify", album / "probe.png", "--json"),
+        mien("compare", album / "probe.png", album / "me" / "1.png", "--json"),
+        mien("list", "--json"),
+    ]
+
+    def longest(value: object) -> int:
+        if isinstance(value, dict):
+            return max(map(longest, value.values()), default=0)
+        if isinstance(value, list):
+            return max([len(value), *map(longest, value)])
+        return 0
+
+    assert all(longest(ran.json) <= 5 for ran in said)  # five points of a face
+
+
+def test_names_of_any_script_are_printed_or_escaped_but_never_a_traceback(
+    mien: Mien, started: Started, album: Path
+) -> None:
+    mien("enroll", "Zo\u00eb \u5b57", album / "me" / "1.png")
+    assert mien("list").out.startswith("Zo\u00eb \u5b57  enrolled")
+    env = {"PYTHONIOENCODING": "ascii"}
+    ran = started("list", env=env, capture_output=True)
+    assert ran.returncode == 0
+    assert ran.stdout.startswith(b"Zo\\xeb \\u5b57  enrolled")
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_leaves_early_is_no_error(
+    started: Started, vault: Path, album: Path, buffered: str
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = {"PYTHONUNBUFFERED": buffered}
+    try:
+        ran = started("list", env=env, stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_an_answer_that_cannot_be_written_is_a_no(
+    started: Started, vault: Path, album: Path, buffered: str
+) -> None:
+    env = {"PYTHONUNBUFFERED": buffered}
+    with open("/dev/full", "wb") as full:
+        ran = started(
+            *("unlock", "ana", album / "probe.png"),
+            env=env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(b"mien: cannot write the answer: No space left")
+    assert ran.stderr.count(b"\n") == 1
+
+
+def test_closed_output_leaves_the_exit_code(vault: Path, album: Path) -> None:
+    line = f'"{sys.executable}" -m mien unlock "$0" "$1" --json >&- 2>&-'
+    for user, code in (("ana", 0), ("ben", 1), ("zoe", 6)):
+        ran = subprocess.run(
+            ["sh", "-c", line, user, str(album / "probe.png")], timeout=60, check=False
+        )
+        assert ran.returncode == code
+
+
+def test_the_whole_story_in_processes_of_their_own(started: Started, album: Path) -> None:
+    steps = [
+        (("enroll", "ana", album / "me"), 0),
+        (("unlock", "ana", album / "probe.png"), 0),
+        (("unlock", "ana", album / "wall.png"), 3),
+        (("forget", "ana"), 0),
+        (("unlock", "ana", album / "probe.png"), 6),
+    ]
+    for arguments, code in steps:
+        ran = started(*arguments, capture_output=True, text=True)
+        assert ran.returncode == code, ran.stderr
+        assert "Traceback" not in ran.stderr
+        assert bool(ran.stderr) is (code == 6)
+
+
+# progress ----------------------------------------------------------------------------------
+
+
+def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(started: Started, album: Path) -> None:
+    leader, follower = pty.openpty()
+    # a new terminal is 0 characters wide, and nothing can be drawn in that
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))
+    try:
+        on_terminal = started(
+            "enroll", "ana", album / "me", stdout=subprocess.PIPE, stderr=follower
+        )
+        os.write(follower, b"the end")  # so that reading cannot wait for ever
+        drawn = b""
+        while b"the end" not in drawn:
+            drawn += os.read(leader, 100_000)
+    finally:
+        os.close(follower)
+        os.close(leader)
+    in_pipe = started("enroll", "ben", album / "me", capture_output=True)
+    assert on_terminal.returncode == in_pipe.returncode == 0
+    assert b"looking at photos" in drawn
+    assert b"looking at" not in on_terminal.stdout
+    assert in_pipe.stderr == b""

@@ -1,0 +1,145 @@
+"""A folder of people looked at: who is found, who is left out and why, and the report of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.errors import UsageError
+from mien.lab.gallery import Gallery, explore_folder, gallery_sections, look_at
+from mien.lab.recapture import recapture
+from mien.pipeline import Pipeline
+from mien.results import ByteArray
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, astronaut: ByteArray) -> Path:
+    """ana with three photos, zoe with one good photo and four that are left out."""
+    root = tmp_path_factory.mktemp("people")
+    rng = np.random.default_rng(2)
+    for name in ("ana/1", "ana/2", "ana/3", "zoe/a"):
+        (root / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(recapture(astronaut, rng)).save(root / f"{name}.png")
+    Image.fromarray(np.hstack([astronaut, astronaut])).save(root / "zoe" / "b_crowd.png")
+    (root / "zoe" / "c_empty.jpg").write_bytes(b"")
+    Image.new("RGB", (200, 200), (120, 120, 120)).save(root / "zoe" / "d_wall.png")
+    (root / "zoe" / "e_text.jpg").write_text("no picture")
+    (root / "zoe" / "notes.txt").write_text("not looked at")
+    return root
+
+
+@pytest.fixture(scope="module")
+def gallery(root: Path, pipeline: Pipeline) -> Gallery:
+    return look_at(root, pipeline)
+
+
+def test_every_face_is_cut_embedded_and_named(gallery: Gallery, root: Path) -> None:
+    assert gallery.people == ("ana", "ana", "ana", "zoe")
+    assert gallery.photos == tuple(
+        root / name for name in ("ana/1.png", "ana/2.png", "ana/3.png", "zoe/a.png")
+    )
+    assert gallery.vectors.shape == (4, 128)
+    np.testing.assert_allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-6)
+    assert [crop.shape for crop in gallery.crops] == [(112, 112, 3)] * 4
+    assert gallery.rows_of("ana") == [0, 1, 2]
+    assert gallery.rows_of("zoe") == [3]
+    assert gallery.rows_of("nobody") == []
+
+
+def test_photos_without_one_face_are_listed_with_name_and_reason(
+    gallery: Gallery, root: Path
+) -> None:
+    why = {path.name: words for path, words in gallery.left_out}
+    assert list(why) == ["b_crowd.png", "c_empty.jpg", "d_wall.png", "e_text.jpg"]
+    assert "2 faces of similar size" in why["b_crowd.png"]
+    assert "is empty" in why["c_empty.jpg"]
+    assert "no face found" in why["d_wall.png"]
+    assert "not a picture" in why["e_text.jpg"]
+    for name, words in why.items():
+        assert words.startswith(repr(str(root / "zoe" / name)))
+        assert words.count(name) == 1
+
+
+def test_every_photo_is_walked_once_with_progress(root: Path, pipeline: Pipeline) -> None:
+    walked = []
+
+    def progress(photos):  # type: ignore[no-untyped-def]
+        for photo in photos:
+            walked.append(photo)
+            yield photo
+
+    look_at(root, pipeline, progress=progress)
+    assert len(walked) == len(set(walked)) == 8
+
+
+def test_a_folder_in_which_no_face_is_found_is_refused(tmp_path: Path, pipeline: Pipeline) -> None:
+    (tmp_path / "ana").mkdir()
+    Image.new("RGB", (99, 99)).save(tmp_path / "ana" / "black.png")
+    with pytest.raises(UsageError, match="no face found in the 1 photos"):
+        look_at(tmp_path, pipeline)
+
+
+def test_a_folder_without_people_is_refused(tmp_path: Path, pipeline: Pipeline) -> None:
+    with pytest.raises(UsageError, match="one sub-folder per person"):
+        look_at(tmp_path, pipeline)
+
+
+def test_exploring_writes_three_pictures_and_a_report_of_all(
+    root: Path, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    out = tmp_path / "deep" / "out"
+    gallery, report = explore_folder(root, out, pipeline)
+    assert len(gallery.crops) == 4
+    assert report == out / "report.html"
+    assert sorted(path.name for path in out.iterdir()) == [
+        "faces.png",
+        "map.png",
+        "report.html",
+        "similarity.png",
+    ]
+    for path in out.glob("*.png"):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 100
+    html = report.read_text(encoding="utf-8")
+    assert html.count("data:image/png;base64,") == 3
+    assert f"mien explore {root.name}" in html
+    for heading in ("Faces", "Similarity", "Map", "Left out"):
+        assert f">{heading}</h2>" in html
+    assert "d_wall.png" in html
+
+
+def test_a_single_face_can_be_explored(
+    astronaut: ByteArray, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    (tmp_path / "people" / "ana").mkdir(parents=True)
+    Image.fromarray(astronaut).save(tmp_path / "people" / "ana" / "1.png")
+    gallery, report = explore_folder(tmp_path / "people", tmp_path / "out", pipeline)
+    assert len(gallery.crops) == 1
+    assert "Left out" not in report.read_text(encoding="utf-8")
+
+
+def test_a_report_of_many_faces_is_thinned_out_evenly_and_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    vectors = rng.standard_normal((70, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    many = Gallery(
+        crops=tuple(np.full((16, 16, 3), row * 3, np.uint8) for row in range(70)),
+        vectors=vectors,
+        people=tuple(f"person {row // 10}" for row in range(70)),
+        photos=tuple(Path(f"{row}.png") for row in range(70)),
+        left_out=(),
+    )
+    sections = gallery_sections(many, tmp_path)
+    captions = [picture.caption for section in sections for picture in section.pictures]
+    assert captions == ["60 of 70 faces"] * 3
+
+
+def test_a_place_that_cannot_be_a_folder_is_refused(
+    root: Path, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageError, match="cannot make the folder"):
+        explore_folder(root, tmp_path / "file", pipeline)

@@ -1,0 +1,179 @@
+"""An added model opens only from the very graph that was stored, and says how to add it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien.errors import ExitCode, ModelAltered, ModelMissing, UsageError
+from mien.models import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, added_embedder, graph_of_added
+from mien.models.added import (
+    AddedRecord,
+    add_command,
+    graph_path,
+    read_record,
+    record_path,
+    store_added,
+)
+from mien.pipeline import open_pipeline
+from mien.settings import ENGINES, Settings
+
+CASIA = EMBEDDERS["facenet-casia-webface"]
+VGGFACE2 = EMBEDDERS["facenet-vggface2"]
+GRAPH = b"stands for a graph"
+SUM = hashlib.sha256(GRAPH).hexdigest()
+WEIGHTS_SUM = hashlib.sha256(b"stand for weights").hexdigest()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A data folder into which CASIA-WebFace's row was added."""
+    add_to(tmp_path)
+    return tmp_path
+
+
+def add_to(folder: Path, row: Any = CASIA.model, weights_sha256: str = WEIGHTS_SUM) -> AddedRecord:
+    return store_added(
+        row,
+        weights_sha256=weights_sha256,
+        graphs=dict.fromkeys(ENGINES, GRAPH),
+        today=date(2020, 10, 13),
+        data_dir=folder,
+    )
+
+
+def edit_record(store: Path, **changes: Any) -> None:
+    path = record_path(CASIA.model, store)
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_the_table_holds_the_article_s_embedder_with_its_threshold_and_crop() -> None:
+    assert set(ADDED_ROWS) == {"facenet-vggface2", "facenet-casia-webface"}
+    assert not set(ADDED_ROWS) & set(MODEL_ROWS)
+    assert (VGGFACE2.threshold.value, VGGFACE2.recipe, VGGFACE2.dims) == (0.8, "margin160+18", 512)
+    assert "article" in VGGFACE2.threshold.provenance
+    assert VGGFACE2.model.size == 111_898_327
+    assert VGGFACE2.model.url.startswith("https://")
+    assert CASIA.threshold.value > VGGFACE2.threshold.value
+    assert "none is documented" in CASIA.threshold.provenance
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_was_stored_is_what_comes_back(store: Path, engine: str) -> None:
+    row = added_embedder(CASIA, store)
+    assert graph_of_added(row.model, engine, store) == GRAPH
+    assert row.id.sha256 == WEIGHTS_SUM
+    assert (row.threshold, row.recipe) == (CASIA.threshold, CASIA.recipe)
+
+
+def test_the_store_holds_the_graph_once_and_a_record(store: Path) -> None:
+    names = sorted(path.name for path in (store / "models").iterdir())
+    assert names == sorted([f"{SUM}.onnx", "facenet-casia-webface.json"])
+    record = read_record(CASIA.model, store)
+    assert record == AddedRecord(CASIA.model.name, WEIGHTS_SUM, record.graph_sha256, "2020-10-13")
+    assert set(record.graph_sha256) == set(ENGINES)
+
+
+@pytest.mark.parametrize("name", ADDED_ROWS)
+def test_without_it_the_error_is_the_command_that_adds_it(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing) as caught:
+        added_embedder(EMBEDDERS[name], tmp_path)
+    assert f"mien models add {name}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code is ExitCode.MODEL_UNAVAILABLE
+
+
+def test_without_torch_the_error_starts_with_the_pip_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
+    with pytest.raises(ModelMissing) as caught:
+        added_embedder(VGGFACE2, tmp_path)
+    line = "run: pip install 'mien[torch]' && mien models add facenet-vggface2"
+    assert str(caught.value).endswith(line)
+
+
+def test_the_command_asks_for_a_file_where_no_address_is_pinned() -> None:
+    assert add_command(VGGFACE2.model) == "mien models add facenet-vggface2"
+    wanted = "mien models add facenet-casia-webface --file 20180408-102900-casia-webface.pt"
+    assert add_command(CASIA.model) == wanted
+
+
+def test_a_pipeline_says_so_before_it_loads_anything(settings: Settings, tmp_path: Path) -> None:
+    empty = replace(settings, data_dir=tmp_path, cache_dir=tmp_path / "cache")
+    with pytest.raises(ModelMissing, match="mien models add facenet-vggface2"):
+        open_pipeline(empty, "facenet-vggface2")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", GRAPH[:-1], GRAPH + b" ", b"Stands for a graph"])
+def test_an_altered_graph_is_refused(store: Path, content: bytes) -> None:
+    graph_path(SUM, store).write_bytes(content)
+    with pytest.raises(ModelAltered, match="facenet-casia-webface") as caught:
+        graph_of_added(added_embedder(CASIA, store).model, "onnxruntime", store)
+    assert "mien models add facenet-casia-webface" in str(caught.value)
+
+
+def test_a_graph_that_is_gone_is_missing(store: Path) -> None:
+    graph_path(SUM, store).unlink()
+    with pytest.raises(ModelMissing, match="mien models add facenet-casia-webface"):
+        graph_of_added(added_embedder(CASIA, store).model, "onnxruntime", store)
+
+
+def test_a_graph_for_another_engine_alone_is_missing(store: Path) -> None:
+    edit_record(store, graph_sha256={"openvino": SUM})
+    with pytest.raises(ModelMissing, match="not added for onnxruntime"):
+        graph_of_added(added_embedder(CASIA, store).model, "onnxruntime", store)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", "null", "[" * 9000, "\xff", '{"graph_sha256": 1}'],
+    ids=["empty", "cut off", "a list", "no entries", "null", "nested", "not text", "a number"],
+)
+def test_a_record_that_is_none_is_refused(store: Path, text: str) -> None:
+    record_path(CASIA.model, store).write_text(text, encoding="latin-1")
+    with pytest.raises(ModelAltered, match="is no record; run: mien models add"):
+        read_record(CASIA.model, store)
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "", SUM.upper(), SUM[:-1], SUM + "\n"])
+def test_nothing_but_a_hash_becomes_a_file_s_name(store: Path, name: str) -> None:
+    edit_record(store, graph_sha256={"onnxruntime": name})
+    with pytest.raises(ModelAltered, match="no record"):
+        read_record(CASIA.model, store)
+
+
+def test_a_record_under_another_name_is_refused(store: Path) -> None:
+    edit_record(store, name="sface")
+    with pytest.raises(ModelAltered, match="other weights"):
+        read_record(CASIA.model, store)
+
+
+def test_a_record_of_other_weights_than_the_table_names_is_refused(tmp_path: Path) -> None:
+    add_to(tmp_path, VGGFACE2.model, WEIGHTS_SUM)
+    with pytest.raises(ModelAltered, match="other weights"):
+        added_embedder(VGGFACE2, tmp_path)
+    add_to(tmp_path, VGGFACE2.model, VGGFACE2.model.sha256)
+    assert added_embedder(VGGFACE2, tmp_path).id == VGGFACE2.id
+
+
+def test_a_store_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("in the way")
+    with pytest.raises(UsageError, match="cannot write into") as caught:
+        add_to(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_litter_is_left_when_the_graph_cannot_be_put_in_place(tmp_path: Path) -> None:
+    graph_path(SUM, tmp_path).mkdir(parents=True)
+    with pytest.raises(UsageError):
+        add_to(tmp_path)
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [f"{SUM}.onnx"]

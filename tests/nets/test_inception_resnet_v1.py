@@ -1,0 +1,161 @@
+"""The torch module is the published net: names, shapes, numbers; no other file loads into it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mien.errors import ModelAltered, ModelMissing
+
+torch = pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
+
+from mien.nets.inception_resnet_v1 import (  # noqa: E402 - imports torch
+    InceptionResnetV1,
+    load_published,
+    net_of,
+)
+
+
+@pytest.fixture(scope="module")
+def reference(shared_reference: Path) -> dict[str, Any]:
+    """Names and shapes of the published state dict, and two embeddings under fixed weights."""
+    loaded: dict[str, Any] = json.loads(
+        (shared_reference / "inception_resnet_v1_reference.json").read_text()
+    )
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def published(fixed_weights: dict[str, np.ndarray]) -> bytes:
+    """A file as facenet-pytorch publishes them: with the classifier of the training's people."""
+    return saved({**tensors(fixed_weights), "logits.weight": torch.zeros(3, 512)})
+
+
+def tensors(weights: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+
+
+def light() -> dict[str, Any]:
+    """A state dict with the right names and shapes that takes little room: every entry is zero."""
+    expected = InceptionResnetV1().state_dict()
+    return {name: torch.zeros((), dtype=t.dtype).expand(t.shape) for name, t in expected.items()}
+
+
+def saved(content: object) -> bytes:
+    file = BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+def test_names_and_shapes_are_those_of_the_published_state_dict(reference: dict[str, Any]) -> None:
+    net = InceptionResnetV1()
+    shapes = {name: list(t.shape) for name, t in net.state_dict().items()}
+    assert shapes == reference["state_dict"]
+    assert sum(p.numel() for p in net.parameters()) == reference["n_parameters"]
+
+
+def test_fixed_weights_and_input_give_the_reference_s_512_numbers(
+    reference: dict[str, Any], published: bytes
+) -> None:
+    pixels = np.random.default_rng(0).uniform(-1, 1, (2, 3, 160, 160)).astype(np.float32)
+    with torch.inference_mode():
+        given = net_of(published)(torch.from_numpy(pixels)).numpy()
+    np.testing.assert_allclose(given, reference["embeddings"], atol=1e-5, rtol=0)
+
+
+def test_a_published_file_of_the_right_hash_loads_ready_for_use(
+    tmp_path: Path, published: bytes
+) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(published)
+    net = load_published(path, hashlib.sha256(published).hexdigest())
+    assert not net.training
+    assert not any(name.startswith("logits") for name in net.state_dict())
+
+
+def test_a_file_in_torch_s_older_format_loads_too() -> None:
+    # the published files are from 2018 to 2020
+    file = BytesIO()
+    torch.save(light(), file, _use_new_zipfile_serialization=False)
+    assert not net_of(file.getvalue()).training
+    refused(file.getvalue()[:-40_000], "get it again")
+
+
+def test_a_file_of_another_hash_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(saved(light()))
+    with pytest.raises(ModelAltered, match="altered"):
+        load_published(path, "0" * 64)
+
+
+def test_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing):
+        load_published(tmp_path / "none.pt", "0" * 64)
+
+
+def test_a_missing_entry_is_named() -> None:
+    entries = light()
+    del entries["mixed_6a.branch0.conv.weight"]
+    refused(saved(entries), "has no 'mixed_6a.branch0.conv.weight'")
+
+
+def test_an_unknown_entry_is_named() -> None:
+    refused(saved({**light(), "block9.conv.weight": torch.zeros(1)}), "unknown 'block9")
+
+
+def test_an_entry_of_another_shape_is_named() -> None:
+    refused(saved({**light(), "last_bn.bias": torch.zeros(511)}), "'last_bn.bias' of another shape")
+
+
+def test_an_entry_of_another_kind_is_named() -> None:
+    whole = torch.zeros(512, dtype=torch.int64)
+    refused(saved({**light(), "last_bn.bias": whole}), "'last_bn.bias' of another shape or kind")
+    refused(saved({**light(), "last_bn.bias": [0.0] * 512}), "'last_bn.bias'")
+
+
+def test_a_weight_that_is_not_a_number_is_refused() -> None:
+    refused(saved({**light(), "last_bn.bias": torch.full((512,), torch.nan)}), "'last_bn.bias'")
+
+
+def test_many_faults_make_one_line() -> None:
+    refused(saved({}), "and 713 more")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a zip file", saved(light())[:5000], pickle.dumps({"a": 1}), saved([1, 2])],
+    ids=["empty", "text", "cut off", "a plain pickle", "a list"],
+)
+def test_a_file_that_holds_no_weights_is_refused(content: bytes) -> None:
+    refused(content, "get it again")
+
+
+class Bomb:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
+    refused(saved({"a": Bomb(tmp_path / "ran")}), "get it again")
+    refused(pickle.dumps(Bomb(tmp_path / "ran")), "get it again")
+    assert not (tmp_path / "ran").exists()
+
+
+def refused(content: bytes, words: str) -> None:
+    with pytest.raises(ModelAltered) as caught:
+        net_of(content)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)

