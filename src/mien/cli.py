@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from mien import __version__, commands, commands_models
+from mien import __version__, commands, commands_audit, commands_models
 from mien.commands import Answer
 from mien.errors import ExitCode, MienError, UsageError
 
@@ -126,6 +126,11 @@ def _add_lab(verbs: Verbs) -> None:
     _model(explore)
     explore.add_argument("folder", type=Path, metavar="DIR", help="a folder per person")
     _out(explore, "mien-explore")
+
+    audit = _verb(verbs, "audit", commands_audit.audit, "how much a photo may change, in figures")
+    audit.add_argument("folder", type=Path, metavar="DIR", help="a folder per person")
+    audit.add_argument("--model", action="append", metavar="MODEL", help="may be given again")
+    _out(audit, "mien-audit")
 
 
 def _verb(

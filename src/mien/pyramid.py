@@ -126,11 +126,14 @@ def _packed_sums(image_rgb: ByteArray) -> PackedArray:
     for start in range(0, height, ROWS_AT_ONCE):
         rows = sums[1:, 1:][start : start + ROWS_AT_ONCE]
         pixels = image_rgb[start : start + ROWS_AT_ONCE]
-        rows[...] = pixels[:, :, 2]
-        for channel in (1, 0):
-            rows <<= BITS
-            rows += pixels[:, :, channel]
-        np.cumsum(rows, axis=1, out=rows)
+        # red and green fit 32 bits, which numpy widens to at twice the speed of 64
+        red_green = pixels[:, :, 1].astype(np.int32)
+        red_green <<= BITS
+        red_green += pixels[:, :, 0]
+        packed = pixels[:, :, 2].astype(np.int64)
+        packed <<= 2 * BITS
+        packed += red_green
+        np.cumsum(packed, axis=1, out=rows)
         # row onto row: numpy's own cumsum would stride down the columns
         for row in range(start + 1, start + 1 + len(rows)):
             sums[row] += sums[row - 1]

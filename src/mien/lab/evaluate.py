@@ -147,15 +147,15 @@ def _evaluate(
     )
     if not embedded.acquired.any():
         raise UsageError(f"no face found in the {len(people.photos):,} photos; choose others")
-    lost = None if pairs is None else ~_compared(pairs, embedded.acquired)
+    lost_genuine, lost_impostor = _lost(pairs, embedded.acquired)
     return Evaluation(
         protocol="folder" if pairs is None else "pairs",
         data=root.resolve().name,
         people=people,
         n_pairs=0 if pairs is None else len(pairs.a),
         failures=embedded.failures,
-        lost_genuine=0 if pairs is None else int(np.sum(lost & pairs.same)),
-        lost_impostor=0 if pairs is None else int(np.sum(lost & ~pairs.same)),
+        lost_genuine=lost_genuine,
+        lost_impostor=lost_impostor,
         computed=embedded.computed,
         model=embedded.model,
         plan=plan,
@@ -255,9 +255,12 @@ def _kept(n_impostor: int) -> int:
     return int(np.clip(SPARE * max(ALL_FMRS) * n_impostor, *KEPT))
 
 
-def _compared(pairs: Pairs, acquired: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    both: npt.NDArray[np.bool_] = acquired[pairs.a] & acquired[pairs.b]
-    return both
+def _lost(pairs: Pairs | None, acquired: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """Genuine and impostor pairs of the protocol of which a photo was not acquired."""
+    if pairs is None:
+        return 0, 0
+    lost = ~(acquired[pairs.a] & acquired[pairs.b])
+    return int(np.sum(lost & pairs.same)), int(np.sum(lost & ~pairs.same))
 
 
 def _of_photos(compared: Compared, rows: Rows) -> Compared:

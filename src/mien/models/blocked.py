@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mien.models.graphs import Blocks, Float64Array, GraphWriter, Layer
+from mien.models.graphs import Float64Array, GraphWriter, Layer
 
 BLOCK = 16  # channels in a block with AVX-512; with AVX2 it is 8, which divides it
 
@@ -102,20 +102,6 @@ class BlockedWriter(GraphWriter):
         line = self.conv(conv, head * slope.reshape(1, -1, 1, 1), head_bias)
         bend = self.conv(self.node("Relu", [conv]), head * (1.0 - slope).reshape(1, -1, 1, 1))
         return self.node("Add", [bend, line])
-
-    def dense_of_blocks(self, tensor: str, blocks: Blocks, bias: Float64Array) -> str:
-        """The whole numbers go into the file; ONNX Runtime unfolds them once, while it loads.
-
-        The file is half as large, and with it what is hashed and held at every start.
-        """
-        weight = self.node(
-            "DequantizeLinear",
-            [self.constant(a) for a in (blocks.stored, blocks.scales, blocks.zeros)],
-            axis=1,
-            block_size=blocks.size,
-        )
-        flat = self.node("Flatten", [tensor])
-        return self.node("Gemm", [flat, weight, self.constant(bias)], transB=1)
 
 
 def _signs(slope: Float64Array) -> Float64Array:

@@ -117,7 +117,7 @@ SFACE = EmbedderRow(
         builder="sface",
         graph_sha256={
             "onnxruntime": "6443a2508dfedf8e738b2716ce288246c92ddd1e5e85018910552acd9c117e04",
-            "openvino": "dd948e771ca0bb2cc03b7691b9067b577f867175415def699a27211768178dc3",
+            "openvino": "44563036d040da022a295c206714cc2f0261d8103fb67d37dadae660dcabfa7e",
         },
     ),
     recipe="warp112",

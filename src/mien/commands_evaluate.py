@@ -1,0 +1,91 @@
+"""`mien evaluate pairs` and `mien evaluate folder`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from mien.commands import Answer
+from mien.errors import ExitCode
+from mien.settings import Settings, load_settings, usable_cores
+
+if TYPE_CHECKING:
+    from mien.lab.embedded import FaceChoice
+    from mien.lab.evaluate import Evaluation, Plan, Progress
+
+SEED = 20071001  # of the bootstrap; the month in which LFW was published
+FLIP = {"both": (False, True), "yes": (True,), "no": (False,)}
+
+
+def evaluate_pairs(args: Namespace) -> Answer:
+    """args.pairs: Path of the pairs file. args.images: Path of the folder of people.
+
+    And what both commands have: model, workers (or None), flip_average (a key of `FLIP`),
+    no_cache, out.
+    """
+    from mien.lab import evaluate
+
+    settings = load_settings()
+    plan = _plan(args, "centre")
+    evaluation = evaluate.evaluate_pairs(
+        args.pairs, args.images, plan, settings=settings, progress=_progress()
+    )
+    return _answer(args, evaluation, settings)
+
+
+def evaluate_folder(args: Namespace) -> Answer:
+    """args.folder: Path of the folder of people. args.face: which face of a photo counts."""
+    from mien.lab import evaluate
+
+    settings = load_settings()
+    plan = _plan(args, args.face)
+    evaluation = evaluate.evaluate_folder(
+        args.folder, plan, settings=settings, progress=_progress()
+    )
+    return _answer(args, evaluation, settings)
+
+
+def _plan(args: Namespace, choice: FaceChoice) -> Plan:
+    from mien.lab.evaluate import Plan
+
+    return Plan(
+        model=args.model,
+        choice=choice,
+        workers=usable_cores() if args.workers is None else args.workers,
+        flip_averages=FLIP[args.flip_average],
+        use_cache=not args.no_cache,
+        seed=SEED,
+    )
+
+
+def _progress() -> Progress:
+    from mien.lab.evaluate import Progress
+    from mien.progress import bar
+
+    return Progress(
+        photos=lambda photos: bar(photos, "looking at photos"),
+        blocks=lambda blocks: bar(blocks, "comparing"),
+    )
+
+
+def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Answer:
+    from mien.lab.embedded import open_eye
+    from mien.lab.evaluate_report import JSON_NAME, as_data, figure_lines, write_evaluation
+
+    now = datetime.now(timezone.utc)
+    plan = evaluation.plan
+    eye = open_eye(settings, plan.model, plan.choice)
+    report = write_evaluation(evaluation, args.out, cut=eye.crop, now=now)
+    n = len(evaluation.people.photos)
+    lines = [*figure_lines(evaluation)]
+    lines.append(f"{n - evaluation.computed:,} of {n:,} embeddings came from the cache")
+    lines.append(f"report: {report}")
+    data: dict[str, object] = {
+        "outcome": "evaluated",
+        "exit_code": 0,
+        "report": str(report),
+        "json": str(args.out / JSON_NAME),
+        **as_data(evaluation, now),
+    }
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
