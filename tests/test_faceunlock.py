@@ -186,3 +186,11 @@ def test_a_single_picture_is_one_photo_and_a_batch_is_many(
     assert alone.embeddings.shape == (1, 128)
     batch = FaceUnlock(np.stack(shots[:2]), pipeline=pipeline)
     assert batch.embeddings.shape == (2, 128)
+
+
+def test_an_engine_by_argument_goes_over_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_ENGINE", "onnxruntime")
+    with pytest.raises(UsageError, match="unknown engine 'abacus'"):
+        FaceUnlock([], engine="abacus")

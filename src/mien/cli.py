@@ -13,6 +13,7 @@ from typing import NoReturn, TypeAlias
 from mien import __version__, commands, commands_audit, commands_models
 from mien.commands import Answer
 from mien.errors import ExitCode, MienError, UsageError
+from mien.settings import ENGINES
 
 Verbs: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
@@ -154,6 +155,7 @@ def _verb(
 def _model(verb: _Parser, default: str | None = commands.DEFAULT_MODEL) -> None:
     words = f"an embedder of mien models; default: {default or 'the one that enrolled NAME'}"
     verb.add_argument("--model", default=default, metavar="MODEL", help=words)
+    verb.add_argument("--engine", choices=ENGINES, help="default: MIEN_ENGINE, or onnxruntime")
 
 
 def _out(verb: _Parser, folder: str) -> None:

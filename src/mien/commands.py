@@ -44,7 +44,7 @@ def enroll(args: Namespace) -> Answer:
 
     user = check_user_name(args.name)
     photos = photo_paths(args.photos)
-    settings = load_settings()
+    settings = load_settings(engine=args.engine)
     with _open_vault(settings, create=True) as vault:
         enrolment = enrol(
             user,
@@ -84,7 +84,7 @@ def _enrolled(user: str, enrolment: Enrolment) -> Answer:
 
 
 def unlock(args: Namespace) -> Answer:
-    settings = load_settings()
+    settings = load_settings(engine=args.engine)
     pipeline = _start_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien import unlock as use_cases
     from mien.images import read_image
@@ -110,7 +110,7 @@ def identify(args: Namespace) -> Answer:
     from mien.images import read_image
     from mien.pipeline import open_pipeline
 
-    settings = load_settings()
+    settings = load_settings(engine=args.engine)
     image = read_image(args.photo)
     with _open_vault(settings, create=False) as vault:
         found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings, args.model))
@@ -128,7 +128,9 @@ def compare(args: Namespace) -> Answer:
     from mien.pipeline import open_pipeline
 
     a_rgb, b_rgb = read_image(args.a), read_image(args.b)
-    decision, _, _ = use_cases.compare(a_rgb, b_rgb, open_pipeline(load_settings(), args.model))
+    decision, _, _ = use_cases.compare(
+        a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
+    )
     word = "one person" if decision else "two people"
     return Answer(
         decision.outcome,
@@ -168,7 +170,10 @@ def explore(args: Namespace) -> Answer:
     from mien.progress import photo_bar
 
     gallery, report = explore_folder(
-        args.folder, args.out, open_pipeline(load_settings(), args.model), progress=photo_bar
+        args.folder,
+        args.out,
+        open_pipeline(load_settings(engine=args.engine), args.model),
+        progress=photo_bar,
     )
     count = len(set(gallery.people))
     lines = [f"{len(gallery.crops)} faces of {count} people"]
@@ -193,7 +198,7 @@ def demo(args: Namespace) -> Answer:
     from mien.pipeline import open_pipeline
     from mien.progress import bar, photo_bar
 
-    settings = load_settings()
+    settings = load_settings(engine=args.engine)
     photos = args.photos or settings.photos_dir
     if photos is None:
         photos = find_article_photos(

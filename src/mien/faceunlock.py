@@ -23,7 +23,8 @@ class FaceUnlock:
     images: photos of the owner, each a path, bytes, PIL image or array
     (H, W, 3) uint8 RGB; or one such photo, or one folder. embedder: a row of `mien models`.
     threshold: least cosine, -1..1, to accept; None takes the embedder's own.
-    pipeline: one already loaded, to share it.
+    engine: "onnxruntime" or "openvino"; None takes MIEN_ENGINE. pipeline: one
+    already loaded, to share it.
 
     Raises UnreadableImage, NoFaceFound, SeveralFacesFound, EnrolmentRefused (each
     naming the photo), ModelMissing, ModelAltered.
@@ -38,9 +39,10 @@ class FaceUnlock:
         embedder: str = "sface",
         threshold: float | None = None,
         *,
+        engine: str | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
-        self.pipeline = pipeline or open_pipeline(load_settings(), embedder)
+        self.pipeline = pipeline or open_pipeline(load_settings(engine=engine), embedder)
         self.threshold = self.pipeline.threshold
         if threshold is not None:
             self.threshold = Threshold(threshold, self.pipeline.model.name, "set by the caller")

@@ -33,7 +33,8 @@ class MTCNN:
     else 0..255. select_largest: the largest face comes first, else the surest.
     selection_method: one of `SELECTION_METHODS`, chooses the one face, over select_largest.
     keep_all: all faces, not one. device: None or "cpu". empty: give (0, 4) arrays
-    instead of None where no face is. cascade: a loaded detector to share; it lends its
+    instead of None where no face is. engine: "onnxruntime" or "openvino"; None
+    takes MIEN_ENGINE. cascade: a loaded detector to share; it lends its
     nets, the settings are those given here.
 
     Raises ValueError for a parameter that cannot be, ModelMissing or ModelAltered.
@@ -53,6 +54,7 @@ class MTCNN:
         device: object = None,
         *,
         empty: bool = False,
+        engine: str | None = None,
         cascade: Cascade | None = None,
     ) -> None:
         if not 0 <= margin < image_size:
@@ -70,7 +72,7 @@ class MTCNN:
         self.selection_method = selection_method or ("largest" if select_largest else "probability")
         self.select_largest = select_largest
         if cascade is None:
-            self._cascade = open_cascade(load_settings(), wanted)
+            self._cascade = open_cascade(load_settings(engine=engine), wanted)
         else:
             self._cascade = cascade.with_settings(wanted)
 

@@ -38,8 +38,12 @@ class Settings:
     data_dir: Path
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def load_settings(
+    environ: Mapping[str, str] | None = None, *, engine: str | None = None
+) -> Settings:
     """Read `config.toml` in the platform's config folder and `MIEN_*` over it.
+
+    engine: goes over both when given.
 
     Raises UsageError for a file that is not TOML, an unknown key, or a value
     out of range.
@@ -50,7 +54,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if env.get(f"MIEN_{key.upper()}"):
             values[key] = env[f"MIEN_{key.upper()}"]
     return Settings(
-        engine=_choice("engine", values.get("engine", ENGINES[0]), ENGINES),
+        engine=_choice("engine", engine or values.get("engine", ENGINES[0]), ENGINES),
         threads=_threads(values.get("threads")),
         models_dir=_path(values["models"], env) if "models" in values else None,
         photos_dir=_path(values["photos"], env) if "photos" in values else None,
