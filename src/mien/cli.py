@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from mien import __version__, commands, commands_audit, commands_models
+from mien import __version__, commands, commands_audit, commands_evaluate, commands_models
 from mien.commands import Answer
 from mien.errors import ExitCode, MienError, UsageError
 from mien.settings import ENGINES
@@ -72,6 +72,7 @@ def build_parser() -> _Parser:
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_door(verbs)
     _add_lab(verbs)
+    _add_evaluate(verbs)
     models = _verb(
         verbs, "models", commands_models.models, "the models: licence, hash, where found"
     )
@@ -132,6 +133,34 @@ def _add_lab(verbs: Verbs) -> None:
     audit.add_argument("folder", type=Path, metavar="DIR", help="a folder per person")
     audit.add_argument("--model", action="append", metavar="MODEL", help="may be given again")
     _out(audit, "mien-audit")
+
+
+def _add_evaluate(verbs: Verbs) -> None:
+    evaluate = verbs.add_parser("evaluate", help="error rates of a model on your photos")
+    kinds = evaluate.add_subparsers(metavar="KIND", required=True)
+    pairs = _verb(kinds, "pairs", commands_evaluate.evaluate_pairs, "an LFW-style protocol")
+    pairs.add_argument("--pairs", type=Path, required=True, metavar="FILE", help="the pairs file")
+    pairs.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="a folder per person"
+    )
+    folder = _verb(
+        kinds, "folder", commands_evaluate.evaluate_folder, "all pairs of a folder of people"
+    )
+    folder.add_argument("folder", type=Path, metavar="DIR", help="a folder per person")
+    folder.add_argument(
+        "--face", choices=("largest", "centre"), default="largest", help="which face counts"
+    )
+    for kind in (pairs, folder):
+        _model(kind)
+        kind.add_argument("--workers", type=int, metavar="N", help="processes; default: the cores")
+        kind.add_argument(
+            "--flip-average",
+            choices=tuple(commands_evaluate.FLIP),
+            default="both",
+            help="average with the mirrored crop's embedding; default: both ways",
+        )
+        kind.add_argument("--no-cache", action="store_true", help="keep no embeddings")
+        _out(kind, "mien-evaluation")
 
 
 def _verb(

@@ -21,12 +21,12 @@ FLIP = {"both": (False, True), "yes": (True,), "no": (False,)}
 def evaluate_pairs(args: Namespace) -> Answer:
     """args.pairs: Path of the pairs file. args.images: Path of the folder of people.
 
-    And what both commands have: model, workers (or None), flip_average (a key of `FLIP`),
+    And what both commands have: model, engine, workers (or None), flip_average (a key of `FLIP`),
     no_cache, out.
     """
     from mien.lab import evaluate
 
-    settings = load_settings()
+    settings = load_settings(engine=args.engine)
     plan = _plan(args, "centre")
     evaluation = evaluate.evaluate_pairs(
         args.pairs, args.images, plan, settings=settings, progress=_progress()
@@ -38,7 +38,7 @@ def evaluate_folder(args: Namespace) -> Answer:
     """args.folder: Path of the folder of people. args.face: which face of a photo counts."""
     from mien.lab import evaluate
 
-    settings = load_settings()
+    settings = load_settings(engine=args.engine)
     plan = _plan(args, args.face)
     evaluation = evaluate.evaluate_folder(
         args.folder, plan, settings=settings, progress=_progress()

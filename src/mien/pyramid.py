@@ -23,7 +23,7 @@ from mien.results import ByteArray, FloatArray
 
 BITS = 21
 MASK = (1 << BITS) - 1
-ROWS_AT_ONCE = 32
+PIXELS_AT_ONCE = 120_000  # a strip of the picture whose sums stay in the processor's cache
 MAX_CELL = MASK // 255  # 8224 pixels
 
 IndexArray = npt.NDArray[np.intp]
@@ -50,9 +50,9 @@ class AreaTable:
             level: FloatArray = (channels / counts).astype(np.float32)[np.newaxis]
             return level
         level = np.empty((1, 3, height, width), np.float32)
-        # a few rows at a time stay in the processor's cache, whole levels would not
-        for start in range(0, height, ROWS_AT_ONCE):
-            strip = slice(start, start + ROWS_AT_ONCE)
+        step = _rows_at_once(self.width)
+        for start in range(0, height, step):
+            strip = slice(start, start + step)
             bands = np.take(self._sums, bottom[strip], axis=0)
             bands -= np.take(self._sums, top[strip], axis=0)
             packed = np.take(bands, right, axis=1)
@@ -120,12 +120,17 @@ def _strips(
         yield start, np.minimum(start + thickness, last)
 
 
+def _rows_at_once(width: int) -> int:
+    return max(1, PIXELS_AT_ONCE // width)
+
+
 def _packed_sums(image_rgb: ByteArray) -> PackedArray:
     height, width = image_rgb.shape[:2]
     sums = np.zeros((height + 1, width + 1), np.int64)
-    for start in range(0, height, ROWS_AT_ONCE):
-        rows = sums[1:, 1:][start : start + ROWS_AT_ONCE]
-        pixels = image_rgb[start : start + ROWS_AT_ONCE]
+    step = _rows_at_once(width)
+    for start in range(0, height, step):
+        rows = sums[1:, 1:][start : start + step]
+        pixels = image_rgb[start : start + step]
         # red and green fit 32 bits, which numpy widens to at twice the speed of 64
         red_green = pixels[:, :, 1].astype(np.int32)
         red_green <<= BITS

@@ -170,7 +170,7 @@ def test_no_face_in_any_photo_is_refused(tmp_path: Path, private: Settings) -> N
 @pytest.mark.usefixtures("home")
 def test_both_commands_answer_with_figures_and_the_report(tree: Path, tmp_path: Path) -> None:
     shared = {
-        "model": "sface", "workers": 1, "flip_average": "no", "no_cache": True,
+        "model": "sface", "engine": None, "workers": 1, "flip_average": "no", "no_cache": True,
         "out": tmp_path / "out",
     }  # fmt: skip
     answer = evaluate_pairs(Namespace(pairs=tree / "pairs.txt", images=tree / "images", **shared))
