@@ -78,7 +78,7 @@ def test_files_a_folder_bytes_and_pil_images_are_all_photos(
 def test_the_threshold_is_the_embedders_or_the_callers(
     pipeline: Pipeline, door: FaceUnlock, shots: list[ByteArray]
 ) -> None:
-    assert door.threshold is pipeline.threshold
+    assert door.threshold == pipeline.threshold_for(photos=3)
     strict = FaceUnlock(shots[:3], threshold=0.9999, pipeline=pipeline)
     decision = strict(shots[3])
     assert not decision
@@ -194,3 +194,24 @@ def test_an_engine_by_argument_goes_over_the_environment(
     monkeypatch.setenv("MIEN_ENGINE", "onnxruntime")
     with pytest.raises(UsageError, match="unknown engine 'abacus'"):
         FaceUnlock([], engine="abacus")
+
+
+def test_a_target_fmr_chooses_the_threshold_by_the_evidence(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    strict, lax = (
+        FaceUnlock(shots[:3], target_fmr=fmr, pipeline=pipeline).threshold.value
+        for fmr in (1e-5, 1e-2)
+    )
+    assert lax < FaceUnlock(shots[:3], pipeline=pipeline).threshold.value < strict
+    with pytest.raises(UsageError, match="says nothing of FMR 0"):
+        FaceUnlock(shots[:3], target_fmr=0.0, pipeline=pipeline)
+    with pytest.raises(UsageError, match="not both"):
+        FaceUnlock(shots[:3], threshold=0.5, target_fmr=1e-4, pipeline=pipeline)
+
+
+def test_a_decision_says_how_often_a_stranger_would_score_so_high(
+    door: FaceUnlock, shots: list[ByteArray]
+) -> None:
+    assert door(shots[3]).odds == "a stranger would score this high less than once in 220,000"
+    assert door(np.zeros((100, 100, 3), np.uint8)).odds == ""

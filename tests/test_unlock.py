@@ -26,7 +26,16 @@ from mien.images import read_image
 from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, ModelId, Template, Threshold
-from mien.unlock import compare, enrol, forget, identify, load_record, template_of, unlock
+from mien.unlock import (
+    _threshold_of_many,
+    compare,
+    enrol,
+    forget,
+    identify,
+    load_record,
+    template_of,
+    unlock,
+)
 from mien.vault import MemoryVault, Record, SqliteVault, pack_template
 
 NOON = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
@@ -204,7 +213,7 @@ def test_the_owner_gets_in_with_a_photo_that_was_not_enrolled(
     assert decision
     assert decision.outcome is ExitCode.UNLOCKED
     assert decision.similarity > 0.85
-    assert decision.threshold is pipeline.threshold
+    assert decision.threshold == pipeline.threshold_for(photos=3)
     assert decision.face is not None
 
 
@@ -344,3 +353,13 @@ def test_real_people_are_told_apart(pipeline: Pipeline, shared_photos: Path) -> 
     # one of them resembles an actor; the other two are nobody that is enrolled
     assert found["202008-full.jpg"] is None
     assert found["cropped-miguel-herran-rio-casa-de-papel-0919-1400x800.jpg"] is None
+
+
+def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
+    pipeline: Pipeline,
+) -> None:
+    few, many, more = (_threshold_of_many(n, 3, pipeline) for n in (1, 10, 1_000_000))
+    assert few == pipeline.threshold_for(photos=3)
+    assert few.value < many.value < more.value
+    # beyond the evidence nothing is promised: the strictest threshold that it supports
+    assert more == pipeline.threshold_for(photos=3, target_fmr=pipeline.strictest_fmr(photos=3))

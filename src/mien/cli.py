@@ -99,6 +99,12 @@ def _add_door(verbs: Verbs) -> None:
 
     unlock = _verb(verbs, "unlock", commands.unlock, "does the photo show NAME?")
     _model(unlock, default=None)
+    unlock.add_argument(
+        "--target-fmr",
+        type=float,
+        metavar="SHARE",
+        help="of strangers that may pass; default: 1e-4, one in ten thousand",
+    )
     unlock.add_argument("name", metavar="NAME")
     unlock.add_argument("photo", metavar="PHOTO")
 

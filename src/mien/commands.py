@@ -96,7 +96,8 @@ def unlock(args: Namespace) -> Answer:
     if args.model is None and enrolled_with in EMBEDDERS and enrolled_with != DEFAULT_MODEL:
         pipeline = _start_pipeline(settings, enrolled_with)
     image = read_image(args.photo)
-    decision = use_cases.unlock(image, use_cases.template_of(stored, pipeline), pipeline)
+    template = use_cases.template_of(stored, pipeline)
+    decision = use_cases.unlock(image, template, pipeline, target_fmr=args.target_fmr)
     word = "unlocked" if decision else "locked"
     return Answer(
         decision.outcome,
@@ -134,7 +135,7 @@ def compare(args: Namespace) -> Answer:
     word = "one person" if decision else "two people"
     return Answer(
         decision.outcome,
-        (f"{word}: similarity {decision.similarity:.3f}, {_threshold_words(decision)}",),
+        (f"{word}: {_numbers(decision)}",),
         _decision_data(decision),
     )
 
@@ -271,14 +272,15 @@ def _open_vault(settings: Settings, *, create: bool) -> SqliteVault:
     return SqliteVault(settings.vault_path, create=create)
 
 
-def _threshold_words(decision: Decision) -> str:
-    return f"threshold {decision.threshold.value:.3f}"
+def _numbers(decision: Decision) -> str:
+    words = f"similarity {decision.similarity:.3f}, threshold {decision.threshold.value:.3f}"
+    return f"{words}; {decision.odds}" if decision.odds else words
 
 
 def _in_words(decision: Decision) -> str:
     if decision.similarity != decision.similarity:  # not a number: there was no face to compare
         return decision.reason
-    return f"{decision.reason}, similarity {decision.similarity:.3f}, {_threshold_words(decision)}"
+    return f"{decision.reason}, {_numbers(decision)}"
 
 
 def _decision_data(decision: Decision) -> dict[str, object]:
@@ -288,9 +290,10 @@ def _decision_data(decision: Decision) -> dict[str, object]:
         "outcome": decision.outcome.name.lower(),
         "exit_code": int(decision.outcome),
         "similarity": round(number, 6) if number == number else None,  # JSON has no NaN
-        "threshold": decision.threshold.value,
+        "threshold": round(decision.threshold.value, 6),
         "model": decision.threshold.model,
         "reason": decision.reason,
+        "odds": decision.odds or None,
         "face": None
         if face is None
         else {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mien.enrolment import Enrolment, enrol_photos
+from mien.errors import UsageError
 from mien.images import Source, photo_paths, read_image
 from mien.pipeline import Pipeline, open_pipeline
 from mien.policy import centre_of
@@ -22,7 +23,8 @@ class FaceUnlock:
 
     images: photos of the owner, each a path, bytes, PIL image or array
     (H, W, 3) uint8 RGB; or one such photo, or one folder. embedder: a row of `mien models`.
-    threshold: least cosine, -1..1, to accept; None takes the embedder's own.
+    threshold: least cosine, -1..1, to accept. target_fmr: or the share of strangers
+    that may pass, 0..1; None is one in ten thousand, where the embedder is calibrated.
     engine: "onnxruntime" or "openvino"; None takes MIEN_ENGINE. pipeline: one
     already loaded, to share it.
 
@@ -39,14 +41,20 @@ class FaceUnlock:
         embedder: str = "sface",
         threshold: float | None = None,
         *,
+        target_fmr: float | None = None,
         engine: str | None = None,
         pipeline: Pipeline | None = None,
     ) -> None:
         self.pipeline = pipeline or open_pipeline(load_settings(engine=engine), embedder)
-        self.threshold = self.pipeline.threshold
-        if threshold is not None:
-            self.threshold = Threshold(threshold, self.pipeline.model.name, "set by the caller")
+        if threshold is not None and target_fmr is not None:
+            raise UsageError("give a threshold or a target_fmr, not both")
         self.enrolment: Enrolment = enrol_photos(_photos(images), self.pipeline)
+        photos = len(self.enrolment.template.vectors)
+        self.threshold = (
+            self.pipeline.threshold_for(photos=photos, target_fmr=target_fmr)
+            if threshold is None
+            else Threshold(threshold, self.pipeline.model.name, "set by the caller")
+        )
 
     @property
     def centre(self) -> FloatArray:

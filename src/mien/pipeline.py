@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +31,9 @@ from mien.models import (
 from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Threshold
 from mien.settings import Settings
 
+if TYPE_CHECKING:
+    from mien.models.calibration import Calibration
+
 MIN_DOOR_FACE_PX = 40  # below this the crop is enlarged almost threefold, and similarity is noise
 MAX_DOOR_PIXELS = 4_000_000
 RIVAL_SHARE = 0.5  # a second face this high, against the largest, may be the one that is meant
@@ -50,6 +55,42 @@ class Pipeline:
     def threshold(self) -> Threshold:
         """The embedder's own threshold."""
         return self.embedder.row.threshold
+
+    def threshold_for(self, *, photos: int, target_fmr: float | None = None) -> Threshold:
+        """The threshold for a template of so many photos.
+
+        target_fmr: share of strangers that may pass, 0..1; None is `TARGET_FMR`.
+        Without a calibration it is the embedder's own. Raises NotEnoughEvidence for a
+        target that the evidence does not reach, or when there is none.
+        """
+        from mien.metrics.evidence import NotEnoughEvidence
+        from mien.models.calibration import TARGET_FMR
+
+        if self._calibration is None:
+            if target_fmr is None:
+                return self.threshold
+            raise NotEnoughEvidence(
+                f"{self.model.name} was never calibrated, so no FMR can be promised; "
+                "choose another model, or a threshold of your own"
+            )
+        wanted = TARGET_FMR if target_fmr is None else target_fmr
+        return self._calibration.threshold(wanted, photos=photos)
+
+    def strictest_fmr(self, *, photos: int) -> float:
+        """The lowest FMR that the evidence supports for so many photos; 1 without evidence."""
+        return 1.0 if self._calibration is None else self._calibration.odds(photos).supported_fmr
+
+    def odds(self, similarity: float, *, photos: int) -> str:
+        """How often a stranger would score this high, in words; empty without evidence."""
+        if self._calibration is None or not math.isfinite(similarity):
+            return ""
+        return str(self._calibration.read(similarity, photos=photos))
+
+    @cached_property
+    def _calibration(self) -> Calibration | None:
+        from mien.models.calibration import load_calibration
+
+        return load_calibration(self.embedder.row)
 
     def faces(self, image_rgb: ByteArray, search: Search = "all") -> Faces:
         """Every face of (H, W, 3) uint8 RGB, surest first."""

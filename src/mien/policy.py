@@ -31,10 +31,12 @@ def decide(
     threshold: Threshold,
     expected_model: str,
     face: Face | None = None,
+    odds: str = "",
 ) -> Decision:
     """Yes only for a finite similarity that reaches the threshold of the very model in use.
 
-    Raises ModelMismatch when the threshold was fitted for another model.
+    odds: goes into the decision as it is. Raises ModelMismatch when the threshold was
+    fitted for another model.
     """
     if threshold.model != expected_model:
         raise ModelMismatch(
@@ -46,8 +48,9 @@ def decide(
             float("nan"), threshold, "the similarity is not a number", ExitCode.NOT_THE_OWNER, face
         )
     if similarity >= threshold.value:
-        return Decision(similarity, threshold, "the same person", ExitCode.UNLOCKED, face)
-    return Decision(similarity, threshold, "not similar enough", ExitCode.NOT_THE_OWNER, face)
+        return Decision(similarity, threshold, "the same person", ExitCode.UNLOCKED, face, odds)
+    reason = "not similar enough"
+    return Decision(similarity, threshold, reason, ExitCode.NOT_THE_OWNER, face, odds)
 
 
 def similarity_to(template: Template, probe: FloatArray) -> float:

@@ -168,6 +168,7 @@ class Decision:
     Unpacks like the article's pair: `is_me, similarity = decision`.
     similarity: cosine -1..1, NaN where no similarity could be had.
     outcome: the exit code that every surface maps from; UNLOCKED is the only yes.
+    odds: in words, how often a stranger would score this high; empty without evidence.
     """
 
     similarity: float
@@ -175,6 +176,7 @@ class Decision:
     reason: str
     outcome: ExitCode
     face: Face | None = None
+    odds: str = ""
 
     def __post_init__(self) -> None:
         fits = self.threshold.value <= self.similarity <= 1.0 + UNIT_NORM_TOLERANCE  # not for NaN

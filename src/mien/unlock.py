@@ -12,6 +12,7 @@ import numpy as np
 from mien.enrolment import Enrolment, Progress, enrol_photos
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
 from mien.images import Source
+from mien.models.calibration import TARGET_FMR
 from mien.pipeline import Pipeline
 from mien.policy import centre_of, decide, similarity_to
 from mien.results import ByteArray, Decision, Face, Template, Threshold
@@ -86,19 +87,30 @@ def template_of(record: Record, pipeline: Pipeline) -> Template:
 
 
 def unlock(
-    image_rgb: ByteArray, template: Template, pipeline: Pipeline, threshold: Threshold | None = None
+    image_rgb: ByteArray,
+    template: Template,
+    pipeline: Pipeline,
+    threshold: Threshold | None = None,
+    *,
+    target_fmr: float | None = None,
 ) -> Decision:
-    """Is the face at the door the template's? No face and several faces are a no, with reason."""
-    threshold = threshold or pipeline.threshold
+    """Is the face at the door the template's? No face and several faces are a no, with reason.
+
+    threshold: None takes the one calibrated for `target_fmr` and the template's photos.
+    """
+    photos = len(template.vectors)
+    threshold = threshold or pipeline.threshold_for(photos=photos, target_fmr=target_fmr)
     try:
         face, probe = pipeline.embed_door(image_rgb)
     except (NoFaceFound, SeveralFacesFound) as error:
         return Decision(float("nan"), threshold, str(error), error.exit_code)
+    similarity = similarity_to(template, probe)
     return decide(
-        similarity_to(template, probe),
+        similarity,
         threshold=threshold,
         expected_model=pipeline.model.name,
         face=face,
+        odds=pipeline.odds(similarity, photos=photos),
     )
 
 
@@ -106,35 +118,47 @@ def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Ident
     """The enrolled person most like the face at the door, or nobody.
 
     Raises NotEnrolled for an empty vault, NoFaceFound and SeveralFacesFound.
-    Templates of other models are not looked at.
+    Templates of other models are not looked at. The threshold rises with the number of
+    people, so that a stranger is still taken for one of them once in 1 / `TARGET_FMR`,
+    down to the lowest FMR that the evidence supports.
     """
     face, probe = pipeline.embed_door(image_rgb)
-    users: list[str] = []
-    centres = []
-    for record in vault.records(pipeline.model):
-        users.append(record.user)
-        centres.append(centre_of(template_of(record, pipeline).vectors))
-    if not users:
+    records = list(vault.records(pipeline.model))
+    if not records:
         raise NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")
-    similarities = np.stack(centres) @ probe  # (n,)
+    templates = [template_of(record, pipeline) for record in records]
+    similarities = np.stack([centre_of(t.vectors) for t in templates]) @ probe  # (n,)
     best = int(np.argmax(similarities))
+    photos = len(templates[best].vectors)
     decision = decide(
         float(similarities[best]),
-        threshold=pipeline.threshold,
+        threshold=_threshold_of_many(len(records), photos, pipeline),
         expected_model=pipeline.model.name,
         face=face,
+        odds=pipeline.odds(float(similarities[best]), photos=photos),
     )
-    return Identification(users[best] if decision else None, decision)
+    return Identification(records[best].user if decision else None, decision)
+
+
+def _threshold_of_many(enrolled: int, photos: int, pipeline: Pipeline) -> Threshold:
+    """A stranger is compared with everybody: each comparison may pass so much more rarely."""
+    strictest = pipeline.strictest_fmr(photos=photos)
+    if strictest >= TARGET_FMR:
+        return pipeline.threshold_for(photos=photos)
+    wanted = max(TARGET_FMR / enrolled, strictest)
+    return pipeline.threshold_for(photos=photos, target_fmr=wanted)
 
 
 def compare(a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline) -> tuple[Decision, Face, Face]:
     """Do two photos show the same person? Raises NoFaceFound or SeveralFacesFound."""
     a_face, a_vector = pipeline.embed_door(a_rgb)
     b_face, b_vector = pipeline.embed_door(b_rgb)
+    similarity = float(np.clip(np.dot(a_vector, b_vector), -1.0, 1.0))
     decision = decide(
-        float(np.clip(np.dot(a_vector, b_vector), -1.0, 1.0)),
-        threshold=pipeline.threshold,
+        similarity,
+        threshold=pipeline.threshold_for(photos=1),
         expected_model=pipeline.model.name,
+        odds=pipeline.odds(similarity, photos=1),
     )
     return decision, a_face, b_face
 

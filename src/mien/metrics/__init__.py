@@ -6,46 +6,49 @@ score >= threshold. Figures that the data cannot support raise NotEnoughEvidence
 
 from __future__ import annotations
 
-from mien.metrics.bootstrap import (
-    Counts,
-    CrossCounts,
-    PairCounts,
-    PersonCounts,
-    bootstrap_rate,
-    draw_people,
-)
-from mien.metrics.curves import DetCurve, EqualError, RocCurve, det, eer, normal_deviates, roc
-from mien.metrics.evidence import (
-    ErrorRate,
-    Interval,
-    NotEnoughEvidence,
-    check_fmr_supported,
-    clopper_pearson,
-    independent_rate,
-    lowest_supported_fmr,
-    rule_of_3,
-    trials_needed,
-    well_measured_fmr,
-)
-from mien.metrics.folds import FoldAccuracy, accuracy_10_fold, best_threshold
-from mien.metrics.odds import StrangerOdds, StrangerReading, stranger_odds
-from mien.metrics.rates import (
-    OperatingPoint,
-    apcer,
-    bpcer,
-    failure_rate,
-    false_accept_rate,
-    false_reject_rate,
-    fmr_at,
-    fnmr_at,
-    fnmr_at_fmr,
-    operating_point,
-    point_at_fmr,
-    threshold_at_fmr,
-    worst_apcer,
-)
-from mien.metrics.resample import GenuineTrials, ImpostorTrials, PointAtFmr, bootstrap_at_fmr
-from mien.metrics.scores import ImpostorTally, Scores, ScoresLike, as_scores
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mien.metrics.bootstrap import (
+        Counts,
+        CrossCounts,
+        PairCounts,
+        PersonCounts,
+        bootstrap_rate,
+        draw_people,
+    )
+    from mien.metrics.curves import DetCurve, EqualError, RocCurve, det, eer, normal_deviates, roc
+    from mien.metrics.evidence import (
+        ErrorRate,
+        Interval,
+        NotEnoughEvidence,
+        check_fmr_supported,
+        clopper_pearson,
+        independent_rate,
+        lowest_supported_fmr,
+        rule_of_3,
+        trials_needed,
+        well_measured_fmr,
+    )
+    from mien.metrics.folds import FoldAccuracy, accuracy_10_fold, best_threshold
+    from mien.metrics.odds import StrangerOdds, StrangerReading, stranger_odds
+    from mien.metrics.rates import (
+        OperatingPoint,
+        apcer,
+        bpcer,
+        failure_rate,
+        false_accept_rate,
+        false_reject_rate,
+        fmr_at,
+        fnmr_at,
+        fnmr_at_fmr,
+        operating_point,
+        point_at_fmr,
+        threshold_at_fmr,
+        worst_apcer,
+    )
+    from mien.metrics.resample import GenuineTrials, ImpostorTrials, PointAtFmr, bootstrap_at_fmr
+    from mien.metrics.scores import ImpostorTally, Scores, ScoresLike, as_scores
 
 __all__ = [
     "Counts",
@@ -99,3 +102,67 @@ __all__ = [
     "well_measured_fmr",
     "worst_apcer",
 ]
+
+# each name is loaded when it is first used: an unlock reads one table and needs no bootstrap
+_HOMES = {
+    "Counts": "mien.metrics.bootstrap",
+    "CrossCounts": "mien.metrics.bootstrap",
+    "DetCurve": "mien.metrics.curves",
+    "EqualError": "mien.metrics.curves",
+    "ErrorRate": "mien.metrics.evidence",
+    "FoldAccuracy": "mien.metrics.folds",
+    "GenuineTrials": "mien.metrics.resample",
+    "ImpostorTally": "mien.metrics.scores",
+    "ImpostorTrials": "mien.metrics.resample",
+    "Interval": "mien.metrics.evidence",
+    "NotEnoughEvidence": "mien.metrics.evidence",
+    "OperatingPoint": "mien.metrics.rates",
+    "PairCounts": "mien.metrics.bootstrap",
+    "PersonCounts": "mien.metrics.bootstrap",
+    "PointAtFmr": "mien.metrics.resample",
+    "RocCurve": "mien.metrics.curves",
+    "Scores": "mien.metrics.scores",
+    "ScoresLike": "mien.metrics.scores",
+    "StrangerOdds": "mien.metrics.odds",
+    "StrangerReading": "mien.metrics.odds",
+    "accuracy_10_fold": "mien.metrics.folds",
+    "apcer": "mien.metrics.rates",
+    "as_scores": "mien.metrics.scores",
+    "best_threshold": "mien.metrics.folds",
+    "bootstrap_at_fmr": "mien.metrics.resample",
+    "bootstrap_rate": "mien.metrics.bootstrap",
+    "bpcer": "mien.metrics.rates",
+    "check_fmr_supported": "mien.metrics.evidence",
+    "clopper_pearson": "mien.metrics.evidence",
+    "det": "mien.metrics.curves",
+    "draw_people": "mien.metrics.bootstrap",
+    "eer": "mien.metrics.curves",
+    "failure_rate": "mien.metrics.rates",
+    "false_accept_rate": "mien.metrics.rates",
+    "false_reject_rate": "mien.metrics.rates",
+    "fmr_at": "mien.metrics.rates",
+    "fnmr_at": "mien.metrics.rates",
+    "fnmr_at_fmr": "mien.metrics.rates",
+    "independent_rate": "mien.metrics.evidence",
+    "lowest_supported_fmr": "mien.metrics.evidence",
+    "normal_deviates": "mien.metrics.curves",
+    "operating_point": "mien.metrics.rates",
+    "point_at_fmr": "mien.metrics.rates",
+    "roc": "mien.metrics.curves",
+    "rule_of_3": "mien.metrics.evidence",
+    "stranger_odds": "mien.metrics.odds",
+    "threshold_at_fmr": "mien.metrics.rates",
+    "trials_needed": "mien.metrics.evidence",
+    "well_measured_fmr": "mien.metrics.evidence",
+    "worst_apcer": "mien.metrics.rates",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mien.metrics' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -123,7 +123,8 @@ SFACE = EmbedderRow(
     recipe="warp112",
     side=112,
     dims=128,
-    threshold=Threshold(0.363, "sface", "OpenCV's documentation of SFace, cosine, from LFW"),
+    # the table's own for one enrolled photo at FMR 1e-4; a test holds it to that
+    threshold=Threshold(0.4233, "sface", "FMR 1e-4 over LFW's strangers, see docs/thresholds.md"),
 )
 
 

@@ -1,0 +1,77 @@
+"""What a similarity is worth: how often a stranger reaches it, by the number of enrolled photos.
+
+A table per embedder lies in `calibrated/`, made by `mien.lab.calibrate` from a run
+over people who are not enrolled anywhere. The more photos a template is made of,
+the nearer strangers come to its centre too, so each count has a table of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien.errors import ModelAltered
+from mien.metrics.evidence import NotEnoughEvidence
+from mien.metrics.odds import StrangerOdds, StrangerReading
+from mien.models.table import EmbedderRow
+from mien.results import Threshold
+
+TARGET_FMR = 1e-4  # the default door: one stranger in ten thousand
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Stranger odds of one embedder. by_photos: enrolled photos -> table, at least for 1."""
+
+    model: str
+    provenance: str
+    by_photos: dict[int, StrangerOdds] = field(repr=False)
+
+    def odds(self, photos: int) -> StrangerOdds:
+        """The table for that many photos; between two counts the stricter, larger one."""
+        counts = sorted(self.by_photos)
+        fitting = [count for count in counts if count >= photos]
+        return self.by_photos[fitting[0] if fitting else counts[-1]]
+
+    def threshold(self, target_fmr: float, *, photos: int) -> Threshold:
+        """Least similarity that at most `target_fmr` of the strangers reached, 0..1.
+
+        Raises NotEnoughEvidence below what the data supports.
+        """
+        odds = self.odds(photos)
+        if not odds.supported_fmr <= target_fmr < 1.0:  # also refuses NaN
+            raise NotEnoughEvidence(
+                f"the evidence for {self.model} with {photos} enrolled says nothing of FMR "
+                f"{target_fmr:g}; ask for {odds.supported_fmr:.1e} to 0.1"
+            )
+        row = int(np.flatnonzero(odds.fmr <= target_fmr)[0])
+        words = f"FMR {target_fmr:g} with {photos} enrolled photo{'s' * (photos != 1)}"
+        return Threshold(float(odds.similarity[row]), self.model, f"{words}, {self.provenance}")
+
+    def read(self, similarity: float, *, photos: int) -> StrangerReading:
+        """About once in how many a stranger would score this high. ValueError for NaN."""
+        return self.odds(photos).read(similarity)
+
+
+def load_calibration(row: EmbedderRow) -> Calibration | None:
+    """The table that comes with mien for this embedder, or None.
+
+    Raises ModelAltered if the file is not such a table, or is one for other weights.
+    """
+    path = Path(__file__).parent / "calibrated" / f"{row.model.name}.json"
+    if not path.is_file():
+        return None
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if table["weights_sha256"] != row.id.sha256:
+            raise ValueError("it was made with other weights")
+        by_photos = {int(k): StrangerOdds.from_json(v) for k, v in table["by_photos"].items()}
+        return Calibration(row.model.name, str(table["provenance"]), by_photos)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelAltered(
+            f"the calibration of {row.model.name} is unusable: {error}; reinstall mien"
+        ) from error

@@ -1,0 +1,27 @@
+"""The calibration run: who is compared with whom, and what it is allowed to claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mien.lab.calibrate import odds_of_centres
+
+PEOPLE = np.array([0, 0, 1, 1, 2])
+VECTORS = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)
+
+
+def test_everybody_with_enough_photos_meets_everybody_elses_photos() -> None:
+    alone = odds_of_centres(VECTORS, PEOPLE, 1, np.random.default_rng(0))
+    assert alone.n_impostor == 3 + 3 + 4
+    assert alone.n_independent == 3  # pairs of three people
+    pairs = odds_of_centres(VECTORS, PEOPLE, 2, np.random.default_rng(0))
+    assert pairs.n_impostor == 3 + 3
+    assert pairs.n_independent == 3  # 0 with 1, 0 with 2, 1 with 2
+
+
+def test_the_scores_are_those_of_strangers_against_centres() -> None:
+    odds = odds_of_centres(VECTORS, PEOPLE, 2, np.random.default_rng(0))
+    # person 2 against 0 and 1: 0.6 and 0.8; persons 0 and 1 against each other: 0
+    assert odds.similarity[-1] == pytest.approx(0.8, abs=1e-6)
+    assert odds.counts[0] == 6

@@ -1,0 +1,93 @@
+"""What a similarity is worth: thresholds from evidence, and no claim beyond it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import ModelAltered, UsageError
+from mien.metrics import StrangerOdds
+from mien.models import EMBEDDERS, SFACE
+from mien.models.calibration import TARGET_FMR, Calibration, load_calibration
+
+
+def table(*similarities: float, n_independent: int = 100_000) -> StrangerOdds:
+    """Of 100,000 strangers all reach the first, a hundredth the second, a hundredth of those..."""
+    counts = np.array([100_000, 1_000, 10, 1][: len(similarities)])
+    return StrangerOdds(np.array(similarities), counts / 100_000, counts, 100_000, n_independent)
+
+
+HAND_MADE = Calibration(
+    "sface", "hand-made", {1: table(-0.2, 0.2, 0.4, 0.6), 3: table(-0.2, 0.3, 0.5, 0.7)}
+)
+
+
+@pytest.mark.parametrize(
+    ("photos", "fmr", "threshold"),
+    [
+        (1, 1e-2, 0.2),
+        (1, 1e-4, 0.4),
+        (1, 5e-4, 0.4),
+        (3, 1e-4, 0.5),
+        (2, 1e-4, 0.5),
+        (9, 1e-4, 0.5),
+    ],
+)
+def test_the_threshold_is_the_least_that_so_few_strangers_reached(
+    photos: int, fmr: float, threshold: float
+) -> None:
+    found = HAND_MADE.threshold(fmr, photos=photos)
+    assert found.value == threshold
+    assert found.model == "sface"
+    assert f"FMR {fmr:g} with {photos} enrolled photo" in found.provenance
+
+
+@pytest.mark.parametrize("fmr", [0.0, -1e-4, 2.9e-5, 1.0, 7.0, float("nan"), float("inf")])
+def test_a_target_that_the_evidence_does_not_reach_is_refused(fmr: float) -> None:
+    with pytest.raises(UsageError, match="says nothing of FMR"):
+        HAND_MADE.threshold(fmr, photos=1)
+
+
+def test_a_reading_claims_no_more_than_the_evidence() -> None:
+    assert "about once in 10,000" in str(HAND_MADE.read(0.4, photos=1))
+    assert "less than once in 33,000" in str(HAND_MADE.read(0.9, photos=1))
+
+
+def test_sfaces_table_is_here_with_its_provenance() -> None:
+    calibration = load_calibration(SFACE)
+    assert calibration is not None
+    assert "LFW" in calibration.provenance
+    assert sorted(calibration.by_photos) == [1, 2, 3, 5]
+    thresholds = [calibration.threshold(TARGET_FMR, photos=k).value for k in (1, 2, 3, 4, 5, 50)]
+    assert thresholds == sorted(thresholds)
+    assert SFACE.threshold.value == pytest.approx(thresholds[0], abs=1e-4)
+
+
+def test_an_embedder_that_was_never_calibrated_has_no_table() -> None:
+    assert load_calibration(EMBEDDERS["facenet-vggface2"]) is None
+
+
+def test_a_table_for_other_weights_is_refused() -> None:
+    other = replace(SFACE, model=replace(SFACE.model, sha256="ab" * 32))
+    with pytest.raises(ModelAltered, match="made with other weights"):
+        load_calibration(other)
+
+
+def test_the_table_holds_no_name_and_no_embedding() -> None:
+    import mien.models.calibration as module
+
+    path = Path(module.__file__).parent / "calibrated" / "sface.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    assert set(stored) == {
+        "model",
+        "weights_sha256",
+        "provenance",
+        "failures_to_acquire",
+        "seed",
+        "by_photos",
+    }
+    assert all(len(odds["similarity"]) < 200 for odds in stored["by_photos"].values())
