@@ -16,7 +16,8 @@ from mien.lab.demo import run_small_demo
 from mien.pipeline import open_pipeline
 from mien.settings import load_settings
 
-NAMES = ("faces", "similarity", "map", "probe_1", "probe_2")
+CHARTS = ("faces", "similarity", "map")
+PHOTOS = ("probe_1", "probe_2")
 WIDTH_PX = 640
 
 
@@ -26,11 +27,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         run_small_demo(out, open_pipeline(load_settings()), np.random.default_rng(SEED))
-        for name in NAMES:
-            with Image.open(out / f"{name}.png") as drawn:
-                height = round(drawn.height * WIDTH_PX / drawn.width)
-                small = drawn.convert("RGB").resize((WIDTH_PX, height), Image.Resampling.LANCZOS)
-                small.quantize(128).save(target / f"{name}.png", optimize=True)
+        for name in CHARTS:
+            _shrunk(out / f"{name}.png").save(target / f"{name}.png", optimize=True)
+        for name in PHOTOS:
+            _shrunk(out / f"{name}.png").save(target / f"{name}.jpg", quality=90)
+
+
+def _shrunk(path: Path) -> Image.Image:
+    with Image.open(path) as drawn:
+        height = round(drawn.height * WIDTH_PX / drawn.width)
+        return drawn.convert("RGB").resize((WIDTH_PX, height), Image.Resampling.LANCZOS)
 
 
 if __name__ == "__main__":
