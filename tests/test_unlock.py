@@ -22,12 +22,10 @@ from mien.errors import (
     UsageError,
     VaultDamaged,
 )
-from mien.images import read_image
 from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, ModelId, Template, Threshold
 from mien.unlock import (
-    _threshold_of_many,
     compare,
     enrol,
     forget,
@@ -338,28 +336,3 @@ def test_compare_needs_a_face_in_each(pipeline: Pipeline, shots: list[ByteArray]
     for pair in ((blank, shots[0]), (shots[0], blank)):
         with pytest.raises(NoFaceFound):
             compare(*pair, pipeline)
-
-
-def test_real_people_are_told_apart(pipeline: Pipeline, shared_photos: Path) -> None:
-    with MemoryVault() as vault:
-        for person in sorted((shared_photos / "faces").iterdir()):
-            photos = sorted(person.iterdir())
-            enrol(person.name, photos, pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        found = {
-            probe.name: identify(read_image(probe), vault=vault, pipeline=pipeline).user
-            for probe in (shared_photos / "faces_test").iterdir()
-        }
-    assert found.pop("me_test.jpg") == "me"
-    # one of them resembles an actor; the other two are nobody that is enrolled
-    assert found["202008-full.jpg"] is None
-    assert found["cropped-miguel-herran-rio-casa-de-papel-0919-1400x800.jpg"] is None
-
-
-def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
-    pipeline: Pipeline,
-) -> None:
-    few, many, more = (_threshold_of_many(n, 3, pipeline) for n in (1, 10, 1_000_000))
-    assert few == pipeline.threshold_for(photos=3)
-    assert few.value < many.value < more.value
-    # beyond the evidence nothing is promised: the strictest threshold that it supports
-    assert more == pipeline.threshold_for(photos=3, target_fmr=pipeline.strictest_fmr(photos=3))

@@ -26,15 +26,7 @@ import numpy.typing as npt
 
 from mien.errors import UnreadableImage
 from mien.photos import one_line, people_folder, photo_paths, shown
-from mien.pixels import (
-    GREY,
-    as_stored,
-    float_scale,
-    grey_to_rgb,
-    scaled,
-    shrunk,
-    to_rgb_array,
-)
+from mien.pixels import GREY, as_stored, float_scale, grey_to_rgb, scaled, to_rgb_array
 from mien.results import ByteArray
 
 if TYPE_CHECKING:
@@ -46,7 +38,6 @@ __all__ = [
     "people_folder",
     "photo_paths",
     "read_image",
-    "shrunk",
     "to_rgb_array",
 ]
 

@@ -14,7 +14,6 @@ from mien.align import crop_by_recipe
 from mien.detect import Cascade, CascadeSettings, Search
 from mien.embed import Embedder
 from mien.errors import NoFaceFound, SeveralFacesFound, UsageError
-from mien.images import shrunk
 from mien.models import (
     EMBEDDERS,
     ONET,
@@ -28,6 +27,7 @@ from mien.models import (
     open_net,
     read_graph,
 )
+from mien.pixels import shrunk
 from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Threshold
 from mien.settings import Settings
 

@@ -22,11 +22,12 @@ import numpy.typing as npt
 
 from mien.embed import unit_rows
 from mien.errors import NoFaceFound, UnreadableImage, UsageError
-from mien.images import read_image, shrunk
+from mien.images import read_image
 from mien.lab.embedding_cache import Cached, EmbeddingCache
 from mien.lab.workers import over_workers
 from mien.models import DETECTOR_ROWS, EMBEDDERS, EmbedderRow, added_embedder
 from mien.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
+from mien.pixels import shrunk
 from mien.results import ByteArray, Crop, Face, FloatArray, ModelId
 from mien.select import ranked
 from mien.settings import Settings
