@@ -1,8 +1,8 @@
 """SFace, milliseconds a face, on both engines and one or two threads, in one run.
 
-The nets take turns, a few calls in a row each, as a service calls one net again and again.
+The nets take turns, forty calls in a row each, as a service calls one net again and again.
 
-python benchmarks/embedding.py [--rounds 60]
+python benchmarks/embedding.py [--rounds 4]
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy as np
 from mien.models import SFACE, open_net, read_graph
 from mien.settings import load_settings
 
-IN_A_ROW = 4
+IN_A_ROW = 40
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=4)
     args = parser.parse_args()
     settings = load_settings()
     nets = {}
