@@ -1,12 +1,11 @@
-"""A file appears whole or not at all."""
+"""What the lab writes: whole files, for their owner's eyes."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 
+from mien import files
 from mien.errors import UsageError
 
 
@@ -18,16 +17,9 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     """
     target = Path(path)
     try:
+        # a report's folder is the user's own and gets their usual mode, unlike mien's folders
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".mien-", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as part:
-                part.write(content)
-            os.replace(name, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        files.write_whole(target, content)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise UsageError(f"cannot write {str(target)!r}: {why}; choose another folder") from error

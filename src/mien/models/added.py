@@ -20,8 +20,8 @@ from datetime import date
 from pathlib import Path
 
 from mien.errors import ModelAltered, ModelMissing, UsageError
+from mien.files import write_whole
 from mien.models.sources import read_checked
-from mien.models.store import write_whole
 from mien.models.table import EmbedderRow, ModelRow
 
 SHA256 = re.compile("[0-9a-f]{64}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from mien.errors import ModelAltered
+from mien.files import write_whole
 from mien.models.sources import read_weights
 from mien.models.table import ModelRow
 
@@ -67,16 +67,3 @@ def _cached(path: Path) -> bytes:
         return path.read_bytes() if os.path.isfile(path) else b""
     except OSError:
         return b""
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader sees the whole file or none. OSError if it cannot be."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.replace(file.name, path)
-        except BaseException:  # an interrupt too must leave no half file behind
-            os.unlink(file.name)
-            raise
