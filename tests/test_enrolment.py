@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mien.embed import Embedder
-from mien.enrolment import enrol_photos
+from mien.enrolment import enrol_photos, look_at, merge, warned
 from mien.errors import (
     EnrolmentRefused,
     NoFaceFound,
@@ -230,3 +230,27 @@ def test_a_real_stranger_among_the_owners_photos_is_named(
     with pytest.raises(EnrolmentRefused) as caught:
         enrol_photos([*owner[:2], stranger, owner[2]], pipeline)
     assert f"one person: {str(stranger)!r} (similarity" in str(caught.value)
+
+
+def test_turning_every_vector_changes_nothing_that_is_said(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    """A vault keeps templates turned by a secret: all that enrolment says are cosines."""
+    turn = np.linalg.qr(np.random.default_rng(3).normal(size=(128, 128)))[0].astype(np.float32)
+    plain = look_at(shots, pipeline)
+    turned = merge(plain.protected(lambda vectors: vectors @ turn), pipeline)
+    for a, b in zip(merge(plain, pipeline).photos, turned.photos, strict=True):
+        assert a.name == b.name
+        assert a.leave_one_out == pytest.approx(b.leave_one_out, abs=1e-5)
+
+
+def test_an_enrolment_says_who_of_the_enrolled_looks_alike(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    enrolment = enrol_photos(shots, pipeline)
+    far = Template(-enrolment.template.vectors, pipeline.model)
+    others = {"twin": enrolment.template, "far": far}
+    found = warned(enrolment, others, pipeline)
+    assert [user for user, _ in found.look_alikes] == ["twin"]
+    assert any("looks like twin" in line for line in found.advice)
+    assert warned(enrolment, {"far": far}, pipeline).look_alikes == ()

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mien.errors import ExitCode, ModelMismatch
-from mien.policy import centre_of, consistency, decide, near_duplicates, similarity_to
+from mien.policy import (
+    centre_of,
+    consistency,
+    decide,
+    look_alikes,
+    near_duplicates,
+    similarity_to,
+)
 from mien.results import FloatArray, ModelId, Template, Threshold
 
 HALF = Threshold(0.5, "sface", "by hand")
@@ -182,3 +189,18 @@ def test_three_of_one_photo_all_point_to_the_first() -> None:
 def test_photos_that_differ_are_no_duplicates() -> None:
     assert near_duplicates(at(0, 15, 30)) == []  # cos 15 degrees = 0.966
     assert near_duplicates(np.zeros((0, 2), np.float32)) == []
+
+
+def test_who_resembles_the_template_enough_for_its_door_is_named_most_alike_first() -> None:
+    ana = at(0)[0]
+    others = {"far": at(80)[0], "near": at(50)[0], "nearest": at(10)[0]}
+    found = look_alikes(ana, others, HALF)
+    assert [user for user, _ in found] == ["nearest", "near"]
+    assert [cosine for _, cosine in found] == pytest.approx(
+        [np.cos(0.17453), np.cos(0.87266)], 1e-4
+    )
+
+
+def test_a_likeness_that_is_not_a_number_is_a_warning() -> None:
+    found = look_alikes(at(0)[0], {"bad": np.full(2, np.nan, np.float32)}, HALF)
+    assert [user for user, _ in found] == ["bad"]

@@ -68,6 +68,8 @@ def _enrolled(user: str, enrolment: Enrolment) -> Answer:
     ]
     lines += [f"  skipped {photo}: nearly the same as {twin}" for photo, twin in enrolment.skipped]
     lines += [f"  advice: {words}" for words in enrolment.advice]
+    if enrolment.expectation:
+        lines.append(f"  {enrolment.expectation}")
     data: dict[str, object] = {
         "outcome": "enrolled",
         "exit_code": 0,
@@ -79,6 +81,11 @@ def _enrolled(user: str, enrolment: Enrolment) -> Answer:
         ],
         "skipped": [{"photo": photo, "same_as": twin} for photo, twin in enrolment.skipped],
         "advice": list(enrolment.advice),
+        "expectation": enrolment.expectation or None,
+        "look_alikes": [
+            {"user": other, "similarity": round(cosine, 6)}
+            for other, cosine in enrolment.look_alikes
+        ],
     }
     return Answer(ExitCode.UNLOCKED, tuple(lines), data)
 

@@ -7,8 +7,8 @@ nearly the same as an earlier one is skipped, and that is said.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from mien.errors import EnrolmentRefused, MienError, NoFaceFound, SeveralFacesFo
 from mien.images import Source, read_image
 from mien.photos import shown
 from mien.pipeline import Pipeline
-from mien.policy import consistency, near_duplicates
+from mien.policy import Protect, centre_of, consistency, look_alikes, near_duplicates
 from mien.quality import Quality, measure
 from mien.results import Crop, Face, FloatArray, Template
 
@@ -38,11 +38,17 @@ class EnrolledPhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Enrolment:
-    """A template and what is to be said about it. skipped: (photo, the photo that it repeats)."""
+    """A template and what is to be said about it. skipped: (photo, the photo that it repeats).
+
+    expectation: how often the owner will be refused, in words; empty without evidence.
+    look_alikes: (user, cosine of the centres) of enrolled people who may be taken for this one.
+    """
 
     template: Template
     photos: tuple[EnrolledPhoto, ...]
     skipped: tuple[tuple[str, str], ...]
+    expectation: str = ""
+    look_alikes: tuple[tuple[str, float], ...] = ()
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -50,6 +56,10 @@ class Enrolment:
         lines = [f"{p.name}: {words}" for p in self.photos for words in p.quality.advice]
         if len(self.photos) == 1:
             lines.append("one photo only: two to four more, in other light, make it surer")
+        lines += [
+            f"looks like {user}, who is enrolled ({cosine:.3f}): either may open the other's door"
+            for user, cosine in self.look_alikes
+        ]
         return tuple(lines)
 
 
@@ -58,6 +68,21 @@ class _Seen:
     name: str
     face: Face
     crop: Crop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looked:
+    """What the photos showed, before any stored template is known.
+
+    vectors: (k, d) float32 unit rows, a row for each photo. Never print them.
+    """
+
+    vectors: FloatArray = field(repr=False)
+    seen: tuple[_Seen, ...] = field(repr=False)
+
+    def protected(self, protect: Protect) -> Looked:
+        """The same photos with their vectors mapped into the space of the stored templates."""
+        return replace(self, vectors=protect(self.vectors))
 
 
 def enrol_photos(
@@ -69,18 +94,40 @@ def enrol_photos(
 ) -> Enrolment:
     """Make a template of these photos, on top of an earlier one if given.
 
+    `look_at` and then `merge`: see there for the arguments and the errors.
+    Nothing is stored here, so nothing is lost by a refusal.
+    """
+    return merge(look_at(photos, pipeline, progress=progress), pipeline, onto=onto)
+
+
+def look_at(
+    photos: Sequence[Source],
+    pipeline: Pipeline,
+    *,
+    progress: Progress = lambda photos: photos,
+) -> Looked:
+    """Read, search, cut and embed: the slow part, which needs no stored template.
+
     photos: paths, bytes, PIL images or arrays, at least one. progress: wraps the
-    list while it is walked, for a progress bar. Raises UnreadableImage,
-    NoFaceFound, SeveralFacesFound or EnrolmentRefused, each naming the photo;
-    nothing is stored here, so nothing is lost by a refusal.
+    list while it is walked, for a progress bar. Raises UnreadableImage, NoFaceFound
+    or SeveralFacesFound, each naming the photo.
     """
     if len(photos) == 0:
         raise UsageError("no photos to enrol; name at least one picture")
-    seen = [_look(photo, at, pipeline) for at, photo in enumerate(progress(photos))]
-    new = pipeline.embed([one.crop for one in seen])
+    seen = tuple(_look(photo, at, pipeline) for at, photo in enumerate(progress(photos)))
+    return Looked(pipeline.embed([one.crop for one in seen]), seen)
+
+
+def merge(looked: Looked, pipeline: Pipeline, *, onto: Template | None = None) -> Enrolment:
+    """Join the photos to an earlier template, or make a new one: fast, and reads no picture.
+
+    onto: in the same space as looked.vectors. Raises EnrolmentRefused when the photos
+    do not show one person.
+    """
+    new = looked.vectors
     old = np.zeros((0, new.shape[1]), np.float32) if onto is None else onto.vectors
     vectors = np.concatenate([old, new])
-    names = ["an earlier photo"] * len(old) + [one.name for one in seen]
+    names = ["an earlier photo"] * len(old) + [one.name for one in looked.seen]
 
     # duplicates among photos that are in already stay; only new ones can be skipped
     twins = {row: twin for row, twin in near_duplicates(vectors) if row >= len(old)}
@@ -90,10 +137,20 @@ def enrol_photos(
     enrolled = []
     for row, similarity in zip(kept, left_out, strict=True):
         if row >= len(old):
-            one = seen[row - len(old)]
+            one = looked.seen[row - len(old)]
             quality = measure(one.face, one.crop)
             enrolled.append(EnrolledPhoto(one.name, one.face, quality, similarity))
-    return Enrolment(Template(vectors[kept], pipeline.model), tuple(enrolled), skipped)
+    template = Template(vectors[kept], pipeline.model)
+    words = pipeline.expectation(photos=len(kept))
+    return Enrolment(template, tuple(enrolled), skipped, words)
+
+
+def warned(enrolment: Enrolment, others: Mapping[str, Template], pipeline: Pipeline) -> Enrolment:
+    """The same enrolment, with those of the others who look like it. others: user -> template."""
+    threshold = pipeline.threshold_for(photos=len(enrolment.template.vectors))
+    centres = {user: centre_of(other.vectors) for user, other in others.items()}
+    alike = look_alikes(centre_of(enrolment.template.vectors), centres, threshold)
+    return replace(enrolment, look_alikes=alike)
 
 
 def _look(photo: Source, at: int, pipeline: Pipeline) -> _Seen:

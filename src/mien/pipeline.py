@@ -86,6 +86,11 @@ class Pipeline:
             return ""
         return str(self._calibration.read(similarity, photos=photos))
 
+    def expectation(self, *, photos: int) -> str:
+        """How often the owner is refused at the default threshold, in words; or empty."""
+        trials = None if self._calibration is None else self._calibration.owner_trials(photos)
+        return "" if trials is None else str(trials)
+
     @cached_property
     def _calibration(self) -> Calibration | None:
         from mien.models.calibration import load_calibration

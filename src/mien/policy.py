@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,6 +12,14 @@ from mien.errors import ExitCode, ModelMismatch
 from mien.results import Decision, Face, FloatArray, Template, Threshold
 
 NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved or a frame apart
+
+Protect: TypeAlias = Callable[[FloatArray], FloatArray]
+"""Maps (n, d) unit rows into the space of the stored templates, keeping every cosine."""
+
+
+def unprotected(vectors: FloatArray) -> FloatArray:
+    """The map of templates that are stored as they are: (n, d) stays (n, d)."""
+    return vectors
 
 
 def centre_of(vectors: FloatArray) -> FloatArray:
@@ -115,3 +125,16 @@ def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
         else:
             pairs.append((row, twin))
     return pairs
+
+
+def look_alikes(
+    centre: FloatArray, others: Mapping[str, FloatArray], threshold: Threshold
+) -> tuple[tuple[str, float], ...]:
+    """Who among the enrolled this template resembles enough to be taken for: most alike first.
+
+    centre: (d,); others: user -> centre (d,), all in one space. The cosine of two centres
+    is what each would score, about, at the other's door. One that is not finite counts as alike.
+    """
+    found = [(user, float(np.dot(centre, other))) for user, other in others.items()]
+    alike = [(user, cosine) for user, cosine in found if not cosine < threshold.value]
+    return tuple(sorted(alike, key=lambda one: (-one[1], one[0])))

@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from mien.enrolment import Enrolment, Progress, enrol_photos
-from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
+from mien.enrolment import Enrolment, Progress, look_at, merge, warned
+from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamaged
 from mien.images import Source
 from mien.models.calibration import TARGET_FMR
 from mien.pipeline import Pipeline
-from mien.policy import centre_of, decide, similarity_to
+from mien.policy import Protect, centre_of, decide, similarity_to, unprotected
 from mien.results import ByteArray, Decision, Face, Template, Threshold
 from mien.vault import (
     Record,
@@ -47,11 +47,13 @@ def enrol(
     mode: Mode,
     clock: Clock,
     progress: Progress = lambda photos: photos,
+    protect: Protect = unprotected,
 ) -> Enrolment:
     """Make a template and store it in one step; on any error the vault stays as it was.
 
     mode: new refuses a name that is taken (AlreadyEnrolled), replace forgets the
-    earlier photos, add keeps them. Other errors: those of `enrol_photos`.
+    earlier photos, add keeps them. protect: the new vectors go through it before they
+    meet the vault. Other errors: those of `enrol_photos`.
     """
     user = check_user_name(user)
     # replace does not look at what is stored: it is the way out of a damaged record
@@ -61,7 +63,8 @@ def enrol(
     onto = None
     if stored is not None:
         onto = unpack_template(stored.payload, expected_model=pipeline.model)
-    enrolment = enrol_photos(photos, pipeline, onto=onto, progress=progress)
+    looked = look_at(photos, pipeline, progress=progress).protected(protect)
+    enrolment = warned(merge(looked, pipeline, onto=onto), _others(user, vault, pipeline), pipeline)
     record = Record(
         user=user,
         model=pipeline.model,
@@ -70,6 +73,15 @@ def enrol(
     )
     vault.put(record, replace=mode == "replace" or stored is not None)
     return enrolment
+
+
+def _others(user: str, vault: Vault, pipeline: Pipeline) -> dict[str, Template]:
+    """The templates of everybody else with this model; none where the vault cannot be read."""
+    try:
+        found = list(vault.records(pipeline.model))
+        return {one.user: template_of(one, pipeline) for one in found if one.user != user}
+    except VaultDamaged:
+        return {}  # a warning must not stop `replace`, which is the way out of the damage
 
 
 def load_record(user: str, vault: Vault) -> Record:
@@ -93,10 +105,12 @@ def unlock(
     threshold: Threshold | None = None,
     *,
     target_fmr: float | None = None,
+    protect: Protect = unprotected,
 ) -> Decision:
     """Is the face at the door the template's? No face and several faces are a no, with reason.
 
     threshold: None takes the one calibrated for `target_fmr` and the template's photos.
+    protect: maps the probe into the space of the template.
     """
     photos = len(template.vectors)
     threshold = threshold or pipeline.threshold_for(photos=photos, target_fmr=target_fmr)
@@ -104,7 +118,7 @@ def unlock(
         face, probe = pipeline.embed_door(image_rgb)
     except (NoFaceFound, SeveralFacesFound) as error:
         return Decision(float("nan"), threshold, str(error), error.exit_code)
-    similarity = similarity_to(template, probe)
+    similarity = similarity_to(template, protect(probe[np.newaxis])[0])
     return decide(
         similarity,
         threshold=threshold,
@@ -114,15 +128,22 @@ def unlock(
     )
 
 
-def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Identification:
+def identify(
+    image_rgb: ByteArray,
+    *,
+    vault: Vault,
+    pipeline: Pipeline,
+    protect: Protect = unprotected,
+) -> Identification:
     """The enrolled person most like the face at the door, or nobody.
 
     Raises NotEnrolled for an empty vault, NoFaceFound and SeveralFacesFound.
     Templates of other models are not looked at. The threshold rises with the number of
     people, so that a stranger is still taken for one of them once in 1 / `TARGET_FMR`,
-    down to the lowest FMR that the evidence supports.
+    down to the lowest FMR that the evidence supports. protect: as for `unlock`.
     """
-    face, probe = pipeline.embed_door(image_rgb)
+    face, plain = pipeline.embed_door(image_rgb)
+    probe = protect(plain[np.newaxis])[0]
     records = list(vault.records(pipeline.model))
     if not records:
         raise NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.lab.calibrate import odds_of_centres
+from mien.lab.calibrate import odds_of_centres, owners_refused
 
 PEOPLE = np.array([0, 0, 1, 1, 2])
 VECTORS = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)
@@ -25,3 +25,13 @@ def test_the_scores_are_those_of_strangers_against_centres() -> None:
     # person 2 against 0 and 1: 0.6 and 0.8; persons 0 and 1 against each other: 0
     assert odds.similarity[-1] == pytest.approx(0.8, abs=1e-6)
     assert odds.counts[0] == 6
+
+
+def test_owners_with_a_photo_to_spare_try_their_own_door() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1], [1, 0], [0.6, 0.8]], np.float32)
+    person = np.array([0, 0, 1, 2, 2])
+    # person 0 repeats a photo, person 2 reaches 0.6, person 1 has no second photo
+    found = owners_refused(vectors, person, 1, 0.7, np.random.default_rng(0))
+    assert found == {"refused": 1, "tries": 2, "people": 2}
+    found = owners_refused(vectors, person, 1, 0.5, np.random.default_rng(0))
+    assert found == {"refused": 0, "tries": 2, "people": 2}

@@ -12,7 +12,7 @@ import pytest
 from mien.errors import ModelAltered, UsageError
 from mien.metrics import StrangerOdds
 from mien.models import EMBEDDERS, SFACE
-from mien.models.calibration import TARGET_FMR, Calibration, load_calibration
+from mien.models.calibration import TARGET_FMR, Calibration, OwnerTrials, load_calibration
 
 
 def table(*similarities: float, n_independent: int = 100_000) -> StrangerOdds:
@@ -88,6 +88,41 @@ def test_the_table_holds_no_name_and_no_embedding() -> None:
         "provenance",
         "failures_to_acquire",
         "seed",
+        "owners",
         "by_photos",
     }
+    for owners in stored["owners"].values():
+        assert set(owners) == {"refused", "tries", "people"}
+        assert all(isinstance(count, int) for count in owners.values())
     assert all(len(odds["similarity"]) < 200 for odds in stored["by_photos"].values())
+
+
+def test_an_owner_is_told_how_often_to_expect_a_refusal() -> None:
+    assert "refused about once in 25 " in str(OwnerTrials(40, 1_000, 300))
+    assert "about once in 500, an order of magnitude" in str(OwnerTrials(2, 1_000, 300))
+    # photos of one owner hang together: none of 300 owners refused says once in 100 and no more
+    assert "refused less than once in 100 " in str(OwnerTrials(0, 1_000, 300))
+    assert "too few owners" in str(OwnerTrials(0, 50, 10))
+
+
+def test_more_photos_than_were_measured_promise_no_more_than_the_most_that_were() -> None:
+    one, three = OwnerTrials(5, 100, 50), OwnerTrials(1, 100, 50)
+    made = Calibration("sface", "hand-made", HAND_MADE.by_photos, {1: one, 3: three})
+    assert [made.owner_trials(k) for k in (1, 2, 3, 9)] == [one, one, three, three]
+    assert HAND_MADE.owner_trials(3) is None
+
+
+@pytest.mark.parametrize(("refused", "tries", "people"), [(-1, 5, 5), (6, 5, 5), (0, 0, 0)])
+def test_owners_that_never_were_are_no_evidence(refused: int, tries: int, people: int) -> None:
+    with pytest.raises(ValueError, match="refused more often"):
+        OwnerTrials(refused, tries, people)
+
+
+def test_sfaces_table_says_what_its_owners_met() -> None:
+    calibration = load_calibration(SFACE)
+    assert calibration is not None
+    assert sorted(calibration.owners) == [1, 2, 3, 5]
+    one, three = calibration.owner_trials(1), calibration.owner_trials(3)
+    assert one is not None
+    assert three is not None
+    assert three.refused / three.tries < one.refused / one.tries < 0.05

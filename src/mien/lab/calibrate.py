@@ -20,6 +20,7 @@ from mien.lab.embedded import embed_photos, embedder_row
 from mien.lab.files import write_whole
 from mien.lab.protocols import read_people
 from mien.metrics import ImpostorTally, StrangerOdds, stranger_odds
+from mien.models.calibration import TARGET_FMR, Calibration
 from mien.policy import centre_of
 from mien.results import FloatArray
 from mien.settings import load_settings, usable_cores
@@ -50,6 +51,28 @@ def odds_of_centres(
     return stranger_odds(tally.scores(), n_independent=pairs_of_people)
 
 
+def owners_refused(
+    vectors: FloatArray,
+    person: npt.NDArray[np.int64],
+    photos: int,
+    threshold: float,
+    rng: np.random.Generator,
+) -> dict[str, int]:
+    """Owners with photos to spare, enrolled from so many: how many of the others are refused.
+
+    vectors: (n, d) unit rows; person: (n,); threshold: least cosine to pass.
+    """
+    people, counts = np.unique(person, return_counts=True)
+    owners = people[counts > photos]
+    refused = tries = 0
+    for who in owners:
+        rows = rng.permutation(np.flatnonzero(person == who))
+        scores = vectors[rows[photos:]] @ centre_of(vectors[rows[:photos]])
+        refused += int(np.sum(~(scores >= threshold)))
+        tries += len(scores)
+    return {"refused": refused, "tries": tries, "people": len(owners)}
+
+
 def calibrate(folder: Path, data_name: str, day: str, model: str = "sface") -> dict[str, Any]:
     """The table as plain numbers, for `models/calibrated/`. No image, no name, no embedding."""
     people = read_people(folder)
@@ -61,6 +84,13 @@ def calibrate(folder: Path, data_name: str, day: str, model: str = "sface") -> d
     person = people.person[rows]
     rng = np.random.default_rng(SEED)
     row = embedder_row(model, settings)
+    tables = {k: odds_of_centres(found.plain[rows], person, k, rng) for k in PHOTOS}
+    made = Calibration(model, "", tables)
+    owners = {}
+    for k in PHOTOS:
+        least = made.threshold(TARGET_FMR, photos=k).value
+        draw = np.random.default_rng(SEED)
+        owners[str(k)] = owners_refused(found.plain[rows], person, k, least, draw)
     data = f"{len(rows)} photos of {len(np.unique(person))} people of {data_name}"
     return {
         "model": model,
@@ -68,9 +98,8 @@ def calibrate(folder: Path, data_name: str, day: str, model: str = "sface") -> d
         "provenance": f"{data}, {day}",
         "failures_to_acquire": len(found.failures),
         "seed": SEED,
-        "by_photos": {
-            str(k): odds_of_centres(found.plain[rows], person, k, rng).to_json() for k in PHOTOS
-        },
+        "owners": owners,
+        "by_photos": {str(k): table.to_json() for k, table in tables.items()},
     }
 
 

@@ -21,15 +21,54 @@ from mien.models.table import EmbedderRow
 from mien.results import Threshold
 
 TARGET_FMR = 1e-4  # the default door: one stranger in ten thousand
+FIRM_COUNT = 30  # fewer refusals give an order of magnitude and no rate
+MIN_OWNERS = 30  # with fewer, none refused says too little to be put as a rate
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerTrials:
+    """Owners at their own door, at the default threshold.
+
+    refused of tries photos were locked out; people: how many owners they are of.
+    """
+
+    refused: int
+    tries: int
+    people: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.refused <= self.tries and 1 <= self.people <= self.tries):
+            raise ValueError("owners were refused more often than they tried, or nobody tried")
+
+    def __str__(self) -> str:
+        seen = f"{self.refused:,} of {self.tries:,} photos of {self.people:,} owners were refused"
+        if self.refused:
+            words = f"expect to be refused about once in {max(1, self.tries // self.refused):,}"
+            if self.refused < FIRM_COUNT:
+                words += ", an order of magnitude"
+        elif self.people < MIN_OWNERS:
+            words = "too few owners to say how often you will be refused"
+        else:  # photos of one owner hang together: people are the trials of the rule of three
+            words = f"expect to be refused less than once in {self.people // 3:,}"
+        return f"{words} (in the calibration {seen})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Stranger odds of one embedder. by_photos: enrolled photos -> table, at least for 1."""
+    """Stranger odds of one embedder. by_photos: enrolled photos -> table, at least for 1.
+
+    owners: enrolled photos -> how often owners were refused at `TARGET_FMR`; may be empty.
+    """
 
     model: str
     provenance: str
     by_photos: dict[int, StrangerOdds] = field(repr=False)
+    owners: dict[int, OwnerTrials] = field(default_factory=dict, repr=False)
+
+    def owner_trials(self, photos: int) -> OwnerTrials | None:
+        """Of the largest count measured that is not above `photos`; None if there is none."""
+        fitting = [count for count in self.owners if count <= photos]
+        return self.owners[max(fitting)] if fitting else None
 
     def odds(self, photos: int) -> StrangerOdds:
         """The table for that many photos; between two counts the stricter, larger one."""
@@ -70,8 +109,9 @@ def load_calibration(row: EmbedderRow) -> Calibration | None:
         if table["weights_sha256"] != row.id.sha256:
             raise ValueError("it was made with other weights")
         by_photos = {int(k): StrangerOdds.from_json(v) for k, v in table["by_photos"].items()}
-        return Calibration(row.model.name, str(table["provenance"]), by_photos)
-    except (KeyError, TypeError, ValueError) as error:
+        owners = {int(k): OwnerTrials(**v) for k, v in table.get("owners", {}).items()}
+        return Calibration(row.model.name, str(table["provenance"]), by_photos, owners)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelAltered(
             f"the calibration of {row.model.name} is unusable: {error}; reinstall mien"
         ) from error
