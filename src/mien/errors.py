@@ -1,6 +1,6 @@
 """Every way in which mien says no, and the exit code of each.
 
-    MienError                    1..10, see `exit_code`
+    MienError                    1..11, see `exit_code`
     |-- UsageError                2   the caller asked for something that cannot be
     |   |-- AlreadyEnrolled       2   the name is taken
     |   `-- MissingExtra          2   an optional package is not installed
@@ -9,14 +9,16 @@
     |-- SeveralFacesFound         4
     |-- UnreadableImage           5
     |-- NotEnrolled               6
+    |-- TooManyAttempts           7   failed too often: wait
     |-- VaultDamaged              8   what is stored cannot be trusted or read
+    |-- KeyUnavailable           11   the vault's key is not to be had
     `-- ModelUnavailable         10
         |-- ModelMissing         10   a weights file is nowhere to be found
         |-- ModelAltered         10   a file is there and its hash is wrong
         `-- ModelMismatch        10   a template or threshold belongs to another model
 
-Exit codes 7 (too many attempts) and 9 (not a live person) are taken and not
-raised yet. A message is one line: what happened, then what to do next.
+Exit code 9 (not a live person) is taken and not raised yet. A message is one line:
+what happened, then what to do next.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class ExitCode(IntEnum):
     VAULT_DAMAGED = 8
     NOT_LIVE = 9
     MODEL_UNAVAILABLE = 10
+    KEY_UNAVAILABLE = 11
 
 
 class MienError(Exception):
@@ -88,6 +91,18 @@ class NotEnrolled(MienError):
     """There is no template under that name."""
 
     exit_code = ExitCode.NOT_ENROLLED
+
+
+class TooManyAttempts(MienError):
+    """The door answers nobody for a while; the message says for how long."""
+
+    exit_code = ExitCode.TOO_MANY_ATTEMPTS
+
+
+class KeyUnavailable(MienError):
+    """The key that opens the vault is missing, refused, or not to be asked for here."""
+
+    exit_code = ExitCode.KEY_UNAVAILABLE
 
 
 class VaultDamaged(MienError):

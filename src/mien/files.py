@@ -7,14 +7,25 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader sees the whole file or none. OSError if it cannot be."""
+def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write beside, then rename: a reader sees the whole file or none. OSError if it cannot be.
+
+    The file is its owner's alone (0600). durable: on the disk when this returns.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.write(content)
             file.flush()
+            if durable:
+                os.fsync(file.fileno())
             os.replace(file.name, path)
         except BaseException:  # an interrupt too must leave no half file behind
             os.unlink(file.name)
             raise
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the new name too
+        finally:
+            os.close(folder)

@@ -16,7 +16,8 @@ from pathlib import Path
 from mien.errors import UsageError
 
 ENGINES = ("onnxruntime", "openvino")
-KEYS = ("engine", "models", "photos", "threads", "vault")
+KEY_KINDS = ("file", "keyring", "passphrase")
+KEYS = ("engine", "models", "photos", "threads", "vault", "vault_key")
 """Each key is `key` in the file and `MIEN_KEY` in the environment."""
 
 
@@ -25,8 +26,10 @@ class Settings:
     """engine: one of `ENGINES`. threads: per inference call, 1 or more.
 
     models_dir: a folder that is looked into for weights. photos_dir: the demo's
-    folder of people. vault_path: the SQLite file. cache_dir: built graphs and
+    folder of people. vault_path: the SQLite file. vault_key: where the key of a
+    new vault goes, one of `KEY_KINDS`. key_path: the key file. cache_dir: built graphs and
     downloads. data_dir: what cannot be made again by itself, such as added models.
+    state_dir: what was seen last.
     """
 
     engine: str
@@ -34,8 +37,11 @@ class Settings:
     models_dir: Path | None
     photos_dir: Path | None
     vault_path: Path
+    vault_key: str
+    key_path: Path
     cache_dir: Path
     data_dir: Path
+    state_dir: Path
 
 
 def load_settings(
@@ -59,8 +65,11 @@ def load_settings(
         models_dir=_path(values["models"], env) if "models" in values else None,
         photos_dir=_path(values["photos"], env) if "photos" in values else None,
         vault_path=_vault_path(values.get("vault"), env),
+        vault_key=_choice("vault_key", values.get("vault_key", KEY_KINDS[0]), KEY_KINDS),
+        key_path=_config_dir(env) / "vault.key",
         cache_dir=_cache_dir(env),
         data_dir=_data_dir(env),
+        state_dir=_platform_dir(env, "XDG_STATE_HOME", ".local/state", "state"),
     )
 
 

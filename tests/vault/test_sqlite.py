@@ -101,7 +101,7 @@ def test_an_empty_file_is_an_empty_vault_that_only_create_fills(
 def test_the_file_says_whose_it_is_and_which_schema_it_has(filled: Path) -> None:
     header = filled.read_bytes()[:100]
     assert header[68:72] == b"mien"  # where SQLite keeps the application_id
-    assert header[60:64] == bytes([0, 0, 0, 1])  # and the user_version
+    assert header[60:64] == bytes([0, 0, 0, 2])  # and the user_version
 
 
 def test_changes_wait_for_the_disk(filled: Path) -> None:

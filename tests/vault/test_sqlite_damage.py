@@ -173,8 +173,8 @@ def test_a_database_of_another_program_is_refused_and_not_touched(
 
 
 def test_a_newer_schema_says_upgrade(filled: Path) -> None:
-    edit(filled, "PRAGMA user_version = 2")
-    with pytest.raises(VaultDamaged, match="schema 2 and this mien knows 1; upgrade mien"):
+    edit(filled, "PRAGMA user_version = 3")
+    with pytest.raises(VaultDamaged, match="schema 3 and this mien knows 2; upgrade mien"):
         SqliteVault(filled, create=True)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mien.vault.codec import pack_template, unpack_template
 from mien.vault.memory import MemoryVault
-from mien.vault.protocol import Vault, already_enrolled
-from mien.vault.record import Record, RecordHead, check_user_name, utc_stamp
+from mien.vault.protocol import Vault
+from mien.vault.record import Record, RecordHead, already_enrolled, check_user_name, utc_stamp
 from mien.vault.sqlite import SqliteVault
 
 __all__ = [

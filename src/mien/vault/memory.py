@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from mien.vault.protocol import already_enrolled
-from mien.vault.record import Record, RecordHead, check_user_name
+from mien.vault.record import Record, RecordHead, already_enrolled, check_user_name
 
 if TYPE_CHECKING:
     from mien.results import ModelId

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from mien.errors import AlreadyEnrolled
-from mien.vault.record import Record, RecordHead, shown
+from mien.vault.record import Record, RecordHead
 
 if TYPE_CHECKING:
     from mien.results import ModelId
@@ -53,11 +52,3 @@ class Vault(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
-
-
-def already_enrolled(user: str) -> AlreadyEnrolled:
-    """The error for a taken name, in the same words for every back end."""
-    return AlreadyEnrolled(
-        f"{shown(user)} is enrolled already;"
-        " pass --replace to start over, or --add to add these photos"
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from mien.errors import UsageError
+from mien.errors import AlreadyEnrolled, UsageError
 
 if TYPE_CHECKING:  # results brings numpy, and a record has no array
     from mien.results import ModelId
@@ -79,6 +79,14 @@ def utc_stamp(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("the moment has no time zone; use datetime.now(timezone.utc)")
     return moment.astimezone(timezone.utc).isoformat(timespec="seconds")
+
+
+def already_enrolled(user: str) -> AlreadyEnrolled:
+    """The error for a taken name, in the same words everywhere."""
+    return AlreadyEnrolled(
+        f"{shown(user)} is enrolled already;"
+        " pass --replace to start over, or --add to add these photos"
+    )
 
 
 def shown(text: object, *, at_most: int = 80) -> str:

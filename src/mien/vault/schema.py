@@ -25,7 +25,13 @@ CREATE TABLE templates (
 ) WITHOUT ROWID
 """
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((_TEMPLATES,),)
+# one table for each space of `store.Space`; what they hold is sealed
+_CELLS = tuple(
+    f"CREATE TABLE cell_{name} (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+    for name in ("meta", "bucket", "record", "attempt", "log", "gallery")
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((_TEMPLATES,), _CELLS)
 """Step n, counted from 1, leads to schema n. A step that was released is never edited."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import UsageError, VaultDamaged
 from mien.vault.place import create_vault_file, find_vault_file
-from mien.vault.protocol import already_enrolled
-from mien.vault.record import Record, RecordHead, check_user_name, shown
+from mien.vault.record import Record, RecordHead, already_enrolled, check_user_name, shown
 from mien.vault.schema import SCHEMA_VERSION, migrate, schema_version
 
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened, for a quick start

@@ -1,0 +1,151 @@
+"""A vault's people in one file, under a passphrase, to take to another machine.
+
+    magic    8 bytes
+    length   4 bytes, of the header
+    header   as a vault's own: Argon2id parameters, wrapped data key
+    sealed   the records, one after the other, with plain vectors inside the seal
+
+A bundle holds no attempts and no log: those belong to the door, not to the people.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.errors import UsageError, VaultDamaged
+from mien.files import write_whole
+from mien.vault.header import KEY_ID_BYTES, Header, kek_of_passphrase, new_kdf, unwrap, wrap
+from mien.vault.record import Record, already_enrolled, shown
+from mien.vault.rekey import turned_anew
+from mien.vault.safe import Safe
+from mien.vault.seal import KEY_BYTES, VAULT_ID_BYTES, Seals
+from mien.vault.sealed_record import (
+    open_record,
+    pack_record,
+    seal_record,
+    unpack_record,
+    user_tag,
+)
+from mien.vault.store import Space
+
+MAX_BYTES = 1 << 30
+MIN_PASSPHRASE = 12
+_MAGIC = b"mienEXP1"
+_LENGTH = struct.Struct("<I")
+_PURPOSE = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Whom an import brought, and who was there already and stayed as they were."""
+
+    added: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def export_people(
+    safe: Safe, path: Path, passphrase: str, *, random: Callable[[int], bytes] = os.urandom
+) -> int:
+    """Write all records to a new file, mode 0600. Returns how many.
+
+    Raises UsageError for a short passphrase or a file that exists.
+    """
+    if len(passphrase) < MIN_PASSPHRASE:
+        raise UsageError(
+            f"a passphrase for a file that leaves the machine has {MIN_PASSPHRASE} characters or"
+            " more; five or six random words are easy to keep"
+        )
+    if path.exists():
+        raise UsageError(f"{shown(str(path))} exists; name a new file")
+    with safe.reading() as opened:
+        records = (
+            []
+            if opened is None
+            else [
+                turned_anew(open_record(tag, cell, opened.seals), opened.seals, None)
+                for tag, cell in opened.index.scan(Space.RECORD)
+            ]
+        )
+    packed = [pack_record(record) for record in records]
+    plain = b"".join(_LENGTH.pack(len(one)) + one for one in packed)
+    vault_id, data_key = random(VAULT_ID_BYTES), random(KEY_BYTES)
+    kdf = new_kdf(random)
+    header = wrap(
+        data_key,
+        kek_of_passphrase(passphrase, kdf),
+        vault_id=vault_id,
+        key_id=random(KEY_ID_BYTES),
+        kind="passphrase",
+        kdf=kdf,
+        random=random,
+    ).to_bytes()
+    sealed = Seals(data_key, vault_id).seal(plain, purpose=_PURPOSE, bound_to=[header])
+    try:
+        write_whole(path, _MAGIC + _LENGTH.pack(len(header)) + header + sealed)
+    except OSError as error:
+        raise UsageError(f"cannot write {shown(str(path))}: {error.strerror}") from error
+    return len(records)
+
+
+def import_people(safe: Safe, path: Path, passphrase: str, *, taken: str) -> Imported:
+    """Bring the records of a bundle in, all or none.
+
+    taken: what happens to a name that is enrolled already: "refuse" (AlreadyEnrolled),
+    "keep" or "replace". Raises VaultDamaged for a wrong passphrase or an altered file,
+    and UsageError for a file that is no bundle.
+    """
+    records = list(_unpacked(_opened_bundle(path, passphrase)))
+    added, kept = [], []
+    with safe.writing() as opened:
+        for plain in records:
+            tag = user_tag(plain.user, opened.seals)
+            if opened.index.get(Space.RECORD, tag) is not None:
+                if taken == "refuse":
+                    raise already_enrolled(plain.user)
+                if taken == "keep":
+                    kept.append(plain.user)
+                    continue
+            record = turned_anew(plain, None, opened.seals)
+            sealed = seal_record(record, opened.seals, version=opened.index.next_version)
+            opened.index.put(Space.RECORD, tag, sealed)
+            added.append(plain.user)
+    return Imported(tuple(added), tuple(kept))
+
+
+def _opened_bundle(path: Path, passphrase: str) -> bytes:
+    content = _read(path)
+    (length,) = _LENGTH.unpack_from(content, len(_MAGIC))
+    start = len(_MAGIC) + _LENGTH.size
+    packed, sealed = content[start : start + length], content[start + length :]
+    header = Header.from_bytes(packed)
+    if header.kdf is None:
+        raise VaultDamaged(f"{shown(str(path))} is damaged; export again")
+    data_key = unwrap(header, kek_of_passphrase(passphrase, header.kdf))
+    seals = Seals(data_key, header.vault_id)
+    return seals.open(sealed, purpose=_PURPOSE, bound_to=[packed])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"{shown(str(path))} is no file of mien vault export")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {shown(str(path))}: {error.strerror}") from error
+    if not content.startswith(_MAGIC) or len(content) < len(_MAGIC) + _LENGTH.size:
+        raise UsageError(f"{shown(str(path))} is no file of mien vault export")
+    return content
+
+
+def _unpacked(plain: bytes) -> Iterator[Record]:
+    at = 0
+    while at < len(plain):
+        if at + _LENGTH.size > len(plain):
+            raise VaultDamaged("the export is cut off; export again")
+        (length,) = _LENGTH.unpack_from(plain, at)
+        at += _LENGTH.size + length
+        yield unpack_record(plain[at - length : at])

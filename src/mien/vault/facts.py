@@ -1,0 +1,66 @@
+"""What can be said of a vault, and whether all of it checks out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mien.errors import VaultDamaged
+from mien.vault.door import PURPOSE as ATTEMPT
+from mien.vault.door import name_of_attempts
+from mien.vault.log import Entry, verify_chain
+from mien.vault.safe import Opened, Safe
+from mien.vault.sealed_record import open_record
+from mien.vault.store import Space
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far."""
+
+    key_kind: str
+    key_where: str
+    people: int
+    counter: int
+    log_entries: int
+
+
+def facts_of(safe: Safe, *, accept: bool = False) -> Facts | None:
+    """From the index alone; None where there is no vault yet."""
+    with safe.reading(accept=accept) as opened:
+        return None if opened is None else _facts(opened, safe)
+
+
+def verify_all(safe: Safe, *, accept: bool = False) -> Facts | None:
+    """Open every record, count and log entry, and let the store look itself over.
+
+    accept: take an older copy that was put back on purpose for the vault. Raises
+    VaultDamaged for the first thing that does not check out.
+    """
+    safe.store.check()
+    with safe.reading(accept=accept) as opened:
+        if opened is None:
+            return None
+        for tag, cell in opened.index.scan(Space.RECORD):
+            open_record(tag, cell, opened.seals)
+        for tag, cell in opened.index.scan(Space.ATTEMPT):
+            bound_to = [tag, cell.version.to_bytes(8, "big")]
+            plain = opened.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)
+            if opened.seals.tag(ATTEMPT, name_of_attempts(plain)) != tag:
+                raise VaultDamaged("a count of attempts lies at another name; restore the vault")
+        entries = list(opened.index.log_entries())
+        verify_chain(entries, head=opened.index.log_head, count=opened.index.log_count)
+        for _, entry in entries:
+            Entry.from_bytes(entry)
+        return _facts(opened, safe)
+
+
+def _facts(opened: Opened, safe: Safe) -> Facts:
+    header, index = opened.header, opened.index
+    source = safe.keys.source(header.kind, header.vault_id, header.kdf)
+    return Facts(
+        key_kind=header.kind,
+        key_where=source.where,
+        people=index.count(Space.RECORD),
+        counter=index.counter,
+        log_entries=index.log_count,
+    )

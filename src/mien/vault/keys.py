@@ -1,0 +1,300 @@
+"""Where the key that opens the vault lies: a file, the OS keyring, systemd, or a head.
+
+A key line, in a key file and in a systemd credential:
+
+    mien-key 1 VAULT_ID KEY_ID KEY     hexadecimal; several vaults, and during a rotation
+                                       two keys of one vault, may share a file
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mien.errors import KeyUnavailable, MissingExtra
+from mien.files import write_whole
+from mien.vault.header import KEY_ID_BYTES, Kdf, kek_of_passphrase
+from mien.vault.record import shown
+from mien.vault.seal import KEY_BYTES, VAULT_ID_BYTES
+
+MAX_FILE_BYTES = 64 * 1024
+CREDENTIAL = "mien.key"
+
+Random = Callable[[int], bytes]
+
+
+class KeySource(Protocol):
+    """The place of one vault's keys. KeyUnavailable where a method cannot do its work."""
+
+    @property
+    def where(self) -> str:
+        """In words, for `mien vault status`."""
+        ...
+
+    def load(self, key_id: bytes) -> bytes:
+        """The 32 bytes of this key."""
+        ...
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        """Make a key and keep it: it is safe in its place when this returns."""
+        ...
+
+    def keep_only(self, key_id: bytes) -> None:
+        """Forget this vault's other keys."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    vault_id: bytes
+    key_id: bytes
+    key: bytes = field(repr=False)
+
+    def text(self) -> str:
+        return f"mien-key 1 {self.vault_id.hex()} {self.key_id.hex()} {self.key.hex()}\n"
+
+
+class FileKeys:
+    """A file that only its owner may read; the default, for it needs nobody to be there."""
+
+    def __init__(self, path: Path, vault_id: bytes) -> None:
+        self._path = path
+        self._vault_id = vault_id
+
+    @property
+    def where(self) -> str:
+        return f"file {self._path}: whoever can read it can open the vault"
+
+    def load(self, key_id: bytes) -> bytes:
+        return _key_in(self._lines(), self._vault_id, key_id, str(self._path))
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        key = random(KEY_BYTES)
+        with self._alone():
+            self._write([*self._lines(), _Line(self._vault_id, key_id, key)])
+        return key
+
+    def keep_only(self, key_id: bytes) -> None:
+        with self._alone():
+            lines = self._lines()
+            kept = [one for one in lines if one.vault_id != self._vault_id or one.key_id == key_id]
+            if len(kept) < len(lines):
+                self._write(kept)
+
+    def _lines(self) -> list[_Line]:
+        try:
+            # O_NONBLOCK: a pipe in its place must not hold the door
+            handle = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise self._unusable(str(error)) from error
+        try:
+            content = self._content(handle)
+        except OSError as error:
+            raise self._unusable(error.strerror or "it cannot be read") from error
+        finally:
+            os.close(handle)
+        return _parsed(content, str(self._path))
+
+    def _content(self, handle: int) -> bytes:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise self._unusable("it is not a regular file")
+        if status.st_uid not in (os.geteuid(), 0):
+            raise self._unusable(f"it belongs to user id {status.st_uid}")
+        if status.st_mode & 0o077:
+            raise self._unusable("other users can reach it; run chmod 600 on it")
+        with os.fdopen(os.dup(handle), "rb") as file:
+            return file.read(MAX_FILE_BYTES + 1)
+
+    def _write(self, lines: list[_Line]) -> None:
+        text = "".join(line.text() for line in lines).encode()
+        if len(text) > MAX_FILE_BYTES:
+            raise self._unusable("it holds too many keys; remove those of vaults that are gone")
+        try:
+            write_whole(self._path, text, durable=True)  # mode 0600
+        except OSError as error:
+            raise self._unusable(error.strerror or "it cannot be written") from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(
+                self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600
+            )
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+            raise self._unusable(f"its folder cannot be written ({error})") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _unusable(self, why: str) -> KeyUnavailable:
+        return KeyUnavailable(f"cannot use the key file {shown(str(self._path))}: {why}")
+
+
+class KeyringKeys:
+    """The OS keyring: opens with the user's session."""
+
+    SERVICE = "mien"
+    where = "OS keyring, service mien: opens with your session"
+
+    def __init__(self, vault_id: bytes) -> None:
+        self._vault_id = vault_id
+
+    def load(self, key_id: bytes) -> bytes:
+        found = self._entries().get(key_id.hex())
+        try:
+            key = bytes.fromhex(found or "")
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise _absent("the OS keyring")
+        return key
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        key = random(KEY_BYTES)
+        self._store({**self._entries(), key_id.hex(): key.hex()})
+        if self.load(key_id) != key:  # a keyring that forgets would lose the whole vault
+            raise _absent("the OS keyring")
+        return key
+
+    def keep_only(self, key_id: bytes) -> None:
+        entries = self._entries()
+        kept = {name: key for name, key in entries.items() if name == key_id.hex()}
+        if kept != entries:
+            self._store(kept)
+
+    def _entries(self) -> dict[str, str]:
+        """One secret holds all keys of the vault, "id=key" each: keyrings cannot list."""
+        text = self._call(lambda ring: ring.get_password(self.SERVICE, self._vault_id.hex())) or ""
+        return dict(part.split("=", 1) for part in text.split() if "=" in part)
+
+    def _store(self, entries: dict[str, str]) -> None:
+        user = self._vault_id.hex()
+        if not entries:
+            self._call(lambda ring: ring.delete_password(self.SERVICE, user))
+            return
+        text = " ".join(f"{name}={key}" for name, key in entries.items())
+        self._call(lambda ring: ring.set_password(self.SERVICE, user, text))
+
+    def _call(self, ask: Callable[[Any], Any]) -> Any:
+        try:
+            import keyring
+            from keyring.errors import KeyringError, NoKeyringError
+        except ImportError as error:
+            raise MissingExtra(
+                "the OS keyring needs keyring; run: pip install 'mien[keyring]'"
+            ) from error
+        try:
+            return ask(keyring)
+        except NoKeyringError as error:
+            raise KeyUnavailable(
+                "no keyring answers on this machine; start one (such as gnome-keyring), or keep"
+                " the key in a file: MIEN_VAULT_KEY=file"
+            ) from error
+        except KeyringError as error:
+            raise KeyUnavailable(
+                f"the OS keyring refused ({shown(str(error))}); unlock it and try again"
+            ) from error
+
+
+def systemd_credential(environ: Mapping[str, str]) -> Path | None:
+    """Where systemd put the credential `mien.key`; None if this service was given none."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder) / CREDENTIAL if folder else None
+    return path if path is not None and path.exists() else None
+
+
+class SystemdKeys:
+    """A key file that systemd hands to the service, `LoadCredentialEncrypted=mien.key`."""
+
+    def __init__(self, path: Path, vault_id: bytes) -> None:
+        self._path = path
+        self._vault_id = vault_id
+
+    @property
+    def where(self) -> str:
+        return f"systemd credential {CREDENTIAL}: given to the service when it starts"
+
+    def load(self, key_id: bytes) -> bytes:
+        try:
+            with open(self._path, "rb") as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+        except OSError as error:
+            words = f"cannot read the credential {shown(str(self._path))}: {error.strerror}"
+            raise KeyUnavailable(words) from error
+        name = str(self._path)
+        return _key_in(_parsed(content, name), self._vault_id, key_id, name)
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        raise KeyUnavailable(
+            "mien cannot write systemd credentials; do it outside the service with a key file, then"
+            f" run: systemd-creds encrypt --name={CREDENTIAL} vault.key {CREDENTIAL}"
+        )
+
+    def keep_only(self, key_id: bytes) -> None:
+        """Nothing to do: the credential is replaced by whoever keeps the service."""
+
+
+class PassphraseKeys:
+    """ask: gives the passphrase, or raises KeyUnavailable where nobody can be asked."""
+
+    where = "a passphrase, which is asked for each time"
+
+    def __init__(self, ask: Callable[[], str], kdf: Kdf) -> None:
+        self._ask = ask
+        self._kdf = kdf
+
+    def load(self, key_id: bytes) -> bytes:
+        return kek_of_passphrase(self._ask(), self._kdf)
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        return self.load(key_id)
+
+    def keep_only(self, key_id: bytes) -> None:
+        """Nothing is kept anywhere."""
+
+
+def _parsed(content: bytes, where: str) -> list[_Line]:
+    if len(content) > MAX_FILE_BYTES:
+        raise KeyUnavailable(f"{shown(where)} is too large for a key file")
+    lines = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        parts = line.split()
+        try:
+            vault_id, key_id, key = (bytes.fromhex(part.decode("ascii")) for part in parts[2:])
+            sound = parts[:2] == [b"mien-key", b"1"]
+        except ValueError:
+            sound, vault_id, key_id, key = False, b"", b"", b""
+        sizes = (len(vault_id), len(key_id), len(key))
+        if not sound or sizes != (VAULT_ID_BYTES, KEY_ID_BYTES, KEY_BYTES):
+            # the line itself may be a key with a slip in it, and is not shown
+            raise KeyUnavailable(
+                f"line {number} of {shown(where)} is no key of mien; restore the file"
+            )
+        lines.append(_Line(vault_id, key_id, key))
+    return lines
+
+
+def _key_in(lines: list[_Line], vault_id: bytes, key_id: bytes, where: str) -> bytes:
+    for line in lines:
+        if (line.vault_id, line.key_id) == (vault_id, key_id):
+            return line.key
+    raise _absent(where)
+
+
+def _absent(where: str) -> KeyUnavailable:
+    return KeyUnavailable(
+        f"the key of this vault is not in {shown(where)}; restore the key from a backup, or move"
+        " the vault away and enrol again"
+    )

@@ -1,0 +1,92 @@
+"""A new key for the whole vault, in one transaction: the old key opens nothing afterwards.
+
+The new key is in its place before the vault is changed, and the old one is taken away
+after: whenever the process dies, the vault opens, and running it again finishes the rest.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from mien.errors import KeyUnavailable
+from mien.vault.codec import pack_template, unpack_template
+from mien.vault.door import PURPOSE as ATTEMPT
+from mien.vault.door import name_of_attempts, write_plain
+from mien.vault.index import Index
+from mien.vault.record import Record
+from mien.vault.safe import HEADER_KEY, Opened, Safe
+from mien.vault.seal import KEY_BYTES, Seals
+from mien.vault.sealed_record import open_record, seal_record, user_tag
+from mien.vault.store import Space
+
+
+def rotate(safe: Safe, *, kind: str | None = None) -> int:
+    """Seal everything anew under a new key. Returns how many records there were.
+
+    kind: where the new key goes; None stays with the present kind. Templates are turned
+    by a new secret rotation too, so that nothing taken earlier can be linked to them.
+    """
+    with safe.writing(create=False) as opened:
+        data_key = safe.random(KEY_BYTES)
+        old = Opened(opened.index, opened.seals, opened.header, opened.cells)
+        vault_id = old.seals.vault_id
+        opened.header, _ = safe.new_header(data_key, vault_id, kind or old.header.kind)
+        opened.seals = Seals(data_key, vault_id)
+        opened.index = Index(old.cells, opened.seals, new=True)
+        opened.index.counter = old.index.counter
+        count = _reseal(old, opened)
+        opened.cells.put(Space.META, HEADER_KEY, opened.header.to_bytes())
+    drop_old_keys(safe)
+    return count
+
+
+def drop_old_keys(safe: Safe) -> None:
+    """Forget every key of this vault but the one that opens it; also finishes a broken rotation."""
+    # while this transaction lasts nobody else rotates, so no key that is needed can be dropped
+    with safe.writing(create=False) as opened:
+        header = opened.header
+        for kind in safe.keys.writable_kinds:
+            with suppress(KeyUnavailable):  # a place that is not to be had holds no key either
+                safe.keys.source(kind, header.vault_id, None).keep_only(header.key_id)
+
+
+def _reseal(old: Opened, new: Opened) -> int:
+    records = [
+        (tag, open_record(tag, cell, old.seals)) for tag, cell in old.index.scan(Space.RECORD)
+    ]
+    attempts = []
+    for tag, cell in old.index.scan(Space.ATTEMPT):
+        bound_to = [tag, cell.version.to_bytes(8, "big")]
+        attempts.append((tag, old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)))
+    entries = list(old.index.log_entries())
+    for tag, _ in records:
+        old.cells.drop(Space.RECORD, tag)
+    for tag, _ in attempts:
+        old.cells.drop(Space.ATTEMPT, tag)
+    for number in range(256):
+        old.cells.drop(Space.BUCKET, bytes([number]))
+    for _, record in records:
+        turned = turned_anew(record, old.seals, new.seals)
+        sealed = seal_record(turned, new.seals, version=new.index.next_version)
+        new.index.put(Space.RECORD, user_tag(turned.user, new.seals), sealed)
+    for _, plain in attempts:
+        write_plain(plain, name_of_attempts(plain), new)
+    for _, entry in entries:
+        new.index.append_log(entry)
+    return len(records)
+
+
+def turned_anew(record: Record, old: Seals | None, new: Seals | None) -> Record:
+    """The record with its vectors under another key; None stands for plain vectors."""
+    from mien.results import Template
+    from mien.vault.transform import Transform
+
+    template = unpack_template(record.payload, expected_model=record.model)
+    vectors, sha256 = template.vectors, record.model.sha256
+    dims = vectors.shape[1]
+    if old is not None:
+        vectors = Transform(old.transform_key(sha256), dims).reveal(vectors)
+    if new is not None:
+        vectors = Transform(new.transform_key(sha256), dims).protect(vectors)
+    payload = pack_template(Template(vectors, template.model))
+    return Record(record.user, record.model, record.created_at, payload)

@@ -1,0 +1,162 @@
+"""A store with its key: opens to a checked index, and lets no old copy pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from mien.errors import NotEnrolled, VaultDamaged
+from mien.vault.header import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
+from mien.vault.index import Index
+from mien.vault.keys import KeySource
+from mien.vault.record import shown
+from mien.vault.seal import KEY_BYTES, VAULT_ID_BYTES, Seals
+from mien.vault.store import Cells, Space, Store
+from mien.vault.witness import Sighting, Witness
+
+HEADER_KEY = b"header"
+
+
+class Keys(Protocol):
+    """Where keys are looked for. default_kind: of a vault that is made now."""
+
+    @property
+    def default_kind(self) -> str: ...
+
+    @property
+    def writable_kinds(self) -> tuple[str, ...]:
+        """Kinds whose places hold keys that can be dropped."""
+        ...
+
+    def source(self, kind: str, vault_id: bytes, kdf: Kdf | None) -> KeySource:
+        """The place of this kind. Raises KeyUnavailable for one that is not to be had here."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Opened:
+    """One transaction: the checked index, and the seals that its cells are under.
+
+    A rotation puts a new index, seals and header in the place of the old ones.
+    """
+
+    index: Index
+    seals: Seals
+    header: Header
+    cells: Cells
+
+
+class Safe:
+    """Transactions on a sealed vault.
+
+    witness: remembers the last state; None for a vault in memory. random: n -> n bytes.
+    Raises KeyUnavailable without the key, VaultDamaged for what does not check out.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        witness: Witness | None,
+        *,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.store = store
+        self.keys = keys
+        self.witness = witness
+        self.random = random
+        self._unlocked: tuple[bytes, Header, Seals] | None = None
+
+    @contextmanager
+    def reading(self, *, accept: bool = False) -> Iterator[Opened | None]:
+        """The vault as it is now; None where there is none yet.
+
+        accept: an older copy, or another vault than the one last seen, is taken for good.
+        """
+        last = None if self.witness is None or accept else self.witness.last()
+        with self.store.reading() as cells:
+            packed = cells.get(Space.META, HEADER_KEY)
+            if packed is None:
+                self._expect_empty(cells)
+                yield None
+                return
+            opened = self._open(packed, cells)
+            self._expect_newest(last, opened)
+            yield opened
+        if accept and self.witness is not None:
+            self.witness.note(opened.seals.vault_id, opened.index.counter, accept=True)
+
+    @contextmanager
+    def writing(self, *, kind: str | None = None, create: bool = True) -> Iterator[Opened]:
+        """A change, kept when the block ends well.
+
+        kind: where the key of a vault made here goes; None is the default. create: make
+        a vault where there is none; otherwise NotEnrolled.
+        """
+        last = None if self.witness is None else self.witness.last()
+        with self.store.writing() as cells:
+            packed = cells.get(Space.META, HEADER_KEY)
+            if packed is None:
+                self._expect_empty(cells)
+                if not create:
+                    raise NotEnrolled(
+                        f"there is no vault at {shown(self.store.place)}; run: mien vault init"
+                    )
+                opened = self._create(cells, kind or self.keys.default_kind)
+            else:
+                opened = self._open(packed, cells)
+                self._expect_newest(last, opened)
+            yield opened
+            opened.index.finish()
+        if self.witness is not None:
+            # a new vault in the place of one that was taken away starts the sightings anew
+            self.witness.note(opened.seals.vault_id, opened.index.counter, accept=packed is None)
+
+    def new_header(self, data_key: bytes, vault_id: bytes, kind: str) -> tuple[Header, KeySource]:
+        """Wrap a data key under a new key, which is in its place when this returns."""
+        kdf = new_kdf(self.random) if kind == "passphrase" else None
+        source = self.keys.source(kind, vault_id, kdf)
+        key_id = self.random(KEY_ID_BYTES)
+        kek = source.new_key(key_id, self.random)
+        header = wrap(
+            data_key,
+            kek,
+            vault_id=vault_id,
+            key_id=key_id,
+            kind=kind,
+            kdf=kdf,
+            random=self.random,
+        )
+        return header, source
+
+    def _create(self, cells: Cells, kind: str) -> Opened:
+        vault_id, data_key = self.random(VAULT_ID_BYTES), self.random(KEY_BYTES)
+        header, _ = self.new_header(data_key, vault_id, kind)
+        cells.put(Space.META, HEADER_KEY, header.to_bytes())
+        seals = Seals(data_key, vault_id)
+        return Opened(Index(cells, seals, new=True), seals, header, cells)
+
+    def _open(self, packed: bytes, cells: Cells) -> Opened:
+        if self._unlocked is None or self._unlocked[0] != packed:
+            header = Header.from_bytes(packed)
+            source = self.keys.source(header.kind, header.vault_id, header.kdf)
+            data_key = unwrap(header, source.load(header.key_id))
+            seals = Seals(data_key, header.vault_id)
+            self._unlocked = (packed, header, seals)
+        _, header, seals = self._unlocked
+        return Opened(Index(cells, seals), seals, header, cells)
+
+    def _expect_newest(self, last: Sighting | None, opened: Opened) -> None:
+        if self.witness is not None:
+            self.witness.expect(last, opened.seals.vault_id, opened.index.counter)
+
+    def _expect_empty(self, cells: Cells) -> None:
+        for space in Space:
+            if cells.scan(space, after=b"", limit=1):
+                raise VaultDamaged(
+                    f"the vault {shown(self.store.place)} has lost its header;"
+                    " restore it from a backup"
+                )

@@ -1,0 +1,114 @@
+"""What the vault looked like last: kept outside it, so that an old copy put back is noticed.
+
+One small file for each vault place, in the user's state folder: the vault's id and the
+highest counter seen. It is read before the vault and raised after a change, so it is never
+ahead of an honest vault; after a crash it may be behind, which only makes it less strict.
+It carries no MAC: who could edit it could as well delete it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mien.errors import VaultDamaged
+from mien.files import write_whole
+from mien.vault.record import shown
+
+_MAX_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The vault's id and its counter, as they were seen."""
+
+    vault_id: bytes
+    counter: int
+
+
+class Witness:
+    """folder: where the files lie. place: of the vault, as its store names it."""
+
+    def __init__(self, folder: Path, place: str) -> None:
+        self._place = place
+        self._path = folder / f"{hashlib.sha256(place.encode()).hexdigest()[:32]}.seen"
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def last(self) -> Sighting | None:
+        """Read before the vault is. None where this vault was never seen here.
+
+        Raises VaultDamaged for a file that is not a sighting.
+        """
+        try:
+            with open(self._path, "rb") as file:
+                text = file.read(_MAX_BYTES + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._damaged(error.strerror or "it cannot be read") from error
+        try:
+            magic, vault_id, counter = text.decode("ascii").split()
+            if magic != "mien-seen-1" or len(text) > _MAX_BYTES:
+                raise ValueError(magic)
+            return Sighting(bytes.fromhex(vault_id), int(counter))
+        except ValueError as error:  # UnicodeDecodeError is one too
+            raise self._damaged("it is not as mien writes it") from error
+
+    def expect(self, last: Sighting | None, vault_id: bytes, counter: int) -> None:
+        """The vault must be the one last seen, and not an earlier state of it.
+
+        Raises VaultDamaged otherwise, with the way out for somebody who put it back
+        on purpose.
+        """
+        if last is None:
+            return
+        if last.vault_id != vault_id:
+            raise VaultDamaged(
+                f"{shown(self._place)} is not the vault that was last seen there; if you put"
+                " it there yourself, run: mien vault verify --accept"
+            )
+        if counter < last.counter:
+            raise VaultDamaged(
+                f"{shown(self._place)} is an old copy: it is at change {counter}, and change"
+                f" {last.counter} was seen; if you put the copy there yourself, run:"
+                " mien vault verify --accept"
+            )
+
+    def note(self, vault_id: bytes, counter: int, *, accept: bool = False) -> None:
+        """Raise the counter to this one. accept: also take it down, or to another vault."""
+        with self._alone():
+            last = None if accept else self.last()
+            if last and last.vault_id == vault_id and last.counter >= counter:
+                return
+            line = f"mien-seen-1 {vault_id.hex()} {counter}\n"
+            try:
+                write_whole(self._path, line.encode())
+            except OSError as error:
+                raise self._damaged(error.strerror or "it cannot be written") from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(self._path.parent / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._damaged(error.strerror or "it cannot be written") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _damaged(self, why: str) -> VaultDamaged:
+        return VaultDamaged(
+            f"cannot use {shown(str(self._path))}, which remembers the vault's last state: {why};"
+            " mend it, or run: mien vault verify --accept"
+        )
