@@ -16,7 +16,7 @@ from mien.errors import EnrolmentRefused, MienError, NoFaceFound, SeveralFacesFo
 from mien.images import Source, read_image
 from mien.photos import shown
 from mien.pipeline import Pipeline
-from mien.policy import Protect, centre_of, consistency, look_alikes, near_duplicates
+from mien.policy import Space, centre_of, consistency, look_alikes, near_duplicates
 from mien.quality import Quality, measure
 from mien.results import Crop, Face, FloatArray, Template
 
@@ -80,9 +80,9 @@ class Looked:
     vectors: FloatArray = field(repr=False)
     seen: tuple[_Seen, ...] = field(repr=False)
 
-    def protected(self, protect: Protect) -> Looked:
+    def protected(self, space: Space) -> Looked:
         """The same photos with their vectors mapped into the space of the stored templates."""
-        return replace(self, vectors=protect(self.vectors))
+        return replace(self, vectors=space.protect(self.vectors))
 
 
 def enrol_photos(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol
 
 import numpy as np
 
@@ -13,13 +13,30 @@ from mien.results import Decision, Face, FloatArray, Template, Threshold
 
 NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved or a frame apart
 
-Protect: TypeAlias = Callable[[FloatArray], FloatArray]
-"""Maps (n, d) unit rows into the space of the stored templates, keeping every cosine."""
+
+class Space(Protocol):
+    """The space that templates lie in. Its maps keep every cosine. (n, d) unit rows, float32."""
+
+    def protect(self, vectors: FloatArray) -> FloatArray:
+        """Plain embeddings into this space."""
+        ...
+
+    def reveal(self, vectors: FloatArray) -> FloatArray:
+        """The way back."""
+        ...
 
 
-def unprotected(vectors: FloatArray) -> FloatArray:
-    """The map of templates that are stored as they are: (n, d) stays (n, d)."""
-    return vectors
+class PlainSpace:
+    """The space of the embeddings themselves."""
+
+    def protect(self, vectors: FloatArray) -> FloatArray:
+        return vectors
+
+    def reveal(self, vectors: FloatArray) -> FloatArray:
+        return vectors
+
+
+PLAIN = PlainSpace()
 
 
 def centre_of(vectors: FloatArray) -> FloatArray:

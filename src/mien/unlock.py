@@ -14,7 +14,7 @@ from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamage
 from mien.images import Source
 from mien.models.calibration import TARGET_FMR
 from mien.pipeline import Pipeline
-from mien.policy import Protect, centre_of, decide, similarity_to, unprotected
+from mien.policy import PLAIN, Space, centre_of, decide, similarity_to
 from mien.results import ByteArray, Decision, Face, Template, Threshold
 from mien.vault import (
     Record,
@@ -47,13 +47,12 @@ def enrol(
     mode: Mode,
     clock: Clock,
     progress: Progress = lambda photos: photos,
-    protect: Protect = unprotected,
+    space: Space = PLAIN,
 ) -> Enrolment:
     """Make a template and store it in one step; on any error the vault stays as it was.
 
     mode: new refuses a name that is taken (AlreadyEnrolled), replace forgets the
-    earlier photos, add keeps them. protect: the new vectors go through it before they
-    meet the vault. Other errors: those of `enrol_photos`.
+    earlier photos, add keeps them. space: of the stored templates. Other errors: those of `enrol_photos`.
     """
     user = check_user_name(user)
     # replace does not look at what is stored: it is the way out of a damaged record
@@ -63,7 +62,7 @@ def enrol(
     onto = None
     if stored is not None:
         onto = unpack_template(stored.payload, expected_model=pipeline.model)
-    looked = look_at(photos, pipeline, progress=progress).protected(protect)
+    looked = look_at(photos, pipeline, progress=progress).protected(space)
     enrolment = warned(merge(looked, pipeline, onto=onto), _others(user, vault, pipeline), pipeline)
     record = Record(
         user=user,
@@ -105,12 +104,12 @@ def unlock(
     threshold: Threshold | None = None,
     *,
     target_fmr: float | None = None,
-    protect: Protect = unprotected,
+    space: Space = PLAIN,
 ) -> Decision:
     """Is the face at the door the template's? No face and several faces are a no, with reason.
 
     threshold: None takes the one calibrated for `target_fmr` and the template's photos.
-    protect: maps the probe into the space of the template.
+    space: that the template lies in.
     """
     photos = len(template.vectors)
     threshold = threshold or pipeline.threshold_for(photos=photos, target_fmr=target_fmr)
@@ -118,7 +117,7 @@ def unlock(
         face, probe = pipeline.embed_door(image_rgb)
     except (NoFaceFound, SeveralFacesFound) as error:
         return Decision(float("nan"), threshold, str(error), error.exit_code)
-    similarity = similarity_to(template, protect(probe[np.newaxis])[0])
+    similarity = similarity_to(template, space.protect(probe[np.newaxis])[0])
     return decide(
         similarity,
         threshold=threshold,
@@ -133,17 +132,17 @@ def identify(
     *,
     vault: Vault,
     pipeline: Pipeline,
-    protect: Protect = unprotected,
+    space: Space = PLAIN,
 ) -> Identification:
     """The enrolled person most like the face at the door, or nobody.
 
     Raises NotEnrolled for an empty vault, NoFaceFound and SeveralFacesFound.
     Templates of other models are not looked at. The threshold rises with the number of
     people, so that a stranger is still taken for one of them once in 1 / `TARGET_FMR`,
-    down to the lowest FMR that the evidence supports. protect: as for `unlock`.
+    down to the lowest FMR that the evidence supports. space: of the stored templates.
     """
     face, plain = pipeline.embed_door(image_rgb)
-    probe = protect(plain[np.newaxis])[0]
+    probe = space.protect(plain[np.newaxis])[0]
     records = list(vault.records(pipeline.model))
     if not records:
         raise NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")
