@@ -52,7 +52,8 @@ def enrol(
     """Make a template and store it in one step; on any error the vault stays as it was.
 
     mode: new refuses a name that is taken (AlreadyEnrolled), replace forgets the
-    earlier photos, add keeps them. space: of the stored templates. Other errors: those of `enrol_photos`.
+    earlier photos, add keeps them. space: of the stored templates. Other errors: those
+    of `enrol_photos`.
     """
     user = check_user_name(user)
     # replace does not look at what is stored: it is the way out of a damaged record
