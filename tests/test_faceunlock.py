@@ -213,5 +213,5 @@ def test_a_target_fmr_chooses_the_threshold_by_the_evidence(
 def test_a_decision_says_how_often_a_stranger_would_score_so_high(
     door: FaceUnlock, shots: list[ByteArray]
 ) -> None:
-    assert door(shots[3]).odds == "a stranger would score this high less than once in 220,000"
+    assert door(shots[3]).odds == "a stranger would score this high less than once in 180,000"
     assert door(np.zeros((100, 100, 3), np.uint8)).odds == ""

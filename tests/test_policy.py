@@ -192,15 +192,14 @@ def test_photos_that_differ_are_no_duplicates() -> None:
 
 
 def test_who_resembles_the_template_enough_for_its_door_is_named_most_alike_first() -> None:
-    ana = at(0)[0]
-    others = {"far": at(80)[0], "near": at(50)[0], "nearest": at(10)[0]}
-    found = look_alikes(ana, others, HALF)
-    assert [user for user, _ in found] == ["nearest", "near"]
-    assert [cosine for _, cosine in found] == pytest.approx(
-        [np.cos(0.17453), np.cos(0.87266)], 1e-4
-    )
+    others = {"far": (0.2, 0.0), "near": (0.6, 0.0), "nearest": (0.9, 0.0)}
+    assert look_alikes(others, HALF) == (("nearest", 0.9), ("near", 0.6))
+
+
+def test_who_is_like_everybody_must_be_more_alike_to_be_named() -> None:
+    assert look_alikes({"ana": (0.6, 0.2), "ben": (0.4, -0.2)}, HALF) == (("ben", 0.4),)
 
 
 def test_a_likeness_that_is_not_a_number_is_a_warning() -> None:
-    found = look_alikes(at(0)[0], {"bad": np.full(2, np.nan, np.float32)}, HALF)
+    found = look_alikes({"bad": (float("nan"), float("nan"))}, HALF)
     assert [user for user, _ in found] == ["bad"]

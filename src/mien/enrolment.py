@@ -16,7 +16,7 @@ from mien.errors import EnrolmentRefused, MienError, NoFaceFound, SeveralFacesFo
 from mien.images import Source, read_image
 from mien.photos import shown
 from mien.pipeline import Pipeline
-from mien.policy import Space, centre_of, consistency, look_alikes, near_duplicates
+from mien.policy import PLAIN, Space, centre_of, consistency, look_alikes, near_duplicates
 from mien.quality import Quality, measure
 from mien.results import Crop, Face, FloatArray, Template
 
@@ -42,6 +42,8 @@ class Enrolment:
 
     expectation: how often the owner will be refused, in words; empty without evidence.
     look_alikes: (user, cosine of the centres) of enrolled people who may be taken for this one.
+    closest_stranger: similarity of the nearest of the model's cohort of strangers; margin: how
+    far under its threshold that is. None without a cohort.
     """
 
     template: Template
@@ -49,6 +51,8 @@ class Enrolment:
     skipped: tuple[tuple[str, str], ...]
     expectation: str = ""
     look_alikes: tuple[tuple[str, float], ...] = ()
+    closest_stranger: float | None = None
+    margin: float | None = None
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -60,6 +64,11 @@ class Enrolment:
             f"looks like {user}, who is enrolled ({cosine:.3f}): either may open the other's door"
             for user, cosine in self.look_alikes
         ]
+        if self.margin is not None and self.margin <= 0:
+            lines.append(
+                f"a stranger of the cohort scores {self.closest_stranger:.3f} and would get in:"
+                " more photos in other light, or a lower --target-fmr, make the door stricter"
+            )
         return tuple(lines)
 
 
@@ -145,12 +154,30 @@ def merge(looked: Looked, pipeline: Pipeline, *, onto: Template | None = None) -
     return Enrolment(template, tuple(enrolled), skipped, words)
 
 
-def warned(enrolment: Enrolment, others: Mapping[str, Template], pipeline: Pipeline) -> Enrolment:
-    """The same enrolment, with those of the others who look like it. others: user -> template."""
+def warned(
+    enrolment: Enrolment,
+    others: Mapping[str, Template],
+    pipeline: Pipeline,
+    space: Space = PLAIN,
+) -> Enrolment:
+    """The same enrolment, with the stranger and those of the others who look most like it.
+
+    others: user -> template. space: that all the templates lie in.
+    """
     threshold = pipeline.threshold_for(photos=len(enrolment.template.vectors))
-    centres = {user: centre_of(other.vectors) for user, other in others.items()}
-    alike = look_alikes(centre_of(enrolment.template.vectors), centres, threshold)
-    return replace(enrolment, look_alikes=alike)
+    centres = np.stack([centre_of(t.vectors) for t in (enrolment.template, *others.values())])
+    ours, *theirs = space.reveal(centres)  # the cohort is plain
+    found = {
+        user: (float(np.dot(ours, centre)), pipeline.shift(ours, centre))
+        for user, centre in zip(others, theirs, strict=True)
+    }
+    known = replace(enrolment, look_alikes=look_alikes(found, threshold))
+    stranger = pipeline.closest_stranger(ours)
+    if stranger is None:
+        return known
+    similarity, shift = stranger
+    margin = threshold.moved(shift).value - similarity
+    return replace(known, closest_stranger=similarity, margin=margin)
 
 
 def _look(photo: Source, at: int, pipeline: Pipeline) -> _Seen:

@@ -49,12 +49,25 @@ class FaceUnlock:
         if threshold is not None and target_fmr is not None:
             raise UsageError("give a threshold or a target_fmr, not both")
         self.enrolment: Enrolment = enrol_photos(_photos(images), self.pipeline)
-        photos = len(self.enrolment.template.vectors)
-        self.threshold = (
-            self.pipeline.threshold_for(photos=photos, target_fmr=target_fmr)
+        self._target_fmr = target_fmr
+        self._own_threshold = (
+            None
             if threshold is None
             else Threshold(threshold, self.pipeline.model.name, "set by the caller")
         )
+        photos = len(self.enrolment.template.vectors)
+        self._threshold = self._own_threshold or self.pipeline.threshold_for(
+            photos=photos, target_fmr=target_fmr
+        )
+
+    @property
+    def threshold(self) -> Threshold:
+        """Least cosine to accept, before it is fitted to the face at the door.
+
+        A calibrated one is moved by how near the two faces are to a cohort of strangers
+        (`Decision.threshold` says by how much); one set by the caller is meant as it is.
+        """
+        return self._threshold
 
     @property
     def centre(self) -> FloatArray:
@@ -71,7 +84,13 @@ class FaceUnlock:
 
         Raises UnreadableImage for a file that is no picture.
         """
-        return unlock(read_image(image), self.enrolment.template, self.pipeline, self.threshold)
+        return unlock(
+            read_image(image),
+            self.enrolment.template,
+            self.pipeline,
+            self._own_threshold,
+            target_fmr=self._target_fmr,
+        )
 
 
 def _photos(images: Any) -> Sequence[Source]:

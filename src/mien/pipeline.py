@@ -80,8 +80,24 @@ class Pipeline:
         """The lowest FMR that the evidence supports for so many photos; 1 without evidence."""
         return 1.0 if self._calibration is None else self._calibration.odds(photos).supported_fmr
 
+    def shift(self, one: FloatArray, other: FloatArray) -> float:
+        """How much higher than usual a stranger scores between two plain unit vectors (d,).
+
+        The threshold is to be moved by it, and the odds read below it; 0 without a cohort.
+        """
+        cohort = None if self._calibration is None else self._calibration.cohort
+        return 0.0 if cohort is None else cohort.shift(one, other)
+
+    def closest_stranger(self, vector: FloatArray) -> tuple[float, float] | None:
+        """The member of the cohort most like a plain unit vector (d,): similarity and `shift`."""
+        cohort = None if self._calibration is None else self._calibration.cohort
+        return None if cohort is None else cohort.closest(vector)
+
     def odds(self, similarity: float, *, photos: int) -> str:
-        """How often a stranger would score this high, in words; empty without evidence."""
+        """How often a stranger would score this high, in words; empty without evidence.
+
+        similarity: less the `shift` of the two faces.
+        """
         if self._calibration is None or not math.isfinite(similarity):
             return ""
         return str(self._calibration.read(similarity, photos=photos))

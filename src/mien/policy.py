@@ -145,13 +145,17 @@ def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
 
 
 def look_alikes(
-    centre: FloatArray, others: Mapping[str, FloatArray], threshold: Threshold
+    others: Mapping[str, tuple[float, float]], threshold: Threshold
 ) -> tuple[tuple[str, float], ...]:
-    """Who among the enrolled this template resembles enough to be taken for: most alike first.
+    """Who among the enrolled a template resembles enough to be taken for: most alike first.
 
-    centre: (d,); others: user -> centre (d,), all in one space. The cosine of two centres
-    is what each would score, about, at the other's door. One that is not finite counts as alike.
+    others: user -> (cosine of the two centres, which is what each would score, about, at
+    the other's door; how far the threshold is moved for the two). A cosine that is not
+    finite counts as alike.
     """
-    found = [(user, float(np.dot(centre, other))) for user, other in others.items()]
-    alike = [(user, cosine) for user, cosine in found if not cosine < threshold.value]
+    alike = [
+        (user, cosine)
+        for user, (cosine, shift) in others.items()
+        if not cosine < threshold.moved(shift).value
+    ]
     return tuple(sorted(alike, key=lambda one: (-one[1], one[0])))

@@ -144,6 +144,13 @@ class Threshold:
         if not -1.0 < self.value <= 1.0:  # also refuses NaN
             raise ValueError(f"a threshold is a cosine above -1 and at most 1, got {self.value}")
 
+    def moved(self, shift: float) -> Threshold:
+        """The same for two faces that strangers score higher with by `shift`; at most 1."""
+        if shift == 0.0:
+            return self
+        words = f"{self.provenance}; moved by {shift:+.3f} for how like strangers these faces are"
+        return Threshold(min(1.0, self.value + shift), self.model, words)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:

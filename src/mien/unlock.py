@@ -15,7 +15,7 @@ from mien.images import Source
 from mien.models.calibration import TARGET_FMR
 from mien.pipeline import Pipeline
 from mien.policy import PLAIN, Space, centre_of, decide, similarity_to
-from mien.results import ByteArray, Decision, Face, Template, Threshold
+from mien.results import ByteArray, Decision, Face, FloatArray, Template, Threshold
 from mien.vault import (
     Record,
     Vault,
@@ -64,7 +64,8 @@ def enrol(
     if stored is not None:
         onto = unpack_template(stored.payload, expected_model=pipeline.model)
     looked = look_at(photos, pipeline, progress=progress).protected(space)
-    enrolment = warned(merge(looked, pipeline, onto=onto), _others(user, vault, pipeline), pipeline)
+    enrolment = merge(looked, pipeline, onto=onto)
+    enrolment = warned(enrolment, _others(user, vault, pipeline), pipeline, space)
     record = Record(
         user=user,
         model=pipeline.model,
@@ -109,22 +110,49 @@ def unlock(
 ) -> Decision:
     """Is the face at the door the template's? No face and several faces are a no, with reason.
 
-    threshold: None takes the one calibrated for `target_fmr` and the template's photos.
+    threshold: None takes the one calibrated for `target_fmr` and the template's photos,
+    moved by how near the two faces are to the model's cohort of strangers.
     space: that the template lies in.
     """
     photos = len(template.vectors)
-    threshold = threshold or pipeline.threshold_for(photos=photos, target_fmr=target_fmr)
+    fitted = threshold or pipeline.threshold_for(photos=photos, target_fmr=target_fmr)
     try:
         face, probe = pipeline.embed_door(image_rgb)
     except (NoFaceFound, SeveralFacesFound) as error:
-        return Decision(float("nan"), threshold, str(error), error.exit_code)
+        return Decision(float("nan"), fitted, str(error), error.exit_code)
     similarity = similarity_to(template, space.protect(probe[np.newaxis])[0])
+    shift = _shift(template, probe, space, pipeline)
+    return _judged(
+        similarity,
+        shift,
+        # what the caller set is meant as it is
+        threshold=fitted if threshold else fitted.moved(shift),
+        photos=photos,
+        pipeline=pipeline,
+        face=face,
+    )
+
+
+def _shift(template: Template, probe: FloatArray, space: Space, pipeline: Pipeline) -> float:
+    """How like strangers the two faces are; probe: plain (d,). The cohort is plain, too."""
+    return pipeline.shift(space.reveal(centre_of(template.vectors)[np.newaxis])[0], probe)
+
+
+def _judged(
+    similarity: float,
+    shift: float,
+    *,
+    threshold: Threshold,
+    photos: int,
+    pipeline: Pipeline,
+    face: Face | None = None,
+) -> Decision:
     return decide(
         similarity,
         threshold=threshold,
         expected_model=pipeline.model.name,
         face=face,
-        odds=pipeline.odds(similarity, photos=photos),
+        odds=pipeline.odds(similarity - shift, photos=photos),
     )
 
 
@@ -151,12 +179,14 @@ def identify(
     similarities = np.stack([centre_of(t.vectors) for t in templates]) @ probe  # (n,)
     best = int(np.argmax(similarities))
     photos = len(templates[best].vectors)
-    decision = decide(
+    shift = _shift(templates[best], plain, space, pipeline)
+    decision = _judged(
         float(similarities[best]),
-        threshold=_threshold_of_many(len(records), photos, pipeline),
-        expected_model=pipeline.model.name,
+        shift,
+        threshold=_threshold_of_many(len(records), photos, pipeline).moved(shift),
+        photos=photos,
+        pipeline=pipeline,
         face=face,
-        odds=pipeline.odds(float(similarities[best]), photos=photos),
     )
     return Identification(records[best].user if decision else None, decision)
 
@@ -175,12 +205,9 @@ def compare(a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline) -> tuple[Dec
     a_face, a_vector = pipeline.embed_door(a_rgb)
     b_face, b_vector = pipeline.embed_door(b_rgb)
     similarity = float(np.clip(np.dot(a_vector, b_vector), -1.0, 1.0))
-    decision = decide(
-        similarity,
-        threshold=pipeline.threshold_for(photos=1),
-        expected_model=pipeline.model.name,
-        odds=pipeline.odds(similarity, photos=1),
-    )
+    shift = pipeline.shift(a_vector, b_vector)
+    threshold = pipeline.threshold_for(photos=1).moved(shift)
+    decision = _judged(similarity, shift, threshold=threshold, photos=1, pipeline=pipeline)
     return decision, a_face, b_face
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.lab.calibrate import odds_of_centres, owners_refused
+from mien.lab.calibrate import draw_cohort, odds_of_centres, owners_refused, scores_at_door
+from mien.models.cohort import Cohort
 
 PEOPLE = np.array([0, 0, 1, 1, 2])
 VECTORS = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)
@@ -35,3 +36,33 @@ def test_owners_with_a_photo_to_spare_try_their_own_door() -> None:
     assert found == {"refused": 1, "tries": 2, "people": 2}
     found = owners_refused(vectors, person, 1, 0.5, np.random.default_rng(0))
     assert found == {"refused": 0, "tries": 2, "people": 2}
+
+
+def unit(rng: np.random.Generator, n: int) -> np.ndarray:
+    vectors = rng.standard_normal((n, 8)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def test_the_cohort_is_of_people_with_one_photo_who_take_no_further_part() -> None:
+    rng = np.random.default_rng(1)
+    person = np.array([0, 0, 1, 2, 3, 4, 4, 5])
+    vectors = unit(rng, len(person))
+    cohort, rest = draw_cohort(vectors, person, 100, rng)
+    left_out = np.flatnonzero(~rest)
+    assert len(left_out) == len(cohort.vectors) == 2  # half of persons 1, 2, 3 and 5
+    assert set(person[left_out]) <= {1, 2, 3, 5}
+    # in an order of chance: nobody can tell from it who was who
+    order = np.argmax(cohort.vectors @ vectors[left_out].T, axis=1)
+    np.testing.assert_allclose(cohort.vectors, vectors[left_out[order]], atol=1e-3)
+    near = cohort.nearness(vectors[rest])
+    assert cohort.typical == pytest.approx(near.mean(), abs=0.02)
+    assert cohort.least <= near.min() + 1e-6
+
+
+def test_scores_at_the_door_are_cosines_less_the_shift_of_each_two_faces() -> None:
+    rng = np.random.default_rng(2)
+    cohort = Cohort(unit(rng, 20), nearest=5, typical=0.3, least=-1.0)
+    centre, probes = unit(rng, 1)[0], unit(rng, 3)
+    expected = [centre @ probe - cohort.shift(centre, probe) for probe in probes]
+    np.testing.assert_allclose(scores_at_door(centre, probes, cohort), expected, atol=1e-6)
+    np.testing.assert_allclose(scores_at_door(centre, probes, None), probes @ centre)

@@ -64,7 +64,8 @@ def test_sfaces_table_is_here_with_its_provenance() -> None:
     assert sorted(calibration.by_photos) == [1, 2, 3, 5]
     thresholds = [calibration.threshold(TARGET_FMR, photos=k).value for k in (1, 2, 3, 4, 5, 50)]
     assert thresholds == sorted(thresholds)
-    assert SFACE.threshold.value == pytest.approx(thresholds[0], abs=1e-4)
+    # the row's own is for the bare cosine, which takes more to keep strangers out
+    assert thresholds[0] < SFACE.threshold.value < thresholds[0] + 0.02
 
 
 def test_an_embedder_that_was_never_calibrated_has_no_table() -> None:
@@ -88,9 +89,11 @@ def test_the_table_holds_no_name_and_no_embedding() -> None:
         "provenance",
         "failures_to_acquire",
         "seed",
+        "cohort",
         "owners",
         "by_photos",
     }
+    assert set(stored["cohort"]) == {"file", "sha256", "nearest", "typical", "least"}
     for owners in stored["owners"].values():
         assert set(owners) == {"refused", "tries", "people"}
         assert all(isinstance(count, int) for count in owners.values())

@@ -17,6 +17,7 @@ import numpy as np
 from mien.errors import ModelAltered
 from mien.metrics.evidence import NotEnoughEvidence
 from mien.metrics.odds import StrangerOdds, StrangerReading
+from mien.models.cohort import Cohort, load_cohort
 from mien.models.table import EmbedderRow
 from mien.results import Threshold
 
@@ -58,12 +59,14 @@ class Calibration:
     """Stranger odds of one embedder. by_photos: enrolled photos -> table, at least for 1.
 
     owners: enrolled photos -> how often owners were refused at `TARGET_FMR`; may be empty.
+    cohort: the tables are of cosine less its `shift`; None where they are of the bare cosine.
     """
 
     model: str
     provenance: str
     by_photos: dict[int, StrangerOdds] = field(repr=False)
     owners: dict[int, OwnerTrials] = field(default_factory=dict, repr=False)
+    cohort: Cohort | None = None
 
     def owner_trials(self, photos: int) -> OwnerTrials | None:
         """Of the largest count measured that is not above `photos`; None if there is none."""
@@ -77,7 +80,8 @@ class Calibration:
         return self.by_photos[fitting[0] if fitting else counts[-1]]
 
     def threshold(self, target_fmr: float, *, photos: int) -> Threshold:
-        """Least similarity that at most `target_fmr` of the strangers reached, 0..1.
+        """Least similarity that at most `target_fmr` of the strangers reached, 0..1, for two
+        faces as near to the cohort as most; `Threshold.moved` fits it to others.
 
         Raises NotEnoughEvidence below what the data supports.
         """
@@ -92,16 +96,21 @@ class Calibration:
         return Threshold(float(odds.similarity[row]), self.model, f"{words}, {self.provenance}")
 
     def read(self, similarity: float, *, photos: int) -> StrangerReading:
-        """About once in how many a stranger would score this high. ValueError for NaN."""
+        """About once in how many a stranger would score this high. ValueError for NaN.
+
+        similarity: cosine, less the cohort's shift.
+        """
         return self.odds(photos).read(similarity)
 
 
 def load_calibration(row: EmbedderRow) -> Calibration | None:
     """The table that comes with mien for this embedder, or None.
 
-    Raises ModelAltered if the file is not such a table, or is one for other weights.
+    Raises ModelAltered if the file is not such a table, or is one for other weights or
+    with another cohort.
     """
-    path = Path(__file__).parent / "calibrated" / f"{row.model.name}.json"
+    folder = Path(__file__).parent / "calibrated"
+    path = folder / f"{row.model.name}.json"
     if not path.is_file():
         return None
     try:
@@ -110,7 +119,10 @@ def load_calibration(row: EmbedderRow) -> Calibration | None:
             raise ValueError("it was made with other weights")
         by_photos = {int(k): StrangerOdds.from_json(v) for k, v in table["by_photos"].items()}
         owners = {int(k): OwnerTrials(**v) for k, v in table.get("owners", {}).items()}
-        return Calibration(row.model.name, str(table["provenance"]), by_photos, owners)
+        cohort = load_cohort(folder, table["cohort"])
+        if cohort.vectors.shape[1] != row.dims:
+            raise ValueError("its cohort is of another length")
+        return Calibration(row.model.name, str(table["provenance"]), by_photos, owners, cohort)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelAltered(
             f"the calibration of {row.model.name} is unusable: {error}; reinstall mien"
