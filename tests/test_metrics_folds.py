@@ -88,3 +88,10 @@ def test_one_fold_or_shapes_that_differ_are_refused() -> None:
         accuracy_10_fold([0.1, 0.9], [False, True], [1])
     with pytest.raises(ValueError, match="bool"):
         accuracy_10_fold([0.1, 0.9], [0, 1], [1, 2])
+
+
+def test_folds_of_which_one_has_no_pair_that_could_be_compared() -> None:
+    scores = np.array([-np.inf, -np.inf, 0.9, 0.1], np.float32)
+    same = np.array([True, False, True, False])
+    found = accuracy_10_fold(scores, same, np.array([1, 1, 2, 2]))
+    assert found.accuracies == (0.5, 0.5)

@@ -12,10 +12,14 @@ from mien.settings import Settings, load_settings, usable_cores
 
 if TYPE_CHECKING:
     from mien.lab.embedded import FaceChoice
-    from mien.lab.evaluate import Evaluation, Plan, Progress
+    from mien.lab.evaluate import Evaluation, Plan, Progress, WayName
 
 SEED = 20071001  # of the bootstrap; the month in which LFW was published
-FLIP = {"both": (False, True), "yes": (True,), "no": (False,)}
+FLIP: dict[str, tuple[WayName, ...]] = {
+    "both": ("plain", "flip-averaged"),
+    "yes": ("flip-averaged",),
+    "no": ("plain",),
+}
 
 
 def evaluate_pairs(args: Namespace) -> Answer:
@@ -27,7 +31,7 @@ def evaluate_pairs(args: Namespace) -> Answer:
     from mien.lab import evaluate
 
     settings = load_settings(engine=args.engine)
-    plan = _plan(args, "centre")
+    plan = _plan(args, "centre", settings)
     evaluation = evaluate.evaluate_pairs(
         args.pairs, args.images, plan, settings=settings, progress=_progress()
     )
@@ -39,23 +43,32 @@ def evaluate_folder(args: Namespace) -> Answer:
     from mien.lab import evaluate
 
     settings = load_settings(engine=args.engine)
-    plan = _plan(args, args.face)
+    plan = _plan(args, args.face, settings)
     evaluation = evaluate.evaluate_folder(
         args.folder, plan, settings=settings, progress=_progress()
     )
     return _answer(args, evaluation, settings)
 
 
-def _plan(args: Namespace, choice: FaceChoice) -> Plan:
+def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
+    """With the cohort's way last, where the model has one: it is what the door goes by."""
+    from mien.lab.embedded import embedder_row
     from mien.lab.evaluate import Plan
+    from mien.models.calibration import load_calibration
 
+    ways = FLIP[args.flip_average]
+    calibration = load_calibration(embedder_row(args.model, settings))
+    cohort = None if calibration is None else calibration.cohort
+    if cohort is not None and "plain" in ways:
+        ways = (*ways, "normalised")
     return Plan(
         model=args.model,
         choice=choice,
         workers=usable_cores() if args.workers is None else args.workers,
-        flip_averages=FLIP[args.flip_average],
+        ways=ways,
         use_cache=not args.no_cache,
         seed=SEED,
+        cohort=cohort,
     )
 
 

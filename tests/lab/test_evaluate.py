@@ -17,10 +17,11 @@ from PIL import Image
 from mien.commands_evaluate import evaluate_folder, evaluate_pairs
 from mien.errors import UsageError
 from mien.lab import evaluate
+from mien.lab.embedded import embed_photos
 from mien.lab.evaluate import Evaluation, Plan
 from mien.lab.evaluate_report import figure_lines, write_evaluation
 from mien.lab.recapture import recapture
-from mien.lab.scoring import Normalise, Rows
+from mien.models.cohort import Cohort
 from mien.results import ByteArray, Crop, FloatArray
 from mien.settings import Settings
 
@@ -96,7 +97,7 @@ def test_plain_and_flip_averaged_are_two_ways_of_one_run(found: Evaluation) -> N
 def test_a_folder_has_no_folds_and_comes_from_the_same_cache(
     found: Evaluation, tree: Path, private: Settings
 ) -> None:
-    plan = Plan("sface", "centre", workers=1, flip_averages=(True,))
+    plan = Plan("sface", "centre", workers=1, ways=("flip-averaged",))
     again = evaluate.evaluate_folder(tree / "images", plan, settings=private)
     assert again.computed == 0
     [way] = again.ways
@@ -108,17 +109,56 @@ def test_a_folder_has_no_folds_and_comes_from_the_same_cache(
     )
 
 
-def test_a_normalisation_reaches_both_sets_of_comparisons(tree: Path, private: Settings) -> None:
-    def normalise_of(vectors: FloatArray) -> Normalise:
-        def doubled(similarities: FloatArray, rows: Rows, columns: Rows) -> FloatArray:
-            return similarities * np.float32(20.0)
+def unit(rows: FloatArray) -> FloatArray:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / lengths).astype(np.float32)
 
-        return doubled
 
-    plan = Plan("sface", "centre", workers=1, flip_averages=(False,), normalise_of=normalise_of)
+@pytest.fixture(scope="module")
+def strangers() -> Cohort:
+    rows = np.random.default_rng(7).standard_normal((20, 128)).astype(np.float32)
+    return Cohort(unit(rows), nearest=5, typical=0.3, least=-1.0)
+
+
+def test_normalised_scores_are_the_plain_ones_less_the_shift_of_the_cohort(
+    tree: Path, private: Settings, strangers: Cohort
+) -> None:
+    plan = Plan("sface", "centre", workers=1, ways=("plain", "normalised"), cohort=strangers)
     made = evaluate.evaluate_pairs(tree / "pairs.txt", tree / "images", plan, settings=private)
-    for figures in made.ways[0].figures:
-        assert float(figures.genuine.values.min()) > 2.0
+    plain, normalised = made.ways
+    assert normalised.n_cohort == 0
+    for before, after in zip(plain.figures, normalised.figures, strict=True):
+        raised = after.genuine.values.mean() - before.genuine.values.mean()
+        assert 0.0 < raised < 0.6  # nobody is near these strangers, who are noise
+    photos = made.people.photos
+    vectors = [
+        embed_photos(
+            [photos[row]], settings=private, model="sface", choice="centre", workers=1
+        ).plain[0]
+        for row in (plain.genuine.a[0], plain.genuine.b[0])
+    ]
+    expected = plain.genuine.scores[0] - strangers.shift(*vectors)
+    assert normalised.genuine.scores[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_people_of_the_cohort_are_not_tested_with_it(
+    tree: Path, private: Settings, strangers: Cohort
+) -> None:
+    photo = tree / "images" / "ana" / "ana_0001.jpg"
+    ana = embed_photos([photo], settings=private, model="sface", choice="centre", workers=1).plain
+    cohort = replace(strangers, vectors=np.concatenate([strangers.vectors, ana]))
+    plan = Plan("sface", "centre", workers=1, ways=("plain", "normalised"), cohort=cohort)
+    made = evaluate.evaluate_pairs(tree / "pairs.txt", tree / "images", plan, settings=private)
+    plain, normalised = made.ways
+    # all of this tree show one face: whoever is known to the cohort, both photos are left out
+    assert normalised.n_cohort >= 2
+    assert normalised.figures[-1].genuine.n < plain.figures[-1].genuine.n
+    assert any("photos of the cohort" in line for line in figure_lines(made))
+
+
+def test_a_model_without_a_cohort_has_no_normalised_scores() -> None:
+    with pytest.raises(ValueError, match="only a model with a cohort"):
+        Plan("sface", "centre", workers=1, ways=("normalised",))
 
 
 def test_the_report_shows_all_and_the_json_gives_nobody_away(

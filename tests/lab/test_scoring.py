@@ -7,7 +7,7 @@ import pytest
 
 from mien.errors import UsageError
 from mien.lab import scoring
-from mien.lab.scoring import Rows, compare_all, count_blocks, pair_scores, score_blocks
+from mien.lab.scoring import compare_all, count_blocks, pair_scores, score_blocks
 from mien.results import FloatArray
 
 
@@ -56,19 +56,16 @@ def test_genuine_and_impostor_scores_are_those_of_the_whole_matrix() -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_a_normalisation_sees_the_rows_of_both_photos_in_blocks_and_in_pairs() -> None:
+def test_the_shifts_of_both_photos_are_taken_from_a_score_in_blocks_and_in_pairs() -> None:
     vectors, person = _people(30, 5)
-    shift = np.arange(30, dtype=np.float32)
-
-    def normalise(similarities: FloatArray, rows: Rows, columns: Rows) -> FloatArray:
-        scores: FloatArray = similarities + shift[rows] / 3 + shift[columns] / 3
-        return scores
-
-    found = compare_all(vectors, person, keep=10, normalise=normalise)
+    shifts = np.linspace(-0.4, 0.3, 30).astype(np.float32)
+    found = compare_all(vectors, person, keep=10, shifts=shifts)
     best = found.highest
-    scores = pair_scores(vectors, best.a, best.b, normalise=normalise)
-    np.testing.assert_allclose(scores, best.scores, atol=1e-5)
-    assert best.scores.max() > 5
+    plain = np.sum(vectors[best.a] * vectors[best.b], axis=1)
+    np.testing.assert_allclose(best.scores, plain - shifts[best.a] - shifts[best.b], atol=1e-6)
+    np.testing.assert_allclose(
+        pair_scores(vectors, best.a, best.b, shifts=shifts), best.scores, atol=1e-6
+    )
 
 
 def test_pairs_in_any_number_are_scored() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +18,13 @@ from mien.lab.scoring import (
     AllCompared,
     Block,
     Compared,
-    Normalise,
     Rows,
     compare_all,
     pair_scores,
 )
 from mien.metrics import CrossCounts, GenuineTrials, ImpostorTrials, PairCounts, as_scores
 from mien.metrics.scores import CountArray
+from mien.models.cohort import Cohort
 from mien.results import FloatArray, ModelId
 from mien.settings import Settings
 
@@ -35,8 +36,10 @@ KEPT = (100_000, 2_000_000)  # at least and at most so many of them
 ALL_PAIRS = "all pairs of the photos"
 PROTOCOL = "the pairs of the protocol"
 
-NormaliseOf = Callable[[FloatArray], Normalise]
-"""Vectors (n, d) -> the normalisation of their comparisons."""
+IN_COHORT = 0.98  # cosine to a member of the cohort above which a photo is that member's own
+
+WayName = Literal["plain", "flip-averaged", "normalised"]
+"""normalised: cosine less the shift of the model's cohort, which is what the door goes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +52,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to evaluate. flip_averages: which of plain and flip-averaged, or both.
-
-    normalise_of: makes the score normalisation of a set of vectors, or None.
-    seed: of the bootstrap.
-    """
+    """How to evaluate. cohort: of the model, for the way "normalised". seed: of the bootstrap."""
 
     model: str
     choice: FaceChoice
     workers: int
-    flip_averages: tuple[bool, ...] = (False, True)
+    ways: tuple[WayName, ...] = ("plain", "flip-averaged")
     use_cache: bool = True
     seed: int = 0
-    normalise_of: NormaliseOf | None = None
+    cohort: Cohort | None = None
+
+    def __post_init__(self) -> None:
+        if "normalised" in self.ways and self.cohort is None:
+            raise ValueError("only a model with a cohort has normalised scores")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,18 +72,16 @@ class Way:
     """One way to make and compare embeddings, and what came of it.
 
     accuracy: None for a folder, which has no folds. figures: the last is that of the
-    curves. genuine, highest: comparisons with their photos, rows of `people`.
+    curves. genuine, highest: comparisons with their photos, rows of `people`. n_cohort:
+    photos that were left out because the cohort knows them.
     """
 
-    flip_average: bool
+    name: WayName
     accuracy: Accuracy | None
     figures: tuple[Figures, ...]
     genuine: Compared = field(repr=False)
     highest: Compared = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        return "flip-averaged" if self.flip_average else "plain"
+    n_cohort: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,49 +161,63 @@ def _evaluate(
         model=embedded.model,
         plan=plan,
         engine=settings.engine,
-        ways=tuple(
-            _way(embedded, people, pairs, flip_average, plan, progress)
-            for flip_average in plan.flip_averages
-        ),
+        ways=tuple(_way(name, embedded, people, pairs, plan, progress) for name in plan.ways),
     )
 
 
 def _way(
+    name: WayName,
     embedded: Embedded,
     people: People,
     pairs: Pairs | None,
-    flip_average: bool,
     plan: Plan,
     progress: Progress,
 ) -> Way:
-    rows = np.flatnonzero(embedded.acquired)
-    vectors = embedded.vectors(rows, flip_average=flip_average)
-    normalise = plan.normalise_of(vectors) if plan.normalise_of else None
+    known = np.zeros(len(people.photos), bool)
+    cohort = plan.cohort if name == "normalised" else None
+    if cohort is not None:
+        known = _known_to(cohort, embedded, people)
+        pairs = None if pairs is None else pairs.without(known)
+    rows = np.flatnonzero(embedded.acquired & ~known)
+    if not len(rows):
+        raise UsageError("everybody in these photos is in the model's cohort; choose others")
+    vectors = embedded.vectors(rows, flip_average=name == "flip-averaged")
+    shifts = None
+    if cohort is not None:
+        shifts = ((cohort.nearness(vectors) - cohort.typical) / 2).astype(np.float32)
     person = people.person[rows]
     found = compare_all(
         vectors,
         person,
         keep=_kept(CrossCounts(np.bincount(person)).total),
-        normalise=normalise,
+        shifts=shifts,
         progress=progress.blocks,
     )
-    sets = [_all_figures(found, people, rows, plan.seed)]
+    sets = [_all_figures(found, people, rows, ~known, plan.seed)]
     folds = None
     if pairs is not None:
-        scores = _protocol_scores(pairs, vectors, rows, normalise)
+        scores = _protocol_scores(pairs, vectors, rows, shifts)
         folds = accuracy(scores, pairs.same, pairs.fold)
         sets.insert(0, _pair_figures(scores, pairs, plan.seed))
     return Way(
-        flip_average,
+        name,
         folds,
         tuple(sets),
         _of_photos(found.genuine, rows),
         _of_photos(found.highest, rows),
+        int(known.sum()),
     )
 
 
+def _known_to(cohort: Cohort, embedded: Embedded, people: People) -> npt.NDArray[np.bool_]:
+    """(n,): all photos of people of whom one is in the cohort; a test on them proves nothing."""
+    rows = np.flatnonzero(embedded.acquired)
+    highest = np.array([(cohort.vectors @ vector).max() for vector in embedded.plain[rows]])
+    return np.isin(people.person, people.person[rows[highest > IN_COHORT]])
+
+
 def _protocol_scores(
-    pairs: Pairs, vectors: FloatArray, rows: Rows, normalise: Normalise | None
+    pairs: Pairs, vectors: FloatArray, rows: Rows, shifts: FloatArray | None
 ) -> FloatArray:
     """Scores (m,) of the protocol's pairs, -inf for one that could not be compared."""
     place = np.full(len(pairs.people.photos), -1, np.intp)
@@ -210,7 +225,7 @@ def _protocol_scores(
     a, b = place[pairs.a], place[pairs.b]
     both = (a >= 0) & (b >= 0)
     scores = np.full(len(a), -np.inf, np.float32)
-    scores[both] = pair_scores(vectors, a[both], b[both], normalise=normalise)
+    scores[both] = pair_scores(vectors, a[both], b[both], shifts=shifts)
     return scores
 
 
@@ -230,8 +245,10 @@ def _pair_figures(scores: FloatArray, pairs: Pairs, seed: int) -> Figures:
     )
 
 
-def _all_figures(found: AllCompared, people: People, rows: Rows, seed: int) -> Figures:
-    """rows: the photos that were acquired, which `found` numbers from 0."""
+def _all_figures(
+    found: AllCompared, people: People, rows: Rows, tested: npt.NDArray[np.bool_], seed: int
+) -> Figures:
+    """rows: the photos that were acquired, which `found` numbers from 0. tested: (n,) of all."""
     person, n = people.person[rows], len(people.names)
     high = found.highest
     trials = CrossCounts(np.bincount(person, minlength=n))
@@ -241,7 +258,7 @@ def _all_figures(found: AllCompared, people: People, rows: Rows, seed: int) -> F
         ImpostorTrials(high.scores, person[high.a], person[high.b], trials),
         found.impostor,
         ALL_FMRS,
-        n_lost=_genuine_pairs(people.person) - len(found.genuine.scores),
+        n_lost=_genuine_pairs(people.person[tested]) - len(found.genuine.scores),
         seed=seed,
     )
 

@@ -32,7 +32,7 @@ from mien.metrics.evidence import percent, short_rate
 from mien.results import Crop
 
 JSON_NAME = "evaluation.json"
-FORMAT = 1  # one more when a reader of the JSON would have to change
+FORMAT = 2  # one more when a reader of the JSON would have to change
 MAX_FAILURES = 200  # listed in the report; all of them are counted
 
 READ = (
@@ -96,7 +96,6 @@ def as_data(evaluation: Evaluation, now: datetime) -> dict[str, Any]:
         "model_sha256": evaluation.model.sha256,
         "engine": evaluation.engine,
         "face": evaluation.plan.choice,
-        "normalised": evaluation.plan.normalise_of is not None,
         "seed": evaluation.plan.seed,
         "ways": [_way_data(way) for way in evaluation.ways],
     }
@@ -106,7 +105,7 @@ def figure_lines(evaluation: Evaluation) -> list[str]:
     """The same figures in a few lines for a terminal."""
     lines = [_note(evaluation)]
     for way in evaluation.ways:
-        lines.append(f"{way.name}:")
+        lines.append(f"{way.name}{_left_out_words(way)}:")
         if way.accuracy is not None:
             lines.append(f"  accuracy {_accuracy_words(way)}")
         for figures in way.figures:
@@ -131,7 +130,7 @@ def _set_sections(evaluation: Evaluation) -> list[Section]:
     for at, figures in enumerate(evaluation.ways[0].figures):
         rows = [
             (
-                way.name,
+                way.name + _left_out_words(way),
                 short_rate(point.fmr),
                 "" if point.threshold is None else f"{point.threshold:.4f}",
                 _fnmr_words(point),
@@ -161,6 +160,10 @@ def _of_ways(what: str, figures: list[tuple[str, str]]) -> str:
     if not figures:
         return ""
     return f"{what}: " + "; ".join(f"{name} {words}" for name, words in figures) + "."
+
+
+def _left_out_words(way: Way) -> str:
+    return f", without {way.n_cohort:,} photos of the cohort" if way.n_cohort else ""
 
 
 def _eer_words(figures: Figures) -> str:
@@ -278,7 +281,11 @@ def _fnmr_words(at: AtFmr) -> str:
 
 
 def _way_data(way: Way) -> dict[str, Any]:
-    data: dict[str, Any] = {"flip_average": way.flip_average, "accuracy": None}
+    data: dict[str, Any] = {
+        "way": way.name,
+        "photos_known_to_cohort": way.n_cohort,
+        "accuracy": None,
+    }
     if way.accuracy is not None:
         folds = way.accuracy.folds
         data["accuracy"] = (

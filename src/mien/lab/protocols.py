@@ -64,6 +64,11 @@ class Pairs:
     same: npt.NDArray[np.bool_] = field(repr=False)
     fold: CountArray = field(repr=False)
 
+    def without(self, photos: npt.NDArray[np.bool_]) -> Pairs:
+        """The pairs with none of these photos, (n,) bool. The people stay as they are."""
+        kept = ~(photos[self.a] | photos[self.b])
+        return Pairs(self.people, self.a[kept], self.b[kept], self.same[kept], self.fold[kept])
+
 
 def read_people(root: Path) -> People:
     """A folder of one sub-folder per person. UsageError if nobody is there, or one alone."""

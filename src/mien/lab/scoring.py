@@ -19,18 +19,10 @@ from mien.metrics.scores import CountArray
 from mien.results import FloatArray
 
 Rows: TypeAlias = npt.NDArray[np.intp]
-Normalise: TypeAlias = Callable[[FloatArray, Rows, Rows], FloatArray]
-"""(similarities, rows, columns) -> scores of the same shape.
-
-rows and columns are the photos' row numbers, of shapes that broadcast to that of the
-similarities: (r, 1) and (1, c) for a block, (m,) and (m,) for pairs.
-"""
-
 BLOCK_ROWS, BLOCK_COLUMNS = 1024, 4096  # 16 MB of float32 a block, and its masks
 PAIRS_AT_ONCE = 1 << 16
 MAX_GENUINE = 20_000_000  # 12 bytes each
-# normalised scores are not cosines, but deviations from a mean: tens of them are absurd
-NORMALISED_RANGE = 32.0
+SHIFTED_RANGE = 2.0  # a cosine less a mean of cosines
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,27 +57,32 @@ class AllCompared:
 
 
 def pair_scores(
-    vectors: FloatArray, a: Rows, b: Rows, *, normalise: Normalise | None = None
+    vectors: FloatArray, a: Rows, b: Rows, *, shifts: FloatArray | None = None
 ) -> FloatArray:
-    """Scores of the photos a with the photos b, both (m,): (m,) float32."""
+    """Scores of the photos a with the photos b, both (m,): (m,) float32.
+
+    shifts: (n,) float32, what is taken from every score of a photo; None takes nothing.
+    """
     scores = np.zeros(len(a), np.float32)
     for start in range(0, len(a), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
-        some = np.einsum("md,md->m", vectors[a[part]], vectors[b[part]])
-        scores[part] = some if normalise is None else normalise(some, a[part], b[part])
-    return scores
+        scores[part] = np.einsum("md,md->m", vectors[a[part]], vectors[b[part]])
+    return scores if shifts is None else scores - shifts[a] - shifts[b]
 
 
-def score_blocks(vectors: FloatArray, *, normalise: Normalise | None = None) -> Iterator[Block]:
-    """Every two of (n, d) unit vectors, as products of blocks on and above the diagonal."""
+def score_blocks(vectors: FloatArray, *, shifts: FloatArray | None = None) -> Iterator[Block]:
+    """Every two of (n, d) unit vectors, as products of blocks on and above the diagonal.
+
+    shifts: as for `pair_scores`.
+    """
     n = len(vectors)
     for top in range(0, n, BLOCK_ROWS):
         rows = np.arange(top, min(top + BLOCK_ROWS, n))
         for left in range(top, n, BLOCK_COLUMNS):
             columns = np.arange(left, min(left + BLOCK_COLUMNS, n))
             scores = vectors[rows] @ vectors[columns].T
-            if normalise is not None:
-                scores = normalise(scores, rows[:, np.newaxis], columns[np.newaxis])
+            if shifts is not None:
+                scores -= shifts[rows][:, np.newaxis] + shifts[columns][np.newaxis]
             yield Block(rows, columns, scores, columns[np.newaxis] > rows[:, np.newaxis])
 
 
@@ -99,13 +96,14 @@ def compare_all(
     person: CountArray,
     *,
     keep: int,
-    normalise: Normalise | None = None,
+    shifts: FloatArray | None = None,
     progress: Callable[[Iterable[Block]], Iterable[Block]] = lambda blocks: blocks,
 ) -> AllCompared:
     """Compare every two of n photos.
 
     vectors: (n, d) unit rows. person: (n,) who is on each. keep: how many of the highest
-    impostor scores to keep. UsageError for more genuine pairs than memory should hold.
+    impostor scores to keep. shifts: as for `pair_scores`.
+    UsageError for more genuine pairs than memory should hold.
     """
     per_person = np.bincount(person) if len(person) else np.zeros(0, np.int64)
     n_genuine = int((per_person * (per_person - 1) // 2).sum())
@@ -114,9 +112,10 @@ def compare_all(
             f"{n_genuine:,} pairs of one person are more than {MAX_GENUINE:,}; "
             "give fewer photos of each"
         )
-    tally = ImpostorTally() if normalise is None else _wide_tally()
+    wide = SHIFTED_RANGE
+    tally = ImpostorTally() if shifts is None else ImpostorTally(low=-wide, high=wide)
     highest, genuine = _Highest(keep), []
-    for block in progress(score_blocks(vectors, normalise=normalise)):
+    for block in progress(score_blocks(vectors, shifts=shifts)):
         same = person[block.rows][:, np.newaxis] == person[block.columns][np.newaxis]
         at = np.nonzero(same & block.counts)
         genuine.append((block.scores[at], block.rows[at[0]], block.columns[at[1]]))
@@ -153,7 +152,3 @@ def _joined(parts: list[tuple[FloatArray, Rows, Rows]]) -> Compared:
     columns = zip(*[(np.zeros(0, np.float32), none, none), *parts], strict=True)
     scores, a, b = (np.concatenate(column) for column in columns)
     return Compared(scores, a, b)
-
-
-def _wide_tally() -> ImpostorTally:
-    return ImpostorTally(low=-NORMALISED_RANGE, high=NORMALISED_RANGE)

@@ -37,6 +37,7 @@ def accuracy_10_fold(
     Raises NotEnoughEvidence for fewer than two folds.
     """
     values, truth, labels = score_array(scores), np.asarray(same), np.asarray(folds)
+    values = values.astype(np.float64)  # as the thresholds, which may lie beyond float32
     if not values.shape == truth.shape == labels.shape or truth.dtype != np.bool_:
         raise ValueError(
             f"expected scores, same (bool) and folds of one shape (n,), got {values.shape}, "
