@@ -70,6 +70,11 @@ def _enrolled(user: str, enrolment: Enrolment) -> Answer:
     lines += [f"  advice: {words}" for words in enrolment.advice]
     if enrolment.expectation:
         lines.append(f"  {enrolment.expectation}")
+    if enrolment.margin is not None and enrolment.margin > 0:  # the advice tells of one above it
+        lines.append(
+            f"  the closest stranger of the cohort scores {enrolment.closest_stranger:.3f},"
+            f" {enrolment.margin:.3f} under its threshold"
+        )
     data: dict[str, object] = {
         "outcome": "enrolled",
         "exit_code": 0,
@@ -82,12 +87,18 @@ def _enrolled(user: str, enrolment: Enrolment) -> Answer:
         "skipped": [{"photo": photo, "same_as": twin} for photo, twin in enrolment.skipped],
         "advice": list(enrolment.advice),
         "expectation": enrolment.expectation or None,
+        "closest_stranger": _rounded(enrolment.closest_stranger),
+        "margin": _rounded(enrolment.margin),
         "look_alikes": [
             {"user": other, "similarity": round(cosine, 6)}
             for other, cosine in enrolment.look_alikes
         ],
     }
     return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 6)
 
 
 def unlock(args: Namespace) -> Answer:

@@ -1,0 +1,47 @@
+"""What enrolling says about the face that it got: evidence, strangers, look-alikes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Mien = Callable[..., Any]
+"""Runs a command: `.code`, `.out`, `.err`, `.json`, `.complaint`; see conftest."""
+
+
+@pytest.fixture
+def two_albums(album: Path, tmp_path: Path) -> Path:
+    """one/ and two/, photos of the same person in each."""
+    for folder, names in (("one", ["1", "2"]), ("two", ["3"])):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            shutil.copy(album / "me" / f"{name}.png", tmp_path / folder)
+    return tmp_path
+
+
+def test_enrolling_says_what_the_evidence_lets_expect(mien: Mien, two_albums: Path) -> None:
+    said = mien("enroll", "ana", two_albums / "one")
+    assert "expect to be refused" in said.out
+    # a stranger of the cohort is near to this face, so there is a warning and no margin
+    assert "a stranger of the cohort scores 0.4" in said.out
+    assert "under its threshold" not in said.out
+    data = mien("enroll", "ana", two_albums / "one", "--replace", "--json").json
+    assert data["margin"] < 0.0 < data["closest_stranger"] < 1.0
+
+
+def test_two_enrolled_people_who_look_alike_are_warned_of(mien: Mien, two_albums: Path) -> None:
+    mien("enroll", "ana", two_albums / "one")
+    said = mien("enroll", "twin", two_albums / "two")
+    assert "looks like ana, who is enrolled (0." in said.out
+    data = mien("enroll", "twin", two_albums / "two", "--replace", "--json").json
+    assert [one["user"] for one in data["look_alikes"]] == ["ana"]
+    assert data["look_alikes"][0]["similarity"] > 0.8
+
+
+def test_a_face_far_from_all_strangers_is_told_its_margin(mien: Mien, shared_photos: Path) -> None:
+    said = mien("enroll", "me", shared_photos / "faces" / "me")
+    assert "the closest stranger of the cohort scores 0.327, 0.082 under its threshold" in said.out
