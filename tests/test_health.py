@@ -13,7 +13,7 @@ from mien.errors import ExitCode
 from mien.health import Check, check_all, model_states
 from mien.models import MODEL_ROWS, PNET
 from mien.settings import Settings
-from mien.vault import SqliteVault
+from mien.vault.opening import make_vault
 
 
 def found(checks: list[Check], what: str) -> Check:
@@ -97,11 +97,15 @@ def test_an_empty_cache_is_said_and_then_filled(settings: Settings, tmp_path: Pa
 
 def test_the_vault_is_counted_and_never_made(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "vault.sqlite"
-    here = replace(settings, vault_path=path)
+    here = replace(
+        settings, vault_path=path, key_path=tmp_path / "vault.key", state_dir=tmp_path / "state"
+    )
     assert "none yet" in found(check_all(here), "vault").found
     assert not path.parent.exists()
-    SqliteVault(path, create=True).close()
-    assert found(check_all(here), "vault").found.startswith("0 enrolled in ")
+    make_vault(here, surface="library")
+    said = found(check_all(here), "vault").found
+    assert said.startswith("0 enrolled in ")
+    assert f"sealed; key in file {here.key_path}" in said
 
 
 def test_a_damaged_vault_is_broken_with_its_own_exit_code(

@@ -65,8 +65,10 @@ def test_with_nothing_set_the_defaults_hold(load: Load, home: Path) -> None:
         models_dir=None,
         photos_dir=None,
         vault_path=home / ".local/share/mien/vault.sqlite",
+        vault_url=None,
         vault_key="file",
         key_path=home / ".config/mien/vault.key",
+        passphrase_file=None,
         cache_dir=home / ".cache/mien",
         data_dir=home / ".local/share/mien",
         state_dir=home / ".local/state/mien",
@@ -162,10 +164,25 @@ def test_the_vault_is_a_path_or_an_address_of_sqlite(load: Load, given: str, pat
     assert load(MIEN_VAULT=given).vault_path == Path(path)
 
 
-@pytest.mark.parametrize("given", ["postgresql://host/db", "sqlite://vault", "http://x"])
-def test_an_address_of_anything_else_is_refused(load: Load, given: str) -> None:
-    with pytest.raises(UsageError, match="sqlite:///PATH"):
+@pytest.mark.parametrize("given", ["mysql://ana:hush@host/db", "sqlite://vault", "http://hush"])
+def test_an_address_of_anything_else_is_refused_and_no_password_shown(
+    load: Load, given: str
+) -> None:
+    with pytest.raises(UsageError, match="sqlite:///PATH or postgresql") as refusal:
         load(MIEN_VAULT=given)
+    assert "hush" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_the_vault_may_be_a_database_whose_password_is_never_shown(load: Load, scheme: str) -> None:
+    url = f"{scheme}://ana:hush@host/db"
+    settings = load(MIEN_VAULT=url)
+    assert settings.vault_url == url
+    assert "hush" not in repr(settings)
+
+
+def test_a_passphrase_file_is_a_path(load: Load) -> None:
+    assert load(MIEN_VAULT_PASSPHRASE_FILE="/run/p").passphrase_file == Path("/run/p")
 
 
 @pytest.mark.parametrize("given", ["0", "65", "-1", "2.0", "two", " 2", "1e1", "True"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mien.enrolment import enrol_photos
 from mien.errors import (
     AlreadyEnrolled,
     EnrolmentRefused,
@@ -25,16 +27,18 @@ from mien.errors import (
 from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, ModelId, Template, Threshold
+from mien.settings import Settings, load_settings
 from mien.unlock import (
     compare,
     enrol,
     forget,
     identify,
-    load_record,
     template_of,
     unlock,
 )
-from mien.vault import MemoryVault, Record, SqliteVault, pack_template
+from mien.vault import Record, pack_template
+from mien.vault.opening import open_memory_vault, open_vault
+from mien.vault.sealed import SealedVault
 
 NOON = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
 OTHER_MODEL = ModelId("vggface2", "cd" * 32)
@@ -52,25 +56,43 @@ def shots(astronaut: ByteArray) -> list[ByteArray]:
 
 
 @pytest.fixture(scope="module")
-def enrolled(pipeline: Pipeline, shots: list[ByteArray]) -> Record:
-    """Her record, made once."""
-    with MemoryVault() as vault:
+def home_of_her(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home with a vault and its key, with her in it, made once."""
+    home = tmp_path_factory.mktemp("hers")
+    with opened(home) as vault:
         enrol("eileen", shots[:3], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        return load_record("eileen", vault)
-
-
-@pytest.fixture(scope="module")
-def template(pipeline: Pipeline, enrolled: Record) -> Template:
-    return template_of(enrolled, pipeline)
+    return home
 
 
 @pytest.fixture
-def path(tmp_path: Path, enrolled: Record) -> Path:
-    """A vault file with her in it."""
-    path = tmp_path / "vault.sqlite"
-    with SqliteVault(path, create=True) as vault:
-        vault.put(enrolled, replace=False)
-    return path
+def home(home_of_her: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(home_of_her, tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def template(pipeline: Pipeline, shots: list[ByteArray]) -> Template:
+    return enrol_photos(shots[:3], pipeline).template
+
+
+def settings_of(home: Path) -> Settings:
+    return load_settings({"HOME": str(home)})
+
+
+def opened(home: Path) -> SealedVault:
+    return open_vault(settings_of(home), create=True, surface="library", environ={})
+
+
+def stored(user: str, vault: SealedVault, pipeline: Pipeline) -> Template:
+    """The template as it would be without the vault's secret."""
+    found = vault.look_up(user)
+    assert found is not None
+    assert found.record is not None
+    turned = template_of(found.record, pipeline)
+    plain = found.space_of(pipeline.model).reveal(turned.vectors)
+    return Template(plain, turned.model)
 
 
 def somebody(user: str, seed: int, model: ModelId) -> Record:
@@ -85,30 +107,31 @@ def somebody(user: str, seed: int, model: ModelId) -> Record:
 
 
 def test_what_was_enrolled_is_stored_with_model_and_time(
-    pipeline: Pipeline, enrolled: Record, shots: list[ByteArray]
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
-    assert enrolled.user == "eileen"
-    assert enrolled.model == pipeline.model
-    assert enrolled.created_at == "2026-01-31T12:00:00+00:00"
-    stored = template_of(enrolled, pipeline)
-    assert stored.vectors.shape == (3, 128)
-    np.testing.assert_allclose(stored.vectors[1], pipeline.embed_door(shots[1])[1], atol=1e-6)
+    with opened(home) as vault:
+        [head] = vault.heads()
+        template = stored("eileen", vault, pipeline)
+    assert (head.user, head.model) == ("eileen", pipeline.model)
+    assert head.created_at == "2026-01-31T12:00:00+00:00"
+    assert template.vectors.shape == (3, 128)
+    np.testing.assert_allclose(template.vectors[1], pipeline.embed_door(shots[1])[1], atol=1e-6)
 
 
 def test_a_taken_name_is_refused_before_any_photo_is_looked_at(
-    pipeline: Pipeline, path: Path
+    pipeline: Pipeline, home: Path
 ) -> None:
-    with SqliteVault(path, create=False) as vault, pytest.raises(AlreadyEnrolled, match="eileen"):
+    with opened(home) as vault, pytest.raises(AlreadyEnrolled, match="eileen"):
         enrol("eileen", ["/nowhere"], pipeline=pipeline, vault=vault, mode="new", clock=clock)
 
 
 def test_replace_forgets_the_earlier_photos_and_add_keeps_them(
-    pipeline: Pipeline, path: Path, shots: list[ByteArray]
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
     def count(mode: str, photos: list[ByteArray]) -> int:
-        with SqliteVault(path, create=False) as vault:
+        with opened(home) as vault:
             enrol("eileen", photos, pipeline=pipeline, vault=vault, mode=mode, clock=clock)
-            return len(template_of(load_record("eileen", vault), pipeline).vectors)
+            return len(stored("eileen", vault, pipeline).vectors)
 
     assert count("add", shots[3:]) == 4
     assert count("replace", shots[:2]) == 2
@@ -116,9 +139,9 @@ def test_replace_forgets_the_earlier_photos_and_add_keeps_them(
 
 @pytest.mark.parametrize("mode", ["new", "add", "replace"])
 def test_every_mode_enrols_somebody_new(
-    pipeline: Pipeline, path: Path, shots: list[ByteArray], mode: str
+    pipeline: Pipeline, home: Path, shots: list[ByteArray], mode: str
 ) -> None:
-    with SqliteVault(path, create=False) as vault:
+    with opened(home) as vault:
         enrol("twin", shots[:1], pipeline=pipeline, vault=vault, mode=mode, clock=clock)
         assert [head.user for head in vault.heads()] == ["eileen", "twin"]
 
@@ -126,21 +149,21 @@ def test_every_mode_enrols_somebody_new(
 def test_two_spellings_of_one_name_are_one_person(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
-    with MemoryVault() as vault:
+    with open_memory_vault() as vault:
         enrol("Zoe\u0308", shots[:1], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        assert load_record("Zo\u00eb", vault).user == "Zo\u00eb"
+        assert [head.user for head in vault.heads()] == ["Zo\u00eb"]
         assert forget("Zoe\u0308", vault) == "Zo\u00eb"
 
 
 def test_a_template_of_another_model_is_not_added_to(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
-    with MemoryVault() as vault:
+    with open_memory_vault() as vault:
         vault.put(somebody("ana", 1, OTHER_MODEL), replace=False)
         with pytest.raises(ModelMismatch):
             enrol("ana", shots[:1], pipeline=pipeline, vault=vault, mode="add", clock=clock)
         enrol("ana", shots[:1], pipeline=pipeline, vault=vault, mode="replace", clock=clock)
-        assert load_record("ana", vault).model == pipeline.model
+        assert vault.heads()[0].model == pipeline.model
 
 
 @pytest.mark.parametrize(
@@ -160,7 +183,7 @@ def test_a_template_of_another_model_is_not_added_to(
 )
 def test_a_refusal_leaves_the_vault_as_it_was_to_the_byte(
     pipeline: Pipeline,
-    path: Path,
+    home: Path,
     shots: list[ByteArray],
     user: str,
     mode: str,
@@ -175,30 +198,53 @@ def test_a_refusal_leaves_the_vault_as_it_was_to_the_byte(
         "unreadable": [shots[3], b"no picture"],
         "somebody else": [shots[3]],
     }
-    with SqliteVault(path, create=False) as vault:
+    path = settings_of(home).vault_path
+    with opened(home) as vault:
         vault.put(somebody("ben", 2, pipeline.model), replace=False)
     before = path.read_bytes()
-    with SqliteVault(path, create=False) as vault, pytest.raises(error):
+    with opened(home) as vault, pytest.raises(error):
         enrol(user, photos[spoilt], pipeline=pipeline, vault=vault, mode=mode, clock=clock)
     assert path.read_bytes() == before
     assert sorted(found.name for found in path.parent.iterdir()) == ["vault.sqlite"]
 
 
-def test_a_damaged_record_can_be_replaced_and_nothing_else(
-    pipeline: Pipeline, path: Path, shots: list[ByteArray]
+def test_photos_of_two_people_make_no_vault(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path, shared_photos: Path
 ) -> None:
-    with sqlite3.connect(path) as db:
-        db.execute("UPDATE templates SET payload = zeroblob(100)")
+    other = shared_photos / "faces" / "matt_demon" / "193188.jpg"
+    with opened(tmp_path) as vault, pytest.raises(EnrolmentRefused):
+        enrol("ana", [shots[0], other], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_record_can_be_replaced_and_nothing_else(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
+) -> None:
+    with sqlite3.connect(settings_of(home).vault_path) as db:
+        db.execute("UPDATE cell_record SET value = zeroblob(100)")
     db.close()
-    with SqliteVault(path, create=False) as vault:
-        for mode in ("new", "add"):
-            with pytest.raises(VaultDamaged, match="eileen"):
-                enrol("eileen", shots, pipeline=pipeline, vault=vault, mode=mode, clock=clock)
+    with opened(home) as vault:
+        with pytest.raises(AlreadyEnrolled):
+            enrol("eileen", shots, pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        with pytest.raises(VaultDamaged, match="altered"):
+            enrol("eileen", shots, pipeline=pipeline, vault=vault, mode="add", clock=clock)
         with pytest.raises(VaultDamaged):
-            load_record("eileen", vault)
+            vault.look_up("eileen")
         enrol("eileen", shots[:2], pipeline=pipeline, vault=vault, mode="replace", clock=clock)
-        again = template_of(load_record("eileen", vault), pipeline)
+        again = stored("eileen", vault, pipeline)
     assert unlock(shots[3], again, pipeline)
+
+
+def test_somebody_elses_damaged_record_stops_no_enrolment_and_is_told(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
+) -> None:
+    with sqlite3.connect(settings_of(home).vault_path) as db:
+        db.execute("UPDATE cell_record SET value = zeroblob(100)")
+    db.close()
+    with opened(home) as vault:
+        made = enrol("ana", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        assert vault.holds("ana")
+    assert any("look-alikes among the enrolled were not checked" in line for line in made.advice)
 
 
 # unlock ------------------------------------------------------------------------------------
@@ -255,15 +301,12 @@ def test_a_template_of_another_model_is_refused(pipeline: Pipeline) -> None:
 
 
 def test_who_is_not_enrolled_is_told_what_to_do() -> None:
-    with MemoryVault() as vault:
-        with pytest.raises(NotEnrolled, match="ana is not enrolled; run: mien enroll ana"):
-            load_record("ana", vault)
-        with pytest.raises(NotEnrolled, match="mien list"):
-            forget("ana", vault)
+    with open_memory_vault() as vault, pytest.raises(NotEnrolled, match="mien list"):
+        forget("ana", vault)
 
 
-def test_forgetting_removes_one_person_and_no_other(pipeline: Pipeline, path: Path) -> None:
-    with SqliteVault(path, create=False) as vault:
+def test_forgetting_removes_one_person_and_no_other(pipeline: Pipeline, home: Path) -> None:
+    with opened(home) as vault:
         vault.put(somebody("ben", 2, pipeline.model), replace=False)
         assert forget("eileen", vault) == "eileen"
         assert [head.user for head in vault.heads()] == ["ben"]
@@ -273,19 +316,18 @@ def test_forgetting_removes_one_person_and_no_other(pipeline: Pipeline, path: Pa
 
 
 def test_the_right_one_is_found_among_others(
-    pipeline: Pipeline, enrolled: Record, shots: list[ByteArray]
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
-    with MemoryVault() as vault:
+    with opened(home) as vault:
         for seed, user in enumerate(("ana", "ben", "zoe")):
             vault.put(somebody(user, seed, pipeline.model), replace=False)
-        vault.put(enrolled, replace=False)
         found = identify(shots[3], vault=vault, pipeline=pipeline)
     assert found.user == "eileen"
     assert found.decision.outcome is ExitCode.UNLOCKED
 
 
 def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> None:
-    with MemoryVault() as vault:
+    with open_memory_vault() as vault:
         for seed, user in enumerate(("ana", "ben", "zoe")):
             vault.put(somebody(user, seed, pipeline.model), replace=False)
         found = identify(shots[3], vault=vault, pipeline=pipeline)
@@ -297,7 +339,7 @@ def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> Non
 def test_an_empty_vault_and_one_of_another_model_have_nobody(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
-    with MemoryVault() as vault:
+    with open_memory_vault() as vault:
         with pytest.raises(NotEnrolled):
             identify(shots[3], vault=vault, pipeline=pipeline)
         vault.put(somebody("ana", 1, OTHER_MODEL), replace=False)
@@ -305,11 +347,8 @@ def test_an_empty_vault_and_one_of_another_model_have_nobody(
             identify(shots[3], vault=vault, pipeline=pipeline)
 
 
-def test_identify_needs_one_face(
-    pipeline: Pipeline, enrolled: Record, astronaut: ByteArray
-) -> None:
-    with MemoryVault() as vault:
-        vault.put(enrolled, replace=False)
+def test_identify_needs_one_face(pipeline: Pipeline, home: Path, astronaut: ByteArray) -> None:
+    with opened(home) as vault:
         with pytest.raises(NoFaceFound):
             identify(np.zeros((99, 99, 3), np.uint8), vault=vault, pipeline=pipeline)
         with pytest.raises(SeveralFacesFound):

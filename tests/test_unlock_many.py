@@ -8,7 +8,7 @@ from pathlib import Path
 from mien.images import read_image
 from mien.pipeline import Pipeline
 from mien.unlock import _threshold_of_many, enrol, identify
-from mien.vault import MemoryVault
+from mien.vault.opening import open_memory_vault
 
 
 def clock() -> datetime:
@@ -26,7 +26,7 @@ def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
 
 
 def test_real_people_are_told_apart(pipeline: Pipeline, shared_photos: Path) -> None:
-    with MemoryVault() as vault:
+    with open_memory_vault() as vault:
         for person in sorted((shared_photos / "faces").iterdir()):
             photos = sorted(person.iterdir())
             enrol(person.name, photos, pipeline=pipeline, vault=vault, mode="new", clock=clock)

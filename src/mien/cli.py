@@ -10,10 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from mien import __version__, commands, commands_audit, commands_evaluate, commands_models
+from mien import (
+    __version__,
+    commands,
+    commands_audit,
+    commands_evaluate,
+    commands_models,
+    commands_vault,
+)
 from mien.commands import Answer
 from mien.errors import ExitCode, MienError, UsageError
-from mien.settings import ENGINES
+from mien.settings import ENGINES, KEY_KINDS
 
 Verbs: TypeAlias = "argparse._SubParsersAction[_Parser]"
 
@@ -21,7 +28,7 @@ EXIT_CODES = """exit codes:
   0 unlocked, or done         4 several faces         8 vault damaged
   1 not the owner             5 unreadable image      9 not a live person
   2 usage                     6 not enrolled         10 model missing or altered
-  3 no face                   7 too many attempts"""
+  3 no face                   7 too many attempts    11 key unavailable"""
 
 EXAMPLES = """examples:
   mien enroll anna photos/anna/*.jpg     remember a face
@@ -71,6 +78,7 @@ def build_parser() -> _Parser:
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_door(verbs)
+    _add_vault(verbs)
     _add_lab(verbs)
     _add_evaluate(verbs)
     models = _verb(
@@ -121,6 +129,34 @@ def _add_door(verbs: Verbs) -> None:
 
     forget = _verb(verbs, "forget", commands.forget, "remove a person's template")
     forget.add_argument("name", metavar="NAME")
+
+
+def _add_vault(verbs: Verbs) -> None:
+    vault = verbs.add_parser("vault", help="where the faces lie: key, state, moving house")
+    verbs_of_vault = vault.add_subparsers(metavar="WHAT", required=True)
+    init = _verb(verbs_of_vault, "init", commands_vault.init, "make the vault, or seal an old one")
+    rotate = _verb(
+        verbs_of_vault, "rotate", commands_vault.rotate, "seal everything under a new key"
+    )
+    for verb in (init, rotate):
+        verb.add_argument("--key", choices=KEY_KINDS, help="where the key goes")
+    _verb(verbs_of_vault, "status", commands_vault.status, "where it is, and its key")
+    verify = _verb(verbs_of_vault, "verify", commands_vault.verify, "check every byte of it")
+    verify.add_argument(
+        "--accept", action="store_true", help="an older copy was put there on purpose"
+    )
+    export = _verb(verbs_of_vault, "export", commands_vault.export, "everybody into one file")
+    bring_in = _verb(verbs_of_vault, "import", commands_vault.bring_in, "people from such a file")
+    for verb in (export, bring_in):
+        verb.add_argument("file", type=Path, metavar="FILE")
+        verb.add_argument(
+            "--passphrase-file", type=Path, metavar="PATH", help="mode 600; default: to be asked"
+        )
+    taken = bring_in.add_mutually_exclusive_group()
+    taken.add_argument("--replace", action="store_true", help="a name that is taken: the file's")
+    taken.add_argument("--keep", action="store_true", help="a name that is taken: the vault's")
+    log = _verb(verbs, "log", commands_vault.log, "what happened at the door")
+    log.add_argument("--verify", action="store_true", help="say that the chain checks out")
 
 
 def _add_lab(verbs: Verbs) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mien.enrolment import Enrolment
     from mien.lab.demo import DemoResult
     from mien.pipeline import Pipeline
-    from mien.results import Decision
-    from mien.vault import SqliteVault
+    from mien.results import Decision, ModelId
+    from mien.vault.sealed import SealedVault
 
 DEFAULT_MODEL = "sface"
 SEED = 20201013  # of the small demo's variants; the day of the article's first commit
@@ -45,7 +45,7 @@ def enroll(args: Namespace) -> Answer:
     user = check_user_name(args.name)
     photos = photo_paths(args.photos)
     settings = load_settings(engine=args.engine)
-    with _open_vault(settings, create=True) as vault:
+    with open_vault_of(settings, create=True) as vault:
         enrolment = enrol(
             user,
             photos,
@@ -103,24 +103,34 @@ def _rounded(number: float | None) -> float | None:
 
 def unlock(args: Namespace) -> Answer:
     settings = load_settings(engine=args.engine)
-    pipeline = _start_pipeline(settings, args.model or DEFAULT_MODEL)
+    usual = _start_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien import unlock as use_cases
     from mien.images import read_image
     from mien.models import EMBEDDERS
+    from mien.vault import check_user_name
 
-    with _open_vault(settings, create=False) as vault:
-        stored = use_cases.load_record(args.name, vault)
-    enrolled_with = stored.model.name
-    if args.model is None and enrolled_with in EMBEDDERS and enrolled_with != DEFAULT_MODEL:
-        pipeline = _start_pipeline(settings, enrolled_with)
+    def pipeline_of(enrolled_with: ModelId | None) -> Pipeline:
+        name = DEFAULT_MODEL if enrolled_with is None else enrolled_with.name
+        if args.model is None and name in EMBEDDERS and name != DEFAULT_MODEL:
+            return _start_pipeline(settings, name)
+        return usual
+
+    user = check_user_name(args.name)
     image = read_image(args.photo)
-    template = use_cases.template_of(stored, pipeline)
-    decision = use_cases.unlock(image, template, pipeline, target_fmr=args.target_fmr)
+    with open_vault_of(settings, create=False) as vault:
+        decision = use_cases.open_door(
+            user,
+            image,
+            vault=vault,
+            pipeline_of=pipeline_of,
+            target_fmr=args.target_fmr,
+            tell_unknown=True,  # whoever runs this can read the list of people anyway
+        )
     word = "unlocked" if decision else "locked"
     return Answer(
         decision.outcome,
-        (f"{word}: {stored.user}, {_in_words(decision)}",),
-        {"user": stored.user, **_decision_data(decision)},
+        (f"{word}: {user}, {_in_words(decision)}",),
+        {"user": user, **_decision_data(decision)},
     )
 
 
@@ -131,7 +141,7 @@ def identify(args: Namespace) -> Answer:
 
     settings = load_settings(engine=args.engine)
     image = read_image(args.photo)
-    with _open_vault(settings, create=False) as vault:
+    with open_vault_of(settings, create=False) as vault:
         found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings, args.model))
     who = found.user or "nobody enrolled"
     return Answer(
@@ -159,7 +169,7 @@ def compare(args: Namespace) -> Answer:
 
 
 def people(args: Namespace) -> Answer:
-    with _open_vault(load_settings(), create=False) as vault:
+    with open_vault_of(load_settings(), create=False) as vault:
         heads = vault.heads()
     lines = [f"{head.user}  enrolled {head.created_at}  with {head.model.name}" for head in heads]
     data: dict[str, object] = {
@@ -177,7 +187,7 @@ def people(args: Namespace) -> Answer:
 def forget(args: Namespace) -> Answer:
     from mien import unlock as use_cases
 
-    with _open_vault(load_settings(), create=False) as vault:
+    with open_vault_of(load_settings(), create=False) as vault:
         user = use_cases.forget(args.name, vault)
     data: dict[str, object] = {"outcome": "forgotten", "exit_code": 0, "user": user}
     return Answer(ExitCode.UNLOCKED, (f"forgot {user}",), data)
@@ -284,10 +294,13 @@ def _start_pipeline(settings: Settings, model: str) -> Pipeline:
     return open_pipeline(settings, model)
 
 
-def _open_vault(settings: Settings, *, create: bool) -> SqliteVault:
-    from mien.vault import SqliteVault
+def open_vault_of(settings: Settings, *, create: bool) -> SealedVault:
+    """The vault of these settings, for a command; asks for its passphrase where it has one."""
+    from mien.passphrase import asker
+    from mien.vault.opening import open_vault
 
-    return SqliteVault(settings.vault_path, create=create)
+    ask = asker(settings.passphrase_file, "passphrase of the vault")
+    return open_vault(settings, create=create, surface="command", ask=ask)
 
 
 def _numbers(decision: Decision) -> str:

@@ -43,7 +43,8 @@ class Enrolment:
     expectation: how often the owner will be refused, in words; empty without evidence.
     look_alikes: (user, cosine of the centres) of enrolled people who may be taken for this one.
     closest_stranger: similarity of the nearest of the model's cohort of strangers; margin: how
-    far under its threshold that is. None without a cohort.
+    far under its threshold that is. None without a cohort. not_compared: why nobody else who
+    is enrolled was looked at; empty if they were.
     """
 
     template: Template
@@ -53,6 +54,7 @@ class Enrolment:
     look_alikes: tuple[tuple[str, float], ...] = ()
     closest_stranger: float | None = None
     margin: float | None = None
+    not_compared: str = ""
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -69,6 +71,8 @@ class Enrolment:
                 f"a stranger of the cohort scores {self.closest_stranger:.3f} and would get in:"
                 " more photos in other light, or a lower --target-fmr, make the door stricter"
             )
+        if self.not_compared:
+            lines.append(f"look-alikes among the enrolled were not checked: {self.not_compared}")
         return tuple(lines)
 
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Literal
 
 from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing
@@ -130,11 +129,16 @@ def _try_engine(settings: Settings) -> str:
 
 
 def _try_vault(settings: Settings) -> str:
-    from mien.vault import SqliteVault
+    from mien.passphrase import asker
+    from mien.vault.facts import verify_all
+    from mien.vault.opening import open_safe
 
-    path: Path = settings.vault_path
-    with SqliteVault(path, create=False) as vault:
-        people = len(vault.heads())
-    if not path.exists():
-        return f"none yet; the first mien enroll makes {path}"
-    return f"{people} enrolled in {path}, not sealed yet: keep the file private"
+    safe = open_safe(settings, create=False, ask=asker(settings.passphrase_file, "passphrase"))
+    place = safe.store.place
+    try:
+        facts = verify_all(safe)
+    finally:
+        safe.store.close()
+    if facts is None:
+        return f"none yet; the first mien enroll makes {place}"
+    return f"{facts.people} enrolled in {place}, sealed; key in {facts.key_where}"

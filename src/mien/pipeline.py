@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +29,7 @@ from mien.models import (
     read_graph,
 )
 from mien.pixels import shrunk
-from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Threshold
+from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Template, Threshold
 from mien.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 MIN_DOOR_FACE_PX = 40  # below this the crop is enlarged almost threefold, and similarity is noise
 MAX_DOOR_PIXELS = 4_000_000
+DECOY_PHOTOS = 3  # what people are advised to enrol
 RIVAL_SHARE = 0.5  # a second face this high, against the largest, may be the one that is meant
 
 
@@ -92,6 +94,22 @@ class Pipeline:
         """The member of the cohort most like a plain unit vector (d,): similarity and `shift`."""
         cohort = None if self._calibration is None else self._calibration.cohort
         return None if cohort is None else cohort.closest(vector)
+
+    def decoy(self, seed: bytes) -> Template:
+        """A stranger's template for a name that nobody has, ever the same for 32 secret bytes.
+
+        From the cohort, so that it is as like a probe as a real stranger's is; without one,
+        of a direction by chance.
+        """
+        cohort = None if self._calibration is None else self._calibration.cohort
+        if cohort is not None:
+            row = int.from_bytes(seed, "big") % len(cohort.vectors)
+            vector = cohort.vectors[row]
+        else:
+            stream = hashlib.shake_256(seed).digest(4 * self.embedder.row.dims)
+            vector = np.frombuffer(stream, "<u4").astype(np.float32) - np.float32(2**31)
+            vector = vector / np.linalg.norm(vector)
+        return Template(np.repeat(vector[np.newaxis], DECOY_PHOTOS, axis=0), self.model)
 
     def odds(self, similarity: float, *, photos: int) -> str:
         """How often a stranger would score this high, in words; empty without evidence.

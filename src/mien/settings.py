@@ -10,15 +10,17 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mien.errors import UsageError
 
 ENGINES = ("onnxruntime", "openvino")
 KEY_KINDS = ("file", "keyring", "passphrase")
-KEYS = ("engine", "models", "photos", "threads", "vault", "vault_key")
+KEYS = ("engine", "models", "photos", "threads", "vault", "vault_key", "vault_passphrase_file")
 """Each key is `key` in the file and `MIEN_KEY` in the environment."""
+PASSPHRASE = "vault_passphrase_file"
+POSTGRES = ("postgresql://", "postgres://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,12 @@ class Settings:
     """engine: one of `ENGINES`. threads: per inference call, 1 or more.
 
     models_dir: a folder that is looked into for weights. photos_dir: the demo's
-    folder of people. vault_path: the SQLite file. vault_key: where the key of a
-    new vault goes, one of `KEY_KINDS`. key_path: the key file. cache_dir: built graphs and
-    downloads. data_dir: what cannot be made again by itself, such as added models.
-    state_dir: what was seen last.
+    folder of people. vault_path: the SQLite file. vault_url: of a PostgreSQL
+    database in its stead; may hold a password, and is never shown. vault_key: where
+    the key of a new vault goes, one of `KEY_KINDS`. key_path: the key file.
+    passphrase_file: holds the vault's passphrase, where nobody can type it. cache_dir:
+    built graphs and downloads. data_dir: what cannot be made again by itself, such as
+    added models. state_dir: what was seen last.
     """
 
     engine: str
@@ -37,8 +41,10 @@ class Settings:
     models_dir: Path | None
     photos_dir: Path | None
     vault_path: Path
+    vault_url: str | None = field(repr=False)
     vault_key: str
     key_path: Path
+    passphrase_file: Path | None
     cache_dir: Path
     data_dir: Path
     state_dir: Path
@@ -65,8 +71,10 @@ def load_settings(
         models_dir=_path(values["models"], env) if "models" in values else None,
         photos_dir=_path(values["photos"], env) if "photos" in values else None,
         vault_path=_vault_path(values.get("vault"), env),
+        vault_url=_vault_url(values.get("vault")),
         vault_key=_choice("vault_key", values.get("vault_key", KEY_KINDS[0]), KEY_KINDS),
         key_path=_config_dir(env) / "vault.key",
+        passphrase_file=_path(values[PASSPHRASE], env) if PASSPHRASE in values else None,
         cache_dir=_cache_dir(env),
         data_dir=_data_dir(env),
         state_dir=_platform_dir(env, "XDG_STATE_HOME", ".local/state", "state"),
@@ -99,12 +107,19 @@ def _choice(key: str, given: str, known: tuple[str, ...]) -> str:
 
 
 def _vault_path(given: str | None, env: Mapping[str, str]) -> Path:
-    if given is None:
+    if given is None or given.startswith(POSTGRES):
         return _data_dir(env) / "vault.sqlite"
     path = given.removeprefix("sqlite:///")
     if "://" in path or not path:
-        raise UsageError(f"MIEN_VAULT is {given!r}; set it to sqlite:///PATH")
+        kind = given.partition("://")[0]  # the rest may hold a password
+        raise UsageError(
+            f"MIEN_VAULT is of the kind {kind[:20]!r}; set it to sqlite:///PATH or postgresql://..."
+        )
     return _path(path, env)
+
+
+def _vault_url(given: str | None) -> str | None:
+    return given if given is not None and given.startswith(POSTGRES) else None
 
 
 def _path(given: str, env: Mapping[str, str]) -> Path:

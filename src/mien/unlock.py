@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,16 +15,18 @@ from mien.images import Source
 from mien.models.calibration import TARGET_FMR
 from mien.pipeline import Pipeline
 from mien.policy import PLAIN, Space, centre_of, decide, similarity_to
-from mien.results import ByteArray, Decision, Face, FloatArray, Template, Threshold
+from mien.results import ByteArray, Decision, Face, FloatArray, ModelId, Template, Threshold
 from mien.vault import (
     Record,
-    Vault,
     already_enrolled,
     check_user_name,
     pack_template,
     unpack_template,
     utc_stamp,
 )
+
+if TYPE_CHECKING:
+    from mien.vault.sealed import Found, SealedVault, SpaceOf
 
 Mode = Literal["new", "replace", "add"]
 Clock = Callable[[], datetime]
@@ -43,60 +45,116 @@ def enrol(
     photos: Sequence[Source],
     *,
     pipeline: Pipeline,
-    vault: Vault,
+    vault: SealedVault,
     mode: Mode,
     clock: Clock,
     progress: Progress = lambda photos: photos,
-    space: Space = PLAIN,
 ) -> Enrolment:
     """Make a template and store it in one step; on any error the vault stays as it was.
 
     mode: new refuses a name that is taken (AlreadyEnrolled), replace forgets the
-    earlier photos, add keeps them. space: of the stored templates. Other errors: those
-    of `enrol_photos`.
+    earlier photos, add keeps them. Other errors: those of `enrol_photos`.
     """
     user = check_user_name(user)
+    if mode == "new" and vault.holds(user):
+        raise already_enrolled(user)  # before any photo is looked at; asked again below
+    looked = look_at(photos, pipeline, progress=progress)
+    merge(looked, pipeline)  # photos of two people are refused before the vault is touched
+    made: list[Enrolment] = []
+
+    def make(stored: Record | None, space_of: SpaceOf) -> Record:
+        if stored is not None and mode == "new":
+            raise already_enrolled(user)
+        onto = None
+        if stored is not None:
+            onto = unpack_template(stored.payload, expected_model=pipeline.model)
+        made.append(merge(looked.protected(space_of(pipeline.model)), pipeline, onto=onto))
+        payload = pack_template(made[-1].template)
+        return Record(user, pipeline.model, utc_stamp(clock()), payload)
+
     # replace does not look at what is stored: it is the way out of a damaged record
-    stored = None if mode == "replace" else vault.get(user)
-    if stored is not None and mode == "new":
-        raise already_enrolled(user)  # before any photo is looked at; `put` checks again
-    onto = None
-    if stored is not None:
-        onto = unpack_template(stored.payload, expected_model=pipeline.model)
-    looked = look_at(photos, pipeline, progress=progress).protected(space)
-    enrolment = merge(looked, pipeline, onto=onto)
-    enrolment = warned(enrolment, _others(user, vault, pipeline), pipeline, space)
-    record = Record(
-        user=user,
-        model=pipeline.model,
-        created_at=utc_stamp(clock()),
-        payload=pack_template(enrolment.template),
-    )
-    vault.put(record, replace=mode == "replace" or stored is not None)
-    return enrolment
+    vault.update(user, make, replace=mode == "replace")
+    return _compared_with_others(user, made[-1], vault, pipeline)
 
 
-def _others(user: str, vault: Vault, pipeline: Pipeline) -> dict[str, Template]:
-    """The templates of everybody else with this model; none where the vault cannot be read."""
+def _compared_with_others(
+    user: str, enrolment: Enrolment, vault: SealedVault, pipeline: Pipeline
+) -> Enrolment:
+    """With the warnings; where somebody's record is damaged, without those, and saying so."""
     try:
-        found = list(vault.records(pipeline.model))
-        return {one.user: template_of(one, pipeline) for one in found if one.user != user}
-    except VaultDamaged:
-        return {}  # a warning must not stop `replace`, which is the way out of the damage
-
-
-def load_record(user: str, vault: Vault) -> Record:
-    """The stored record. Raises NotEnrolled or VaultDamaged; needs no model."""
-    user = check_user_name(user)
-    stored = vault.get(user)
-    if stored is None:
-        raise NotEnrolled(f"{user} is not enrolled; run: mien enroll {user} PHOTO...")
-    return stored
+        records, space = vault.everybody(pipeline.model)
+        others = {one.user: template_of(one, pipeline) for one in records if one.user != user}
+    except VaultDamaged as error:
+        return replace(enrolment, not_compared=str(error))
+    return warned(enrolment, others, pipeline, space or PLAIN)
 
 
 def template_of(record: Record, pipeline: Pipeline) -> Template:
     """The record's template. Raises VaultDamaged, or ModelMismatch if another model made it."""
     return unpack_template(record.payload, expected_model=pipeline.model)
+
+
+def open_door(
+    user: str,
+    image_rgb: ByteArray,
+    *,
+    vault: SealedVault,
+    pipeline_of: Callable[[ModelId | None], Pipeline],
+    target_fmr: float | None = None,
+    tell_unknown: bool,
+) -> Decision:
+    """One try at this user's door, counted and written down.
+
+    pipeline_of: the pipeline of the model that enrolled somebody, or of None, the usual
+    one. tell_unknown: NotEnrolled for a name that nobody has; otherwise it is answered as
+    a stranger is, after the same work, with the face of somebody of the cohort as the
+    template. Raises TooManyAttempts, and what `unlock` raises: the door stays locked.
+    """
+    user = check_user_name(user)
+    if tell_unknown and not vault.holds(user):
+        raise not_enrolled(user)
+    with vault.attempt(user) as attempt:
+        found = vault.look_up(user)
+        if found is None:
+            raise not_enrolled(user)  # somebody took the whole vault away just now
+        if found.record is None:
+            decision = _at_no_door(found, image_rgb, pipeline_of(None), target_fmr)
+        else:
+            pipeline = pipeline_of(found.record.model)
+            decision = unlock(
+                image_rgb,
+                template_of(found.record, pipeline),
+                pipeline,
+                target_fmr=target_fmr,
+                space=found.space_of(pipeline.model),
+            )
+        attempt.outcome = decision.outcome
+    return decision
+
+
+def _at_no_door(
+    found: Found, image_rgb: ByteArray, pipeline: Pipeline, target_fmr: float | None
+) -> Decision:
+    """A stranger's template stands where there is none. Whoever it is, it is a no."""
+    space = found.space_of(pipeline.model)
+    plain = pipeline.decoy(found.decoy)
+    decoy = Template(space.protect(plain.vectors), plain.model)
+    decision = unlock(image_rgb, decoy, pipeline, target_fmr=target_fmr, space=space)
+    if not decision:
+        return decision
+    # somebody who happens to look like the decoy: a little less, and it reads like any no
+    return decide(
+        decision.threshold.value - 1e-3,
+        threshold=decision.threshold,
+        expected_model=pipeline.model.name,
+        face=decision.face,
+        odds=decision.odds,
+    )
+
+
+def not_enrolled(user: str) -> NotEnrolled:
+    """The error for a name that nobody has, in the same words everywhere."""
+    return NotEnrolled(f"{user} is not enrolled; run: mien enroll {user} PHOTO...")
 
 
 def unlock(
@@ -156,25 +214,31 @@ def _judged(
     )
 
 
-def identify(
-    image_rgb: ByteArray,
-    *,
-    vault: Vault,
-    pipeline: Pipeline,
-    space: Space = PLAIN,
-) -> Identification:
+def identify(image_rgb: ByteArray, *, vault: SealedVault, pipeline: Pipeline) -> Identification:
     """The enrolled person most like the face at the door, or nobody.
 
-    Raises NotEnrolled for an empty vault, NoFaceFound and SeveralFacesFound.
-    Templates of other models are not looked at. The threshold rises with the number of
-    people, so that a stranger is still taken for one of them once in 1 / `TARGET_FMR`,
-    down to the lowest FMR that the evidence supports. space: of the stored templates.
+    Counted and written down as a try to be recognised, which has a count of its own.
+    Raises TooManyAttempts, NotEnrolled for an empty vault, NoFaceFound and
+    SeveralFacesFound. Templates of other models are not looked at. The threshold rises
+    with the number of people, so that a stranger is still taken for one of them once in
+    1 / `TARGET_FMR`, down to the lowest FMR that the evidence supports.
     """
-    face, plain = pipeline.embed_door(image_rgb)
+    if not vault.holds_anybody():
+        raise _nobody()
+    with vault.attempt(None) as attempt:
+        face, plain = pipeline.embed_door(image_rgb)
+        records, space = vault.everybody(pipeline.model)
+        if not records or space is None:
+            raise _nobody()
+        found = _best_of(records, space, face, plain, pipeline)
+        attempt.outcome, attempt.user = found.decision.outcome, found.user or ""
+    return found
+
+
+def _best_of(
+    records: list[Record], space: Space, face: Face, plain: FloatArray, pipeline: Pipeline
+) -> Identification:
     probe = space.protect(plain[np.newaxis])[0]
-    records = list(vault.records(pipeline.model))
-    if not records:
-        raise NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")
     templates = [template_of(record, pipeline) for record in records]
     similarities = np.stack([centre_of(t.vectors) for t in templates]) @ probe  # (n,)
     best = int(np.argmax(similarities))
@@ -189,6 +253,10 @@ def identify(
         face=face,
     )
     return Identification(records[best].user if decision else None, decision)
+
+
+def _nobody() -> NotEnrolled:
+    return NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")
 
 
 def _threshold_of_many(enrolled: int, photos: int, pipeline: Pipeline) -> Threshold:
@@ -211,7 +279,7 @@ def compare(a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline) -> tuple[Dec
     return decision, a_face, b_face
 
 
-def forget(user: str, vault: Vault) -> str:
+def forget(user: str, vault: SealedVault) -> str:
     """Remove a template; returns the name as it was stored. Raises NotEnrolled if there is none."""
     user = check_user_name(user)
     if not vault.remove(user):

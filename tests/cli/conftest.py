@@ -23,7 +23,8 @@ from mien.pipeline import Pipeline
 from mien.results import ByteArray, ModelId, Template
 from mien.settings import load_settings
 from mien.unlock import enrol
-from mien.vault import Record, SqliteVault, pack_template
+from mien.vault import Record, pack_template
+from mien.vault.opening import open_vault
 
 GUARD_S = 60.0
 """Only so that a hang fails instead of hanging the tests; nothing is timed."""
@@ -111,9 +112,10 @@ def stored(
     somebody: Callable[[str, ModelId], Record],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """A vault file made once: ana, who is in the album, and ben, who is nobody."""
-    path = tmp_path_factory.mktemp("stored") / "vault.sqlite"
-    with SqliteVault(path, create=True) as vault:
+    """A home made once, whose vault has ana, who is in the album, and ben, who is nobody."""
+    home = tmp_path_factory.mktemp("stored")
+    settings = load_settings({"HOME": str(home)})
+    with open_vault(settings, create=True, surface="library", environ={}) as vault:
         enrol(
             "ana",
             sorted((album / "me").iterdir()),
@@ -123,7 +125,7 @@ def stored(
             clock=lambda: datetime(2026, 1, 31, 12, tzinfo=timezone.utc),
         )
         vault.put(somebody("ben", pipeline.model), replace=False)
-    return path
+    return home
 
 
 @pytest.fixture(scope="session")
@@ -141,12 +143,9 @@ def somebody() -> Callable[[str, ModelId], Record]:
 
 @pytest.fixture
 def vault(home: Path, stored: Path) -> Path:
-    """The vault of this home, with ana and ben in it."""
-    path = load_settings().vault_path
-    path.parent.mkdir(parents=True)
-    shutil.copy(stored, path)
-    path.chmod(0o600)
-    return path
+    """The vault of this home, with ana and ben in it, and its key."""
+    shutil.copytree(stored, home, dirs_exist_ok=True)
+    return load_settings().vault_path
 
 
 @pytest.fixture

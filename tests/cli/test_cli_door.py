@@ -12,7 +12,8 @@ import pytest
 from mien.models import EMBEDDERS, graph_path
 from mien.results import ModelId
 from mien.settings import load_settings
-from mien.vault import Record, SqliteVault
+from mien.vault import Record
+from mien.vault.opening import open_vault
 
 Mien = Callable[..., Any]
 """Runs a command: `.code`, `.out`, `.err`, `.json`, `.complaint`; see conftest."""
@@ -160,7 +161,7 @@ def test_a_vault_that_others_can_change_is_8(mien: Mien, album: Path, vault: Pat
 def test_a_template_of_another_model_is_10(
     mien: Mien, album: Path, vault: Path, somebody: Callable[[str, ModelId], Record]
 ) -> None:
-    with SqliteVault(vault, create=False) as opened:
+    with open_vault(load_settings(), create=False, surface="library") as opened:
         opened.put(somebody("ana", ModelId("vggface2", "cd" * 32)), replace=True)
     ran = mien("unlock", "ana", album / "probe.png")
     assert ran.code == 10

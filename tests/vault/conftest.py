@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from tests.vault.postgres import postgres_database, postgres_server
+from tests.vault.raw_vault import RawVault
 
 from mien.results import ModelId
-from mien.vault import Record, SqliteVault
+from mien.vault import Record
 
 MakeRecord = Callable[..., Record]
-ReadAll = Callable[[Path], tuple[object, ...]]
 
 
 @pytest.fixture
@@ -44,20 +46,23 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def filled(path: Path, make_record: MakeRecord) -> Path:
-    """A vault of three people on several pages."""
-    with SqliteVault(path, create=True) as vault:
+def filled(path: Path) -> Path:
+    """A file of three payloads on several pages."""
+    with RawVault(path, create=True) as vault:
         for name, payload in (("ana", b"a" * 300), ("ben", b"b" * 6000), ("zoë", b"z")):
-            vault.put(make_record(name, payload), replace=False)
+            vault.put(name, payload)
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres_socket() -> Iterator[str]:
+    """Where a real PostgreSQL answers; started for the first test that wants it."""
+    with postgres_server() as folder:
+        yield folder
+
+
 @pytest.fixture
-def read_all() -> ReadAll:
-    """All that a vault answers: its list, everybody in it and somebody who is not."""
-
-    def read(path: Path) -> tuple[object, ...]:
-        with SqliteVault(path, create=False) as vault:
-            return vault.heads(), *(vault.get(name) for name in ("ana", "ben", "zoë", "nobody"))
-
-    return read
+def postgres_url(postgres_socket: str) -> Iterator[str]:
+    """An empty database."""
+    with postgres_database(postgres_socket, f"mien_{uuid4().hex}") as url:
+        yield url

@@ -8,15 +8,13 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.vault.raw_vault import RawVault
 
 from mien.errors import UsageError, VaultDamaged
-from mien.vault import Record, SqliteVault
-
-MakeRecord = Callable[..., Record]
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="owners and modes are those of POSIX")
 
@@ -24,10 +22,10 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def filled(path: Path, make_record: MakeRecord) -> Path:
+def filled(path: Path) -> Path:
     """A vault of one person."""
-    with SqliteVault(path, create=True) as vault:
-        vault.put(make_record("ana"), replace=False)
+    with RawVault(path, create=True) as vault:
+        vault.put("ana")
     return path
 
 
@@ -45,17 +43,15 @@ def mode_of(path: Path) -> int:
 def expect_refused(path: Path, error: type[Exception], why: str) -> None:
     for create in (False, True):
         with pytest.raises(error, match=why) as refusal:
-            SqliteVault(path, create=create)
+            RawVault(path, create=create)
         assert str(refusal.value).isprintable()
 
 
 @pytest.mark.usefixtures("umask")
-def test_a_new_vault_and_the_folders_made_for_it_are_private(
-    tmp_path: Path, make_record: MakeRecord
-) -> None:
+def test_a_new_vault_and_the_folders_made_for_it_are_private(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deep" / "vault.sqlite"
-    with SqliteVault(path, create=True) as vault:
-        vault.put(make_record("ana"), replace=False)
+    with RawVault(path, create=True) as vault:
+        vault.put("ana")
     assert mode_of(path) == 0o600
     assert mode_of(tmp_path / "new") == 0o700
     assert mode_of(tmp_path / "new" / "deep") == 0o700
@@ -65,7 +61,7 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
     folder = tmp_path / "there"
     folder.mkdir()
     folder.chmod(0o755)
-    SqliteVault(folder / "vault.sqlite", create=True).close()
+    RawVault(folder / "vault.sqlite", create=True).close()
     assert mode_of(folder) == 0o755
 
 
@@ -79,12 +75,10 @@ def test_a_vault_that_others_can_change_is_refused_and_not_tightened(
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o400])
-def test_a_vault_that_only_we_can_change_is_opened(
-    filled: Path, mode: int, make_record: MakeRecord
-) -> None:
+def test_a_vault_that_only_we_can_change_is_opened(filled: Path, mode: int) -> None:
     filled.chmod(mode)
-    with SqliteVault(filled, create=False) as vault:
-        assert vault.get("ana") == make_record("ana")
+    with RawVault(filled, create=False) as vault:
+        assert vault.get("ana") == b"payload"
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
@@ -115,15 +109,13 @@ def test_names_that_no_file_can_have_are_refused() -> None:
     expect_refused(Path("x" * 300), VaultDamaged, "cannot reach .*File name too long")
 
 
-def test_a_link_to_our_vault_is_followed(
-    filled: Path, tmp_path: Path, make_record: MakeRecord
-) -> None:
+def test_a_link_to_our_vault_is_followed(filled: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(filled)
-    with SqliteVault(link, create=True) as vault:
-        vault.put(make_record("ben"), replace=False)
-    with SqliteVault(filled, create=False) as vault:
-        assert [head.user for head in vault.heads()] == ["ana", "ben"]
+    with RawVault(link, create=True) as vault:
+        vault.put("ben")
+    with RawVault(filled, create=False) as vault:
+        assert vault.names() == ["ana", "ben"]
     assert link.is_symlink()
 
 
@@ -164,25 +156,25 @@ def test_a_planted_journal_is_refused(filled: Path, tmp_path: Path, suffix: str)
 @pytest.mark.parametrize(
     "name", ["a b", "100%?x#y&mode=memory", "file:x", "line\nbreak", "é\udcff"]
 )
-def test_the_file_may_have_any_name(tmp_path: Path, make_record: MakeRecord, name: str) -> None:
+def test_the_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    with SqliteVault(path, create=True) as vault:
-        vault.put(make_record("ana"), replace=False)
+    with RawVault(path, create=True) as vault:
+        vault.put("ana")
     assert os.listdir(tmp_path) == [name]
     path.chmod(0o666)
     expect_refused(path, VaultDamaged, "can be changed")
 
 
 def test_a_relative_path_means_the_folder_of_the_first_moment(
-    tmp_path: Path, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path)
-    vault = SqliteVault("vault.sqlite", create=False)
+    vault = RawVault("vault.sqlite", create=False)
     monkeypatch.chdir(tmp_path / "other")
-    with SqliteVault(tmp_path / "vault.sqlite", create=True) as writer, vault:
-        writer.put(make_record("ana"), replace=False)
-        assert vault.get("ana") == make_record("ana")
+    with RawVault(tmp_path / "vault.sqlite", create=True) as writer, vault:
+        writer.put("ana")
+        assert vault.get("ana") == b"payload"
 
 
 @pytest.fixture
@@ -197,19 +189,18 @@ def world_folder() -> Iterator[Path]:
 
 AS_A_PLAIN_USER = """
 import os, sys
-import numpy, sqlite3, mien.results  # while this user can still read them
+import sqlite3  # while this user can still read them
 from mien.errors import MienError
-from mien.vault import Record, SqliteVault
+from tests.vault.raw_vault import RawVault
 path, create = sys.argv[1], sys.argv[2] == "create"
 if os.geteuid() == 0:
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
-model = mien.results.ModelId("sface", "ab" * 32)
 try:
-    with SqliteVault(path, create=create) as vault:
-        print([head.user for head in vault.heads()])
-        vault.put(Record("ben", model, "2026-01-31T12:00:00+00:00", b"b"), replace=True)
+    with RawVault(path, create=create) as vault:
+        print(vault.names())
+        vault.put("ben", b"b")
         print("put")
 except MienError as error:
     print(type(error).__name__, error)
@@ -247,26 +238,25 @@ def test_in_a_read_only_folder_no_vault_can_be_made(world_folder: Path) -> None:
     assert os.listdir(world_folder) == []
 
 
-def test_a_vault_in_a_read_only_folder_is_read_and_not_changed(
-    world_folder: Path, make_record: MakeRecord
-) -> None:
+def test_a_vault_in_a_read_only_folder_says_so_and_stays_as_it_is(world_folder: Path) -> None:
+    """SQLite keeps its log beside the file, so it cannot even be read there."""
     path = world_folder / "vault.sqlite"
-    with SqliteVault(path, create=True) as vault:
-        vault.put(make_record("ana"), replace=False)
+    with RawVault(path, create=True) as vault:
+        vault.put("ana")
+    before = path.read_bytes()
     hand_over(path, world_folder)
     world_folder.chmod(0o555)
-    names, said = as_a_plain_user(path, "open")
-    assert names == "['ana']"
+    (said,) = as_a_plain_user(path, "open")
     assert said.startswith("VaultDamaged the vault")
     assert "mend the permissions" in said
+    assert path.read_bytes() == before
+    assert os.listdir(world_folder) == [path.name]
 
 
-def test_a_read_only_file_is_read_and_not_changed(
-    world_folder: Path, make_record: MakeRecord
-) -> None:
+def test_a_read_only_file_is_read_and_not_changed(world_folder: Path) -> None:
     path = world_folder / "vault.sqlite"
-    with SqliteVault(path, create=True) as vault:
-        vault.put(make_record("ana"), replace=False)
+    with RawVault(path, create=True) as vault:
+        vault.put("ana")
     path.chmod(0o400)
     hand_over(path, world_folder)
     names, said = as_a_plain_user(path, "open")
@@ -293,14 +283,13 @@ def test_a_vault_of_another_user_is_refused_even_to_root(filled: Path) -> None:
 @pytest.mark.skipif(
     os.name == "posix" and os.geteuid() != 0, reason="only root can make root's files; run as root"
 )
-def test_a_vault_of_root_is_trusted_but_not_through_a_link(
-    world_folder: Path, make_record: MakeRecord
-) -> None:
+def test_a_vault_of_root_is_trusted_but_not_through_a_link(world_folder: Path) -> None:
     path, link = world_folder / "vault.sqlite", world_folder / "link"
-    with SqliteVault(path, create=True) as vault:
-        vault.put(make_record("ana"), replace=False)
+    with RawVault(path, create=True) as vault:
+        vault.put("ana")
     path.chmod(0o644)
     link.symlink_to(path)
+    hand_over(world_folder)
     assert as_a_plain_user(path, "open")[0] == "['ana']"
     (said,) = as_a_plain_user(link, "open")
     assert "belongs to user id 0" in said

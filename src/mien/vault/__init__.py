@@ -1,19 +1,16 @@
-"""Templates at rest: who is enrolled, and the bytes of each template."""
+"""Templates at rest: who is enrolled, and the bytes of each template, sealed.
+
+A vault is opened by `mien.vault.opening`.
+"""
 
 from __future__ import annotations
 
 from mien.vault.codec import pack_template, unpack_template
-from mien.vault.memory import MemoryVault
-from mien.vault.protocol import Vault
 from mien.vault.record import Record, RecordHead, already_enrolled, check_user_name, utc_stamp
-from mien.vault.sqlite import SqliteVault
 
 __all__ = [
-    "MemoryVault",
     "Record",
     "RecordHead",
-    "SqliteVault",
-    "Vault",
     "already_enrolled",
     "check_user_name",
     "pack_template",

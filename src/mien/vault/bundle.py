@@ -21,7 +21,7 @@ from mien.files import write_whole
 from mien.vault.header import KEY_ID_BYTES, Header, kek_of_passphrase, new_kdf, unwrap, wrap
 from mien.vault.record import Record, already_enrolled, shown
 from mien.vault.rekey import turned_anew
-from mien.vault.safe import Safe
+from mien.vault.safe import Opened, Safe
 from mien.vault.seal import KEY_BYTES, VAULT_ID_BYTES, Seals
 from mien.vault.sealed_record import (
     open_record,
@@ -48,11 +48,18 @@ class Imported:
 
 
 def export_people(
-    safe: Safe, path: Path, passphrase: str, *, random: Callable[[int], bytes] = os.urandom
+    safe: Safe,
+    path: Path,
+    passphrase: str,
+    *,
+    random: Callable[[int], bytes] = os.urandom,
+    last: Callable[[Opened], None] = lambda opened: None,
 ) -> int:
     """Write all records to a new file, mode 0600. Returns how many.
 
-    Raises UsageError for a short passphrase or a file that exists.
+    last: done in the same transaction, such as an entry in the log: without it there is
+    no file. Raises NotEnrolled where there is no vault, UsageError for a short
+    passphrase or a file that exists.
     """
     if len(passphrase) < MIN_PASSPHRASE:
         raise UsageError(
@@ -61,15 +68,19 @@ def export_people(
         )
     if path.exists():
         raise UsageError(f"{shown(str(path))} exists; name a new file")
-    with safe.reading() as opened:
-        records = (
-            []
-            if opened is None
-            else [
-                turned_anew(open_record(tag, cell, opened.seals), opened.seals, None)
-                for tag, cell in opened.index.scan(Space.RECORD)
-            ]
-        )
+    with safe.writing(create=False) as opened:
+        records = [
+            turned_anew(open_record(tag, cell, opened.seals), opened.seals, None)
+            for tag, cell in opened.index.scan(Space.RECORD)
+        ]
+        last(opened)
+        _write(path, records, passphrase, random)
+    return len(records)
+
+
+def _write(
+    path: Path, records: list[Record], passphrase: str, random: Callable[[int], bytes]
+) -> None:
     packed = [pack_record(record) for record in records]
     plain = b"".join(_LENGTH.pack(len(one)) + one for one in packed)
     vault_id, data_key = random(VAULT_ID_BYTES), random(KEY_BYTES)
@@ -85,18 +96,25 @@ def export_people(
     ).to_bytes()
     sealed = Seals(data_key, vault_id).seal(plain, purpose=_PURPOSE, bound_to=[header])
     try:
-        write_whole(path, _MAGIC + _LENGTH.pack(len(header)) + header + sealed)
+        write_whole(path, _MAGIC + _LENGTH.pack(len(header)) + header + sealed, durable=True)
     except OSError as error:
         raise UsageError(f"cannot write {shown(str(path))}: {error.strerror}") from error
-    return len(records)
 
 
-def import_people(safe: Safe, path: Path, passphrase: str, *, taken: str) -> Imported:
+def import_people(
+    safe: Safe,
+    path: Path,
+    passphrase: str,
+    *,
+    taken: str,
+    last: Callable[[Opened], None] = lambda opened: None,
+) -> Imported:
     """Bring the records of a bundle in, all or none.
 
     taken: what happens to a name that is enrolled already: "refuse" (AlreadyEnrolled),
-    "keep" or "replace". Raises VaultDamaged for a wrong passphrase or an altered file,
-    and UsageError for a file that is no bundle.
+    "keep" or "replace". last: done at the end of the same transaction. Raises
+    VaultDamaged for an altered file, KeyUnavailable for a wrong passphrase, and
+    UsageError for a file that is no bundle.
     """
     records = list(_unpacked(_opened_bundle(path, passphrase)))
     added, kept = [], []
@@ -113,7 +131,8 @@ def import_people(safe: Safe, path: Path, passphrase: str, *, taken: str) -> Imp
             sealed = seal_record(record, opened.seals, version=opened.index.next_version)
             opened.index.put(Space.RECORD, tag, sealed)
             added.append(plain.user)
-    return Imported(tuple(added), tuple(kept))
+        last(opened)
+    return Imported(tuple(sorted(added)), tuple(sorted(kept)))
 
 
 def _opened_bundle(path: Path, passphrase: str) -> bytes:

@@ -125,7 +125,7 @@ def _entry_in_words(entry: Entry, zone: tzinfo) -> str:
         ("forget", "done"): f"{entry.user} was forgotten",
         ("rotate", "done"): "the vault was sealed under a new key",
         ("vault", "done"): "the vault was made",
-        ("import", "done"): f"{entry.user} was imported",
+        ("import", "done"): "people were imported from a file",
         ("export", "done"): "everybody was exported to a file",
     }
     plain = f"{entry.kind} {entry.user}: {entry.outcome.replace('_', ' ')}"

@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mien.errors import KeyUnavailable
+from mien.errors import KeyUnavailable, UsageError, VaultDamaged
 from mien.settings import Settings
 from mien.vault.attempts import Moment, moment_now
+from mien.vault.facts import Facts, facts_of
 from mien.vault.header import Kdf
 from mien.vault.keys import (
     FileKeys,
@@ -18,12 +19,16 @@ from mien.vault.keys import (
     SystemdKeys,
     systemd_credential,
 )
+from mien.vault.place import COMPANION_SUFFIXES
+from mien.vault.record import Record, shown
+from mien.vault.rekey import turned_anew
 from mien.vault.safe import Safe
 from mien.vault.seal import KEY_BYTES
 from mien.vault.sealed import SealedVault
+from mien.vault.sealed_record import seal_record, user_tag
 from mien.vault.sqlite_store import SqliteStore
-from mien.vault.store import MemoryStore
-from mien.vault.takeover import take_over_plain_rows
+from mien.vault.store import MemoryStore, Space, Store
+from mien.vault.takeover import plain_records, put_in_place
 from mien.vault.witness import Witness
 
 Ask = Callable[[], str]
@@ -76,16 +81,8 @@ def open_safe(
     environ: Mapping[str, str] | None = None,
 ) -> Safe:
     """The store with its key and witness. The key is looked for when the vault is first read."""
-    store = SqliteStore(settings.vault_path, create=create)
-    keys = KeyPlaces(
-        settings.key_path,
-        default_kind=settings.vault_key,
-        ask=ask,
-        environ=os.environ if environ is None else environ,
-    )
-    safe = Safe(store, keys, Witness(settings.state_dir / "vaults", store.place))
-    take_over_plain_rows(store, safe)
-    return safe
+    store = _open_store(settings, create=create)
+    return Safe(store, keys_of(settings, ask, environ), _witness(settings, store.place))
 
 
 def open_vault(
@@ -105,6 +102,85 @@ def open_vault(
     """
     safe = open_safe(settings, create=create, ask=ask, environ=environ)
     return SealedVault(safe, surface=surface, clock=clock)
+
+
+def make_vault(
+    settings: Settings,
+    *,
+    kind: str | None = None,
+    surface: str,
+    ask: Ask = no_prompt,
+    clock: Callable[[], Moment] = moment_now,
+    environ: Mapping[str, str] | None = None,
+) -> Facts:
+    """Make an empty vault, or seal what an older mien kept in the clear.
+
+    kind: where its key goes; None is the one of the settings. UsageError where there is a
+    vault already, VaultDamaged for a plain file where a sealed vault was seen before.
+    """
+    keys = keys_of(settings, ask, environ)
+    plain = None if settings.vault_url else plain_records(settings.vault_path)
+    if plain is None:
+        store = _open_store(settings, create=True)
+        safe = Safe(store, keys, _witness(settings, store.place))
+        with SealedVault(safe, surface=surface, clock=clock) as vault:
+            return _filled(vault, [], kind)
+    place = SqliteStore(settings.vault_path, create=False).place
+    witness = _witness(settings, place)
+    if witness.last() is not None:
+        raise VaultDamaged(
+            f"{shown(place)} holds faces in the clear, and a sealed vault was seen there before:"
+            " somebody may have put it there; restore the vault from a backup"
+        )
+    made = settings.vault_path.with_name(settings.vault_path.name + ".sealing")
+    for suffix in ("", *COMPANION_SUFFIXES):  # left by a try that was killed
+        made.with_name(made.name + suffix).unlink(missing_ok=True)
+    safe = Safe(SqliteStore(made, create=True), keys, None)
+    with SealedVault(safe, surface=surface, clock=clock) as vault:
+        facts = _filled(vault, plain, kind)
+    put_in_place(made, settings.vault_path)
+    return facts
+
+
+def _filled(vault: SealedVault, plain: list[Record], kind: str | None) -> Facts:
+    with vault.safe.writing(kind=kind) as opened:
+        if opened.index.counter:
+            raise UsageError(
+                f"there is a vault at {shown(vault.safe.store.place)} already;"
+                " mien vault status says more"
+            )
+        vault.noted("vault")(opened)
+        for record in plain:
+            turned = turned_anew(record, None, opened.seals)
+            sealed = seal_record(turned, opened.seals, version=opened.index.next_version)
+            opened.index.put(Space.RECORD, user_tag(turned.user, opened.seals), sealed)
+        if plain:
+            vault.noted("import")(opened)
+    facts = facts_of(vault.safe)
+    assert facts is not None  # it was made just now
+    return facts
+
+
+def _open_store(settings: Settings, *, create: bool) -> Store:
+    if settings.vault_url is None:
+        return SqliteStore(settings.vault_path, create=create)
+    from mien.vault.postgres_store import PostgresStore
+
+    return PostgresStore(settings.vault_url)
+
+
+def keys_of(settings: Settings, ask: Ask, environ: Mapping[str, str] | None = None) -> KeyPlaces:
+    """Where this user's keys lie."""
+    return KeyPlaces(
+        settings.key_path,
+        default_kind=settings.vault_key,
+        ask=ask,
+        environ=os.environ if environ is None else environ,
+    )
+
+
+def _witness(settings: Settings, place: str) -> Witness:
+    return Witness(settings.state_dir / "vaults", place)
 
 
 def open_memory_vault(*, clock: Callable[[], Moment] = moment_now) -> SealedVault:

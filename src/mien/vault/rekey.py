@@ -6,6 +6,7 @@ after: whenever the process dies, the vault opens, and running it again finishes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from mien.errors import KeyUnavailable
@@ -20,11 +21,14 @@ from mien.vault.sealed_record import open_record, seal_record, user_tag
 from mien.vault.store import Space
 
 
-def rotate(safe: Safe, *, kind: str | None = None) -> int:
+def rotate(
+    safe: Safe, *, kind: str | None = None, last: Callable[[Opened], None] = lambda opened: None
+) -> int:
     """Seal everything anew under a new key. Returns how many records there were.
 
     kind: where the new key goes; None stays with the present kind. Templates are turned
     by a new secret rotation too, so that nothing taken earlier can be linked to them.
+    last: done at the end of the same transaction, such as an entry in the log.
     """
     with safe.writing(create=False) as opened:
         data_key = safe.random(KEY_BYTES)
@@ -35,6 +39,7 @@ def rotate(safe: Safe, *, kind: str | None = None) -> int:
         opened.index = Index(old.cells, opened.seals, new=True)
         opened.index.counter = old.index.counter
         count = _reseal(old, opened)
+        last(opened)
         opened.cells.put(Space.META, HEADER_KEY, opened.header.to_bytes())
     drop_old_keys(safe)
     return count

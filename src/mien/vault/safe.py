@@ -135,8 +135,9 @@ class Safe:
     def _create(self, cells: Cells, kind: str) -> Opened:
         vault_id, data_key = self.random(VAULT_ID_BYTES), self.random(KEY_BYTES)
         header, _ = self.new_header(data_key, vault_id, kind)
-        cells.put(Space.META, HEADER_KEY, header.to_bytes())
-        seals = Seals(data_key, vault_id)
+        packed, seals = header.to_bytes(), Seals(data_key, vault_id)
+        cells.put(Space.META, HEADER_KEY, packed)
+        self._unlocked = (packed, header, seals)  # who chose a passphrase is not asked again
         return Opened(Index(cells, seals, new=True), seals, header, cells)
 
     def _open(self, packed: bytes, cells: Cells) -> Opened:

@@ -31,10 +31,15 @@ _CELLS = tuple(
     for name in ("meta", "bucket", "record", "attempt", "log", "gallery")
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((_TEMPLATES,), _CELLS)
-"""Step n, counted from 1, leads to schema n. A step that was released is never edited."""
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((_TEMPLATES,), (*_CELLS, "DROP TABLE templates"))
+"""Step n, counted from 1, leads to schema n. A step that was released is never edited.
+
+Schema 1 kept templates in the clear. A file of that schema is never migrated in place:
+`takeover` reads it and makes a sealed file in its stead.
+"""
 
 SCHEMA_VERSION = len(MIGRATIONS)
+PLAIN_SCHEMA = 1
 
 
 def schema_version(db: sqlite3.Connection, path: Path) -> int:

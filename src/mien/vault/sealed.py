@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -15,20 +15,66 @@ from mien.vault.door import Charge, charge, settle
 from mien.vault.log import Entry, verify_chain
 from mien.vault.record import Record, RecordHead, already_enrolled, check_user_name, utc_stamp
 from mien.vault.safe import Opened, Safe
+from mien.vault.seal import Seals
 from mien.vault.sealed_record import model_hash_of, open_record, seal_record, user_tag
 from mien.vault.store import Space
 
 if TYPE_CHECKING:
     from mien.results import FloatArray, ModelId
+    from mien.vault.transform import Transform
 
 SURFACES = ("command", "web", "pam", "library")
+ANYBODY = "/identify"  # attempts to be recognised; no user has a slash in the name
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at the door. Whoever tries sets the outcome before the block ends."""
+    """One try at the door. Whoever tries sets the outcome before the block ends.
+
+    user: who tried; to be recognised, nobody until it is set.
+    """
 
     outcome: ExitCode | None = None
+    user: str = ""
+
+
+class VaultSpace:
+    """The space that one model's templates lie in: turned by a secret of the vault.
+
+    Good as long as the vault is not rotated: take it in the transaction that reads.
+    """
+
+    def __init__(self, seals: Seals, model: ModelId) -> None:
+        self._key = seals.transform_key(model.sha256)
+        self._transform: Transform | None = None
+
+    def protect(self, vectors: FloatArray) -> FloatArray:
+        """Plain unit vectors (n, d) float32 as the vault stores them. Cosines stay as they are."""
+        return self._of(vectors).protect(vectors)
+
+    def reveal(self, vectors: FloatArray) -> FloatArray:
+        """The way back."""
+        return self._of(vectors).reveal(vectors)
+
+    def _of(self, vectors: FloatArray) -> Transform:
+        if self._transform is None or self._transform.dims != vectors.shape[1]:
+            from mien.vault.transform import Transform
+
+            self._transform = Transform(self._key, vectors.shape[1])
+        return self._transform
+
+
+SpaceOf = Callable[["ModelId"], VaultSpace]
+"""A model -> the space of its templates, in the transaction at hand."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """record: None for a name that nobody has. decoy: 32 secret bytes, ever the same for a name."""
+
+    record: Record | None
+    space_of: SpaceOf
+    decoy: bytes = field(repr=False)
 
 
 class SealedVault:
@@ -61,16 +107,45 @@ class SealedVault:
         with self.safe.reading() as opened:
             return None if opened is None else _record_of(name, opened)
 
-    def update(self, user: str, make: Callable[[Record | None], Record]) -> Record:
+    def look_up(self, user: str) -> Found | None:
+        """What there is of this name, in one transaction; None where there is no vault yet."""
+        name = check_user_name(user)
+        with self.safe.reading() as opened:
+            if opened is None:
+                return None
+            seals = opened.seals
+            return Found(
+                record=_record_of(name, opened),
+                space_of=lambda model: VaultSpace(seals, model),
+                decoy=seals.tag("decoy", name),
+            )
+
+    def holds(self, user: str) -> bool:
+        """Whether the user is enrolled, by the index: the record itself may be damaged."""
+        return self._holds(check_user_name(user))
+
+    def holds_anybody(self) -> bool:
+        """Whether anybody is enrolled, by the index."""
+        with self.safe.reading() as opened:
+            return opened is not None and opened.index.count(Space.RECORD) > 0
+
+    def update(
+        self,
+        user: str,
+        make: Callable[[Record | None, SpaceOf], Record],
+        *,
+        replace: bool = False,
+    ) -> Record:
         """Store what `make` makes of what is stored, alone: of two at once, both are kept.
 
-        make: gets the record or None, and should be quick. What it raises leaves the
-        vault as it was. A damaged record is raised as VaultDamaged: `put` with replace
-        does not look at it.
+        make: gets the record or None, and the space of a model; it should be quick. What
+        it raises leaves the vault as it was. replace: what is stored is not looked at, so
+        that a damaged record does no harm; make gets None.
         """
         name = check_user_name(user)
         with self.safe.writing() as opened:
-            record = make(_record_of(name, opened))
+            stored = None if replace else _record_of(name, opened)
+            record = make(stored, lambda model: VaultSpace(opened.seals, model))
             self._store(record, opened)
             self._log(opened, "enrol", name, "done")
         return record
@@ -100,52 +175,47 @@ class SealedVault:
             found = [] if opened is None else list(_all_records(opened))
         return sorted((record.head for record in found), key=lambda head: head.user)
 
-    def records(self, model: ModelId) -> Iterator[Record]:
-        """All records of this model, sorted by user name."""
-        with self.safe.reading() as opened:
-            found = [] if opened is None else list(_all_records(opened, model.sha256))
-        ours = [record for record in found if record.model == model]
-        return iter(sorted(ours, key=lambda record: record.user))
+    def everybody(self, model: ModelId) -> tuple[list[Record], VaultSpace | None]:
+        """All records of this model, sorted by user name, and the space of their templates.
 
-    def protect(self, vectors: FloatArray, model: ModelId) -> FloatArray:
-        """Unit vectors (n, d) float32 as this vault stores them: turned by its secret key.
-
-        Cosines stay as they are. A vault that is not there yet is made.
+        Nobody, and no space, where there is no vault yet.
         """
-        from mien.vault.transform import Transform
-
         with self.safe.reading() as opened:
-            seals = None if opened is None else opened.seals
-        if seals is None:
-            with self.safe.writing() as made:
-                seals = made.seals
-        return Transform(seals.transform_key(model.sha256), vectors.shape[1]).protect(vectors)
+            if opened is None:
+                return [], None
+            found = [one for one in _all_records(opened, model.sha256) if one.model == model]
+            return sorted(found, key=lambda one: one.user), VaultSpace(opened.seals, model)
 
     @contextmanager
-    def attempt(self, user: str, *, kind: str = "unlock") -> Iterator[Attempt]:
+    def attempt(self, user: str | None) -> Iterator[Attempt]:
         """One try at this user's door; the same work whether or not there is such a user.
 
-        The try is charged before anything is compared, so that a killed process and two
-        racing ones count too. UNLOCKED clears the user's failures, a picture without a
-        face to compare and an error give the try back, everything else stays a failure.
+        user: None for a try to be recognised, which has a count of its own. The try is
+        charged before anything is compared, so that a killed process and two racing ones
+        count too. UNLOCKED clears the user's failures, a picture without a face to compare
+        and an error give the try back, everything else stays a failure.
         A refused try is not in the log: whoever knocks for ever would fill it.
         Raises TooManyAttempts, which says how long to wait.
         """
-        name = check_user_name(user)
+        name = ANYBODY if user is None else check_user_name(user)
         with self.safe.writing() as opened:
             charged = charge(name, opened, self._clock())
         if charged.refused is not None:
             raise charged.refused
-        attempt = Attempt()
+        attempt = Attempt(user="" if user is None else name)
         try:
             yield attempt
         except MienError as error:
-            self._settle(name, kind, error.exit_code, charged, attempted=False)
+            self._settle(name, attempt, error.exit_code, charged, attempted=False)
             raise
         # UNLOCKED is zero, so `or` would take it for no answer
         outcome = ExitCode.NOT_THE_OWNER if attempt.outcome is None else attempt.outcome
         looked = outcome not in (ExitCode.NO_FACE, ExitCode.SEVERAL_FACES)
-        self._settle(name, kind, outcome, charged, attempted=looked)
+        self._settle(name, attempt, outcome, charged, attempted=looked)
+
+    def noted(self, kind: str) -> Callable[[Opened], None]:
+        """What a change of the whole vault does last: an entry of this kind in the log."""
+        return lambda opened: self._log(opened, kind, "", "done")
 
     def log_entries(self) -> list[Entry]:
         """The whole log, oldest first, its chain verified."""
@@ -184,13 +254,14 @@ class SealedVault:
         index.put(Space.RECORD, user_tag(record.user, opened.seals), sealed)
 
     def _settle(
-        self, name: str, kind: str, outcome: ExitCode, charged: Charge, *, attempted: bool
+        self, name: str, attempt: Attempt, outcome: ExitCode, charged: Charge, *, attempted: bool
     ) -> None:
         with self.safe.writing() as opened:
             unlocked = outcome is ExitCode.UNLOCKED
             now = self._clock()
             settle(name, opened, now, charged, unlocked=unlocked, attempted=attempted)
-            self._log(opened, kind, name, outcome.name.lower())
+            kind = "identify" if name == ANYBODY else "unlock"
+            self._log(opened, kind, attempt.user, outcome.name.lower())
 
     def _log(self, opened: Opened, kind: str, user: str, outcome: str) -> None:
         at = utc_stamp(datetime.fromtimestamp(self._clock().wall_s, timezone.utc))

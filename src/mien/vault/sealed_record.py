@@ -14,7 +14,6 @@ import json
 import struct
 
 from mien.errors import UsageError, VaultDamaged
-from mien.results import ModelId
 from mien.vault.index import Cell
 from mien.vault.record import Record
 from mien.vault.seal import Seals
@@ -79,6 +78,8 @@ def unpack_record(plain: bytes) -> Record:
     try:
         (length,) = _LENGTH.unpack_from(plain)
         head = json.loads(plain[_LENGTH.size : _LENGTH.size + length])
+        from mien.results import ModelId
+
         model = ModelId(head["model"], head["sha256"])
         return Record(head["user"], model, head["created_at"], plain[_LENGTH.size + length :])
     # a head nested a thousand deep is RecursionError

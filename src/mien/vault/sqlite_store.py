@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mien.errors import UsageError, VaultDamaged
 from mien.vault.place import create_vault_file, find_vault_file
 from mien.vault.record import shown
-from mien.vault.schema import migrate, schema_version
-from mien.vault.store import Cells, Space, check_key, check_value
+from mien.vault.schema import PLAIN_SCHEMA, migrate, schema_version
+from mien.vault.store import (
+    MAX_VALUE_BYTES,
+    Cells,
+    DictCells,
+    Space,
+    check_key,
+    check_limit,
+    check_value,
+)
 
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened, for a quick start
     import sqlite3
@@ -25,7 +33,8 @@ _PLAIN_WORDS = (
     ("unable to open", "cannot be opened; mend the permissions of the file and its folder"),
     ("disk I/O error", "cannot be read or written by its disk; check the disk and its quota"),
 )
-_PLAIN_SCHEMA = 1  # kept templates in the clear
+# the file may have been made to eat the memory: what is too large is not read
+_VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 
 
 class SqliteStore:
@@ -60,12 +69,12 @@ class SqliteStore:
         with self._alone():
             db = self._opened(create=False)
             if db is None:
-                yield _NoCells()
+                with closing(DictCells({}, writable=False)) as nothing:
+                    yield nothing
                 return
-            with _plain_words(self._path), _transaction(db, "BEGIN"):
-                # the snapshot is taken by the first read
-                cells = schema_version(db, self._path) > _PLAIN_SCHEMA
-                yield _SqliteCells(db, self._path, writable=False) if cells else _NoCells()
+            cells = _SqliteCells(db, self._path, writable=False)
+            with plain_words(self._path), _transaction(db, "BEGIN"), closing(cells):
+                yield cells
 
     @contextmanager
     def writing(self) -> Iterator[Cells]:
@@ -75,34 +84,26 @@ class SqliteStore:
                 raise UsageError(
                     f"there is no vault at {shown(self.place)}; run: mien enroll NAME PHOTO..."
                 )
-            with _plain_words(self._path), _transaction(db, "BEGIN IMMEDIATE"):
-                migrate(db, self._path)
-                yield _SqliteCells(db, self._path, writable=True)
+            cells = _SqliteCells(db, self._path, writable=True)
+            with plain_words(self._path), _transaction(db, "BEGIN IMMEDIATE"), closing(cells):
+                yield cells
+            if cells.dropped:  # what was forgotten is not to wait in the log for the next start
+                with plain_words(self._path):
+                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def check(self) -> None:
         with self._alone():
             db = self._opened(create=False)
             if db is None:
                 return
-            with _plain_words(self._path):
+            with plain_words(self._path):
                 verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise _damaged(self._path, verdict.splitlines()[-1])
 
-    def old_rows(self) -> list[tuple[Any, ...]]:
-        """The rows that schema 1 kept in the clear. Outside a transaction, or in `writing`."""
-        if self._busy_thread == threading.get_ident():
-            return self._rows_of_schema_1(self._db)
-        with self._alone():
-            return self._rows_of_schema_1(self._opened(create=False))
-
-    def drop_old_rows(self) -> None:
-        """Remove what schema 1 kept in the clear. Within `writing` only."""
-        if self._db is None or self._busy_thread != threading.get_ident():
-            raise ValueError("old rows are dropped within `writing`")
-        self._db.execute("DELETE FROM templates")
-
     def close(self) -> None:
+        if self._busy_thread == threading.get_ident():
+            raise ValueError("end the transaction before the store is closed")
         with self._lock:
             self._closed = True
             if self._db is not None:
@@ -135,10 +136,16 @@ class SqliteStore:
             real = find_vault_file(self._path)
         if real is None:
             return None
-        with _plain_words(self._path):
-            db = _connect(real, self._busy_timeout_s)
+        with plain_words(self._path):
+            db = connect(real, self._busy_timeout_s)
             try:
-                if schema_version(db, self._path) == 0:
+                version = schema_version(db, self._path)
+                if version == PLAIN_SCHEMA:
+                    raise UsageError(
+                        f"the vault {shown(self.place)} was made by an older mien and is not"
+                        " sealed; run: mien vault init"
+                    )
+                if version == 0:
                     if not create:
                         db.close()
                         return None
@@ -153,45 +160,25 @@ class SqliteStore:
         self._db = db
         return db
 
-    def _rows_of_schema_1(self, db: sqlite3.Connection | None) -> list[tuple[Any, ...]]:
-        if db is None:
-            return []
-        with _plain_words(self._path):
-            if not schema_version(db, self._path):
-                return []
-            columns = "user, model_name, model_sha256, created_at, payload, checksum"
-            return db.execute(f"SELECT {columns} FROM templates ORDER BY user").fetchall()
-
-
-class _NoCells:
-    """The view of a store that is not there."""
-
-    def get(self, space: Space, key: bytes) -> bytes | None:
-        return None
-
-    def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        return []
-
-    def put(self, space: Space, key: bytes, value: bytes) -> None:
-        raise ValueError("this view only reads; change cells in `writing`")
-
-    def drop(self, space: Space, key: bytes) -> bool:
-        raise ValueError("this view only reads; change cells in `writing`")
-
 
 class _SqliteCells:
     def __init__(self, db: sqlite3.Connection, path: Path, *, writable: bool) -> None:
         self._db = db
         self._path = path
         self._writable = writable
+        self._closed = False
+        self.dropped = False
 
     def get(self, space: Space, key: bytes) -> bytes | None:
-        query = f"SELECT value FROM cell_{space.value} WHERE key = ?"
+        self._expect_open()
+        query = f"SELECT {_VALUE} FROM cell_{space.value} WHERE key = ?"
         row = self._db.execute(query, (key,)).fetchone()
         return None if row is None else self._bytes(row[0])
 
     def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        query = f"SELECT key, value FROM cell_{space.value} WHERE key > ? ORDER BY key LIMIT ?"
+        self._expect_open()
+        check_limit(limit)
+        query = f"SELECT key, {_VALUE} FROM cell_{space.value} WHERE key > ? ORDER BY key LIMIT ?"
         rows = self._db.execute(query, (after, limit)).fetchall()
         return [(self._bytes(key), self._bytes(value)) for key, value in rows]
 
@@ -203,19 +190,33 @@ class _SqliteCells:
     def drop(self, space: Space, key: bytes) -> bool:
         self._expect_writable()
         query = f"DELETE FROM cell_{space.value} WHERE key = ?"
-        return self._db.execute(query, (key,)).rowcount > 0
+        found = self._db.execute(query, (key,)).rowcount > 0
+        self.dropped = self.dropped or found
+        return found
+
+    def close(self) -> None:
+        """The view is of no use any more."""
+        self._closed = True
 
     def _bytes(self, value: object) -> bytes:
+        if value is None:
+            raise _damaged(self._path, "a cell is too large, or empty")
         if not isinstance(value, bytes):  # SQLite keeps any type in any column
             raise _damaged(self._path, "a cell is not bytes")
         return value
 
+    def _expect_open(self) -> None:
+        if self._closed:
+            raise ValueError("this view is over; begin another transaction")
+
     def _expect_writable(self) -> None:
+        self._expect_open()
         if not self._writable:
             raise ValueError("this view only reads; change cells in `writing`")
 
 
-def _connect(real: Path, busy_timeout_s: float) -> sqlite3.Connection:
+def connect(real: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """A connection to a file that is there. Whoever opens keeps its threads apart."""
     import sqlite3
 
     # mode=rw never makes a file; isolation_level=None leaves BEGIN and COMMIT to us; the
@@ -245,7 +246,7 @@ def _transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
 
 
 @contextmanager
-def _plain_words(path: Path) -> Iterator[None]:
+def plain_words(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into VaultDamaged."""
     import sqlite3
 

@@ -36,7 +36,7 @@ class Cells(Protocol):
         ...
 
     def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """At most `limit` cells whose key is greater than `after`, ascending by key bytes."""
+        """At most `limit` cells, 1 or more, whose key is greater than `after`, by key bytes."""
         ...
 
     def put(self, space: Space, key: bytes, value: bytes) -> None:
@@ -103,6 +103,8 @@ class MemoryStore:
             pass
 
     def close(self) -> None:
+        if self._busy_thread == threading.get_ident():
+            raise ValueError("end the transaction before the store is closed")
         self._cells.clear()
         self._closed = True
 
@@ -115,23 +117,35 @@ class MemoryStore:
         with self._lock:
             self._busy_thread = threading.get_ident()
             copy = dict(self._cells)
+            cells = DictCells(copy, writable=writable)
             try:
-                yield _DictCells(copy, writable=writable)
+                yield cells
                 if writable:
                     self._cells = copy
             finally:
+                cells.close()
                 self._busy_thread = None
 
 
-class _DictCells:
+class DictCells:
+    """A view of cells in a dictionary."""
+
     def __init__(self, cells: dict[tuple[Space, bytes], bytes], *, writable: bool) -> None:
         self._cells = cells
         self._writable = writable
+        self._closed = False
+
+    def close(self) -> None:
+        """The view is of no use any more."""
+        self._closed = True
 
     def get(self, space: Space, key: bytes) -> bytes | None:
+        self._expect_open()
         return self._cells.get((space, key))
 
     def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        self._expect_open()
+        check_limit(limit)
         keys = sorted(key for where, key in self._cells if where is space)
         some = keys[bisect_right(keys, after) :][:limit]
         return [(key, self._cells[space, key]) for key in some]
@@ -144,9 +158,21 @@ class _DictCells:
         self._expect_writable()
         return self._cells.pop((space, key), None) is not None
 
+    def _expect_open(self) -> None:
+        if self._closed:
+            raise ValueError("this view is over; begin another transaction")
+
     def _expect_writable(self) -> None:
+        self._expect_open()
         if not self._writable:
             raise ValueError("this view only reads; change cells in `writing`")
+
+
+def check_limit(limit: int) -> int:
+    """1 or more; ValueError otherwise."""
+    if limit < 1:
+        raise ValueError("a scan gives at least one cell")
+    return limit
 
 
 def check_key(key: bytes) -> bytes:

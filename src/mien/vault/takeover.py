@@ -1,38 +1,56 @@
-"""What a vault of schema 1 held in the clear goes into the sealed one, in one transaction."""
+"""A vault of schema 1 kept templates in the clear: a sealed one takes its place.
+
+Only `mien vault init` does this, and never where a sealed vault was seen before: whoever
+can write the file could otherwise plant a face in the clear and have it sealed.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError, VaultDamaged
-from mien.results import ModelId
+from mien.vault.place import find_vault_file
 from mien.vault.record import Record, shown
-from mien.vault.rekey import turned_anew
-from mien.vault.safe import Safe
-from mien.vault.sealed_record import seal_record, user_tag
-from mien.vault.sqlite_store import SqliteStore
-from mien.vault.store import Space
+from mien.vault.schema import PLAIN_SCHEMA, schema_version
+from mien.vault.sqlite_store import connect, plain_words
+
+BUSY_TIMEOUT_S = 5.0
+_COLUMNS = "user, model_name, model_sha256, created_at, payload, checksum"
 
 
-def take_over_plain_rows(store: SqliteStore, safe: Safe) -> int:
-    """Seal the plain rows of an older vault and remove them. Returns how many there were.
+def plain_records(path: Path) -> list[Record] | None:
+    """The people of a vault of schema 1; None where there is no such file.
 
-    Raises VaultDamaged for a row whose checksum is wrong; then all stay as they are.
+    Raises VaultDamaged for a row whose checksum is wrong.
     """
-    if not store.old_rows():
-        return 0
-    with safe.writing() as opened:
-        records = [_plain_record(row) for row in store.old_rows()]
-        for plain in records:
-            record = turned_anew(plain, None, opened.seals)
-            sealed = seal_record(record, opened.seals, version=opened.index.next_version)
-            opened.index.put(Space.RECORD, user_tag(record.user, opened.seals), sealed)
-        store.drop_old_rows()
-    return len(records)
+    real = find_vault_file(path)
+    if real is None:
+        return None
+    with plain_words(path), closing(connect(real, BUSY_TIMEOUT_S)) as db:
+        if schema_version(db, path) != PLAIN_SCHEMA:
+            return None
+        rows = db.execute(f"SELECT {_COLUMNS} FROM templates ORDER BY user").fetchall()
+    return [_plain_record(row) for row in rows]
+
+
+def put_in_place(made: Path, path: Path) -> None:
+    """The sealed file `made` takes the name of the plain one, at once and for good."""
+    real = Path(os.path.realpath(path))
+    os.replace(made, real)
+    folder = os.open(real.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _plain_record(row: tuple[Any, ...]) -> Record:
+    from mien.results import ModelId
+
     *columns, checksum = row
     if [type(column) for column in columns] == [str, str, str, str, bytes]:
         user, model_name, model_sha256, created_at, payload = columns

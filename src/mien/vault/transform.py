@@ -32,7 +32,7 @@ class Transform:
         if len(key) != 32 or not 2 <= dims <= MAX_DIMS:
             raise ValueError(f"a transform has a key of 32 bytes and 2 to {MAX_DIMS} dimensions")
         gaussians = _gaussians(key, dims)
-        self._dims = dims
+        self.dims = dims
         self._reflections: list[npt.NDArray[np.float64]] = []
         at = 0
         for size in range(dims, 1, -1):
@@ -65,8 +65,8 @@ class Transform:
         return turned
 
     def _checked(self, vectors: FloatArray) -> npt.NDArray[np.float64]:
-        if vectors.ndim != 2 or vectors.shape[1] != self._dims:
-            raise ValueError(f"vectors must be (n, {self._dims}), got {vectors.shape}")
+        if vectors.ndim != 2 or vectors.shape[1] != self.dims:
+            raise ValueError(f"vectors must be (n, {self.dims}), got {vectors.shape}")
         return vectors.astype(np.float64)
 
 

@@ -1,0 +1,169 @@
+"""`mien vault init|status|rotate|export|import|verify` and `mien log`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mien.commands import Answer, open_vault_of
+from mien.errors import ExitCode
+from mien.passphrase import asker, new_passphrase
+from mien.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mien.vault.facts import Facts
+
+WHAT = "passphrase of the vault"
+NO_VAULT = "there is no vault yet; the first mien enroll makes one, or: mien vault init"
+
+
+def init(args: Namespace) -> Answer:
+    """args.key: a kind of key, or None."""
+    from mien.vault.opening import make_vault
+
+    settings = load_settings()
+    kind = args.key or settings.vault_key
+    facts = make_vault(settings, kind=kind, surface="command", ask=lambda: _new(settings, WHAT))
+    place = settings.vault_path if settings.vault_url is None else "the database"
+    lines = [f"made the vault {place}", f"  key: {facts.key_where}"]
+    if facts.people:
+        lines.append(f"  {_people(facts.people)} of the older vault: sealed in it now")
+    data: dict[str, object] = {
+        "outcome": "made", "exit_code": 0, "place": str(place), "key": facts.key_kind,
+        "sealed": facts.people,
+    }  # fmt: skip
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def status(args: Namespace) -> Answer:
+    from mien.vault.facts import facts_of
+
+    with open_vault_of(load_settings(), create=False) as vault:
+        facts = facts_of(vault.safe)
+        return _facts_answer(facts, vault.safe.store.place, "shown")
+
+
+def verify(args: Namespace) -> Answer:
+    """args.accept: an older copy, put back on purpose, is taken for the vault."""
+    from mien.vault.facts import verify_all
+
+    with open_vault_of(load_settings(), create=False) as vault:
+        facts = verify_all(vault.safe, accept=args.accept)
+        return _facts_answer(facts, vault.safe.store.place, "verified")
+
+
+def rotate(args: Namespace) -> Answer:
+    """args.key: where the new key goes; None stays with the present kind."""
+    from mien.vault.facts import facts_of
+    from mien.vault.opening import keys_of
+    from mien.vault.rekey import rotate as rotate_keys
+
+    settings = load_settings()
+    with open_vault_of(settings, create=False) as vault:
+        before = facts_of(vault.safe)
+        if before is not None and (args.key or before.key_kind) == "passphrase":
+            chosen = _new(settings, WHAT)
+            vault.safe.keys = keys_of(settings, lambda: chosen)
+        count = rotate_keys(vault.safe, kind=args.key, last=vault.noted("rotate"))
+        after = facts_of(vault.safe)
+    assert after is not None  # rotate refuses where there is no vault
+    lines = (f"sealed {_people(count)} under a new key", f"  key: {after.key_where}")
+    data: dict[str, object] = {
+        "outcome": "rotated", "exit_code": 0, "people": count, "key": after.key_kind,
+    }  # fmt: skip
+    return Answer(ExitCode.UNLOCKED, lines, data)
+
+
+def export(args: Namespace) -> Answer:
+    """args.file: a new file. args.passphrase_file: or None, to be asked."""
+    from mien.vault.bundle import export_people
+
+    passphrase = new_passphrase(args.passphrase_file, "passphrase of the export")
+    with open_vault_of(load_settings(), create=False) as vault:
+        count = export_people(vault.safe, args.file, passphrase, last=vault.noted("export"))
+    data: dict[str, object] = {
+        "outcome": "exported", "exit_code": 0, "people": count, "file": str(args.file),
+    }  # fmt: skip
+    lines = (
+        f"exported {count} people to {args.file}",
+        "  whoever has file and passphrase has them",
+    )
+    return Answer(ExitCode.UNLOCKED, lines, data)
+
+
+def bring_in(args: Namespace) -> Answer:
+    """args.file: of an export. args.replace, args.keep: what happens to names that are taken."""
+    from mien.vault.bundle import import_people
+
+    passphrase = asker(args.passphrase_file, "passphrase of the export")()
+    taken = "replace" if args.replace else "keep" if args.keep else "refuse"
+    with open_vault_of(load_settings(), create=True) as vault:
+        found = import_people(
+            vault.safe, args.file, passphrase, taken=taken, last=vault.noted("import")
+        )
+    lines = [f"imported {_people(len(found.added))}: {', '.join(found.added) or 'nobody'}"]
+    if found.kept:
+        lines.append(f"  kept as they were: {', '.join(found.kept)}")
+    data: dict[str, object] = {
+        "outcome": "imported", "exit_code": 0,
+        "added": list(found.added), "kept": list(found.kept),
+    }  # fmt: skip
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def log(args: Namespace) -> Answer:
+    """args.verify: say that the chain checks out. It is checked in either case."""
+    from mien.vault.log import in_words
+
+    with open_vault_of(load_settings(), create=False) as vault:
+        entries = vault.log_entries()
+    here = datetime.now().astimezone().tzinfo
+    assert here is not None  # astimezone gives one always
+    lines = in_words(entries, zone=here)
+    if args.verify:
+        lines.append(f"the chain of {len(entries)} entries checks out: none edited, none removed")
+    data: dict[str, object] = {
+        "outcome": "verified" if args.verify else "shown",
+        "exit_code": 0,
+        "entries": [
+            {"at": e.at, "kind": e.kind, "user": e.user, "outcome": e.outcome, "where": e.where}
+            for e in entries
+        ],
+    }
+    return Answer(ExitCode.UNLOCKED, tuple(lines) or ("nothing happened yet",), data)
+
+
+def _facts_answer(facts: Facts | None, place: str, outcome: str) -> Answer:
+    if facts is None:
+        return Answer(
+            ExitCode.UNLOCKED,
+            (NO_VAULT,),
+            {"outcome": outcome, "exit_code": 0, "place": place, "people": 0, "key": None},
+        )
+    lines = (
+        f"{place}",
+        f"  {_people(facts.people)}, sealed with AES-256-GCM",
+        f"  key: {facts.key_where}",
+        f"  change {facts.counter}, log of {facts.log_entries} entries",
+        *(("  every record, count and log entry checks out",) if outcome == "verified" else ()),
+    )
+    data: dict[str, object] = {
+        "outcome": outcome,
+        "exit_code": 0,
+        "place": place,
+        "people": facts.people,
+        "key": facts.key_kind,
+        "key_where": facts.key_where,
+        "change": facts.counter,
+        "log_entries": facts.log_entries,
+    }
+    return Answer(ExitCode.UNLOCKED, lines, data)
+
+
+def _new(settings: Settings, what: str) -> str:
+    return new_passphrase(settings.passphrase_file, what)
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
