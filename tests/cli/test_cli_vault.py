@@ -162,8 +162,9 @@ def test_a_key_that_others_can_read_is_refused(mien: Mien, vault: Path) -> None:
     assert "chmod 600" in ran.complaint
 
 
-def test_where_no_keyring_answers_the_way_out_is_said(started: Started) -> None:
-    backend = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+@pytest.mark.parametrize("ring", ["keyring.backends.fail.Keyring", "nowhere.Ring"])
+def test_where_no_keyring_answers_the_way_out_is_said(started: Started, ring: str) -> None:
+    backend = {"PYTHON_KEYRING_BACKEND": ring}
     ran = started("vault", "init", "--key", "keyring", env=backend, capture_output=True, text=True)
     assert ran.returncode == 11
     assert "MIEN_VAULT_KEY=file" in ran.stderr

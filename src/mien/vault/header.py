@@ -96,6 +96,7 @@ def kek_of_passphrase(passphrase: str, kdf: Kdf) -> bytes:
 
     Takes a fifth of a second on purpose. Raises KeyUnavailable for an empty one.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
     if not passphrase:
@@ -104,13 +105,19 @@ def kek_of_passphrase(passphrase: str, kdf: Kdf) -> bytes:
         secret = unicodedata.normalize("NFC", passphrase).encode()
     except UnicodeEncodeError as error:
         raise KeyUnavailable("the passphrase is not Unicode text; type it in UTF-8") from error
-    argon = Argon2id(
-        salt=kdf.salt,
-        length=KEY_BYTES,
-        iterations=kdf.passes,
-        lanes=kdf.lanes,
-        memory_cost=kdf.memory_kib,
-    )
+    try:
+        argon = Argon2id(
+            salt=kdf.salt,
+            length=KEY_BYTES,
+            iterations=kdf.passes,
+            lanes=kdf.lanes,
+            memory_cost=kdf.memory_kib,
+        )
+    except UnsupportedAlgorithm as error:
+        raise KeyUnavailable(
+            "this build of cryptography has no Argon2id; install its wheel from PyPI, or use"
+            " another key: mien vault rotate --key file"
+        ) from error
     return argon.derive(secret)
 
 

@@ -197,6 +197,11 @@ class KeyringKeys:
             ) from error
         try:
             return ask(keyring)
+        except ImportError as error:  # keyring imports the backend that it was told to use
+            raise KeyUnavailable(
+                f"the keyring backend cannot be loaded ({shown(str(error))}); mend"
+                " PYTHON_KEYRING_BACKEND, or keep the key in a file: MIEN_VAULT_KEY=file"
+            ) from error
         except NoKeyringError as error:
             raise KeyUnavailable(
                 "no keyring answers on this machine; start one (such as gnome-keyring), or keep"
@@ -212,7 +217,12 @@ def systemd_credential(environ: Mapping[str, str]) -> Path | None:
     """Where systemd put the credential `mien.key`; None if this service was given none."""
     folder = environ.get("CREDENTIALS_DIRECTORY")
     path = Path(folder) / CREDENTIAL if folder else None
-    return path if path is not None and path.exists() else None
+    try:
+        return path if path is not None and path.exists() else None
+    except OSError as error:  # a folder that we may not enter
+        raise KeyUnavailable(
+            f"cannot look into {shown(str(folder))} for the credential: {error.strerror}"
+        ) from error
 
 
 class SystemdKeys:

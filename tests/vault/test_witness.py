@@ -1,0 +1,84 @@
+"""The witness outside the vault: an older copy, another vault, and files that are no sighting."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mien.errors import VaultDamaged
+from mien.vault.witness import Sighting, Witness
+
+ONE, TWO = b"1" * 16, b"2" * 16
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Witness:
+    return Witness(tmp_path / "state", "/srv/vault.sqlite")
+
+
+def test_it_has_seen_nothing_at_first_and_then_the_highest_change(witness: Witness) -> None:
+    assert witness.last() is None
+    for counter in (1, 5, 3):
+        witness.note(ONE, counter)
+    assert witness.last() == Sighting(ONE, 5)
+
+
+def test_the_same_and_a_later_state_are_expected(witness: Witness) -> None:
+    witness.expect(None, ONE, 1)
+    witness.expect(Sighting(ONE, 5), ONE, 5)
+    witness.expect(Sighting(ONE, 5), ONE, 6)
+
+
+def test_an_older_state_and_another_vault_are_not(witness: Witness) -> None:
+    with pytest.raises(VaultDamaged, match="old copy: it is at change 4, and change 5 was seen"):
+        witness.expect(Sighting(ONE, 5), ONE, 4)
+    with pytest.raises(VaultDamaged, match="is not the vault that was last seen there"):
+        witness.expect(Sighting(ONE, 5), TWO, 9)
+
+
+def test_only_who_accepts_takes_the_count_down(witness: Witness) -> None:
+    witness.note(ONE, 5)
+    witness.note(ONE, 2, accept=True)
+    assert witness.last() == Sighting(ONE, 2)
+    witness.note(TWO, 1, accept=True)
+    assert witness.last() == Sighting(TWO, 1)
+
+
+def test_two_vaults_have_two_witnesses(tmp_path: Path) -> None:
+    a, b = (Witness(tmp_path, place) for place in ("/a", "/b"))
+    a.note(ONE, 5)
+    assert b.last() is None
+
+
+def test_the_file_is_its_owners_alone(witness: Witness) -> None:
+    witness.note(ONE, 1)
+    assert witness.path.stat().st_mode & 0o777 == 0o600
+    assert witness.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"mien-seen-1", b"mien-seen-2 " + b"31" * 16 + b" 5\n", b"mien-seen-1 xx 5\n",
+     b"mien-seen-1 " + b"31" * 16 + b" five\n", b"\xff" * 40, b"9" * 10_000],
+)  # fmt: skip
+def test_a_file_that_is_no_sighting_shuts_the_vault(witness: Witness, content: bytes) -> None:
+    witness.note(ONE, 1)
+    witness.path.write_bytes(content)
+    with pytest.raises(VaultDamaged, match="remembers the vault's last state"):
+        witness.last()
+    witness.note(ONE, 7, accept=True)  # the way out
+    assert witness.last() == Sighting(ONE, 7)
+
+
+def test_a_folder_in_its_place_shuts_the_vault(witness: Witness) -> None:
+    witness.path.mkdir(parents=True)
+    with pytest.raises(VaultDamaged, match="Is a directory"):
+        witness.last()
+
+
+def test_notes_taken_at_once_keep_the_highest(witness: Witness) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda counter: witness.note(ONE, counter), range(60)))
+    assert witness.last() == Sighting(ONE, 59)
