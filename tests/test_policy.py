@@ -10,14 +10,13 @@ from hypothesis.extra import numpy as hnp
 
 from mien.errors import ExitCode, ModelMismatch
 from mien.policy import (
-    centre_of,
     consistency,
     decide,
     look_alikes,
     near_duplicates,
     similarity_to,
 )
-from mien.results import FloatArray, ModelId, Template, Threshold
+from mien.results import FloatArray, ModelId, Template, Threshold, centre_of
 
 HALF = Threshold(0.5, "sface", "by hand")
 MODEL = ModelId("sface", "ab" * 32)

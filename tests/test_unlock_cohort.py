@@ -13,8 +13,7 @@ from mien.errors import ExitCode
 from mien.faceunlock import FaceUnlock
 from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
-from mien.policy import centre_of
-from mien.results import ByteArray, Template, Threshold
+from mien.results import ByteArray, Template, Threshold, centre_of
 from mien.unlock import compare, unlock
 from mien.vault.transform import Transform
 

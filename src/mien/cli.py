@@ -145,6 +145,10 @@ def _add_vault(verbs: Verbs) -> None:
     verify.add_argument(
         "--accept", action="store_true", help="an older copy was put there on purpose"
     )
+    gallery = _verb(
+        verbs_of_vault, "gallery", commands_vault.gallery, "make mien identify quick among many"
+    )
+    gallery.add_argument("state", choices=("on", "off"))
     export = _verb(verbs_of_vault, "export", commands_vault.export, "everybody into one file")
     bring_in = _verb(verbs_of_vault, "import", commands_vault.bring_in, "people from such a file")
     for verb in (export, bring_in):

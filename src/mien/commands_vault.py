@@ -75,6 +75,20 @@ def rotate(args: Namespace) -> Answer:
     return Answer(ExitCode.UNLOCKED, lines, data)
 
 
+def gallery(args: Namespace) -> Answer:
+    """args.state: on or off."""
+    with open_vault_of(load_settings(), create=False) as vault:
+        vault.set_gallery(args.state == "on")
+    words = (
+        "the gallery is on: the centre of every template lies beside the records, sealed, for mien"
+        " identify"
+        if args.state == "on"
+        else "the gallery is off: mien identify opens every record"
+    )
+    data: dict[str, object] = {"outcome": "set", "exit_code": 0, "gallery": args.state}
+    return Answer(ExitCode.UNLOCKED, (words,), data)
+
+
 def export(args: Namespace) -> Answer:
     """args.file: a new file. args.passphrase_file: or None, to be asked."""
     from mien.vault.bundle import export_people
@@ -145,7 +159,8 @@ def _facts_answer(facts: Facts | None, place: str, outcome: str) -> Answer:
         f"{place}",
         f"  {_people(facts.people)}, sealed with AES-256-GCM",
         f"  key: {facts.key_where}",
-        f"  change {facts.counter}, log of {facts.log_entries} entries",
+        f"  change {facts.counter}, log of {facts.log_entries} entries,"
+        f" gallery {'on' if facts.gallery else 'off'}",
         *(("  every record, count and log entry checks out",) if outcome == "verified" else ()),
     )
     data: dict[str, object] = {
@@ -157,6 +172,7 @@ def _facts_answer(facts: Facts | None, place: str, outcome: str) -> Answer:
         "key_where": facts.key_where,
         "change": facts.counter,
         "log_entries": facts.log_entries,
+        "gallery": facts.gallery,
     }
     return Answer(ExitCode.UNLOCKED, lines, data)
 

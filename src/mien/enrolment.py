@@ -16,9 +16,9 @@ from mien.errors import EnrolmentRefused, MienError, NoFaceFound, SeveralFacesFo
 from mien.images import Source, read_image
 from mien.photos import shown
 from mien.pipeline import Pipeline
-from mien.policy import PLAIN, Space, centre_of, consistency, look_alikes, near_duplicates
+from mien.policy import PLAIN, Space, consistency, look_alikes, near_duplicates
 from mien.quality import Quality, measure
-from mien.results import Crop, Face, FloatArray, Template
+from mien.results import Crop, Face, FloatArray, Template, centre_of
 
 Progress = Callable[[Sequence[Source]], Iterable[Source]]
 

@@ -12,8 +12,7 @@ from mien.enrolment import Enrolment, enrol_photos
 from mien.errors import UsageError
 from mien.images import Source, photo_paths, read_image
 from mien.pipeline import Pipeline, open_pipeline
-from mien.policy import centre_of
-from mien.results import Decision, FloatArray, Threshold
+from mien.results import Decision, FloatArray, Threshold, centre_of
 from mien.settings import load_settings
 from mien.unlock import unlock
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from mien.errors import ExitCode, ModelMismatch
-from mien.results import Decision, Face, FloatArray, Template, Threshold
+from mien.results import Decision, Face, FloatArray, Template, Threshold, centre_of
 
 NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved or a frame apart
 
@@ -37,19 +37,6 @@ class PlainSpace:
 
 
 PLAIN = PlainSpace()
-
-
-def centre_of(vectors: FloatArray) -> FloatArray:
-    """Mean direction of unit rows (k, d), of length one: (d,).
-
-    ValueError if the rows cancel out, as those of one person never do.
-    """
-    mean = vectors.astype(np.float64).mean(axis=0)
-    length = float(np.linalg.norm(mean))
-    if not length > 1e-6:  # also refuses NaN
-        raise ValueError("the embeddings have no common direction")
-    centre: FloatArray = (mean / length).astype(np.float32)
-    return centre
 
 
 def decide(

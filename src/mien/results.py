@@ -202,6 +202,19 @@ class Decision:
         yield self.similarity
 
 
+def centre_of(vectors: FloatArray) -> FloatArray:
+    """Mean direction of unit rows (k, d), of length one: (d,).
+
+    ValueError if the rows cancel out, as those of one person never do.
+    """
+    mean = vectors.astype(np.float64).mean(axis=0)
+    length = float(np.linalg.norm(mean))
+    if not length > 1e-6:  # also refuses NaN
+        raise ValueError("the embeddings have no common direction")
+    centre: FloatArray = (mean / length).astype(np.float32)
+    return centre
+
+
 def _expect_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")

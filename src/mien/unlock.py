@@ -14,8 +14,17 @@ from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamage
 from mien.images import Source
 from mien.models.calibration import TARGET_FMR
 from mien.pipeline import Pipeline
-from mien.policy import PLAIN, Space, centre_of, decide, similarity_to
-from mien.results import ByteArray, Decision, Face, FloatArray, ModelId, Template, Threshold
+from mien.policy import PLAIN, Space, decide, similarity_to
+from mien.results import (
+    ByteArray,
+    Decision,
+    Face,
+    FloatArray,
+    ModelId,
+    Template,
+    Threshold,
+    centre_of,
+)
 from mien.vault import (
     Record,
     already_enrolled,
@@ -227,32 +236,35 @@ def identify(image_rgb: ByteArray, *, vault: SealedVault, pipeline: Pipeline) ->
         raise _nobody()
     with vault.attempt(None) as attempt:
         face, plain = pipeline.embed_door(image_rgb)
-        records, space = vault.everybody(pipeline.model)
-        if not records or space is None:
+        centres, space = vault.centres(pipeline.model)
+        if not centres.tags or space is None:
             raise _nobody()
-        found = _best_of(records, space, face, plain, pipeline)
+        best = int(np.argmax(centres.rows @ space.protect(plain[np.newaxis])[0]))
+        # the centres only point; whether it is the one, the record itself says
+        record = vault.record_at(centres.tags[best])
+        if record is None:
+            raise _nobody()  # forgotten just now
+        found = _is_it(record, len(centres.tags), space, face, plain, pipeline)
         attempt.outcome, attempt.user = found.decision.outcome, found.user or ""
     return found
 
 
-def _best_of(
-    records: list[Record], space: Space, face: Face, plain: FloatArray, pipeline: Pipeline
+def _is_it(
+    record: Record, enrolled: int, space: Space, face: Face, plain: FloatArray, pipeline: Pipeline
 ) -> Identification:
-    probe = space.protect(plain[np.newaxis])[0]
-    templates = [template_of(record, pipeline) for record in records]
-    similarities = np.stack([centre_of(t.vectors) for t in templates]) @ probe  # (n,)
-    best = int(np.argmax(similarities))
-    photos = len(templates[best].vectors)
-    shift = _shift(templates[best], plain, space, pipeline)
+    """Whether the face is that of the record, the nearest of so many who are enrolled."""
+    template = template_of(record, pipeline)
+    photos = len(template.vectors)
+    shift = _shift(template, plain, space, pipeline)
     decision = _judged(
-        float(similarities[best]),
+        similarity_to(template, space.protect(plain[np.newaxis])[0]),
         shift,
-        threshold=_threshold_of_many(len(records), photos, pipeline).moved(shift),
+        threshold=_threshold_of_many(enrolled, photos, pipeline).moved(shift),
         photos=photos,
         pipeline=pipeline,
         face=face,
     )
-    return Identification(records[best].user if decision else None, decision)
+    return Identification(record.user if decision else None, decision)
 
 
 def _nobody() -> NotEnrolled:

@@ -224,3 +224,14 @@ def test_no_face_lies_in_the_log(mien: Mien, album: Path, vault: Path) -> None:
     entry = mien("log", "--json").json["entries"][-1]
     assert set(entry) == {"at", "kind", "user", "outcome", "where"}
     assert json.dumps(entry).count("0.9") == 0
+
+
+def test_a_gallery_changes_no_answer(mien: Mien, album: Path, vault: Path) -> None:
+    assert "gallery off" in mien("vault", "status").out
+    before = mien("identify", album / "probe.png").out
+    assert mien("vault", "gallery", "on").code == 0
+    assert mien("identify", album / "probe.png").out == before
+    assert mien("vault", "status", "--json").json["gallery"] is True
+    assert mien("vault", "verify").code == 0
+    mien("vault", "gallery", "off")
+    assert mien("vault", "status", "--json").json["gallery"] is False

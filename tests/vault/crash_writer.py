@@ -152,6 +152,12 @@ def counter_of(settings: Settings) -> int:
     return facts.counter
 
 
+def kill_point(rng: random.Random, length: int) -> int:
+    """Anywhere, and every other time near the end, where the change becomes the new state."""
+    first = 1 if rng.random() < 0.5 else int(length * 0.85)
+    return rng.randrange(first, int(length * 1.02))
+
+
 def run(kills: int, *, seed: int, instants: bool) -> dict[str, object]:
     """The report: how often what happened, and what went wrong."""
     rng = random.Random(seed)
@@ -183,7 +189,7 @@ def run(kills: int, *, seed: int, instants: bool) -> dict[str, object]:
             if operation == "rotate":  # seals the log anew, too, which grows
                 lengths[operation] = calls_of(settings, operation, user, 7)
                 before = counter_of(settings)
-            kill_at = None if instants else rng.randrange(1, int(lengths[operation] * 1.05))
+            kill_at = None if instants else kill_point(rng, lengths[operation])
             process = child(settings, trial + 1, operation, user, face_seed, kill_at)
             if instants:
                 time.sleep(rng.uniform(0.0, took_s[operation] * 1.2))

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.lab.names import rows_of_people
-from mien.policy import centre_of
-from mien.results import FloatArray
+from mien.results import FloatArray, centre_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
 

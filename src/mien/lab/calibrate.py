@@ -24,8 +24,7 @@ from mien.lab.protocols import read_people
 from mien.metrics import ImpostorTally, StrangerOdds, stranger_odds
 from mien.models.calibration import TARGET_FMR, Calibration
 from mien.models.cohort import NEAREST, Cohort
-from mien.policy import centre_of
-from mien.results import FloatArray
+from mien.results import FloatArray, centre_of
 from mien.settings import load_settings, usable_cores
 
 PHOTOS = (1, 2, 3, 5)

@@ -116,6 +116,8 @@ def import_people(
     VaultDamaged for an altered file, KeyUnavailable for a wrong passphrase, and
     UsageError for a file that is no bundle.
     """
+    from mien.vault import gallery
+
     records = list(_unpacked(_opened_bundle(path, passphrase)))
     added, kept = [], []
     with safe.writing() as opened:
@@ -130,6 +132,7 @@ def import_people(
             record = turned_anew(plain, None, opened.seals)
             sealed = seal_record(record, opened.seals, version=opened.index.next_version)
             opened.index.put(Space.RECORD, tag, sealed)
+            gallery.keep(opened, record)
             added.append(plain.user)
         last(opened)
     return Imported(tuple(sorted(added)), tuple(sorted(kept)))

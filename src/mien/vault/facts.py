@@ -15,13 +15,14 @@ from mien.vault.store import Space
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far."""
+    """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far. gallery: kept?"""
 
     key_kind: str
     key_where: str
     people: int
     counter: int
     log_entries: int
+    gallery: bool
 
 
 def facts_of(safe: Safe, *, accept: bool = False) -> Facts | None:
@@ -36,6 +37,8 @@ def verify_all(safe: Safe, *, accept: bool = False) -> Facts | None:
     accept: take an older copy that was put back on purpose for the vault. Raises
     VaultDamaged for the first thing that does not check out.
     """
+    from mien.vault import gallery
+
     safe.store.check()
     with safe.reading(accept=accept) as opened:
         if opened is None:
@@ -47,6 +50,7 @@ def verify_all(safe: Safe, *, accept: bool = False) -> Facts | None:
             plain = opened.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)
             if opened.seals.tag(ATTEMPT, name_of_attempts(plain)) != tag:
                 raise VaultDamaged("a count of attempts lies at another name; restore the vault")
+        gallery.check(opened)
         entries = list(opened.index.log_entries())
         verify_chain(entries, head=opened.index.log_head, count=opened.index.log_count)
         for _, entry in entries:
@@ -63,4 +67,5 @@ def _facts(opened: Opened, safe: Safe) -> Facts:
         people=index.count(Space.RECORD),
         counter=index.counter,
         log_entries=index.log_count,
+        gallery=index.count(Space.GALLERY) > 0,
     )

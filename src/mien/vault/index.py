@@ -30,7 +30,7 @@ _PURPOSE = "manifest"
 _HEAD = struct.Struct("<8sQQ32s")
 _MAGIC = b"mienIDX1"
 _ENTRY = struct.Struct(f"<B{TAG_BYTES}sQ32s")
-_SPACES = {Space.RECORD: 1, Space.ATTEMPT: 2}
+_SPACES = {Space.RECORD: 1, Space.ATTEMPT: 2, Space.GALLERY: 3}
 _EMPTY = bytes(32)
 _PAGE = 200
 
@@ -92,6 +92,17 @@ class Index:
                     yield tag, cell
         if known:
             raise _damaged(f"{len(known)} of its cells are missing")
+
+    def cells_in(self, space: Space, number: int) -> Iterator[tuple[bytes, Cell]]:
+        """The cells of one bucket, whose tags begin with this byte, by tag."""
+        for tag in sorted(self.tags(space, number)):
+            cell = self.get(space, tag)
+            assert cell is not None  # `get` raises where the bucket names what is not there
+            yield tag, cell
+
+    def digest_of(self, number: int) -> bytes:
+        """SHA-256 of one bucket: the same digest is the same cells."""
+        return self._digests[number]
 
     def count(self, space: Space) -> int:
         """How many cells the space has, by the buckets alone."""

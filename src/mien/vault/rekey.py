@@ -56,6 +56,8 @@ def drop_old_keys(safe: Safe) -> None:
 
 
 def _reseal(old: Opened, new: Opened) -> int:
+    from mien.vault import gallery
+
     records = [
         (tag, open_record(tag, cell, old.seals)) for tag, cell in old.index.scan(Space.RECORD)
     ]
@@ -64,6 +66,8 @@ def _reseal(old: Opened, new: Opened) -> int:
         bound_to = [tag, cell.version.to_bytes(8, "big")]
         attempts.append((tag, old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)))
     entries = list(old.index.log_entries())
+    with_gallery = gallery.is_on(old)
+    gallery.turn_off(old)
     for tag, _ in records:
         old.cells.drop(Space.RECORD, tag)
     for tag, _ in attempts:
@@ -78,6 +82,8 @@ def _reseal(old: Opened, new: Opened) -> int:
         write_plain(plain, name_of_attempts(plain), new)
     for _, entry in entries:
         new.index.append_log(entry)
+    if with_gallery:
+        gallery.turn_on(new)
     return len(records)
 
 

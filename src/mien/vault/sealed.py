@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mien.errors import ExitCode, MienError
 from mien.vault.attempts import Moment, moment_now
 from mien.vault.door import Charge, charge, settle
+from mien.vault.index import BUCKETS
 from mien.vault.log import Entry, verify_chain
 from mien.vault.record import Record, RecordHead, already_enrolled, check_user_name, utc_stamp
 from mien.vault.safe import Opened, Safe
@@ -21,6 +22,7 @@ from mien.vault.store import Space
 
 if TYPE_CHECKING:
     from mien.results import FloatArray, ModelId
+    from mien.vault.gallery import Centres
     from mien.vault.transform import Transform
 
 SURFACES = ("command", "web", "pam", "library")
@@ -100,6 +102,7 @@ class SealedVault:
         self.safe = safe
         self._surface = surface
         self._clock = clock
+        self._centres: dict[tuple[bytes, str], dict[int, tuple[bytes, Centres]]] = {}
 
     def get(self, user: str) -> Record | None:
         """The user's record; None if there is none, which is proven by the index."""
@@ -164,7 +167,11 @@ class SealedVault:
         if not self._holds(name):
             return False  # an absent vault is not made by forgetting
         with self.safe.writing() as opened:
-            removed = opened.index.drop(Space.RECORD, user_tag(name, opened.seals))
+            tag = user_tag(name, opened.seals)
+            removed = opened.index.drop(Space.RECORD, tag)
+            from mien.vault import gallery
+
+            gallery.forget(opened, tag)
             opened.index.drop(Space.ATTEMPT, opened.seals.tag("attempt", name))
             self._log(opened, "forget", name, "done" if removed else "not_enrolled")
         return removed
@@ -185,6 +192,37 @@ class SealedVault:
                 return [], None
             found = [one for one in _all_records(opened, model.sha256) if one.model == model]
             return sorted(found, key=lambda one: one.user), VaultSpace(opened.seals, model)
+
+    def centres(self, model: ModelId) -> tuple[Centres, VaultSpace | None]:
+        """The centres of all templates of this model, and their space, for one matrix product.
+
+        What was read before and has not changed since is not read again.
+        """
+        from mien.vault.gallery import Centres, centres_in
+
+        with self.safe.reading() as opened:
+            if opened is None:
+                return Centres.joined([]), None
+            known = self._centres.setdefault((opened.seals.vault_id, model.sha256), {})
+            for number in range(BUCKETS):
+                digest = opened.index.digest_of(number)
+                if number not in known or known[number][0] != digest:
+                    known[number] = (digest, centres_in(opened, model, number))
+            parts = [known[number][1] for number in range(BUCKETS)]
+            return Centres.joined(parts), VaultSpace(opened.seals, model)
+
+    def record_at(self, tag: bytes) -> Record | None:
+        """The record of a tag that `centres` gave; None if it was removed since."""
+        with self.safe.reading() as opened:
+            cell = None if opened is None else opened.index.get(Space.RECORD, tag)
+            return None if opened is None or cell is None else open_record(tag, cell, opened.seals)
+
+    def set_gallery(self, on: bool) -> None:
+        """Keep a gallery from now on, or no more. NotEnrolled where there is no vault."""
+        from mien.vault import gallery
+
+        with self.safe.writing(create=False) as opened:
+            gallery.turn_on(opened) if on else gallery.turn_off(opened)
 
     @contextmanager
     def attempt(self, user: str | None) -> Iterator[Attempt]:
@@ -252,6 +290,9 @@ class SealedVault:
         index = opened.index
         sealed = seal_record(record, opened.seals, version=index.next_version)
         index.put(Space.RECORD, user_tag(record.user, opened.seals), sealed)
+        from mien.vault import gallery
+
+        gallery.keep(opened, record)
 
     def _settle(
         self, name: str, attempt: Attempt, outcome: ExitCode, charged: Charge, *, attempted: bool
