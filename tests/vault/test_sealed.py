@@ -27,6 +27,7 @@ from mien.vault.facts import verify_all
 from mien.vault.opening import open_memory_vault, open_vault
 from mien.vault.rekey import rotate
 from mien.vault.sealed import SealedVault, SpaceOf, VaultSpace
+from mien.vault.store import Space
 
 NOON = Moment(wall_s=1_800_000_000.0, boot_id="boot one", boot_s=1000.0)
 
@@ -340,3 +341,16 @@ def rows_of(path: Path, table: str) -> list[tuple[bytes, bytes]]:
     rows = db.execute(f"SELECT key, value FROM cell_{table} ORDER BY key").fetchall()
     db.close()
     return rows
+
+
+def test_a_vault_in_memory_whose_header_was_altered_stays_shut(
+    clock: Clock, model: ModelId
+) -> None:
+    """Found by fuzz_vault.py: a key id that is not known was a KeyError."""
+    with open_memory_vault(clock=clock) as vault:
+        vault.put(record_of("ana", model), replace=False)
+        with vault.safe.writing() as opened:
+            other = replace(opened.header, key_id=bytes(16))
+            opened.cells.put(Space.META, b"header", other.to_bytes())
+        with pytest.raises(KeyUnavailable, match="not in memory"):
+            vault.get("ana")

@@ -202,6 +202,8 @@ class _MemoryKeys:
         return self
 
     def load(self, key_id: bytes) -> bytes:
+        if key_id not in self._keys:
+            raise KeyUnavailable("the key of this vault is not in memory; it was altered")
         return self._keys[key_id]
 
     def new_key(self, key_id: bytes, random: Callable[[int], bytes]) -> bytes:
