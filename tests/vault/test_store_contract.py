@@ -25,7 +25,9 @@ def another_door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ano
         if request.param == "memory":
             return memory
         if request.param == "sqlite":
-            opened.append(SqliteStore(tmp_path / "vault.sqlite", create=True))
+            # SQLite's waiting is not fair: on a busy machine one may come late
+            path = tmp_path / "vault.sqlite"
+            opened.append(SqliteStore(path, create=True, busy_timeout_s=60.0))
         else:
             opened.append(PostgresStore(request.getfixturevalue("postgres_url")))
         return opened[-1]
