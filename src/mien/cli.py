@@ -16,6 +16,7 @@ from mien import (
     commands_audit,
     commands_evaluate,
     commands_models,
+    commands_serve,
     commands_vault,
 )
 from mien.commands import Answer
@@ -79,6 +80,7 @@ def build_parser() -> _Parser:
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_door(verbs)
     _add_vault(verbs)
+    _add_service(verbs)
     _add_lab(verbs)
     _add_evaluate(verbs)
     models = _verb(
@@ -161,6 +163,27 @@ def _add_vault(verbs: Verbs) -> None:
     taken.add_argument("--keep", action="store_true", help="a name that is taken: the vault's")
     log = _verb(verbs, "log", commands_vault.log, "what happened at the door")
     log.add_argument("--verify", action="store_true", help="say that the chain checks out")
+
+
+def _add_service(verbs: Verbs) -> None:
+    serve = _verb(verbs, "serve", commands_serve.serve, "a page and an HTTP service")
+    serve.add_argument("--engine", choices=ENGINES, help="default: MIEN_ENGINE, or onnxruntime")
+    serve.add_argument("--host", default="127.0.0.1", help="default: this machine alone")
+    serve.add_argument("--port", type=int, default=8437, help="default: 8437; 0 takes any")
+    serve.add_argument("--tls-cert", type=Path, metavar="PEM")
+    serve.add_argument("--tls-key", type=Path, metavar="PEM")
+    serve.add_argument("--name", action="append", metavar="HOST", help="also reached by this name")
+    serve.add_argument("--insecure", action="store_true", help="beyond this machine without TLS")
+    token = verbs.add_parser("token", help="who may ask the service for what")
+    of_token = token.add_subparsers(metavar="WHAT", required=True)
+    create = _verb(of_token, "create", commands_serve.token_create, "a new token, shown once")
+    create.add_argument("token", metavar="NAME")
+    create.add_argument(
+        "--scope", choices=("unlock", "enrol", "admin"), default="unlock", help="default: unlock"
+    )
+    _verb(of_token, "list", commands_serve.token_list, "names and scopes")
+    revoke = _verb(of_token, "revoke", commands_serve.token_revoke, "take a token back")
+    revoke.add_argument("token", metavar="NAME")
 
 
 def _add_lab(verbs: Verbs) -> None:

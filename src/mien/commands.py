@@ -16,10 +16,9 @@ from mien.errors import ExitCode
 from mien.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from mien.enrolment import Enrolment
     from mien.lab.demo import DemoResult
     from mien.pipeline import Pipeline
-    from mien.results import Decision, ModelId
+    from mien.results import ModelId
     from mien.vault.sealed import SealedVault
 
 DEFAULT_MODEL = "sface"
@@ -36,6 +35,7 @@ class Answer:
 
 
 def enroll(args: Namespace) -> Answer:
+    from mien.answers import enrolment_data, enrolment_lines
     from mien.images import photo_paths
     from mien.pipeline import open_pipeline
     from mien.progress import photo_bar
@@ -55,56 +55,16 @@ def enroll(args: Namespace) -> Answer:
             clock=lambda: datetime.now(timezone.utc),
             progress=photo_bar,
         )
-    return _enrolled(user, enrolment)
-
-
-def _enrolled(user: str, enrolment: Enrolment) -> Answer:
-    count = len(enrolment.template.vectors)
-    lines = [f"enrolled {user} from {count} photo{'s' * (count != 1)}"]
-    lines += [
-        f"  {photo.name}: agrees with the others at {photo.leave_one_out:.3f}"
-        for photo in enrolment.photos
-        if photo.leave_one_out is not None
-    ]
-    lines += [f"  skipped {photo}: nearly the same as {twin}" for photo, twin in enrolment.skipped]
-    lines += [f"  advice: {words}" for words in enrolment.advice]
-    if enrolment.expectation:
-        lines.append(f"  {enrolment.expectation}")
-    if enrolment.margin is not None and enrolment.margin > 0:  # the advice tells of one above it
-        lines.append(
-            f"  the closest stranger of the cohort scores {enrolment.closest_stranger:.3f},"
-            f" {enrolment.margin:.3f} under its threshold"
-        )
-    data: dict[str, object] = {
-        "outcome": "enrolled",
-        "exit_code": 0,
-        "user": user,
-        "photos_in_template": count,
-        "photos": [
-            {"photo": p.name, "leave_one_out": p.leave_one_out, "advice": list(p.quality.advice)}
-            for p in enrolment.photos
-        ],
-        "skipped": [{"photo": photo, "same_as": twin} for photo, twin in enrolment.skipped],
-        "advice": list(enrolment.advice),
-        "expectation": enrolment.expectation or None,
-        "closest_stranger": _rounded(enrolment.closest_stranger),
-        "margin": _rounded(enrolment.margin),
-        "look_alikes": [
-            {"user": other, "similarity": round(cosine, 6)}
-            for other, cosine in enrolment.look_alikes
-        ],
-    }
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
-
-
-def _rounded(number: float | None) -> float | None:
-    return None if number is None else round(number, 6)
+    return Answer(
+        ExitCode.UNLOCKED, enrolment_lines(user, enrolment), enrolment_data(user, enrolment)
+    )
 
 
 def unlock(args: Namespace) -> Answer:
     settings = load_settings(engine=args.engine)
     usual = _start_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien import unlock as use_cases
+    from mien.answers import decision_data, in_words
     from mien.images import read_image
     from mien.models import EMBEDDERS
     from mien.vault import check_user_name
@@ -129,13 +89,14 @@ def unlock(args: Namespace) -> Answer:
     word = "unlocked" if decision else "locked"
     return Answer(
         decision.outcome,
-        (f"{word}: {user}, {_in_words(decision)}",),
-        {"user": user, **_decision_data(decision)},
+        (f"{word}: {user}, {in_words(decision)}",),
+        {"user": user, **decision_data(decision)},
     )
 
 
 def identify(args: Namespace) -> Answer:
     from mien import unlock as use_cases
+    from mien.answers import decision_data, in_words
     from mien.images import read_image
     from mien.pipeline import open_pipeline
 
@@ -146,13 +107,14 @@ def identify(args: Namespace) -> Answer:
     who = found.user or "nobody enrolled"
     return Answer(
         found.decision.outcome,
-        (f"{who}: {_in_words(found.decision)}",),
-        {"user": found.user, **_decision_data(found.decision)},
+        (f"{who}: {in_words(found.decision)}",),
+        {"user": found.user, **decision_data(found.decision)},
     )
 
 
 def compare(args: Namespace) -> Answer:
     from mien import unlock as use_cases
+    from mien.answers import decision_data, numbers
     from mien.images import read_image
     from mien.pipeline import open_pipeline
 
@@ -163,8 +125,8 @@ def compare(args: Namespace) -> Answer:
     word = "one person" if decision else "two people"
     return Answer(
         decision.outcome,
-        (f"{word}: {_numbers(decision)}",),
-        _decision_data(decision),
+        (f"{word}: {numbers(decision)}",),
+        decision_data(decision),
     )
 
 
@@ -294,48 +256,17 @@ def _start_pipeline(settings: Settings, model: str) -> Pipeline:
     return open_pipeline(settings, model)
 
 
-def open_vault_of(settings: Settings, *, create: bool) -> SealedVault:
+def open_vault_of(settings: Settings, *, create: bool, surface: str = "command") -> SealedVault:
     """The vault of these settings, for a command; asks for its passphrase where it has one."""
     from mien.passphrase import asker
     from mien.vault.opening import open_vault
 
     ask = asker(settings.passphrase_file, "passphrase of the vault")
-    return open_vault(settings, create=create, surface="command", ask=ask)
-
-
-def _numbers(decision: Decision) -> str:
-    words = f"similarity {decision.similarity:.3f}, threshold {decision.threshold.value:.3f}"
-    return f"{words}; {decision.odds}" if decision.odds else words
-
-
-def _in_words(decision: Decision) -> str:
-    if decision.similarity != decision.similarity:  # not a number: there was no face to compare
-        return decision.reason
-    return f"{decision.reason}, {_numbers(decision)}"
-
-
-def _decision_data(decision: Decision) -> dict[str, object]:
-    number = decision.similarity
-    face = decision.face
-    return {
-        "outcome": decision.outcome.name.lower(),
-        "exit_code": int(decision.outcome),
-        "similarity": round(number, 6) if number == number else None,  # JSON has no NaN
-        "threshold": round(decision.threshold.value, 6),
-        "model": decision.threshold.model,
-        "reason": decision.reason,
-        "odds": decision.odds or None,
-        "face": None
-        if face is None
-        else {
-            "box_xyxy": [round(float(edge), 2) for edge in face.box_xyxy],
-            "points_xy": [[round(float(v), 2) for v in point] for point in face.points_xy],
-            "score": round(face.score, 6),
-        },
-    }
+    return open_vault(settings, create=create, surface=surface, ask=ask)
 
 
 def _demo_answer(result: DemoResult) -> Answer:
+    from mien.answers import decision_data
     from mien.lab.demo import probe_rows
     from mien.lab.names import shown_name
 
@@ -353,7 +284,7 @@ def _demo_answer(result: DemoResult) -> Answer:
         "owner": result.owner,
         "note": result.note,
         "probes": [
-            {"probe": probe.name, **_decision_data(probe.decision)} for probe in result.probes
+            {"probe": probe.name, **decision_data(probe.decision)} for probe in result.probes
         ],
         "report": str(result.report),
     }

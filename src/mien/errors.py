@@ -94,7 +94,12 @@ class NotEnrolled(MienError):
 
 
 class TooManyAttempts(MienError):
-    """The door answers nobody for a while; the message says for how long."""
+    """The door answers nobody for a while; the message says for how long.
+
+    wait_s: the same in seconds.
+    """
+
+    wait_s: float = 30.0
 
     exit_code = ExitCode.TOO_MANY_ATTEMPTS
 

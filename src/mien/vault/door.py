@@ -45,7 +45,10 @@ def charge(name: str, opened: Opened, now: Moment) -> Charge:
     _write(name, own, opened)
     _write(EVERYBODY, everybody, opened)
     words = f"too many failed attempts; {wait_in_words(wait_s)}"
-    refused = TooManyAttempts(words) if wait_s > 0 else None
+    refused = None
+    if wait_s > 0:
+        refused = TooManyAttempts(words)
+        refused.wait_s = wait_s
     return Charge(own.failures, everybody.failures, refused)
 
 

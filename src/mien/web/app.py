@@ -1,0 +1,324 @@
+"""The routes: each reads the request, calls one use case off the event loop, and answers."""
+
+# no postponed annotations here: FastAPI reads them, and some name what is local to a function
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, FastAPI, File, Form, Request, UploadFile
+from fastapi import Path as InPath
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
+
+from mien import __version__
+from mien import unlock as use_cases
+from mien.answers import enrolment_data
+from mien.errors import ExitCode, MienError, NoFaceFound, SeveralFacesFound, UsageError
+from mien.images import read_image
+from mien.pipeline import Pipeline
+from mien.quality import measure
+from mien.results import ModelId
+from mien.vault.log import in_words
+from mien.vault.sealed import SealedVault
+from mien.web.answers import decided, refused, told
+from mien.web.explore import MAX_PHOTOS, explored
+from mien.web.gate import Busy, Gate
+from mien.web.guard import Guard, Limits
+from mien.web.metrics import Metrics
+from mien.web.people import people_data
+from mien.web.tokens import Tokens, allows
+
+PAGE = Path(__file__).parent / "page"
+MAX_NAME = 256  # of what is sent; check_user_name says what a name may be
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is made of. pipeline_of: as for `open_door`; safe from several threads."""
+
+    vault: SealedVault
+    pipeline_of: Callable[[ModelId | None], Pipeline]
+    tokens: Tokens
+    gate: Gate
+    limits: Limits
+    metrics: Metrics = field(default_factory=Metrics)
+    clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+
+
+class NoScope(Exception):
+    """The token is missing or unknown (401), or may not do this (403)."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+User = Annotated[str, InPath(min_length=1, max_length=MAX_NAME)]
+
+
+def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard:
+    """The whole service as an ASGI application, behind its guard."""
+    # nothing of a photo is to touch the disk: a form stays in memory, within the guard's limit
+    MultiPartParser.spool_max_size = parts.limits.body_bytes + 1
+    app = FastAPI(
+        title="mien",
+        version=__version__,
+        summary="Face unlock that you can trust",
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+        lifespan=_closing(parts),
+    )
+    _answer_errors(app)
+    _add_doors(app, parts)
+    _add_people(app, parts)
+    _add_rest(app, parts)
+    _add_page(app)
+    guard = Guard(app, parts.limits, parts.metrics)
+    if log is not None:
+        guard.log = log
+    return guard
+
+
+def _closing(parts: Parts) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        parts.gate.close()  # what was accepted is finished
+        parts.vault.close()
+
+    return lifespan
+
+
+def _answer_errors(app: FastAPI) -> None:
+    async def of_mien(request: Request, error: Exception) -> Response:
+        assert isinstance(error, MienError)
+        return refused(error)
+
+    async def busy(request: Request, error: Exception) -> Response:
+        return told("busy", 503, "too many calls at once; try again in a second", Retry_After="1")
+
+    async def scope(request: Request, error: Exception) -> Response:
+        assert isinstance(error, NoScope)
+        if error.status == 401:
+            words = "a token is needed; mien token create NAME makes one"
+            return told("no_token", 401, words, WWW_Authenticate="Bearer")
+        return told("forbidden", 403, "this token may not do that; mien token list shows scopes")
+
+    async def malformed(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        where = ", ".join(str(one["loc"][-1]) for one in error.errors())[:200]
+        return refused(UsageError(f"the request is wrong or lacks something: {where}"))
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        words = {404: "there is nothing here", 405: "not with this method"}
+        return told("usage", error.status_code, words.get(error.status_code, "a bad request"))
+
+    async def fault(request: Request, error: Exception) -> Response:
+        return told("fault", 500, "something broke; the door stays locked, mien doctor may say why")
+
+    app.add_exception_handler(MienError, of_mien)
+    app.add_exception_handler(Busy, busy)
+    app.add_exception_handler(NoScope, scope)
+    app.add_exception_handler(RequestValidationError, malformed)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, fault)
+
+
+def _needs(parts: Parts, wanted: str) -> Callable[[Request], str]:
+    """A dependency: the scope of the request's token, at least `wanted`."""
+
+    def scope_of(request: Request) -> str:
+        kind, _, secret = request.headers.get("authorization", "").partition(" ")
+        scope = parts.tokens.scope_of(secret.strip()) if kind.lower() == "bearer" else None
+        if scope is None:
+            raise NoScope(401)
+        if not allows(scope, wanted):
+            raise NoScope(403)
+        return scope
+
+    return scope_of
+
+
+def _add_doors(app: FastAPI, parts: Parts) -> None:
+    unlocks, enrols = _needs(parts, "unlock"), _needs(parts, "enrol")
+
+    @app.post("/v1/unlock", tags=["door"])
+    async def unlock(
+        user: Annotated[str, Form(min_length=1, max_length=MAX_NAME)],
+        photo: Annotated[UploadFile, File()],
+        scope: Annotated[str, Depends(unlocks)],
+    ) -> Response:
+        """Does the photo show this user? 403 for no, and for a name that nobody has."""
+        content = await photo.read()
+        decision = await parts.gate.run(
+            lambda: use_cases.open_door(
+                user,
+                read_image(content),
+                vault=parts.vault,
+                pipeline_of=parts.pipeline_of,
+                tell_unknown=False,
+            )
+        )
+        parts.metrics.outcome(decision.outcome.name.lower())
+        return decided(decision, all_of_it=allows(scope, "enrol"))
+
+    @app.post("/v1/identify", tags=["door"])
+    async def identify(
+        photo: Annotated[UploadFile, File()], scope: Annotated[str, Depends(unlocks)]
+    ) -> Response:
+        """Who of the enrolled is it? 403 for nobody."""
+        content = await photo.read()
+        found = await parts.gate.run(
+            lambda: use_cases.identify(
+                read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
+            )
+        )
+        parts.metrics.outcome(found.decision.outcome.name.lower())
+        return decided(found.decision, all_of_it=allows(scope, "enrol"), user=found.user)
+
+    @app.post("/v1/compare", tags=["door"])
+    async def compare(
+        a: Annotated[UploadFile, File()],
+        b: Annotated[UploadFile, File()],
+        scope: Annotated[str, Depends(enrols)],
+    ) -> Response:
+        """Do two photos show one person? Nothing is stored or counted."""
+        first, second = await a.read(), await b.read()
+        decision, _, _ = await parts.gate.run(
+            lambda: use_cases.compare(
+                read_image(first), read_image(second), parts.pipeline_of(None)
+            )
+        )
+        return decided(decision, all_of_it=True)
+
+    @app.post("/v1/look", tags=["door"])
+    async def look(
+        photo: Annotated[UploadFile, File()], scope: Annotated[str, Depends(enrols)]
+    ) -> dict[str, object]:
+        """Where is the face, and what would make the photo better? Nothing is stored or counted."""
+        content = await photo.read()
+        return await parts.gate.run(lambda: _looked(content, parts.pipeline_of(None)))
+
+
+def _looked(content: bytes, pipeline: Pipeline) -> dict[str, object]:
+    image = read_image(content)
+    size = {"width": int(image.shape[1]), "height": int(image.shape[0])}
+    try:
+        face = pipeline.door_face(image)
+    except (NoFaceFound, SeveralFacesFound) as error:
+        outcome = ExitCode(error.exit_code).name.lower()
+        return {"outcome": outcome, "advice": [str(error)], "face": None, **size}
+    quality = measure(face, pipeline.crop(image, face))
+    return {
+        "outcome": "found",
+        "advice": list(quality.advice),
+        "face": {
+            "box_xyxy": [round(float(edge), 1) for edge in face.box_xyxy],
+            "points_xy": [[round(float(v), 1) for v in point] for point in face.points_xy],
+        },
+        **size,
+    }
+
+
+def _add_people(app: FastAPI, parts: Parts) -> None:
+    enrols, rules = _needs(parts, "enrol"), _needs(parts, "admin")
+
+    @app.get("/v1/people", tags=["people"])
+    async def people(scope: Annotated[str, Depends(enrols)]) -> dict[str, object]:
+        """Who is enrolled, and how good each template is."""
+        found = await parts.gate.run(lambda: people_data(parts.vault, parts.pipeline_of(None)))
+        return {"outcome": "listed", "exit_code": 0, "people": found}
+
+    @app.post("/v1/people/{user}", tags=["people"])
+    async def enrol(
+        user: User,
+        photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
+        scope: Annotated[str, Depends(enrols)],
+        mode: Annotated[Literal["new", "add", "replace"], Form()] = "new",
+    ) -> dict[str, object]:
+        """Remember a face from photos: all of them, or none."""
+        contents = [await photo.read() for photo in photos]
+        enrolment = await parts.gate.run(
+            lambda: use_cases.enrol(
+                user,
+                contents,
+                pipeline=parts.pipeline_of(None),
+                vault=parts.vault,
+                mode=mode,
+                clock=parts.clock,
+            )
+        )
+        return enrolment_data(user, enrolment)
+
+    @app.delete("/v1/people/{user}", tags=["people"])
+    async def forget(user: User, scope: Annotated[str, Depends(rules)]) -> dict[str, object]:
+        """Remove a person's template."""
+        gone = await parts.gate.run(lambda: use_cases.forget(user, parts.vault))
+        return {"outcome": "forgotten", "exit_code": 0, "user": gone}
+
+    @app.get("/v1/log", tags=["people"])
+    async def log(scope: Annotated[str, Depends(rules)]) -> dict[str, object]:
+        """What happened at the door, in words, oldest first; its chain was verified."""
+        entries = await parts.gate.run(parts.vault.log_entries)
+        words = in_words(entries, zone=timezone.utc)
+        return {
+            "outcome": "verified", "exit_code": 0, "entries": len(entries), "words": words,
+        }  # fmt: skip
+
+
+def _add_rest(app: FastAPI, parts: Parts) -> None:
+    enrols, rules = _needs(parts, "enrol"), _needs(parts, "admin")
+
+    @app.post("/v1/explore", tags=["lab"])
+    async def explore(
+        photos: Annotated[list[UploadFile], File()], scope: Annotated[str, Depends(enrols)]
+    ) -> dict[str, object]:
+        """The faces of photos, their similarities, and a map of them. Nothing is kept."""
+        named = [(_safe_name(photo.filename), await photo.read()) for photo in photos]
+        return await parts.gate.run(lambda: explored(named, parts.pipeline_of(None)))
+
+    @app.get("/v1/health", tags=["service"])
+    async def health() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/v1/ready", tags=["service"])
+    async def ready() -> Response:
+        """Models are loaded and the vault opens: a call would be worked on."""
+        await parts.gate.run(lambda: (parts.pipeline_of(None), parts.vault.holds_anybody()))
+        return told("ready", 200, "")
+
+    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
+    async def metrics(scope: Annotated[str, Depends(rules)]) -> Response:
+        """Counters, for Prometheus."""
+        text = parts.metrics.text(inside=parts.gate.inside)
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+def _safe_name(name: str | None) -> str:
+    """For a label on the page: never a path of ours, and printable."""
+    kept = "".join(letter for letter in (name or "photo") if letter.isprintable())
+    return kept[-80:] or "photo"
+
+
+def _add_page(app: FastAPI) -> None:
+    """The files of the page by name; no path that a client sends is opened."""
+    kinds = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+
+    def answer(path: Path) -> Callable[[], Awaitable[Response]]:
+        async def page() -> Response:
+            return FileResponse(path, media_type=f"{kinds[path.suffix]}; charset=utf-8")
+
+        return page
+
+    files: Sequence[Path] = sorted(path for path in PAGE.iterdir() if path.suffix in kinds)
+    for path in files:
+        where = "/" if path.name == "index.html" else f"/{path.name}"
+        app.add_api_route(where, answer(path), include_in_schema=False, methods=["GET"])

@@ -1,0 +1,163 @@
+"""From settings to a listening service, closed by default."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mien.errors import UsageError
+from mien.pipeline import Pipeline, open_pipeline
+from mien.results import ModelId
+from mien.settings import Settings, usable_cores
+from mien.vault.sealed import SealedVault
+from mien.web.app import Parts, make_app
+from mien.web.gate import Gate
+from mien.web.guard import Limits
+from mien.web.tokens import Tokens
+
+GRACE_S = 30  # for what was accepted, before the process ends
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """host, port: to listen on; port 0 takes any. cert, key: PEM files for TLS, or neither.
+
+    names: further names by which the service is reached. open_anyway: beyond this machine
+    without TLS.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8437
+    cert: Path | None = None
+    key: Path | None = None
+    names: tuple[str, ...] = ()
+    open_anyway: bool = False
+
+
+def tokens_path(settings: Settings) -> Path:
+    """Where the tokens of this user's service are kept."""
+    return settings.data_dir / "tokens.json"
+
+
+def check_where(where: Where, tokens: Tokens) -> None:
+    """UsageError for a place where the service would stand open."""
+    if (where.cert is None) is not (where.key is None):
+        raise UsageError("TLS needs both --tls-cert and --tls-key")
+    if not 0 <= where.port <= 65535:
+        raise UsageError(f"a port is 0 to 65535, not {where.port}")
+    if _is_loopback(where.host):
+        return
+    if where.cert is None and not where.open_anyway:
+        raise UsageError(
+            f"{where.host} is beyond this machine: give --tls-cert and --tls-key, or --insecure if"
+            " something in front of mien does TLS"
+        )
+    if not tokens.all():
+        raise UsageError(
+            f"{where.host} is beyond this machine and nobody has a token; run: mien token create"
+            " NAME"
+        )
+
+
+def listening_socket(where: Where) -> socket.socket:
+    """Bound and listening. UsageError where the address is taken or not ours."""
+    try:
+        family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((where.host, where.port))
+        made.listen(128)
+        return made
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {where.host} port {where.port}: {error.strerror or error};"
+            " choose another with --port"
+        ) from error
+
+
+def run_service(
+    settings: Settings,
+    vault: SealedVault,
+    where: Where,
+    *,
+    ready: Callable[[str], None],
+    page_scope: str = "admin",
+) -> None:
+    """Listen until SIGTERM or SIGINT; then finish what was accepted.
+
+    ready: gets the address of the page once the service listens, with a token of this
+    run behind the #, which a browser never sends.
+    """
+    import uvicorn
+
+    tokens = Tokens(tokens_path(settings))
+    check_where(where, tokens)
+    listening = listening_socket(where)
+    port = listening.getsockname()[1]
+    cores = usable_cores()
+    parts = Parts(
+        vault=vault,
+        pipeline_of=pipelines(replace(settings, threads=1)),
+        tokens=tokens,
+        gate=Gate(cores),
+        limits=Limits(hosts=hosts_of(where, port)),
+    )
+    parts.pipeline_of(None)  # a model that is missing is said now, and not at the door
+    app = make_app(parts)
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=15,
+        ssl_certfile=where.cert,
+        ssl_keyfile=where.key,
+        proxy_headers=False,
+    )
+    secret = tokens.create_passing("page", page_scope)
+    scheme = "http" if where.cert is None else "https"
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    ready(f"{scheme}://{host}:{port}/#{secret}")
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def hosts_of(where: Where, port: int) -> frozenset[str]:
+    """What the Host header may be, in lower case: other names are of somebody else."""
+    names = {where.host, *where.names}
+    if _is_loopback(where.host):
+        names |= {"localhost", "127.0.0.1", "[::1]"}
+    shown = {f"[{name}]" if ":" in name and not name.startswith("[") else name for name in names}
+    usual = 80 if where.cert is None else 443
+    with_port = {f"{name}:{port}".lower() for name in shown}
+    return frozenset(with_port | ({name.lower() for name in shown} if port == usual else set()))
+
+
+def pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:
+    """The usual pipeline, loaded once; and, when somebody was enrolled with it, another model's."""
+    from threading import Lock
+
+    loaded: dict[str, Pipeline] = {}
+    lock = Lock()
+
+    def pipeline_of(model: ModelId | None) -> Pipeline:
+        from mien.models import EMBEDDERS
+
+        name = model.name if model is not None and model.name in EMBEDDERS else "sface"
+        with lock:
+            if name not in loaded:
+                loaded[name] = open_pipeline(settings, name)
+            return loaded[name]
+
+    return pipeline_of
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
