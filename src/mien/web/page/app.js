@@ -174,6 +174,7 @@ class Camera {
     over.height = over.clientHeight;
     const pen = over.getContext("2d");
     pen.clearRect(0, 0, over.width, over.height);
+    over.dataset.face = !seen.face ? "none" : seen.advice.length ? "poor" : "good";
     if (!seen.face) return;
     // the picture covers the stage and is shown as in a mirror
     const scale = Math.max(over.width / seen.width, over.height / seen.height);
@@ -241,7 +242,7 @@ function sentence(words) {
   return words ? `${words[0].toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}` : "";
 }
 
-$("unlock-shoot").addEventListener("click", async (event) => knock(await cameras.unlock.frame(), event.currentTarget));
+$("unlock-shoot").addEventListener("click", async () => knock(await cameras.unlock.frame(), $("unlock-shoot")));
 $("unlock-file").addEventListener("change", async (event) => {
   const [file] = event.target.files;
   event.target.value = "";

@@ -1,0 +1,115 @@
+"""A real service in a process of its own, and a real browser with a camera made of photos."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.lab.recapture import recapture
+from mien.results import ByteArray
+
+GUARD_S = 60.0
+"""Only so that a hang fails instead of hanging the tests; nothing is timed."""
+
+
+@dataclass
+class Service:
+    """address: http://127.0.0.1:PORT. token: of the page, which may do everything."""
+
+    address: str
+    token: str
+    process: subprocess.Popen[str]
+    home: Path
+    log: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def stop(self) -> int:
+        """As a service manager would. Returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(GUARD_S)
+
+
+Serve = Callable[..., Service]
+
+
+@contextmanager
+def serving(home: Path, *arguments: str) -> Iterator[Service]:
+    """`mien serve` as a user with this home would start it."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
+    for variable, folder in (("DATA", "data"), ("CONFIG", "config"), ("STATE", "state")):
+        environ[f"XDG_{variable}_HOME"] = str(home / folder)
+    environ["HOME"] = str(home)
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    log = home / "service.log"
+    command = [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments]
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        found = re.search(r"open (\S+)/#(\S+)", process.stderr.readline())
+        if found is None:
+            pytest.fail(f"the service did not start: {process.communicate()[1]}")
+        # what follows is read by a thread, so that a full pipe stops nobody
+        import threading
+
+        reader = threading.Thread(
+            target=lambda: shutil.copyfileobj(process.stderr, errors)  # type: ignore[arg-type]
+        )
+        reader.start()
+        try:
+            yield Service(found[1], found[2], process, home, log)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait(GUARD_S)
+            reader.join(GUARD_S)
+            process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory, astronaut: ByteArray) -> Path:
+    """her1.jpg to her4.jpg, wall.jpg of nobody, crowd.jpg of two."""
+    folder = tmp_path_factory.mktemp("shots")
+    rng = np.random.default_rng(2)
+    for number in range(1, 5):
+        Image.fromarray(recapture(astronaut, rng)).save(folder / f"her{number}.jpg", quality=92)
+    Image.new("RGB", (320, 240), (150, 140, 130)).save(folder / "wall.jpg")
+    Image.fromarray(np.hstack([astronaut, astronaut])).save(folder / "crowd.jpg")
+    return folder
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """With an empty vault."""
+    with serving(tmp_path) as service:
+        yield service
+
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+def y4m_of(photos: list[Path], target: Path, *, frames_each: int = 10) -> Path:
+    """A film for a fake camera: 640x480, 10 frames a second, each photo for a second."""
+    with target.open("wb") as film:
+        film.write(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n")
+        for photo in photos:
+            with Image.open(photo) as opened:
+                planes = np.asarray(opened.convert("RGB").resize((640, 480)).convert("YCbCr"))
+            luma, chroma = planes[..., 0], planes[::2, ::2]
+            frame = luma.tobytes() + chroma[..., 1].tobytes() + chroma[..., 2].tobytes()
+            film.write((b"FRAME\n" + frame) * frames_each)
+    return target
