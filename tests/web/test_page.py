@@ -88,6 +88,8 @@ def knock(page: Page, name: str, photo: Path | None = None) -> tuple[str, str]:
     if photo is None:
         page.click("#view-unlock .start")
         page.wait_for_selector("#unlock-shoot:not([disabled])")
+        over = page.locator("#view-unlock canvas")
+        expect(over).to_have_attribute("data-face", re.compile("good|poor"))
         page.click("#unlock-shoot")
     else:
         page.set_input_files("#unlock-file", str(photo))
