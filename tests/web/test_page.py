@@ -77,7 +77,7 @@ def enrol(page: Page, name: str, photos: list[Path]) -> None:
     expect(page.locator("#enrol-kept li")).to_have_count(len(photos))
     expect(page.locator("#enrol-kept")).not_to_contain_text("Looking")
     page.click("#enrol-send")
-    page.wait_for_selector("#enrol-answer:not([hidden])")
+    expect(page.locator("#enrol-answer")).to_contain_text(f"{name} is enrolled")
 
 
 def knock(page: Page, name: str, photo: Path | None = None) -> tuple[str, str]:

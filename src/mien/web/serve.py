@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from mien.web.gate import Gate
 from mien.web.guard import Limits
 from mien.web.tokens import Tokens
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
 GRACE_S = 30  # for what was accepted, before the process ends
 
 
@@ -93,6 +96,18 @@ def run_service(
     """
     import uvicorn
 
+    class Server(uvicorn.Server):
+        """Stops at the first SIGTERM or SIGINT and then returns, where uvicorn would die of it."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            before = {one: signal.signal(one, self.handle_exit) for one in STOPS}
+            try:
+                yield
+            finally:
+                for one, handler in before.items():
+                    signal.signal(one, handler)
+
     tokens = Tokens(tokens_path(settings))
     check_where(where, tokens)
     listening = listening_socket(where)
@@ -123,7 +138,7 @@ def run_service(
     scheme = "http" if where.cert is None else "https"
     host = f"[{where.host}]" if ":" in where.host else where.host
     ready(f"{scheme}://{host}:{port}/#{secret}")
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(config).run(sockets=[listening])
 
 
 def hosts_of(where: Where, port: int) -> frozenset[str]:

@@ -288,6 +288,7 @@ $("enrol-files").addEventListener("change", async (event) => {
 $("enrol-send").addEventListener("click", async (event) => {
   const user = $("enrol-user").value.trim();
   if (!user) { notice("Give the person a name."); $("enrol-user").focus(); return; }
+  $("enrol-answer").hidden = true;
   const fields = [["mode", $("enrol-mode").value], ...kept.map((shot) => ["photos", shot.photo])];
   const made = await working(event.currentTarget, () => ask("POST", `/v1/people/${encodeURIComponent(user)}`, form(fields)));
   if (!made) { showKept(); return; }
