@@ -29,7 +29,8 @@ EXIT_CODES = """exit codes:
   0 unlocked, or done         4 several faces         8 vault damaged
   1 not the owner             5 unreadable image      9 not a live person
   2 usage                     6 not enrolled         10 model missing or altered
-  3 no face                   7 too many attempts    11 key unavailable"""
+  3 no face                   7 too many attempts    11 key unavailable
+                                                     12 camera unavailable"""
 
 EXAMPLES = """examples:
   mien enroll anna photos/anna/*.jpg     remember a face
@@ -102,7 +103,8 @@ def _add_door(verbs: Verbs) -> None:
     enroll = _verb(verbs, "enroll", commands.enroll, "remember a face from photos")
     _model(enroll)
     enroll.add_argument("name", metavar="NAME")
-    enroll.add_argument("photos", nargs="+", metavar="PHOTO", help="files, folders, quoted globs")
+    enroll.add_argument("photos", nargs="*", metavar="PHOTO", help="files, folders, quoted globs")
+    _frames(enroll)
     taken = enroll.add_mutually_exclusive_group()
     taken.add_argument("--add", action="store_true", help="keep the photos enrolled before")
     taken.add_argument("--replace", action="store_true", help="forget the photos enrolled before")
@@ -116,7 +118,8 @@ def _add_door(verbs: Verbs) -> None:
         help="of strangers that may pass; default: 1e-4, one in ten thousand",
     )
     unlock.add_argument("name", metavar="NAME")
-    unlock.add_argument("photo", metavar="PHOTO")
+    unlock.add_argument("photo", nargs="?", metavar="PHOTO")
+    _frames(unlock)
 
     identify = _verb(verbs, "identify", commands.identify, "who of the enrolled is it?")
     _model(identify)
@@ -246,7 +249,7 @@ def _verb(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verb.add_argument("--json", action="store_true", help="print one JSON object")
-    verb.set_defaults(run=run)
+    verb.set_defaults(run=run, prog=verb.prog)
     return verb
 
 
@@ -254,6 +257,18 @@ def _model(verb: _Parser, default: str | None = commands.DEFAULT_MODEL) -> None:
     words = f"an embedder of mien models; default: {default or 'the one that enrolled NAME'}"
     verb.add_argument("--model", default=default, metavar="MODEL", help=words)
     verb.add_argument("--engine", choices=ENGINES, help="default: MIEN_ENGINE, or onnxruntime")
+
+
+def _frames(verb: _Parser) -> None:
+    verb.add_argument(
+        "--camera", nargs="?", const="0", metavar="DEVICE", help="instead of a photo; default: 0"
+    )
+    verb.add_argument(
+        "--frames", metavar="FILE", help="a film, a folder of pictures, or - for a pipe"
+    )
+    verb.add_argument(
+        "--timeout", type=float, default=10.0, metavar="S", help="of the camera; default: 10"
+    )
 
 
 def _out(verb: _Parser, folder: str) -> None:

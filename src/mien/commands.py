@@ -12,13 +12,17 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.errors import ExitCode
+from mien.errors import ExitCode, UsageError
 from mien.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mien.camera import Frame
+    from mien.images import Source
     from mien.lab.demo import DemoResult
     from mien.pipeline import Pipeline
-    from mien.results import ModelId
+    from mien.results import Decision, ModelId
     from mien.vault.sealed import SealedVault
 
 DEFAULT_MODEL = "sface"
@@ -43,13 +47,19 @@ def enroll(args: Namespace) -> Answer:
     from mien.vault import check_user_name
 
     user = check_user_name(args.name)
-    photos = photo_paths(args.photos)
+    frames = frames_of(args, bool(args.photos))
+    photos: Sequence[Source] = [] if frames else photo_paths(args.photos)
     settings = load_settings(engine=args.engine)
     with open_vault_of(settings, create=True) as vault:
+        pipeline = open_pipeline(settings, args.model)
+        if frames is not None:
+            from mien.watch import chosen
+
+            photos = chosen(frames, pipeline)
         enrolment = enrol(
             user,
             photos,
-            pipeline=open_pipeline(settings, args.model),
+            pipeline=pipeline,
             vault=vault,
             mode="add" if args.add else "replace" if args.replace else "new",
             clock=lambda: datetime.now(timezone.utc),
@@ -76,11 +86,22 @@ def unlock(args: Namespace) -> Answer:
         return usual
 
     user = check_user_name(args.name)
-    image = read_image(args.photo)
+    frames = frames_of(args, args.photo is not None)
+    if frames is None:
+        image = read_image(args.photo)
+
+        def show(look: use_cases.Look) -> Decision:
+            return look(image)
+    else:
+        from mien.watch import voted
+
+        def show(look: use_cases.Look) -> Decision:
+            return voted(frames, look)
+
     with open_vault_of(settings, create=False) as vault:
-        decision = use_cases.open_door(
+        decision = use_cases.try_door(
             user,
-            image,
+            show,
             vault=vault,
             pipeline_of=pipeline_of,
             target_fmr=args.target_fmr,
@@ -254,6 +275,26 @@ def _start_pipeline(settings: Settings, model: str) -> Pipeline:
     from mien.pipeline import open_pipeline
 
     return open_pipeline(settings, model)
+
+
+def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
+    """The frames of --camera or --frames; None where a photo was given. UsageError for two."""
+    given = [photo, args.camera is not None, args.frames is not None]
+    if sum(given) != 1:
+        raise UsageError(
+            f"give a photo, --camera or --frames, and one of them only; see: {args.prog} --help"
+        )
+    if photo:
+        return None
+    from time import monotonic
+
+    from mien.camera import device_frames, film_frames
+
+    if args.frames is not None:
+        return film_frames(args.frames)
+    if not 0 < args.timeout <= 600:
+        raise UsageError("--timeout is in seconds, more than 0 and at most 600")
+    return device_frames(args.camera, clock=monotonic, timeout_s=args.timeout)
 
 
 def open_vault_of(settings: Settings, *, create: bool, surface: str = "command") -> SealedVault:

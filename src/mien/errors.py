@@ -41,6 +41,7 @@ class ExitCode(IntEnum):
     NOT_LIVE = 9
     MODEL_UNAVAILABLE = 10
     KEY_UNAVAILABLE = 11
+    CAMERA_UNAVAILABLE = 12
 
 
 class MienError(Exception):
@@ -85,6 +86,12 @@ class UnreadableImage(MienError):
     """The file is missing, not a picture, damaged, or larger than allowed."""
 
     exit_code = ExitCode.UNREADABLE_IMAGE
+
+
+class CameraUnavailable(MienError):
+    """The camera is absent, busy, not ours to use, or gives no picture."""
+
+    exit_code = ExitCode.CAMERA_UNAVAILABLE
 
 
 class NotEnrolled(MienError):

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 Mode = Literal["new", "replace", "add"]
 Clock = Callable[[], datetime]
+Look = Callable[[ByteArray], Decision]
+"""Decides on one picture, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,10 +114,31 @@ def open_door(
     target_fmr: float | None = None,
     tell_unknown: bool,
 ) -> Decision:
+    """One try at this user's door with one picture; see `try_door`."""
+    return try_door(
+        user,
+        lambda look: look(image_rgb),
+        vault=vault,
+        pipeline_of=pipeline_of,
+        target_fmr=target_fmr,
+        tell_unknown=tell_unknown,
+    )
+
+
+def try_door(
+    user: str,
+    show: Callable[[Look], Decision],
+    *,
+    vault: SealedVault,
+    pipeline_of: Callable[[ModelId | None], Pipeline],
+    target_fmr: float | None = None,
+    tell_unknown: bool,
+) -> Decision:
     """One try at this user's door, counted and written down.
 
-    pipeline_of: the pipeline of the model that enrolled somebody, or of None, the usual
-    one. tell_unknown: NotEnrolled for a name that nobody has; otherwise it is answered as
+    show: gets what decides on a picture, shows it one or several, and gives the decision
+    that counts. pipeline_of: the pipeline of the model that enrolled somebody, or of None,
+    the usual one. tell_unknown: NotEnrolled for a name that nobody has; otherwise it is answered as
     a stranger is, after the same work, with the face of somebody of the cohort as the
     template. Raises TooManyAttempts, and what `unlock` raises: the door stays locked.
     """
@@ -126,29 +149,32 @@ def open_door(
         found = vault.look_up(user)
         if found is None:
             raise not_enrolled(user)  # somebody took the whole vault away just now
-        if found.record is None:
-            decision = _at_no_door(found, image_rgb, pipeline_of(None), target_fmr)
-        else:
-            pipeline = pipeline_of(found.record.model)
-            decision = unlock(
-                image_rgb,
-                template_of(found.record, pipeline),
-                pipeline,
-                target_fmr=target_fmr,
-                space=found.space_of(pipeline.model),
-            )
+        decision = show(_look_at(found, pipeline_of, target_fmr))
         attempt.outcome = decision.outcome
     return decision
 
 
-def _at_no_door(
-    found: Found, image_rgb: ByteArray, pipeline: Pipeline, target_fmr: float | None
-) -> Decision:
-    """A stranger's template stands where there is none. Whoever it is, it is a no."""
+def _look_at(
+    found: Found,
+    pipeline_of: Callable[[ModelId | None], Pipeline],
+    target_fmr: float | None,
+) -> Look:
+    """What decides on a picture at this door, or at a name that nobody has."""
+    record = found.record
+    pipeline = pipeline_of(None if record is None else record.model)
     space = found.space_of(pipeline.model)
+    if record is not None:
+        template = template_of(record, pipeline)
+        return lambda image: unlock(image, template, pipeline, target_fmr=target_fmr, space=space)
     plain = pipeline.decoy(found.decoy)
     decoy = Template(space.protect(plain.vectors), plain.model)
-    decision = unlock(image_rgb, decoy, pipeline, target_fmr=target_fmr, space=space)
+    return lambda image: _no(
+        unlock(image, decoy, pipeline, target_fmr=target_fmr, space=space), pipeline
+    )
+
+
+def _no(decision: Decision, pipeline: Pipeline) -> Decision:
+    """At a name that nobody has, it is a no, whoever it is."""
     if not decision:
         return decision
     # somebody who happens to look like the decoy: a little less, and it reads like any no
