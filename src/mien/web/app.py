@@ -29,7 +29,7 @@ from mien.vault.sealed import SealedVault
 from mien.web.answers import decided, refused, told
 from mien.web.explore import MAX_PHOTOS, explored
 from mien.web.gate import Busy, Gate
-from mien.web.guard import Guard, Limits
+from mien.web.guard import BUSY, Guard, Limits
 from mien.web.metrics import Metrics
 from mien.web.people import people_data
 from mien.web.tokens import Tokens, allows
@@ -79,7 +79,7 @@ def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard
     _add_people(app, parts)
     _add_rest(app, parts)
     _add_page(app)
-    guard = Guard(app, parts.limits, parts.metrics)
+    guard = Guard(app, parts.limits, parts.metrics, full=lambda: parts.gate.full)
     if log is not None:
         guard.log = log
     return guard
@@ -101,7 +101,7 @@ def _answer_errors(app: FastAPI) -> None:
         return refused(error)
 
     async def busy(request: Request, error: Exception) -> Response:
-        return told("busy", 503, "too many calls at once; try again in a second", Retry_After="1")
+        return told("busy", 503, BUSY, Retry_After="1")
 
     async def scope(request: Request, error: Exception) -> Response:
         assert isinstance(error, NoScope)

@@ -29,12 +29,17 @@ class Gate:
         """Calls that were let in and have not ended."""
         return self._inside
 
+    @property
+    def full(self) -> bool:
+        """Whether a call would be turned away now."""
+        return self._inside >= self._limit
+
     async def run(self, work: Callable[[], Made]) -> Made:
         """What `work` gives. Raises Busy at once, and what `work` raises.
 
         A caller who leaves takes no place away from the next one sooner than its work ends.
         """
-        if self._inside >= self._limit:
+        if self.full:
             raise Busy
         self._inside += 1
         loop = asyncio.get_running_loop()

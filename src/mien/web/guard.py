@@ -37,6 +37,9 @@ HEADERS = (
 )
 
 
+BUSY = "too many calls at once; try again in a second"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """hosts: what the Host header may be, with port. body_bytes: of one request.
@@ -59,7 +62,8 @@ class Guard:
     """Wraps the application.
 
     clock: seconds that only rise. log: takes one JSON line for each request, with method,
-    route, status and time: no picture, no embedding, no token, no name.
+    route, status and time: no picture, no embedding, no token, no name. full: whether a
+    call would find no place; its body is then not read.
     """
 
     app: App
@@ -67,6 +71,7 @@ class Guard:
     metrics: Metrics
     clock: Callable[[], float] = time.monotonic
     log: Callable[[str], None] = field(default=write_line)
+    full: Callable[[], bool] = lambda: False
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -119,6 +124,8 @@ class Guard:
             return 400, "the length of the body is no number"
         if int(length) > self.limits.body_bytes:
             return 413, f"a request has at most {self.limits.body_bytes} bytes"
+        if scope["method"] == "POST" and self.full():
+            return 503, BUSY
         return None
 
     @staticmethod
@@ -156,9 +163,11 @@ def route_of(scope: MutableMapping[str, Any]) -> str:
 
 async def plain_answer(send: Send, status: int, words: str) -> None:
     """An answer of the guard itself."""
-    outcomes = {413: "too_large", 421: "wrong_host", 403: "forbidden"}
+    outcomes = {413: "too_large", 421: "wrong_host", 403: "forbidden", 503: "busy"}
     data = {"outcome": outcomes.get(status, "usage"), "error": words}
     body = json.dumps(data).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
