@@ -132,9 +132,10 @@ def main() -> None:
             for clients, rude in ((1, False), (4, False), (16, False), (32, False), (32, True)):
                 for _ in range(given.runs):
                     got = load(address, token, made, clients, given.seconds, rude=rude)
+                    who = f"{clients:>3} {'rude ' if rude else ''}clients"
                     print(
-                        f"{clients:>3} {'rude   ' if rude else ''}clients {got['per_s']:6.1f} unlocks/s"
-                        f" p50 {got['p50']:6.1f} ms p99 {got['p99']:6.1f} ms {got['statuses']}"
+                        f"{who:16} {got['per_s']:6.1f} unlocks/s p50 {got['p50']:6.1f} ms"
+                        f" p99 {got['p99']:6.1f} ms {got['statuses']}"
                     )
             if given.requests:
                 marks = []

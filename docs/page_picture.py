@@ -1,0 +1,54 @@
+"""Make the README's picture of the page, in a real browser, of the public-domain photograph.
+
+python docs/page_picture.py
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+from playwright.sync_api import sync_playwright
+from skimage import data
+from tests.web.conftest import CHROMIUM, serving, y4m_of
+
+from mien.lab.recapture import recapture
+
+
+def main() -> None:
+    rng = np.random.default_rng(2)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shots = [folder / f"{number}.jpg" for number in range(4)]
+        for shot in shots:
+            Image.fromarray(recapture(data.astronaut(), rng)).save(shot, quality=92)
+        film = y4m_of([shots[3]], folder / "film.y4m")
+        with serving(folder) as service, sync_playwright() as driver:
+            files = [("photos", (shot.name, shot.read_bytes())) for shot in shots[:3]]
+            url = f"{service.address}/v1/people/eileen"
+            httpx.post(url, files=files, headers=service.headers).raise_for_status()
+            camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+            browser = driver.chromium.launch(
+                executable_path=CHROMIUM,
+                args=["--no-sandbox", *camera, f"--use-file-for-fake-video-capture={film}"],
+            )
+            page = browser.new_page(viewport={"width": 760, "height": 960})
+            page.goto(f"{service.address}/#{service.token}")
+            page.click("#view-unlock .start")
+            page.wait_for_selector("#view-unlock canvas[data-face=good]")
+            page.click("#unlock-shoot")
+            page.wait_for_selector("#unlock-answer.yes")
+            page.wait_for_timeout(600)  # the lock opens
+            picture = folder / "page.png"
+            page.screenshot(path=picture)
+            browser.close()
+            with Image.open(picture) as drawn:
+                target = Path(__file__).parent / "images" / "page.png"
+                drawn.convert("RGB").quantize(128).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
