@@ -138,7 +138,7 @@ def main() -> None:
                         f" p99 {got['p99']:6.1f} ms {got['statuses']}"
                     )
             if given.requests:
-                marks = []
+                marks, client = [], Client(address, token)
                 for number in range(given.requests):
                     client.post("/v1/unlock", made)
                     if number % (given.requests // 5) == 0:

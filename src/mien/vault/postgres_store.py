@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import psycopg
 
 CONNECT_TIMEOUT_S = 5
-LOCK_TIMEOUT_S = 10
+LOCK_TIMEOUT_S = 10.0
 _LOCK = 0x6D69656E  # "mien": whoever writes holds it, so that writers come one after the other
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 
@@ -109,7 +109,7 @@ class PostgresStore:
             self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
         )
         db.execute("SET search_path = pg_catalog")  # nobody's functions stand in for the real ones
-        db.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        db.execute(f"SET lock_timeout = {round(LOCK_TIMEOUT_S * 1000)}")
         db.execute("SET synchronous_commit = on")
         db.execute("SET idle_in_transaction_session_timeout = '60s'")
         self._db = db

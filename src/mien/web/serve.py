@@ -67,8 +67,9 @@ def check_where(where: Where, tokens: Tokens) -> None:
 
 def listening_socket(where: Where) -> socket.socket:
     """Bound and listening. UsageError where the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+    made = None
     try:
-        family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
         # with the protocol named, asyncio sends small answers at once: 40 ms of each
         made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -76,6 +77,8 @@ def listening_socket(where: Where) -> socket.socket:
         made.listen(128)
         return made
     except OSError as error:
+        if made is not None:
+            made.close()
         raise UsageError(
             f"cannot listen on {where.host} port {where.port}: {error.strerror or error};"
             " choose another with --port"

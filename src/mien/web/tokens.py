@@ -97,7 +97,10 @@ class Tokens:
         except OSError as error:
             raise self._unusable(error.strerror or "it cannot be read") from error
         try:
-            tokens = [Token(**one) for one in json.loads(content)]
+            table = json.loads(content)
+            if not isinstance(table, list):
+                raise ValueError("no list")
+            tokens = [Token(**one) for one in table]
             if any(one.scope not in SCOPES or len(one.sha256) != 64 for one in tokens):
                 raise ValueError("unknown scope")
         except (ValueError, TypeError, RecursionError) as error:

@@ -1,0 +1,96 @@
+"""Several processes with one vault: what each was told is done, is there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from mien.errors import TooManyAttempts
+from mien.results import ModelId
+from mien.settings import load_settings
+from mien.vault import unpack_template
+from mien.vault.facts import verify_all
+from mien.vault.opening import open_vault
+
+MODEL = ModelId("sface", "ab" * 32)
+PRELUDE = """
+import sys
+import numpy as np
+from mien.errors import ExitCode, TooManyAttempts
+from mien.results import ModelId, Template
+from mien.settings import load_settings
+from mien.vault import Record, pack_template, unpack_template
+from mien.vault.opening import open_vault
+MODEL = ModelId("sface", "ab" * 32)
+vault = open_vault(load_settings({"HOME": sys.argv[1]}), create=True, surface="library", environ={})
+"""
+ADD = """
+def make(stored, space_of):
+    rng = np.random.default_rng(int(sys.argv[2]) * 1000 + number)
+    new = rng.normal(size=(1, 8)).astype(np.float32)
+    new = space_of(MODEL).protect(new / np.linalg.norm(new))
+    if stored is not None:
+        old = unpack_template(stored.payload, expected_model=MODEL).vectors
+        new = np.concatenate([old, new])
+    payload = pack_template(Template(new, MODEL))
+    return Record("ana", MODEL, "2026-01-31T12:00:00+00:00", payload)
+for number in range(10):
+    vault.update("ana", make)
+"""
+FAIL = """
+for _ in range(2):
+    try:
+        with vault.attempt("ana") as attempt:
+            attempt.outcome = ExitCode.NOT_THE_OWNER
+            print("tried")
+    except TooManyAttempts:
+        print("refused")
+"""
+
+
+def together(script: str, home: Path, processes: int) -> list[str]:
+    """What each of them said."""
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", PRELUDE + script, str(home), str(number)],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(processes)
+    ]
+    said = []
+    for process in started:
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        said.append(output)
+    return said
+
+
+def test_photos_added_to_one_person_at_once_are_all_kept(tmp_path: Path) -> None:
+    together(ADD, tmp_path, 3)
+    settings = load_settings({"HOME": str(tmp_path)})
+    with open_vault(settings, create=False, surface="library", environ={}) as vault:
+        record = vault.get("ana")
+        assert record is not None
+        assert len(unpack_template(record.payload, expected_model=MODEL).vectors) == 30
+        assert verify_all(vault.safe) is not None
+
+
+def test_failures_at_one_door_at_once_are_all_counted(tmp_path: Path) -> None:
+    said = "".join(together(FAIL, tmp_path, 4)).split()
+    assert said.count("tried") == 5
+    assert said.count("refused") == 3
+    settings = load_settings({"HOME": str(tmp_path)})
+    with open_vault(settings, create=False, surface="library", environ={}) as vault:
+        failures = [one for one in vault.log_entries() if one.outcome == "not_the_owner"]
+        assert len(failures) == 5
+        try:
+            with vault.attempt("ana"):
+                raise AssertionError("the door was not shut")
+        except TooManyAttempts:
+            pass
