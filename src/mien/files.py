@@ -1,9 +1,11 @@
-"""A file appears whole or not at all."""
+"""A file appears whole or not at all, and changes of it come one after the other."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -29,3 +31,20 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
             os.fsync(folder)  # the new name too
         finally:
             os.close(folder)
+
+
+@contextmanager
+def alone(lock_path: Path) -> Iterator[None]:
+    """No other process is in such a block with this lock file, which is made and stays.
+
+    OSError or ValueError where it cannot be made.
+    """
+    import fcntl
+
+    lock_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

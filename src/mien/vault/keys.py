@@ -8,17 +8,16 @@ A key line, in a key file and in a systemd credential:
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from mien.errors import KeyUnavailable, MissingExtra
-from mien.files import write_whole
+from mien.files import alone, write_whole
 from mien.vault.header import KEY_ID_BYTES, Kdf, kek_of_passphrase
 from mien.vault.record import shown
 from mien.vault.seal import KEY_BYTES, VAULT_ID_BYTES
@@ -125,18 +124,12 @@ class FileKeys:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = os.open(
-                self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600
-            )
-        except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-            raise self._unusable(f"its folder cannot be written ({error})") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone(self._path.with_name(self._path.name + ".lock")))
+            except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
+                raise self._unusable(f"its folder cannot be written ({error})") from error
             yield
-        finally:
-            os.close(lock)
 
     def _unusable(self, why: str) -> KeyUnavailable:
         return KeyUnavailable(f"cannot use the key file {shown(str(self._path))}: {why}")

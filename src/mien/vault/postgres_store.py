@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import MissingExtra, UsageError, VaultDamaged
 from mien.vault.record import shown
-from mien.vault.store import MAX_VALUE_BYTES, Cells, Space, check_key, check_limit, check_value
+from mien.vault.store import (
+    MAX_VALUE_BYTES,
+    Cells,
+    Space,
+    View,
+    check_key,
+    check_limit,
+    check_value,
+)
 
 if TYPE_CHECKING:
     import psycopg
@@ -159,19 +167,14 @@ class PostgresStore:
         db.execute("UPDATE mien.version SET number = %s", (SCHEMA_VERSION,))
 
 
-class _PostgresCells:
+class _PostgresCells(View):
     def __init__(
         self, db: psycopg.Connection[Any], place: str, *, there: bool, writable: bool
     ) -> None:
+        super().__init__(writable=writable)
         self._db = db
         self._place = place
         self._there = there
-        self._writable = writable
-        self._closed = False
-
-    def close(self) -> None:
-        """The view is of no use any more."""
-        self._closed = True
 
     def get(self, space: Space, key: bytes) -> bytes | None:
         self._expect_open()
@@ -210,15 +213,6 @@ class _PostgresCells:
         if not isinstance(value, bytes):
             raise _damaged(self._place, "a cell is not bytes")
         return value
-
-    def _expect_open(self) -> None:
-        if self._closed:
-            raise ValueError("this view is over; begin another transaction")
-
-    def _expect_writable(self) -> None:
-        self._expect_open()
-        if not self._writable:
-            raise ValueError("this view only reads; change cells in `writing`")
 
 
 def _row(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:

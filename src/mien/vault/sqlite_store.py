@@ -18,6 +18,7 @@ from mien.vault.store import (
     Cells,
     DictCells,
     Space,
+    View,
     check_key,
     check_limit,
     check_value,
@@ -161,12 +162,11 @@ class SqliteStore:
         return db
 
 
-class _SqliteCells:
+class _SqliteCells(View):
     def __init__(self, db: sqlite3.Connection, path: Path, *, writable: bool) -> None:
+        super().__init__(writable=writable)
         self._db = db
         self._path = path
-        self._writable = writable
-        self._closed = False
         self.dropped = False
 
     def get(self, space: Space, key: bytes) -> bytes | None:
@@ -194,25 +194,12 @@ class _SqliteCells:
         self.dropped = self.dropped or found
         return found
 
-    def close(self) -> None:
-        """The view is of no use any more."""
-        self._closed = True
-
     def _bytes(self, value: object) -> bytes:
         if value is None:
             raise _damaged(self._path, "a cell is too large, or empty")
         if not isinstance(value, bytes):  # SQLite keeps any type in any column
             raise _damaged(self._path, "a cell is not bytes")
         return value
-
-    def _expect_open(self) -> None:
-        if self._closed:
-            raise ValueError("this view is over; begin another transaction")
-
-    def _expect_writable(self) -> None:
-        self._expect_open()
-        if not self._writable:
-            raise ValueError("this view only reads; change cells in `writing`")
 
 
 def connect(real: Path, busy_timeout_s: float) -> sqlite3.Connection:

@@ -127,17 +127,33 @@ class MemoryStore:
                 self._busy_thread = None
 
 
-class DictCells:
-    """A view of cells in a dictionary."""
+class View:
+    """What the views of all back ends have in common: they end, and some only read."""
 
-    def __init__(self, cells: dict[tuple[Space, bytes], bytes], *, writable: bool) -> None:
-        self._cells = cells
+    def __init__(self, *, writable: bool) -> None:
         self._writable = writable
         self._closed = False
 
     def close(self) -> None:
         """The view is of no use any more."""
         self._closed = True
+
+    def _expect_open(self) -> None:
+        if self._closed:
+            raise ValueError("this view is over; begin another transaction")
+
+    def _expect_writable(self) -> None:
+        self._expect_open()
+        if not self._writable:
+            raise ValueError("this view only reads; change cells in `writing`")
+
+
+class DictCells(View):
+    """A view of cells in a dictionary."""
+
+    def __init__(self, cells: dict[tuple[Space, bytes], bytes], *, writable: bool) -> None:
+        super().__init__(writable=writable)
+        self._cells = cells
 
     def get(self, space: Space, key: bytes) -> bytes | None:
         self._expect_open()
@@ -157,15 +173,6 @@ class DictCells:
     def drop(self, space: Space, key: bytes) -> bool:
         self._expect_writable()
         return self._cells.pop((space, key), None) is not None
-
-    def _expect_open(self) -> None:
-        if self._closed:
-            raise ValueError("this view is over; begin another transaction")
-
-    def _expect_writable(self) -> None:
-        self._expect_open()
-        if not self._writable:
-            raise ValueError("this view only reads; change cells in `writing`")
 
 
 def check_limit(limit: int) -> int:

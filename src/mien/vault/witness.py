@@ -8,16 +8,14 @@ It carries no MAC: who could edit it could as well delete it.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mien.errors import VaultDamaged
-from mien.files import write_whole
+from mien.files import alone, write_whole
 from mien.vault.record import shown
 
 _MAX_BYTES = 512
@@ -96,16 +94,12 @@ class Witness:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = os.open(self._path.parent / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise self._damaged(error.strerror or "it cannot be written") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone(self._path.parent / ".lock"))
+            except OSError as error:
+                raise self._damaged(error.strerror or "it cannot be written") from error
             yield
-        finally:
-            os.close(lock)
 
     def _damaged(self, why: str) -> VaultDamaged:
         return VaultDamaged(

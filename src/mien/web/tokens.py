@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mien.errors import UsageError
-from mien.files import write_whole
+from mien.files import alone, write_whole
 
 SCOPES = ("unlock", "enrol", "admin")
 """Each may do what the one before it may, and more."""
@@ -116,15 +114,12 @@ class Tokens:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = os.open(
-            self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600
-        )
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(alone(self._path.with_name(self._path.name + ".lock")))
+            except OSError as error:
+                raise self._unusable(error.strerror or "it cannot be written") from error
             yield
-        finally:
-            os.close(lock)
 
     def _unusable(self, why: str) -> UsageError:
         return UsageError(f"cannot use the tokens in {str(self._path)!r}: {why}; move it away")
