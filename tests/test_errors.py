@@ -23,6 +23,7 @@ EXIT_CODES = {
     9: "NOT_LIVE",
     10: "MODEL_UNAVAILABLE",
     11: "KEY_UNAVAILABLE",
+    12: "CAMERA_UNAVAILABLE",
 }
 
 CODE_OF = {
@@ -37,6 +38,7 @@ CODE_OF = {
     "TooManyAttempts": 7,
     "VaultDamaged": 8,
     "KeyUnavailable": 11,
+    "CameraUnavailable": 12,
     "ModelUnavailable": 10,
     "ModelMissing": 10,
     "ModelAltered": 10,

@@ -1,6 +1,6 @@
 """Every way in which mien says no, and the exit code of each.
 
-    MienError                    1..11, see `exit_code`
+    MienError                    1..12, see `exit_code`
     |-- UsageError                2   the caller asked for something that cannot be
     |   |-- AlreadyEnrolled       2   the name is taken
     |   `-- MissingExtra          2   an optional package is not installed
@@ -12,6 +12,7 @@
     |-- TooManyAttempts           7   failed too often: wait
     |-- VaultDamaged              8   what is stored cannot be trusted or read
     |-- KeyUnavailable           11   the vault's key is not to be had
+    |-- CameraUnavailable        12   absent, busy, not ours, or silent
     `-- ModelUnavailable         10
         |-- ModelMissing         10   a weights file is nowhere to be found
         |-- ModelAltered         10   a file is there and its hash is wrong
