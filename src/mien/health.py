@@ -12,8 +12,15 @@ from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing
 from mien.models import EMBEDDERS, MODEL_ROWS, ModelRow, find_weights, graph_path, read_weights
 from mien.settings import Settings, usable_cores
 
-PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx")
-EXTRAS = {"openvino": "openvino", "matplotlib": "demo", "scikit-image": "demo"}
+PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
+EXTRAS = {
+    "openvino": "openvino",
+    "matplotlib": "demo",
+    "scikit-image": "demo",
+    "fastapi": "serve",
+    "psycopg": "postgres",
+    "keyring": "keyring",
+}
 
 
 @dataclass(frozen=True, slots=True)
