@@ -242,7 +242,7 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
 
 
 def test_no_relative_imports_and_no_unknown_libraries() -> None:
-    known = {*sys.stdlib_module_names, "mien", "numpy", "tomli", "pillow_heif", *HEAVY}
+    known = {*sys.stdlib_module_names, "mien", "numpy", "tomli", "tomllib", "pillow_heif", *HEAVY}
     assert {package for _, package, _ in imports()} - known == set()
     relative = [
         path.name
