@@ -32,7 +32,7 @@ _PLAIN_WORDS = (
     ("disk is full", "has no room left on its disk; free some space and try again"),
     ("readonly database", "is read-only, or its folder is; mend the permissions and try again"),
     ("unable to open", "cannot be opened; mend the permissions of the file and its folder"),
-    ("disk I/O error", "cannot be read or written by its disk; check the disk and its quota"),
+    ("disk I/O error", "is on a disk that is full or failing; free some space, or check the disk"),
 )
 # the file may have been made to eat the memory: what is too large is not read
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"

@@ -1,0 +1,49 @@
+"""A disk with no room left, a real one: every change is refused, and nothing is harmed."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Mien = Callable[..., Any]
+ROOM = 200 << 10
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=0700", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a small disk cannot be mounted; run the tests as root of a machine that may")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_shuts_the_door_and_harms_nothing(
+    mien: Mien, album: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_VAULT", f"sqlite:///{small_disk}/vault.sqlite")
+    assert mien("enroll", "ana", album / "me/1.png").code == 0
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(ROOM))  # writes what goes in
+    for command in (
+        ("enroll", "ben", album / "probe.png"),
+        ("unlock", "ana", album / "probe.png"),
+        ("forget", "ana"),
+        ("vault", "rotate"),
+    ):
+        refused = mien(*command)
+        assert refused.code == 8
+        assert "free some space" in refused.complaint
+    filler.unlink()
+    assert mien("vault", "verify").code == 0
+    assert mien("unlock", "ana", album / "probe.png").code == 0
+    assert mien("unlock", "ben", album / "probe.png").code == 6
