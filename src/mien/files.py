@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+LOCK_WAIT_S = 5.0
+LOCK_STEP_S = 0.005
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
@@ -34,17 +38,34 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
 
 
 @contextmanager
-def alone(lock_path: Path) -> Iterator[None]:
+def alone(
+    lock_path: Path, refused: Callable[[str], Exception], *, wait_s: float = LOCK_WAIT_S
+) -> Iterator[None]:
     """No other process is in such a block with this lock file, which is made and stays.
 
-    OSError or ValueError where it cannot be made.
+    refused: makes the error to raise, from the reason, where the lock cannot be had or
+    another process (a stopped one, say) keeps it for longer than wait_s.
     """
     import fcntl
 
-    lock_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+    except ValueError as error:  # a zero byte in the path
+        raise refused(f"its folder cannot be written ({error})") from error
+    except OSError as error:
+        raise refused(f"its folder cannot be written ({error.strerror})") from error
+    try:
+        for _ in range(1 + round(wait_s / LOCK_STEP_S)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(LOCK_STEP_S)
+            except OSError as error:  # a file system without locks
+                raise refused(f"it cannot be locked ({error.strerror})") from error
+        else:
+            raise refused("another program keeps it locked; try again in a moment")
         yield
     finally:
         os.close(lock)

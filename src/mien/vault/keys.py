@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,14 +122,8 @@ class FileKeys:
         except OSError as error:
             raise self._unusable(error.strerror or "it cannot be written") from error
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(alone(self._path.with_name(self._path.name + ".lock")))
-            except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
-                raise self._unusable(f"its folder cannot be written ({error})") from error
-            yield
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self._path.with_name(self._path.name + ".lock"), self._unusable)
 
     def _unusable(self, why: str) -> KeyUnavailable:
         return KeyUnavailable(f"cannot use the key file {shown(str(self._path))}: {why}")

@@ -9,8 +9,7 @@ It carries no MAC: who could edit it could as well delete it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,14 +91,8 @@ class Witness:
             except OSError as error:
                 raise self._damaged(error.strerror or "it cannot be written") from error
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(alone(self._path.parent / ".lock"))
-            except OSError as error:
-                raise self._damaged(error.strerror or "it cannot be written") from error
-            yield
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self._path.parent / ".lock", self._damaged)
 
     def _damaged(self, why: str) -> VaultDamaged:
         return VaultDamaged(

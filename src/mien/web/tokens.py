@@ -7,8 +7,8 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -112,14 +112,8 @@ class Tokens:
         except OSError as error:
             raise self._unusable(error.strerror or "it cannot be written") from error
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            try:
-                stack.enter_context(alone(self._path.with_name(self._path.name + ".lock")))
-            except OSError as error:
-                raise self._unusable(error.strerror or "it cannot be written") from error
-            yield
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self._path.with_name(self._path.name + ".lock"), self._unusable)
 
     def _unusable(self, why: str) -> UsageError:
         return UsageError(f"cannot use the tokens in {str(self._path)!r}: {why}; move it away")

@@ -1,0 +1,55 @@
+"""Changes of a file come one after the other, and nobody waits for ever."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mien.errors import VaultDamaged
+from mien.files import alone
+
+HOLD = """
+import sys
+from pathlib import Path
+from mien.files import alone
+with alone(Path(sys.argv[1]), ValueError):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_that_another_program_keeps_is_told_and_then_free_again(tmp_path: Path) -> None:
+    lock = tmp_path / "folder" / "lock"
+    command = [sys.executable, "-c", HOLD, str(lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(VaultDamaged, match="another program keeps it locked; try again"),
+            alone(lock, VaultDamaged, wait_s=0),
+        ):
+            pytest.fail("two had the lock")
+        holder.communicate(timeout=60)
+    with alone(lock, VaultDamaged, wait_s=0):
+        assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_place_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file" / "lock", tmp_path / "zero\0byte" / "lock"):
+        with (
+            pytest.raises(VaultDamaged, match="its folder cannot be written"),
+            alone(place, VaultDamaged),
+        ):
+            pytest.fail("there is no such place")
+
+
+def test_an_error_inside_the_block_stays_as_it_is_and_frees_the_lock(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="of the work"), alone(tmp_path / "lock", VaultDamaged):
+        raise OSError("of the work")
+    with alone(tmp_path / "lock", VaultDamaged, wait_s=0):
+        assert os.listdir(tmp_path) == ["lock"]
