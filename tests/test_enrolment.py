@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mien.embed import Embedder
-from mien.enrolment import enrol_photos, look_at, merge, warned
+from mien.enrolment import Neighbours, enrol_photos, look_at, merge
 from mien.errors import (
     EnrolmentRefused,
     NoFaceFound,
@@ -251,7 +251,8 @@ def test_an_enrolment_says_who_of_the_enrolled_looks_alike(
     enrolment = enrol_photos(shots, pipeline)
     far = Template(-enrolment.template.vectors, pipeline.model)
     others = {"twin": enrolment.template, "far": far}
-    found = warned(enrolment, others, pipeline)
+    found = Neighbours(others, pipeline).warn(enrolment, user="ana")
     assert [user for user, _ in found.look_alikes] == ["twin"]
     assert any("looks like twin" in line for line in found.advice)
-    assert warned(enrolment, {"far": far}, pipeline).look_alikes == ()
+    assert Neighbours({"far": far}, pipeline).warn(enrolment, user="ana").look_alikes == ()
+    assert Neighbours(others, pipeline).warn(enrolment, user="twin").look_alikes == ()

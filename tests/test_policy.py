@@ -191,14 +191,20 @@ def test_photos_that_differ_are_no_duplicates() -> None:
 
 
 def test_who_resembles_the_template_enough_for_its_door_is_named_most_alike_first() -> None:
-    others = {"far": (0.2, 0.0), "near": (0.6, 0.0), "nearest": (0.9, 0.0)}
-    assert look_alikes(others, HALF) == (("nearest", 0.9), ("near", 0.6))
+    found = look_alikes(["far", "near", "nearest"], np.array([0.2, 0.6, 0.9]), np.zeros(3), HALF)
+    assert found == (("nearest", 0.9), ("near", 0.6))
 
 
 def test_who_is_like_everybody_must_be_more_alike_to_be_named() -> None:
-    assert look_alikes({"ana": (0.6, 0.2), "ben": (0.4, -0.2)}, HALF) == (("ben", 0.4),)
+    found = look_alikes(["ana", "ben"], np.array([0.6, 0.4]), np.array([0.2, -0.2]), HALF)
+    assert found == (("ben", 0.4),)
 
 
 def test_a_likeness_that_is_not_a_number_is_a_warning() -> None:
-    found = look_alikes({"bad": (float("nan"), float("nan"))}, HALF)
-    assert [user for user, _ in found] == ["bad"]
+    for cosine, shift in ((np.nan, np.nan), (np.nan, 0.0), (0.2, np.nan)):
+        found = look_alikes(["bad"], np.array([cosine]), np.array([shift]), HALF)
+        assert [user for user, _ in found] == ["bad"]
+
+
+def test_the_very_same_template_is_named_however_far_its_threshold_is_moved() -> None:
+    assert look_alikes(["twin"], np.ones(1), np.array([0.7]), HALF) == (("twin", 1.0),)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mien.enrolment import Enrolment, enrol_photos, look_at, merge, warned
+from mien.enrolment import Enrolment, Neighbours, enrol_photos, look_at, merge
 from mien.errors import ExitCode
 from mien.faceunlock import FaceUnlock
 from mien.lab.recapture import recapture
@@ -87,8 +87,9 @@ def enrolment_in(
     def enrolled(space: Transform | None) -> Enrolment:
         looked = look_at(shots[:3], pipeline)
         if space is None:
-            return warned(merge(looked, pipeline), {}, pipeline)
-        return warned(merge(looked.protected(space), pipeline), {}, pipeline, space)
+            return Neighbours({}, pipeline).warn(merge(looked, pipeline), user="ana")
+        turned = merge(looked.protected(space), pipeline)
+        return Neighbours({}, pipeline, space).warn(turned, user="ana")
 
     return enrolled
 

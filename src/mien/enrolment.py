@@ -158,30 +158,41 @@ def merge(looked: Looked, pipeline: Pipeline, *, onto: Template | None = None) -
     return Enrolment(template, tuple(enrolled), skipped, words)
 
 
-def warned(
-    enrolment: Enrolment,
-    others: Mapping[str, Template],
-    pipeline: Pipeline,
-    space: Space = PLAIN,
-) -> Enrolment:
-    """The same enrolment, with the stranger and those of the others who look most like it.
+class Neighbours:
+    """Everybody who is enrolled, to find those whom a template resembles. For many questions.
 
-    others: user -> template. space: that all the templates lie in.
+    templates: user -> template. space: that they lie in, and the templates asked about.
     """
-    threshold = pipeline.threshold_for(photos=len(enrolment.template.vectors))
-    centres = np.stack([centre_of(t.vectors) for t in (enrolment.template, *others.values())])
-    ours, *theirs = space.reveal(centres)  # the cohort is plain
-    found = {
-        user: (float(np.dot(ours, centre)), pipeline.shift(ours, centre))
-        for user, centre in zip(others, theirs, strict=True)
-    }
-    known = replace(enrolment, look_alikes=look_alikes(found, threshold))
-    stranger = pipeline.closest_stranger(ours)
-    if stranger is None:
-        return known
-    similarity, shift = stranger
-    margin = threshold.moved(shift).value - similarity
-    return replace(known, closest_stranger=similarity, margin=margin)
+
+    def __init__(
+        self, templates: Mapping[str, Template], pipeline: Pipeline, space: Space = PLAIN
+    ) -> None:
+        self._pipeline = pipeline
+        self._space = space
+        self._users = tuple(templates)
+        centres = [centre_of(template.vectors) for template in templates.values()]
+        none = np.zeros((0, pipeline.embedder.row.dims), np.float32)
+        self._plain = space.reveal(np.stack(centres)) if centres else none  # as the cohort is
+        self._shifts = pipeline.shifts(self._plain)
+
+    def warn(self, enrolment: Enrolment, *, user: str) -> Enrolment:
+        """The same enrolment, with the stranger and those who look most like it.
+
+        user: whose template it is; somebody of that name is left out.
+        """
+        vectors = enrolment.template.vectors
+        threshold = self._pipeline.threshold_for(photos=len(vectors))
+        ours = self._space.reveal(centre_of(vectors)[np.newaxis])
+        shifts = self._shifts + self._pipeline.shifts(ours)
+        found = look_alikes(self._users, self._plain @ ours[0], shifts, threshold)
+        others = tuple(one for one in found if one[0] != user)
+        known = replace(enrolment, look_alikes=others)
+        stranger = self._pipeline.closest_stranger(ours[0])
+        if stranger is None:
+            return known
+        similarity, shift = stranger
+        margin = threshold.moved(shift).value - similarity
+        return replace(known, closest_stranger=similarity, margin=margin)
 
 
 def _look(photo: Source, at: int, pipeline: Pipeline) -> _Seen:

@@ -90,6 +90,11 @@ class Pipeline:
         cohort = None if self._calibration is None else self._calibration.cohort
         return 0.0 if cohort is None else cohort.shift(one, other)
 
+    def shifts(self, vectors: FloatArray) -> FloatArray:
+        """What each face adds to the `shift` of two: plain unit rows (n, d) -> (n,) float32."""
+        cohort = None if self._calibration is None else self._calibration.cohort
+        return np.zeros(len(vectors), np.float32) if cohort is None else cohort.shifts(vectors)
+
     def closest_stranger(self, vector: FloatArray) -> tuple[float, float] | None:
         """The member of the cohort most like a plain unit vector (d,): similarity and `shift`."""
         cohort = None if self._calibration is None else self._calibration.cohort

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -132,17 +132,15 @@ def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
 
 
 def look_alikes(
-    others: Mapping[str, tuple[float, float]], threshold: Threshold
+    users: Sequence[str], cosines: FloatArray, shifts: FloatArray, threshold: Threshold
 ) -> tuple[tuple[str, float], ...]:
     """Who among the enrolled a template resembles enough to be taken for: most alike first.
 
-    others: user -> (cosine of the two centres, which is what each would score, about, at
-    the other's door; how far the threshold is moved for the two). A cosine that is not
+    cosines: (n,) of the two centres, which is what each would score, about, at the other's
+    door. shifts: (n,), how far the threshold is moved for the two. A cosine that is not
     finite counts as alike.
     """
-    alike = [
-        (user, cosine)
-        for user, (cosine, shift) in others.items()
-        if not cosine < threshold.moved(shift).value
-    ]
+    needed = np.minimum(1.0, threshold.value + shifts)
+    rows = np.flatnonzero(~(cosines < needed)).tolist()
+    alike = [(users[row], float(cosines[row])) for row in rows]
     return tuple(sorted(alike, key=lambda one: (-one[1], one[0])))

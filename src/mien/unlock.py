@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mien.enrolment import Enrolment, Progress, look_at, merge, warned
+from mien.enrolment import Enrolment, Neighbours, Progress, look_at, merge
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamaged
 from mien.images import Source
 from mien.models.calibration import TARGET_FMR
@@ -97,7 +97,7 @@ def _compared_with_others(
         others = {one.user: template_of(one, pipeline) for one in records if one.user != user}
     except VaultDamaged as error:
         return replace(enrolment, not_compared=str(error))
-    return warned(enrolment, others, pipeline, space or PLAIN)
+    return Neighbours(others, pipeline, space or PLAIN).warn(enrolment, user=user)
 
 
 def template_of(record: Record, pipeline: Pipeline) -> Template:

@@ -189,7 +189,7 @@ def world_folder() -> Iterator[Path]:
 
 AS_A_PLAIN_USER = """
 import os, sys
-import sqlite3  # while this user can still read them
+import sqlite3, urllib.parse  # while this user can still read them
 from mien.errors import MienError
 from tests.vault.raw_vault import RawVault
 path, create = sys.argv[1], sys.argv[2] == "create"

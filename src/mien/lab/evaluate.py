@@ -182,9 +182,7 @@ def _way(
     if not len(rows):
         raise UsageError("everybody in these photos is in the model's cohort; choose others")
     vectors = embedded.vectors(rows, flip_average=name == "flip-averaged")
-    shifts = None
-    if cohort is not None:
-        shifts = ((cohort.nearness(vectors) - cohort.typical) / 2).astype(np.float32)
+    shifts = None if cohort is None else cohort.shifts(vectors)
     person = people.person[rows]
     found = compare_all(
         vectors,

@@ -51,6 +51,11 @@ class Cohort:
         """Mean similarity to the `nearest` most alike: unit rows (n, d) -> (n,) float32, -1..1."""
         return _nearness(vectors @ self.vectors.T, self.nearest, self.least)
 
+    def shifts(self, vectors: FloatArray) -> FloatArray:
+        """What each face adds to the `shift` of a comparison: unit rows (n, d) -> (n,) float32."""
+        halves: FloatArray = ((self.nearness(vectors) - self.typical) / 2).astype(np.float32)
+        return halves
+
     def shift(self, one: FloatArray, other: FloatArray) -> float:
         """How much higher than usual a stranger scores between these two unit vectors (d,)."""
         near = self.nearness(np.stack([one, other]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mien.enrolment import Enrolment, warned
+from mien.enrolment import Enrolment, Neighbours
 from mien.pipeline import Pipeline
 from mien.policy import PLAIN, consistency
 from mien.unlock import template_of
@@ -13,6 +13,7 @@ def people_data(vault: SealedVault, pipeline: Pipeline) -> list[dict[str, object
     """One entry for each, by name. Strength is known for those of the pipeline's model."""
     records, space = vault.everybody(pipeline.model)
     templates = {record.user: template_of(record, pipeline) for record in records}
+    neighbours = Neighbours(templates, pipeline, space or PLAIN)
     found: list[dict[str, object]] = []
     for head in vault.heads():
         entry: dict[str, object] = {
@@ -20,8 +21,7 @@ def people_data(vault: SealedVault, pipeline: Pipeline) -> list[dict[str, object
         }  # fmt: skip
         if head.user in templates:
             template = templates[head.user]
-            others = {user: one for user, one in templates.items() if user != head.user}
-            said = warned(Enrolment(template, (), ()), others, pipeline, space or PLAIN)
+            said = neighbours.warn(Enrolment(template, (), ()), user=head.user)
             agreement = consistency(template.vectors, pipeline.threshold).leave_one_out
             entry |= {
                 "photos": len(template.vectors),
