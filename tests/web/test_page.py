@@ -138,6 +138,18 @@ def test_she_is_enrolled_from_files_and_the_camera_opens_her_door(page: Page, sh
     assert page.is_visible("#unlock-answer.yes .lock")
 
 
+def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
+    page: Page, shots: Path
+) -> None:
+    one, two, _ = her(shots)
+    enrol(page, "eileen", [one, one, two])
+    assert "eileen is enrolled from 2 photos" in page.inner_text("#enrol-answer")
+    first, again, other = page.locator("#enrol-kept li p").all_inner_texts()
+    assert again == "Left out: nearly the same as photo 1."
+    assert first.startswith("Agrees with the others at 0.")
+    assert other == first
+
+
 def test_the_camera_enrols_with_guidance_drawn_over_the_picture(page: Page) -> None:
     go(page, "enrol")
     page.fill("#enrol-user", "eileen")

@@ -138,10 +138,12 @@ $("enrol-send").addEventListener("click", async (event) => {
   const fields = [["mode", $("enrol-mode").value], ...kept.map((shot) => ["photos", shot.photo])];
   const made = await working(event.currentTarget, () => ask("POST", `/v1/people/${encodeURIComponent(user)}`, form(fields)));
   if (!made) { showKept(); return; }
-  made.photos.forEach((photo, at) => {
-    if (kept[at] && photo.leave_one_out !== null) kept[at].words = `Agrees with the others at ${photo.leave_one_out.toFixed(3)}.`;
-  });
-  const lines = [...made.advice, ...made.skipped.map((one) => `${one.photo} was skipped: nearly the same as ${one.same_as}`), made.expectation];
+  const shotOf = (name) => kept[Number(name.replace("photo ", "")) - 1];
+  for (const one of made.photos) {
+    if (one.leave_one_out !== null) shotOf(one.photo).words = `Agrees with the others at ${one.leave_one_out.toFixed(3)}.`;
+  }
+  for (const one of made.skipped) shotOf(one.photo).words = `Left out: nearly the same as ${one.same_as}.`;
+  const lines = [...made.advice, made.expectation];
   if (made.margin > 0) lines.push(`the closest of 400 strangers stays ${made.margin.toFixed(3)} under the threshold`);
   const count = made.photos_in_template;
   $("enrol-answer").hidden = false;
