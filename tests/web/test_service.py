@@ -92,8 +92,13 @@ def test_identify_compare_look_people_and_log(client: httpx.Client, shots: Path)
     assert seen["face"]["box_xyxy"][2] > seen["face"]["box_xyxy"][0]
     people = client.get("/v1/people").json()["people"]
     assert [(one["user"], one["photos"]) for one in people] == [("eileen", 3)]
-    words = client.get("/v1/log").json()["words"]
-    assert any(line.endswith("eileen was recognised") for line in words)
+    log = client.get("/v1/log").json()
+    assert any(line.endswith("eileen was recognised") for line in log["words"])
+    assert log["earlier"] == 0
+    newest = client.get("/v1/log", params={"last": 1}).json()
+    assert newest["words"] == log["words"][-1:]
+    assert (newest["earlier"], newest["entries"]) == (len(log["words"]) - 1, log["entries"])
+    assert client.get("/v1/log", params={"last": 0}).status_code == 400
 
 
 def test_enrolling_adds_replaces_and_refuses(client: httpx.Client, shots: Path) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, File, Form, Request, UploadFile
+from fastapi import Depends, FastAPI, File, Form, Query, Request, UploadFile
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, PlainTextResponse, Response
@@ -264,13 +264,22 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
         return {"outcome": "forgotten", "exit_code": 0, "user": gone}
 
     @app.get("/v1/log", tags=["people"])
-    async def log(scope: Annotated[str, Depends(rules)]) -> dict[str, object]:
-        """What happened at the door, in words, oldest first; its chain was verified."""
+    async def log(
+        scope: Annotated[str, Depends(rules)], last: Annotated[int, Query(ge=1)] = 1000
+    ) -> dict[str, object]:
+        """What happened at the door, in words, oldest first; its whole chain was verified.
+
+        last: how many lines of the newest; `earlier` says how many came before them.
+        """
         entries = await parts.gate.run(parts.vault.log_entries)
-        words = in_words(entries, zone=timezone.utc)
+        lines = in_words(entries, zone=timezone.utc)
         return {
-            "outcome": "verified", "exit_code": 0, "entries": len(entries), "words": words,
-        }  # fmt: skip
+            "outcome": "verified",
+            "exit_code": 0,
+            "entries": len(entries),
+            "earlier": max(0, len(lines) - last),
+            "words": lines[-last:],
+        }
 
 
 def _add_rest(app: FastAPI, parts: Parts) -> None:

@@ -195,9 +195,10 @@ async function showLog() {
   const list = $("log-list");
   list.replaceChildren(make("p", { class: "busy" }, "Verifying the chain"));
   try {
-    const { words, entries } = await ask("GET", "/v1/log");
+    const { words, entries, earlier } = await ask("GET", "/v1/log?last=500");
     if (!entries) { list.replaceChildren(make("p", { class: "empty" }, "Nothing happened yet.")); return; }
-    list.replaceChildren(make("p", {}, `The chain of ${entries} entries checks out: none edited, none removed.`),
+    const before = earlier ? ` ${earlier} earlier lines are shown by mien log.` : "";
+    list.replaceChildren(make("p", {}, `The chain of ${entries} entries checks out: none edited, none removed.${before}`),
       make("ol", { class: "lines", reversed: "" }, ...words.reverse().map((line) => make("li", {}, make("time", {}, `${line.slice(0, 16)} UTC`), make("span", {}, line.slice(18))))));
   } catch (error) { list.replaceChildren(make("p", { class: "empty" }, sentence(error.message))); }
 }
