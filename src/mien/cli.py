@@ -175,7 +175,12 @@ def _add_service(verbs: Verbs) -> None:
     serve.add_argument("--port", type=int, default=8437, help="default: 8437; 0 takes any")
     serve.add_argument("--tls-cert", type=Path, metavar="PEM")
     serve.add_argument("--tls-key", type=Path, metavar="PEM")
-    serve.add_argument("--name", action="append", metavar="HOST", help="also reached by this name")
+    serve.add_argument(
+        "--name",
+        action="append",
+        metavar="HOST",
+        help="also reached by this name, HOST or HOST:PORT",
+    )
     serve.add_argument("--insecure", action="store_true", help="beyond this machine without TLS")
     token = verbs.add_parser("token", help="who may ask the service for what")
     of_token = token.add_subparsers(metavar="WHAT", required=True)

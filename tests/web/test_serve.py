@@ -37,8 +37,9 @@ def test_elsewhere_it_needs_tls_or_a_word_and_a_token(tokens: Tokens, host: str)
         with pytest.raises(UsageError, match="nobody has a token; run: mien token create"):
             check_where(where, tokens)
     tokens.create("door", "unlock", created_at=DAY)
-    check_where(Where(host=host, open_anyway=True), tokens)
-    check_where(Where(host=host, cert=pem, key=pem), tokens)
+    named = ("door.example",)
+    check_where(Where(host=host, open_anyway=True, names=named), tokens)
+    check_where(Where(host=host, cert=pem, key=pem, names=named), tokens)
     with pytest.raises(UsageError, match="needs both"):
         check_where(Where(cert=pem), tokens)
 
@@ -56,6 +57,29 @@ def test_the_host_header_is_where_it_listens_and_what_it_is_called() -> None:
     assert hosts_of(Where(), 8437) == {"127.0.0.1:8437", "localhost:8437", "[::1]:8437"}
     named = hosts_of(Where(host="192.168.1.5", names=("Door.example",)), 80)
     assert named == {"192.168.1.5:80", "192.168.1.5", "door.example:80", "door.example"}
+    assert hosts_of(Where(host="fe80::1"), 8437) == {"[fe80::1]:8437"}
+
+
+def test_something_in_front_may_be_reached_at_another_port() -> None:
+    behind = hosts_of(Where(names=("door.example", "gate.example:8443", "[fe80::1]:444")), 8437)
+    assert behind - hosts_of(Where(), 8437) == {
+        "door.example", "door.example:8437", "gate.example:8443", "[fe80::1]:444",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["", "https://door.example", "door.example/x", "two names"])
+def test_a_name_is_a_host_and_no_address_of_a_page(tokens: Tokens, name: str) -> None:
+    with pytest.raises(UsageError, match="a name is HOST or HOST:PORT"):
+        check_where(Where(names=(name,)), tokens)
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])
+def test_on_every_address_it_must_be_said_how_it_is_reached(tokens: Tokens, host: str) -> None:
+    tokens.create("door", "unlock", created_at=DAY)
+    with pytest.raises(UsageError, match="every address of this machine: say with --name HOST"):
+        check_where(Where(host=host, open_anyway=True), tokens)
+    named = Where(host=host, open_anyway=True, names=("door.example",))
+    assert hosts_of(named, 8437) == {"door.example", "door.example:8437"}
 
 
 # tokens --------------------------------------------------------------------------------------

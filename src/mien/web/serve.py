@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from mien.web.guard import Limits
 from mien.web.tokens import Tokens
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
+EVERYWHERE = ("", "0.0.0.0", "::")
 GRACE_S = 30  # for what was accepted, before the process ends
 
 
@@ -28,8 +30,8 @@ GRACE_S = 30  # for what was accepted, before the process ends
 class Where:
     """host, port: to listen on; port 0 takes any. cert, key: PEM files for TLS, or neither.
 
-    names: further names by which the service is reached. open_anyway: beyond this machine
-    without TLS.
+    names: further names by which the service is reached, with a port where that is another
+    one, as behind something that does TLS. open_anyway: beyond this machine without TLS.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +53,9 @@ def check_where(where: Where, tokens: Tokens) -> None:
         raise UsageError("TLS needs both --tls-cert and --tls-key")
     if not 0 <= where.port <= 65535:
         raise UsageError(f"a port is 0 to 65535, not {where.port}")
+    for name in where.names:
+        if not re.fullmatch(r"[\w.:\[\]-]+", name):
+            raise UsageError(f"a name is HOST or HOST:PORT, not {name!r}")
     if _is_loopback(where.host):
         return
     if where.cert is None and not where.open_anyway:
@@ -62,6 +67,11 @@ def check_where(where: Where, tokens: Tokens) -> None:
         raise UsageError(
             f"{where.host} is beyond this machine and nobody has a token; run: mien token create"
             " NAME"
+        )
+    if where.host in EVERYWHERE and not where.names:
+        raise UsageError(
+            f"{where.host or '0.0.0.0'} is every address of this machine: say with --name HOST how"
+            " the service is reached"
         )
 
 
@@ -140,20 +150,29 @@ def run_service(
     )
     secret = tokens.create_passing("page", page_scope)
     scheme = "http" if where.cert is None else "https"
-    host = f"[{where.host}]" if ":" in where.host else where.host
-    ready(f"{scheme}://{host}:{port}/#{secret}")
+    host = where.names[0] if where.host in EVERYWHERE else where.host
+    ready(f"{scheme}://{_with_port(host, port)}/#{secret}")
     Server(config).run(sockets=[listening])
 
 
 def hosts_of(where: Where, port: int) -> frozenset[str]:
     """What the Host header may be, in lower case: other names are of somebody else."""
-    names = {where.host, *where.names}
+    own = {where.host} - set(EVERYWHERE)
     if _is_loopback(where.host):
-        names |= {"localhost", "127.0.0.1", "[::1]"}
-    shown = {f"[{name}]" if ":" in name and not name.startswith("[") else name for name in names}
-    usual = 80 if where.cert is None else 443
-    with_port = {f"{name}:{port}".lower() for name in shown}
-    return frozenset(with_port | ({name.lower() for name in shown} if port == usual else set()))
+        own |= {"localhost", "127.0.0.1", "::1"}
+    found = {_with_port(name, port) for name in (*own, *where.names)}
+    # a browser leaves out the usual port, which something in front of mien may listen on
+    usual = own if port == (80 if where.cert is None else 443) else set()
+    found |= {_with_port(name, None) for name in (*usual, *where.names)}
+    return frozenset(found)
+
+
+def _with_port(name: str, port: int | None) -> str:
+    """As a Host header has it, in lower case; a port that the name brings stays."""
+    if name.count(":") == 1 or "]:" in name:
+        return name.lower()
+    bare = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    return bare.lower() if port is None else f"{bare.lower()}:{port}"
 
 
 def pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:

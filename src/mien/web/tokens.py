@@ -102,7 +102,7 @@ class Tokens:
             if any(one.scope not in SCOPES or len(one.sha256) != 64 for one in tokens):
                 raise ValueError("unknown scope")
         except (ValueError, TypeError, RecursionError) as error:
-            raise self._unusable("it is not as mien writes it") from error
+            raise self._unusable("it is not as mien writes it; move it away") from error
         return tokens
 
     def _write(self, tokens: list[Token]) -> None:
@@ -116,7 +116,7 @@ class Tokens:
         return alone(self._path.with_name(self._path.name + ".lock"), self._unusable)
 
     def _unusable(self, why: str) -> UsageError:
-        return UsageError(f"cannot use the tokens in {str(self._path)!r}: {why}; move it away")
+        return UsageError(f"cannot use the tokens in {str(self._path)!r}: {why}")
 
 
 def allows(scope: str, wanted: str) -> bool:
