@@ -91,6 +91,24 @@ def test_a_reading_is_a_sentence(similarity: float, words: str) -> None:
     assert str(odds(evenly(1_000_000)).read(similarity)) == words
 
 
+@pytest.mark.parametrize(
+    ("similarity", "among", "one_in", "words"),
+    [
+        (0.9999, 1, 10_000, "a stranger would score this high about once in 10,000"),
+        (0.9999, 500, 20, "a stranger would score this high with one of 500 enrolled about once"),
+        (0.9, 1000, 1, "most strangers would score this high with one of 1,000 enrolled"),
+        (1.5, 1000, 1000 / 3, "this high with one of 1,000 enrolled less than once in 330"),
+        (1.5, 10**6, 1, "too few strangers were compared to say how rarely one scores this high"),
+    ],
+)
+def test_who_is_compared_with_many_has_so_many_chances(
+    similarity: float, among: int, one_in: float, words: str
+) -> None:
+    reading = odds(evenly(1_000_000)).read(similarity, among=among)
+    assert reading.one_in == pytest.approx(one_in, rel=1e-3)
+    assert words in str(reading)
+
+
 def test_numbers_in_words_are_rounded_towards_the_common() -> None:
     assert "about once in 120," not in str(odds(evenly(1000)).read(0.5))
     reading = odds(evenly(3000)).read(1.0)

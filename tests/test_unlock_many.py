@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mien.images import read_image
 from mien.pipeline import Pipeline
+from mien.results import ByteArray
 from mien.unlock import _threshold_of_many, enrol, identify
 from mien.vault.opening import open_memory_vault
 
@@ -23,6 +24,19 @@ def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
     assert few.value < many.value < more.value
     # beyond the evidence nothing is promised: the strictest threshold that it supports
     assert more == pipeline.threshold_for(photos=3, target_fmr=pipeline.strictest_fmr(photos=3))
+
+
+def test_the_odds_of_a_stranger_are_those_among_all_who_are_enrolled(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    def twice_enrolled(*names: str) -> str:
+        with open_memory_vault() as vault:
+            for name in names:
+                enrol(name, [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+            return identify(astronaut, vault=vault, pipeline=pipeline).decision.odds
+
+    assert "this high less than once in 470,000" in twice_enrolled("ana")
+    assert "with one of 2 enrolled less than once in 230,000" in twice_enrolled("ana", "bea")
 
 
 def test_real_people_are_told_apart(pipeline: Pipeline, shared_photos: Path) -> None:

@@ -116,14 +116,14 @@ class Pipeline:
             vector = vector / np.linalg.norm(vector)
         return Template(np.repeat(vector[np.newaxis], DECOY_PHOTOS, axis=0), self.model)
 
-    def odds(self, similarity: float, *, photos: int) -> str:
+    def odds(self, similarity: float, *, photos: int, among: int = 1) -> str:
         """How often a stranger would score this high, in words; empty without evidence.
 
-        similarity: less the `shift` of the two faces.
+        similarity: less the `shift` of the two faces. among: templates compared with.
         """
         if self._calibration is None or not math.isfinite(similarity):
             return ""
-        return str(self._calibration.read(similarity, photos=photos))
+        return str(self._calibration.read(similarity, photos=photos, among=among))
 
     def expectation(self, *, photos: int) -> str:
         """How often the owner is refused at the default threshold, in words; or empty."""

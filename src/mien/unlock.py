@@ -239,13 +239,14 @@ def _judged(
     photos: int,
     pipeline: Pipeline,
     face: Face | None = None,
+    among: int = 1,
 ) -> Decision:
     return decide(
         similarity,
         threshold=threshold,
         expected_model=pipeline.model.name,
         face=face,
-        odds=pipeline.odds(similarity - shift, photos=photos),
+        odds=pipeline.odds(similarity - shift, photos=photos, among=among),
     )
 
 
@@ -289,6 +290,7 @@ def _is_it(
         photos=photos,
         pipeline=pipeline,
         face=face,
+        among=enrolled,
     )
     return Identification(record.user if decision else None, decision)
 

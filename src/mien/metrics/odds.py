@@ -21,20 +21,23 @@ class StrangerReading:
     """What one score says. one_in: a stranger reaches it about once in this many tries.
 
     is_bound: no stranger of the data reached it, and it is rarer than that (at 95 %).
+    among: with so many templates the stranger is compared, and the best score counts.
     """
 
     similarity: float
     one_in: float
     is_bound: bool
+    among: int = 1
 
     def __str__(self) -> str:
+        where = "this high" if self.among == 1 else f"this high with one of {self.among:,} enrolled"
         if self.is_bound and self.one_in < 2.0:
-            return "too few strangers were compared to say how rare this score is"
+            return f"too few strangers were compared to say how rarely one scores {where}"
         if self.is_bound:
-            return f"a stranger would score this high less than once in {_rounded(self.one_in)}"
+            return f"a stranger would score {where} less than once in {_rounded(self.one_in)}"
         if self.one_in < 2.0:
-            return "most strangers would score this high"
-        return f"a stranger would score this high about once in {_rounded(self.one_in)}"
+            return f"most strangers would score {where}"
+        return f"a stranger would score {where} about once in {_rounded(self.one_in)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,14 +90,17 @@ class StrangerOdds:
         log_fmr = float(np.interp(similarity, self.similarity, np.log(self.fmr)))
         return min(1.0, max(self.supported_fmr, math.exp(log_fmr)))
 
-    def read(self, similarity: float) -> StrangerReading:
+    def read(self, similarity: float, *, among: int = 1) -> StrangerReading:
         """About once in N; beyond the highest impostor of the data, rarer than once in N.
 
+        among: with so many templates the stranger is compared: the chance that one of the
+        scores is this high is at most their number times as great (Boole's inequality).
         The bound holds at 95 %: the share of strangers above the highest of n independent
         ones is at most 3/n that often. ValueError for NaN.
         """
-        fmr = self.fmr_at(similarity)
-        return StrangerReading(float(similarity), 1.0 / fmr, bool(similarity > self.similarity[-1]))
+        fmr = min(1.0, self.fmr_at(similarity) * among)
+        is_bound = bool(similarity > self.similarity[-1])
+        return StrangerReading(float(similarity), 1.0 / fmr, is_bound, among)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers, for json.dump."""

@@ -95,12 +95,12 @@ class Calibration:
         words = f"FMR {target_fmr:g} with {photos} enrolled photo{'s' * (photos != 1)}"
         return Threshold(float(odds.similarity[row]), self.model, f"{words}, {self.provenance}")
 
-    def read(self, similarity: float, *, photos: int) -> StrangerReading:
+    def read(self, similarity: float, *, photos: int, among: int = 1) -> StrangerReading:
         """About once in how many a stranger would score this high. ValueError for NaN.
 
-        similarity: cosine, less the cohort's shift.
+        similarity: cosine, less the cohort's shift. among: templates compared with.
         """
-        return self.odds(photos).read(similarity)
+        return self.odds(photos).read(similarity, among=among)
 
 
 def load_calibration(row: EmbedderRow) -> Calibration | None:
