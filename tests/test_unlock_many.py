@@ -8,7 +8,7 @@ from pathlib import Path
 from mien.images import read_image
 from mien.pipeline import Pipeline
 from mien.results import ByteArray
-from mien.unlock import _threshold_of_many, enrol, identify
+from mien.unlock import enrol, identify
 from mien.vault.opening import open_memory_vault
 
 
@@ -19,11 +19,11 @@ def clock() -> datetime:
 def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
     pipeline: Pipeline,
 ) -> None:
-    few, many, more = (_threshold_of_many(n, 3, pipeline) for n in (1, 10, 1_000_000))
-    assert few == pipeline.threshold_for(photos=3)
-    assert few.value < many.value < more.value
-    # beyond the evidence nothing is promised: the strictest threshold that it supports
-    assert more == pipeline.threshold_for(photos=3, target_fmr=pipeline.strictest_fmr(photos=3))
+    one, ten = (pipeline.threshold_among(n, photos=3) for n in (1, 10))
+    assert one == pipeline.threshold_for(photos=3)
+    assert ten == pipeline.threshold_for(photos=3, target_fmr=1e-5)
+    rising = [pipeline.threshold_among(10**n, photos=3).value for n in range(9)]
+    assert rising == sorted(set(rising))
 
 
 def test_the_odds_of_a_stranger_are_those_among_all_who_are_enrolled(

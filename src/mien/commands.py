@@ -16,13 +16,14 @@ from mien.errors import ExitCode, UsageError
 from mien.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mien.camera import Frame
     from mien.images import Source
     from mien.lab.demo import DemoResult
     from mien.pipeline import Pipeline
     from mien.results import Decision, ModelId
+    from mien.unlock import Look
     from mien.vault.sealed import SealedVault
 
 DEFAULT_MODEL = "sface"
@@ -75,7 +76,6 @@ def unlock(args: Namespace) -> Answer:
     usual = _start_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien import unlock as use_cases
     from mien.answers import decision_data, in_words
-    from mien.images import read_image
     from mien.models import EMBEDDERS
     from mien.vault import check_user_name
 
@@ -86,18 +86,9 @@ def unlock(args: Namespace) -> Answer:
         return usual
 
     user = check_user_name(args.name)
-    frames = frames_of(args, args.photo is not None)
-    if frames is None:
-        image = read_image(args.photo)
-
-        def show(look: use_cases.Look) -> Decision:
-            return look(image)
-    else:
-        from mien.watch import voted
-
-        def show(look: use_cases.Look) -> Decision:
-            return voted(frames, look)
-
+    show = _what_is_shown(args)
+    if args.target_fmr is not None:  # no more is supported for more photos: not worth an attempt
+        usual.threshold_for(photos=1, target_fmr=args.target_fmr)
     with open_vault_of(settings, create=False) as vault:
         decision = use_cases.try_door(
             user,
@@ -113,6 +104,19 @@ def unlock(args: Namespace) -> Answer:
         (f"{word}: {user}, {in_words(decision)}",),
         {"user": user, **decision_data(decision)},
     )
+
+
+def _what_is_shown(args: Namespace) -> Callable[[Look], Decision]:
+    """The photo, read now, or the frames that are to vote."""
+    frames = frames_of(args, args.photo is not None)
+    if frames is not None:
+        from mien.watch import voted
+
+        return lambda look: voted(frames, look)
+    from mien.images import read_image
+
+    image = read_image(args.photo)
+    return lambda look: look(image)
 
 
 def identify(args: Namespace) -> Answer:

@@ -78,9 +78,14 @@ class Pipeline:
         wanted = TARGET_FMR if target_fmr is None else target_fmr
         return self._calibration.threshold(wanted, photos=photos)
 
-    def strictest_fmr(self, *, photos: int) -> float:
-        """The lowest FMR that the evidence supports for so many photos; 1 without evidence."""
-        return 1.0 if self._calibration is None else self._calibration.odds(photos).supported_fmr
+    def threshold_among(self, enrolled: int, *, photos: int) -> Threshold:
+        """The threshold where a face is compared with so many people; see `Calibration`.
+
+        Without a calibration it is the embedder's own.
+        """
+        if self._calibration is None:
+            return self.threshold
+        return self._calibration.threshold_among(enrolled, photos=photos)
 
     def shift(self, one: FloatArray, other: FloatArray) -> float:
         """How much higher than usual a stranger scores between two plain unit vectors (d,).

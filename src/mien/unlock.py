@@ -12,7 +12,6 @@ import numpy as np
 from mien.enrolment import Enrolment, Neighbours, Progress, look_at, merge
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamaged
 from mien.images import Source
-from mien.models.calibration import TARGET_FMR
 from mien.pipeline import Pipeline
 from mien.policy import PLAIN, Space, decide, similarity_to
 from mien.results import (
@@ -256,8 +255,8 @@ def identify(image_rgb: ByteArray, *, vault: SealedVault, pipeline: Pipeline) ->
     Counted and written down as a try to be recognised, which has a count of its own.
     Raises TooManyAttempts, NotEnrolled for an empty vault, NoFaceFound and
     SeveralFacesFound. Templates of other models are not looked at. The threshold rises
-    with the number of people, so that a stranger is still taken for one of them once in
-    1 / `TARGET_FMR`, down to the lowest FMR that the evidence supports.
+    with the number of people (`Calibration.threshold_among`), so that a stranger is
+    taken for one of them no more often than for one alone.
     """
     if not vault.holds_anybody():
         raise _nobody()
@@ -286,7 +285,7 @@ def _is_it(
     decision = _judged(
         similarity_to(template, space.protect(plain[np.newaxis])[0]),
         shift,
-        threshold=_threshold_of_many(enrolled, photos, pipeline).moved(shift),
+        threshold=pipeline.threshold_among(enrolled, photos=photos).moved(shift),
         photos=photos,
         pipeline=pipeline,
         face=face,
@@ -297,15 +296,6 @@ def _is_it(
 
 def _nobody() -> NotEnrolled:
     return NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")
-
-
-def _threshold_of_many(enrolled: int, photos: int, pipeline: Pipeline) -> Threshold:
-    """A stranger is compared with everybody: each comparison may pass so much more rarely."""
-    strictest = pipeline.strictest_fmr(photos=photos)
-    if strictest >= TARGET_FMR:
-        return pipeline.threshold_for(photos=photos)
-    wanted = max(TARGET_FMR / enrolled, strictest)
-    return pipeline.threshold_for(photos=photos, target_fmr=wanted)
 
 
 def compare(a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline) -> tuple[Decision, Face, Face]:

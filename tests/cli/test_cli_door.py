@@ -53,6 +53,17 @@ def test_unlock_answers_with_the_outcomes_code_in_words_and_in_json(
         assert (data["face"] is None) is (code in (3, 4))
 
 
+@pytest.mark.parametrize("target", ["1e-7", "nan", "0", "1"])
+def test_a_target_that_no_evidence_reaches_is_no_attempt_at_the_door(
+    mien: Mien, album: Path, vault: Path, target: str
+) -> None:
+    before = mien("log", "--json").json
+    refused = mien("unlock", "ana", album / "probe.png", "--target-fmr", target)
+    assert refused.code == 2
+    assert "says nothing of FMR" in refused.complaint
+    assert mien("log", "--json").json == before
+
+
 def test_identify_names_the_right_one_or_nobody(mien: Mien, album: Path, vault: Path) -> None:
     found = mien("identify", album / "probe.png")
     assert found.code == 0

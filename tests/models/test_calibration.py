@@ -57,6 +57,31 @@ def test_a_reading_claims_no_more_than_the_evidence() -> None:
     assert "less than once in 33,000" in str(HAND_MADE.read(0.9, photos=1))
 
 
+def a_tenth_of_similarity_a_decade(n_independent: int) -> Calibration:
+    similarity = np.array([-0.2, 0.1, 0.2, 0.3, 0.4, 0.5])
+    counts = np.array([100_000, 10_000, 1_000, 100, 10, 1])
+    odds = StrangerOdds(similarity, counts / 100_000, counts, 100_000, n_independent)
+    return Calibration("sface", "hand-made", {1: odds})
+
+
+@pytest.mark.parametrize(
+    ("enrolled", "threshold"), [(1, 0.4), (2, 0.5), (10, 0.5), (100, 0.6), (1_000, 0.7)]
+)
+def test_the_more_are_enrolled_the_higher_the_threshold_even_beyond_the_evidence(
+    enrolled: int, threshold: float
+) -> None:
+    made = a_tenth_of_similarity_a_decade(n_independent=100_000)  # which supports 3e-5
+    found = made.threshold_among(enrolled, photos=1)
+    assert found.value == pytest.approx(threshold)
+    assert ("beyond the evidence" in found.provenance) is (enrolled > 3)
+
+
+def test_a_threshold_for_many_never_passes_one_and_needs_two_decades_to_be_drawn_on() -> None:
+    rich, poor = a_tenth_of_similarity_a_decade(100_000), a_tenth_of_similarity_a_decade(100)
+    assert rich.threshold_among(10**12, photos=1).value == 1.0
+    assert poor.threshold_among(10**12, photos=1) == poor.threshold(0.03, photos=1)
+
+
 def test_sfaces_table_is_here_with_its_provenance() -> None:
     calibration = load_calibration(SFACE)
     assert calibration is not None

@@ -8,6 +8,7 @@ the nearer strangers come to its centre too, so each count has a table of its ow
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,28 @@ class Calibration:
         row = int(np.flatnonzero(odds.fmr <= target_fmr)[0])
         words = f"FMR {target_fmr:g} with {photos} enrolled photo{'s' * (photos != 1)}"
         return Threshold(float(odds.similarity[row]), self.model, f"{words}, {self.provenance}")
+
+    def threshold_among(self, enrolled: int, *, photos: int) -> Threshold:
+        """For the best of so many comparisons: by Boole's inequality a stranger passes one of
+        them once in 1 / `TARGET_FMR` at most, if each passes so many times more rarely.
+
+        Where the evidence ends, the line through its last two whole decades is drawn on,
+        and at least the strictest supported threshold is taken. A decade of FMR costs
+        strangers less similarity the further down it lies, so that the line is on the safe
+        side; it is only stricter, and nothing is claimed for it.
+        """
+        supported, wanted = self.odds(photos).supported_fmr, TARGET_FMR / enrolled
+        if wanted >= supported:
+            return self.threshold(wanted, photos=photos)
+        strictest = self.threshold(supported, photos=photos)
+        decade = 10.0 ** math.ceil(math.log10(supported))
+        if 10 * decade >= 1.0:  # no two decades to draw a line through
+            return strictest
+        last = self.threshold(decade, photos=photos).value
+        step = last - self.threshold(10 * decade, photos=photos).value
+        drawn_on = last + step * math.log10(decade / wanted)
+        words = f"{strictest.provenance}; for {enrolled:,} enrolled, beyond the evidence"
+        return Threshold(min(1.0, max(strictest.value, drawn_on)), self.model, words)
 
     def read(self, similarity: float, *, photos: int, among: int = 1) -> StrangerReading:
         """About once in how many a stranger would score this high. ValueError for NaN.
