@@ -26,7 +26,16 @@ import numpy.typing as npt
 
 from mien.errors import UnreadableImage
 from mien.photos import one_line, people_folder, photo_paths, shown
-from mien.pixels import GREY, as_stored, float_scale, grey_to_rgb, scaled, to_rgb_array
+from mien.pixels import (
+    GREY,
+    WhiteOf,
+    as_stored,
+    float_scale,
+    grey_to_rgb,
+    scaled,
+    sixteen_bits,
+    to_rgb_array,
+)
 from mien.results import ByteArray
 
 if TYPE_CHECKING:
@@ -82,19 +91,8 @@ MARKER = rb"\xff[^\x00\x01\xd0-\xd7\xff]"  # JPEG markers that a segment follows
 ORIENTATION = 0x0112  # of EXIF: 1..8
 
 DAMAGE = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
+    *(OSError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error),
 )
 """What Pillow's decoders raise on damaged files, as fuzzing found; and, in some versions an
 AssertionError, in others an AttributeError, on a PIL image that was closed before it was read."""
@@ -104,20 +102,23 @@ AssertionError, in others an AttributeError, on a PIL image that was closed befo
 _ONE_DECODE = threading.Lock()
 
 
-def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
+def read_image(
+    source: Source, *, max_pixels: int = MAX_PIXELS, white_of: WhiteOf = sixteen_bits
+) -> ByteArray:
     """Read a picture as (H, W, 3) uint8 RGB, C-contiguous, turned upright by its EXIF.
 
     source: a path, the bytes of a picture file, a PIL image, or an array as in
     `to_rgb_array`. Transparent parts become mid grey. 16-bit grey is scaled to
-    8 bit; floats as in `to_rgb_array`.
+    8 bit; floats as in `to_rgb_array`. white_of: the highest value of a file of
+    deep grey -> its white, where it comes from a sensor of fewer bits.
 
     Raises UnreadableImage: missing, not a regular file, not a picture, damaged,
     an animation, or more than `max_pixels`.
     """
     if isinstance(source, (str, os.PathLike)):
-        return _decode(_read_file(source), shown(source), max_pixels)
+        return _decode(_read_file(source), shown(source), max_pixels, white_of)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decode(bytes(source), "the bytes given", max_pixels)
+        return _decode(bytes(source), "the bytes given", max_pixels, white_of)
     if not isinstance(source, np.ndarray):
         from PIL import Image
 
@@ -126,7 +127,7 @@ def read_image(source: Source, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
             with _pillow(name):
                 _expect_still(source, name)
                 _expect_size(source, name, _peak_bytes(source), max_pixels)
-                return _pixels(source, name)
+                return _pixels(source, name, white_of)
     rgb = to_rgb_array(source)
     if rgb.shape[0] * rgb.shape[1] > max_pixels:
         raise UnreadableImage(_too_large("the array given", rgb.shape[1::-1], max_pixels))
@@ -179,7 +180,7 @@ def _expect_bytes(count: int, name: str) -> None:
         )
 
 
-def _decode(data: bytes, name: str, max_pixels: int) -> ByteArray:
+def _decode(data: bytes, name: str, max_pixels: int, white_of: WhiteOf) -> ByteArray:
     _expect_bytes(len(data), name)
     kind = _kind_of(data, name)
     scans = _jpeg_scans(data) if kind.name == "JPEG" else 1
@@ -191,7 +192,7 @@ def _decode(data: bytes, name: str, max_pixels: int) -> ByteArray:
             raise UnreadableImage(f"{name} has a rare compression; convert it to JPEG or PNG")
         _expect_size(image, name, _peak_bytes(image, buffered=scans > 1), max_pixels)
         _expect_still(image, name, counted=len(data) <= COUNTED_BYTES)
-        return _pixels(image, name)
+        return _pixels(image, name, white_of)
 
 
 def _kind_of(data: bytes, name: str) -> Kind:
@@ -291,7 +292,7 @@ def _expect_still(image: Image.Image, name: str, *, counted: bool = False) -> No
     )
 
 
-def _pixels(image: Image.Image, name: str) -> ByteArray:
+def _pixels(image: Image.Image, name: str, white_of: WhiteOf) -> ByteArray:
     """The upright (H, W, 3), filled in strips: whole-picture copies would double the memory."""
     image.load()
     orientation = _orientation(image)
@@ -300,7 +301,7 @@ def _pixels(image: Image.Image, name: str) -> ByteArray:
     stored = as_stored(upright, orientation)
     n_rows = max(1, STRIP_PIXELS // width)
     boxes = [(0, y, width, min(y + n_rows, height)) for y in range(0, height, n_rows)]
-    scale = _depth_scale(image, boxes, name)
+    scale = _depth_scale(image, boxes, name, white_of)
     for box in boxes:
         stored[box[1] : box[3]] = _rgb(image.crop(box), scale)
     return upright
@@ -316,11 +317,11 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _depth_scale(image: Image.Image, boxes: list[tuple[int, int, int, int]], name: str) -> float:
+def _depth_scale(
+    image: Image.Image, boxes: list[tuple[int, int, int, int]], name: str, white_of: WhiteOf
+) -> float:
     """What brings the values of a deep grey picture to 0..255; 1 for the other modes."""
-    if image.mode.startswith("I;16"):
-        return 1 / 257
-    if image.mode not in ("I", "F"):
+    if not image.mode.startswith(("I", "F")):
         return 1.0
     strips = (np.asarray(image.crop(box)) for box in boxes)
     extremes = np.array([(strip.min(), strip.max()) for strip in strips], np.float64)
@@ -329,7 +330,7 @@ def _depth_scale(image: Image.Image, boxes: list[tuple[int, int, int, int]], nam
         return float_scale(low, high, name)
     if low < 0 or high > 65535:
         raise UnreadableImage(f"{name} has grey values {low:.0f}..{high:.0f}; save it with 16 bit")
-    return 1 / 257
+    return 255 / white_of(high)
 
 
 def _rgb(strip: Image.Image, scale: float) -> ByteArray:

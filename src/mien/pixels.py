@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,21 @@ import numpy.typing as npt
 from mien.errors import UnreadableImage
 from mien.results import ByteArray
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 GREY = 128
 """Seen through transparent pixels. The nets see (x - 127.5) / 128: about 0, as where a crop
 reaches past the picture. What was hidden under them stays hidden."""
+
+
+WhiteOf: TypeAlias = "Callable[[float], int]"
+"""The highest value of a picture of deep grey -> the value that is white in it."""
+
+
+def sixteen_bits(highest: float) -> int:
+    """White of deep grey that uses all of its 16 bits, whatever its highest value."""
+    return 65535
 
 
 def to_rgb_array(array: object) -> ByteArray:
