@@ -272,7 +272,7 @@ def _frames(verb: _Parser) -> None:
         "--frames", metavar="FILE", help="a film, a folder of pictures, or - for a pipe"
     )
     verb.add_argument(
-        "--timeout", type=float, default=10.0, metavar="S", help="of the camera; default: 10"
+        "--timeout", type=float, default=10.0, metavar="S", help="how long to look; default: 10"
     )
 
 

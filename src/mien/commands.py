@@ -18,7 +18,7 @@ from mien.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mien.camera import Frame
+    from mien.frames import Frame
     from mien.images import Source
     from mien.lab.demo import DemoResult
     from mien.pipeline import Pipeline
@@ -292,12 +292,13 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
         return None
     from time import monotonic
 
-    from mien.camera import device_frames, film_frames
+    from mien.camera import device_frames
+    from mien.films import film_frames
 
-    if args.frames is not None:
-        return film_frames(args.frames)
     if not 0 < args.timeout <= 600:
         raise UsageError("--timeout is in seconds, more than 0 and at most 600")
+    if args.frames is not None:
+        return film_frames(args.frames, clock=monotonic, timeout_s=args.timeout)
     return device_frames(args.camera, clock=monotonic, timeout_s=args.timeout)
 
 

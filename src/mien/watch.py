@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from mien.camera import Frame
 from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
+from mien.frames import Frame
 from mien.pipeline import Pipeline
 from mien.quality import measure
 from mien.results import ByteArray, Decision, FloatArray

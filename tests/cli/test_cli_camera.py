@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -83,3 +85,45 @@ def test_without_a_camera_it_is_12(mien: Mien, vault: Path) -> None:
     assert "there is no camera" in ran.complaint
     assert mien("enroll", "zoe", "--camera", "/dev/video97").code == 12
     assert mien("unlock", "ana", "--camera", "0", "--timeout", "0").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("--camera", "/dev/null"), 12), (("--camera",), 12), (("--frames", "FILM"), 5)],
+    ids=["no camera", "absent", "no film"],
+)
+def test_standard_error_is_one_line_whatever_opencv_has_to_say(
+    started: Started, vault: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"no film")
+    line = [film if one == "FILM" else one for one in arguments]
+    ran = started("unlock", "ana", *line, capture_output=True, text=True)
+    assert ran.returncode == code
+    assert ran.stderr.startswith("mien: ")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_writer_that_stops_is_given_up_in_one_line(started: Started, vault: Path) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as stream, os.fdopen(writing, "w"):
+        options = {"stdin": stream, "capture_output": True, "text": True}
+        ran = started("unlock", "ana", "--frames", "-", "--timeout", "0.05", **options)
+    assert ran.returncode == 5
+    assert ran.stderr.startswith("mien: no whole frame came from standard input in 0.05 s")
+    assert ran.stderr.count("\n") == 1
+
+
+def test_an_infrared_folder_of_her_with_a_file_of_junk_opens_her_door(
+    mien: Mien, vault: Path, album: Path, tmp_path: Path
+) -> None:
+    """10 bits in 16, the lamp on in every other picture."""
+    folder = tmp_path / "infrared"
+    folder.mkdir()
+    with Image.open(album / "probe.png") as picture:
+        grey = np.asarray(picture.convert("L")).astype(np.uint16) * 4
+    for number in range(6):
+        lit = grey if number % 2 else grey // 40
+        Image.fromarray(lit).save(folder / f"{number}.png")
+    (folder / "2.jpg").write_bytes(b"junk")
+    assert mien("unlock", "ana", "--frames", folder).code == 0
