@@ -7,15 +7,16 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pytest
 
-from mien.camera import Frame
-from mien.errors import ExitCode, NoFaceFound
+from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
+from mien.frames import Frame
 from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, Decision, Threshold
 from mien.watch import chosen, voted
 
 HALF = Threshold(0.5, "sface", "by hand")
-BLANK = np.zeros((2, 2, 3), np.uint8)
+BLANK = np.full((2, 2, 3), 120, np.uint8)
+DARK = np.zeros((2, 2, 3), np.uint8)
 
 
 def decision(word: str) -> Decision:
@@ -30,7 +31,7 @@ def decision(word: str) -> Decision:
 
 def watch(words: str) -> tuple[Decision, int]:
     """The answer to frames that decide so, and how many were looked at."""
-    script = iter(words.split())
+    script = (word for word in words.split() if word != "dark")
     looked = 0
 
     def look(image: ByteArray) -> Decision:
@@ -38,7 +39,9 @@ def watch(words: str) -> tuple[Decision, int]:
         looked += 1
         return decision(next(script))
 
-    frames: Iterable[Frame] = [Frame(0.1 * at, BLANK) for at in range(len(words.split()))]
+    frames: Iterable[Frame] = [
+        Frame(0.1 * at, DARK if word == "dark" else BLANK) for at, word in enumerate(words.split())
+    ]
     return voted(frames, look), looked
 
 
@@ -50,6 +53,7 @@ def watch(words: str) -> tuple[Decision, int]:
         ("0.9 0.1 0.8 0.2 0.7", True, 5),
         ("0.9 0.1 0.8 0.2 0.3 0.9 0.9 0.9", False, 5),
         ("none two none 0.9 none 0.9 0.9", True, 7),
+        ("dark 0.9 dark 0.8 dark 0.7 0.1", True, 3),
     ],
 )
 def test_three_of_the_first_five_faces_decide_and_no_more_are_looked_at(
@@ -68,6 +72,33 @@ def test_the_answer_is_the_one_in_the_middle_of_those_that_agree() -> None:
 def test_frames_without_one_face_are_waited_out_and_the_last_reason_told() -> None:
     assert watch("none none two")[0].outcome is ExitCode.SEVERAL_FACES
     assert watch("0.9 none")[0].outcome is ExitCode.NO_FACE  # one face is too few to decide on
+
+
+def refusal(words: str) -> str:
+    try:
+        answer = watch(words)[0]
+    except NoFaceFound as error:
+        return str(error)
+    return "" if answer else answer.reason
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("dark dark dark", "no frame shows one face: 3 dark; turn on a light"),
+        ("none dark dark", "no frame shows one face: 2 dark, 1 without a face; turn on a light"),
+        ("none dark none", "no frame shows one face: 2 without a face, 1 dark; no face found"),
+        ("two dark two", "no frame shows one face: 2 with several faces, 1 dark; 2 faces"),
+        ("0.9 none 0.9", "2 frames with one face, and 3 must agree: 1 without a face; no face"),
+        ("0.9", "1 frame with one face, and 3 must agree; look into the camera a little longer"),
+    ],
+)
+def test_what_was_wrong_with_the_frames_that_do_not_count_is_told(words: str, said: str) -> None:
+    assert refusal(words).startswith(said)
+
+
+def test_dark_frames_do_not_hide_that_there_were_several_faces() -> None:
+    assert watch("two dark dark")[0].outcome is ExitCode.SEVERAL_FACES
 
 
 def test_too_few_frames_open_nothing() -> None:
@@ -120,5 +151,16 @@ def test_enrolment_takes_frames_that_are_unlike_and_stops_at_five(
 
 def test_a_film_without_a_good_face_enrols_nobody(pipeline: Pipeline) -> None:
     wall = np.full((200, 200, 3), 120, np.uint8)
-    with pytest.raises(NoFaceFound):
+    with pytest.raises(NoFaceFound, match="no frame to enrol from: 1 without a face; no face"):
         chosen([Frame(0.0, wall)], pipeline)
+
+
+def test_a_film_without_light_enrols_nobody_and_says_that_it_is_dark(pipeline: Pipeline) -> None:
+    with pytest.raises(NoFaceFound, match="no frame to enrol from: 2 dark; turn on a light"):
+        chosen([Frame(0.0, DARK), Frame(0.1, DARK)], pipeline)
+
+
+def test_a_film_of_several_people_enrols_nobody(pipeline: Pipeline, astronaut: ByteArray) -> None:
+    two = np.hstack([astronaut, astronaut])
+    with pytest.raises(SeveralFacesFound, match="1 with several faces; 2 faces of similar size"):
+        chosen([Frame(0.0, two)], pipeline)

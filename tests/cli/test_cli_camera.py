@@ -127,3 +127,11 @@ def test_an_infrared_folder_of_her_with_a_file_of_junk_opens_her_door(
         Image.fromarray(lit).save(folder / f"{number}.png")
     (folder / "2.jpg").write_bytes(b"junk")
     assert mien("unlock", "ana", "--frames", folder).code == 0
+
+
+def test_a_dark_film_is_3_and_says_that_it_is_dark(mien: Mien, vault: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        Image.new("RGB", (64, 48)).save(tmp_path / f"{number}.png")
+    ran = mien("unlock", "ana", "--frames", tmp_path)
+    assert ran.code == 3
+    assert "3 dark; turn on a light" in ran.complaint
