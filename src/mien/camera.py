@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import stat
@@ -9,11 +10,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mien.errors import CameraUnavailable, UnreadableImage, UsageError
-from mien.frames import MAX_FRAME_PIXELS, MAX_FRAMES, Depth, Frame
+from mien.frames import MAX_FRAME_PIXELS, Depth, Frame, Limit
 from mien.photos import shown
 from mien.pixels import grey_to_rgb, scaled
 from mien.results import ByteArray
@@ -22,8 +24,20 @@ WARM_UP_FRAMES = 5  # a camera sets its exposure over the first few
 SILENCE_S = 5.0  # a device that gives no frame for so long has failed
 
 
-def device_frames(device: str, *, clock: Callable[[], float], timeout_s: float) -> Iterator[Frame]:
-    """Frames of a V4L2 camera ("0" or "/dev/video0"), for at most so many seconds.
+Open = Callable[[str], Any]
+"""Path -> what reads as a cv2.VideoCapture does."""
+
+
+def by_v4l2(path: str) -> Any:
+    import cv2
+
+    return cv2.VideoCapture(path, cv2.CAP_V4L2)
+
+
+def device_frames(
+    device: str, *, clock: Callable[[], float], timeout_s: float, opened: Open = by_v4l2
+) -> Iterator[Frame]:
+    """Frames of a camera ("0" or "/dev/video0"), for at most so many seconds.
 
     The first few are left out. clock: seconds that only rise. Raises CameraUnavailable for
     a device that is absent, busy, not ours, or silent.
@@ -31,9 +45,10 @@ def device_frames(device: str, *, clock: Callable[[], float], timeout_s: float) 
     path = Path(f"/dev/video{device}" if device.isdigit() else device)
     _expect_camera(path)
     with quiet_opencv():
-        reader = _Reader(path, clock)
+        reader = _Reader(path, clock, opened)
         try:
-            yield from _warm(reader, clock, clock() + timeout_s)
+            limit = Limit(clock, timeout_s)
+            yield from limit.hold(_warm(reader, limit.left_s))
         finally:
             reader.close()
 
@@ -68,26 +83,25 @@ def quiet_opencv() -> Iterator[None]:
         log.setLogLevel(before)
 
 
-def _warm(reader: _Reader, clock: Callable[[], float], end: float) -> Iterator[Frame]:
-    first_s: float | None = None
-    for number in range(MAX_FRAMES):
-        left_s = end - clock()
-        frame = None if left_s <= 0 else reader.next(left_s)
-        if frame is None and first_s is None:
-            raise reader.silent()
+def _warm(reader: _Reader, left_s: Callable[[], float]) -> Iterator[Frame]:
+    first = reader.next(left_s())
+    if first is None:
+        raise reader.silent()
+    for number in itertools.count(1):
+        frame = reader.next(left_s())
         if frame is None:
             return
-        first_s = frame.at_s if first_s is None else first_s
         if number >= WARM_UP_FRAMES:
-            yield Frame(frame.at_s - first_s, frame.image_rgb)
+            yield Frame(frame.at_s - first.at_s, frame.image_rgb)
 
 
 class _Reader:
     """A device on a thread of its own: a driver that hangs does not hang us."""
 
-    def __init__(self, path: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float], opened: Open) -> None:
         self._path = path
         self._clock = clock
+        self._opened = opened
         self._frames: queue.Queue[Frame | CameraUnavailable] = queue.Queue(maxsize=2)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mien-camera", daemon=True)
@@ -96,7 +110,7 @@ class _Reader:
     def next(self, left_s: float) -> Frame | None:
         """The next of the newest frames; None when the time is up. Raises CameraUnavailable."""
         try:
-            found = self._frames.get(timeout=min(left_s, SILENCE_S))
+            found = self._frames.get(timeout=max(0.0, min(left_s, SILENCE_S)))
         except queue.Empty:
             if left_s <= SILENCE_S:
                 return None
@@ -112,7 +126,7 @@ class _Reader:
     def _run(self) -> None:
         import cv2
 
-        capture = cv2.VideoCapture(str(self._path), cv2.CAP_V4L2)
+        capture = self._opened(str(self._path))
         try:
             if not capture.isOpened():
                 self._give(_closed(self._path))
@@ -120,15 +134,20 @@ class _Reader:
             if int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"Y16 "):
                 # OpenCV would keep the upper half of 16 bits, where a sensor of 10 has nothing
                 capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
-            depth = Depth()
-            while not self._stopped.is_set():
-                there, picture = capture.read()
-                if not there:
-                    self._give(self.silent())
-                    return
-                self._give(Frame(self._clock(), as_rgb(picture, depth)))
+            self._read(capture)
+        except cv2.error:
+            self._give(self.silent())
         finally:
             capture.release()
+
+    def _read(self, capture: Any) -> None:
+        depth = Depth()
+        while not self._stopped.is_set():
+            there, picture = capture.read()
+            if not there:
+                self._give(self.silent())
+                return
+            self._give(Frame(self._clock(), as_rgb(picture, depth)))
 
     def _give(self, found: Frame | CameraUnavailable) -> None:
         with suppress(queue.Empty):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from mien.camera import video_frames
 from mien.errors import UnreadableImage, UsageError
-from mien.frames import MAX_FRAMES, Depth, Frame
+from mien.frames import Depth, Frame, Limit
 from mien.images import read_image
 from mien.mjpeg import START as MJPEG_START
 from mien.mjpeg import STEP_S, mjpeg_frames
@@ -42,20 +42,14 @@ def film_frames(
     file. clock: seconds that only rise. Raises UsageError for what is none of these, and
     UnreadableImage where not one frame can be read.
     """
-    end = clock() + timeout_s
-
-    def left_s() -> float:
-        return end - clock()
-
-    found = 0
-    for frame in _frames_of(source, left_s, max_frame_bytes):
+    limit = Limit(clock, timeout_s)
+    found = False
+    for frame in limit.hold(_frames_of(source, limit.left_s, max_frame_bytes)):
+        found = True
         yield frame
-        found += 1
-        if found == MAX_FRAMES or left_s() <= 0:
-            return
     if found:
         return
-    if left_s() <= 0:
+    if limit.left_s() <= 0:
         raise UnreadableImage(
             f"no whole frame came from {_named(source)} in {timeout_s:g} s; look at what writes"
             " it, or give a longer --timeout"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mien.results import ByteArray
@@ -18,6 +19,29 @@ class Frame:
 
     at_s: float
     image_rgb: ByteArray = field(repr=False)
+
+
+class Limit:
+    """How long frames are looked at, and how many of them."""
+
+    def __init__(self, clock: Callable[[], float], timeout_s: float) -> None:
+        """clock: seconds that only rise."""
+        self._clock = clock
+        self._end = clock() + timeout_s
+
+    def left_s(self) -> float:
+        """Seconds until the time is up; none are left at zero and below."""
+        return self._end - self._clock()
+
+    def hold(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The frames until the time is up. The first look is not counted: models load meanwhile."""
+        for number, frame in enumerate(frames, 1):
+            shown_s = self._clock()
+            yield frame
+            if number == 1:
+                self._end += self._clock() - shown_s
+            if number == MAX_FRAMES or self.left_s() <= 0:
+                return
 
 
 class Depth:
