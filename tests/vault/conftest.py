@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from tests.vault.postgres import postgres_database, postgres_server
 from tests.vault.raw_vault import RawVault
+from tests.vault.sealed_parts import Clock, opened
 
 from mien.results import ModelId
+from mien.settings import Settings, load_settings
 from mien.vault import Record
+from mien.vault.opening import open_memory_vault
+from mien.vault.sealed import SealedVault
 
 MakeRecord = Callable[..., Record]
 
@@ -66,3 +71,24 @@ def postgres_url(postgres_socket: str) -> Iterator[str]:
     """An empty database."""
     with postgres_database(postgres_socket, f"mien_{uuid4().hex}") as url:
         yield url
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"HOME": str(tmp_path)})
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def vault(
+    request: pytest.FixtureRequest, settings: Settings, clock: Clock
+) -> Iterator[SealedVault]:
+    if request.param == "postgres":
+        settings = replace(settings, vault_url=request.getfixturevalue("postgres_url"))
+    memory = request.param == "memory"
+    with open_memory_vault(clock=clock) if memory else opened(settings, clock) as vault:
+        yield vault
