@@ -54,7 +54,9 @@ def verify(args: Namespace) -> Answer:
 
 
 def rotate(args: Namespace) -> Answer:
-    """args.key: where the new key goes; None stays with the present kind."""
+    """args.key: where the new key goes; None stays with the present kind. args.accept_log: a log
+    that was tampered with is no hindrance.
+    """
     from mien.vault.facts import facts_of
     from mien.vault.opening import keys_of
     from mien.vault.rekey import rotate as rotate_keys
@@ -65,7 +67,12 @@ def rotate(args: Namespace) -> Answer:
         if before is not None and (args.key or before.key_kind) == "passphrase":
             chosen = _new(settings, WHAT)
             vault.safe.keys = keys_of(settings, lambda: chosen)
-        count = rotate_keys(vault.safe, kind=args.key, last=vault.noted("rotate"))
+        count = rotate_keys(
+            vault.safe,
+            kind=args.key,
+            accept_log=vault.noted("accept_log") if args.accept_log else None,
+            last=vault.noted("rotate"),
+        )
         after = facts_of(vault.safe)
     assert after is not None  # rotate refuses where there is no vault
     lines = (f"sealed {_people(count)} under a new key", f"  key: {after.key_where}")

@@ -217,6 +217,11 @@ def test_a_log_that_was_cut_is_8(mien: Mien, album: Path, vault: Path) -> None:
     ran = mien("log", "--verify")
     assert ran.code == 8
     assert "removed" in ran.complaint
+    assert "mien vault rotate --accept-log" in mien("vault", "rotate").complaint
+    assert mien("vault", "rotate", "--accept-log").code == 0
+    said = mien("log", "--verify").out
+    assert "the log had been tampered with, and what was left of it accepted" in said
+    assert "checks out" in said
 
 
 def test_no_face_lies_in_the_log(mien: Mien, album: Path, vault: Path) -> None:

@@ -67,6 +67,10 @@ class _Doomed:
         self._step()
         return self.cells.drop(space, key)
 
+    def clear(self, space: Space) -> None:
+        self._step()
+        self.cells.clear(space)
+
 
 @contextmanager
 def power_loss(vault: SealedVault, after: int) -> Iterator[None]:

@@ -83,6 +83,18 @@ def test_a_cell_is_replaced_and_dropped(store: Store) -> None:
     assert get(store, b"key") is None
 
 
+def test_a_space_is_cleared_and_no_other(store: Store) -> None:
+    put(store, b"key", b"one", Space.LOG)
+    put(store, b"other", b"two", Space.LOG)
+    put(store, b"key", b"three", Space.RECORD)
+    with store.writing() as cells:
+        cells.clear(Space.LOG)
+        cells.clear(Space.GALLERY)
+    assert get(store, b"key", Space.LOG) is None
+    assert get(store, b"other", Space.LOG) is None
+    assert get(store, b"key", Space.RECORD) == b"three"
+
+
 def test_a_scan_goes_on_after_a_key_in_the_order_of_bytes(store: Store) -> None:
     keys = [b"\x00", b"a", b"a\x00", b"ab", b"b", b"\x7f", b"\x80", b"\xff"]
     with store.writing() as cells:

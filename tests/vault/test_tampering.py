@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from mien.results import ModelId
 from mien.settings import Settings
 from mien.vault.facts import verify_all
 from mien.vault.opening import open_memory_vault
+from mien.vault.rekey import rotate
 from mien.vault.store import Space
 
 
@@ -110,3 +112,71 @@ def test_a_vault_in_memory_whose_header_was_altered_stays_shut(
             opened.cells.put(Space.META, b"header", other.to_bytes())
         with pytest.raises(KeyUnavailable, match="not in memory"):
             vault.get("ana")
+
+
+# a log that was cut is not laundered by a new key ------------------------------------------
+
+CUTS = {
+    "the newest entry": "DELETE FROM cell_log WHERE key = (SELECT max(key) FROM cell_log)",
+    "all entries": "DELETE FROM cell_log",
+    "one in the middle": "DELETE FROM cell_log WHERE hex(key) = '0000000000000003'",
+    "three in the middle": (
+        "DELETE FROM cell_log WHERE hex(key) BETWEEN '0000000000000002' AND '0000000000000004'"
+    ),
+    "an altered one": "UPDATE cell_log SET value = x'00' WHERE hex(key) = '0000000000000003'",
+    "one that is no bytes": "UPDATE cell_log SET value = 7 WHERE hex(key) = '0000000000000003'",
+    "an added one": "INSERT INTO cell_log VALUES (x'ff', x'00')",
+}
+
+
+@pytest.fixture(params=CUTS)
+def with_cut_log(
+    request: pytest.FixtureRequest, settings: Settings, clock: Clock, model: ModelId
+) -> Settings:
+    """Ana was enrolled, and five failed at her door; then the log was cut."""
+    with opened(settings, clock) as vault:
+        vault.put(record_of("ana", model), replace=False)
+        fail(vault, "ana", 5)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute(CUTS[request.param])
+    return settings
+
+
+def test_a_tampered_log_is_not_put_under_a_new_key(with_cut_log: Settings, clock: Clock) -> None:
+    key = with_cut_log.key_path.read_bytes()
+    with opened(with_cut_log, clock) as vault:
+        with pytest.raises(VaultDamaged, match=r"rotate --accept-log|is damaged"):
+            rotate(vault.safe, last=vault.noted("rotate"))
+        with pytest.raises(VaultDamaged):
+            vault.log_entries()
+        assert vault.get("ana") is not None
+    assert with_cut_log.key_path.read_bytes().startswith(key)
+
+
+def test_a_tampered_log_can_be_accepted_and_that_stays_in_it(
+    with_cut_log: Settings, clock: Clock
+) -> None:
+    with opened(with_cut_log, clock) as vault:
+        rotate(vault.safe, accept_log=vault.noted("accept_log"), last=vault.noted("rotate"))
+        kinds = [entry.kind for entry in vault.log_entries()]
+        assert kinds[-2:] == ["accept_log", "rotate"]
+        assert set(kinds[:-2]) <= {"enrol", "unlock"}  # what could still be read
+        assert len(kinds[:-2]) <= 6
+        verify_all(vault.safe)
+        rotate(vault.safe, accept_log=vault.noted("accept_log"), last=vault.noted("rotate"))
+        assert [entry.kind for entry in vault.log_entries()] == [*kinds, "rotate"]
+    assert len(rows_of(with_cut_log.vault_path, "log")) == len(kinds) + 1
+
+
+def test_what_is_left_of_a_tampered_log_is_kept(
+    settings: Settings, clock: Clock, model: ModelId
+) -> None:
+    with opened(settings, clock) as vault:
+        vault.put(record_of("ana", model), replace=False)
+        fail(vault, "ana", 4)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute(CUTS["three in the middle"])
+    with opened(settings, clock) as vault:
+        rotate(vault.safe, accept_log=vault.noted("accept_log"))
+        kinds = [entry.kind for entry in vault.log_entries()]
+    assert kinds == ["enrol", "unlock", "accept_log"]

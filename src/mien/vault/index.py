@@ -15,10 +15,11 @@ import hashlib
 import hmac
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mien.errors import VaultDamaged
-from mien.vault.log import FIRST_LINK, link
+from mien.vault.log import FIRST_LINK, broken, link, verify_chain
 from mien.vault.seal import Seals
 from mien.vault.store import Cells, Space
 
@@ -119,16 +120,36 @@ class Index:
         self._cells.put(Space.LOG, key, self._seals.seal(entry, purpose="log", bound_to=[key]))
         self.log_count, self.log_head = number, link(self.log_head, entry)
 
-    def log_entries(self, *, after: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(number, entry) of the log as it lies there; `verify_chain` says whether it is whole."""
-        last = after.to_bytes(8, "big")
+    def log_entries(self) -> list[bytes]:
+        """The whole log, oldest first. VaultDamaged where it was tampered with."""
+        entries = []
+        last = b""
         while page := self._cells.scan(Space.LOG, after=last, limit=_PAGE):
             for key, sealed in page:
                 if len(key) != 8 or key <= last:
-                    raise _damaged("its log is out of order")
+                    raise broken("an entry is out of order")
                 last = key
-                entry = self._seals.open(sealed, purpose="log", bound_to=[key])
-                yield int.from_bytes(key, "big"), entry
+                entry = self._entry(key, sealed)
+                if entry is None:
+                    raise broken(f"entry {int.from_bytes(key, 'big')} was altered")
+                entries.append((int.from_bytes(key, "big"), entry))
+        verify_chain(entries, head=self.log_head, count=self.log_count)
+        return [entry for _, entry in entries]
+
+    def log_remains(self) -> list[bytes]:
+        """Of a log that was tampered with, the entries that still open, oldest first.
+
+        Each was written by mien; which are missing, nobody can say.
+        """
+        entries = []
+        last = b""
+        with suppress(VaultDamaged):  # what cannot even be listed ends it
+            while page := self._cells.scan(Space.LOG, after=last, limit=_PAGE):
+                if page[0][0] <= last:
+                    break
+                last = page[-1][0]
+                entries += [self._entry(key, sealed) for key, sealed in page]
+        return [entry for entry in entries if entry is not None]
 
     def finish(self) -> None:
         """Write the buckets that changed, and the manifest with the next counter."""
@@ -147,6 +168,12 @@ class Index:
         sealed = self._seals.seal(head + b"".join(self._digests), purpose=_PURPOSE, bound_to=[])
         self._cells.put(Space.META, MANIFEST_KEY, sealed)
         self._changed = {}
+
+    def _entry(self, key: bytes, sealed: bytes) -> bytes | None:
+        """None where it does not open at its place."""
+        with suppress(VaultDamaged):
+            return self._seals.open(sealed, purpose="log", bound_to=[key])
+        return None
 
     def _read_manifest(self) -> None:
         sealed = self._cells.get(Space.META, MANIFEST_KEY)

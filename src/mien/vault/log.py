@@ -15,7 +15,10 @@ from datetime import datetime, tzinfo
 
 from mien.errors import VaultDamaged
 
-KINDS = ("unlock", "identify", "enrol", "forget", "rotate", "import", "export", "vault")
+KINDS = (
+    *("unlock", "identify", "enrol", "forget", "rotate", "import", "export", "vault"),
+    "accept_log",
+)
 FIRST_LINK = hashlib.sha256(b"mien log 1").digest()
 MAX_ENTRY_BYTES = 4096
 REFUSED = ("not_the_owner", "not_enrolled", "not_live")
@@ -65,13 +68,21 @@ def verify_chain(entries: Iterable[tuple[int, bytes]], *, head: bytes, count: in
     last, reached = FIRST_LINK, 0
     for number, entry in entries:
         if number != reached + 1:
-            raise _broken(f"entry {reached + 1} was removed")
+            raise broken(f"entry {reached + 1} was removed")
         last, reached = link(last, entry), number
     if reached != count:
         what = f"entry {reached + 1} and later were removed" if reached < count else "one was added"
-        raise _broken(what)
+        raise broken(what)
     if last != head:
-        raise _broken("an entry was edited")
+        raise broken("an entry was edited")
+
+
+def broken(what: str) -> VaultDamaged:
+    """The error for a log that is not as mien left it, in the same words everywhere."""
+    return VaultDamaged(
+        f"the log was tampered with: {what}; compare with a backup, or go on with what is left of"
+        " it: mien vault rotate --accept-log"
+    )
 
 
 def in_words(entries: Sequence[Entry], *, zone: tzinfo) -> list[str]:
@@ -127,6 +138,7 @@ def _entry_in_words(entry: Entry, zone: tzinfo) -> str:
         ("vault", "done"): "the vault was made",
         ("import", "done"): "people were imported from a file",
         ("export", "done"): "everybody was exported to a file",
+        ("accept_log", "done"): "the log had been tampered with, and what was left of it accepted",
     }
     plain = f"{entry.kind} {entry.user}: {entry.outcome.replace('_', ' ')}"
     said = words.get((entry.kind, entry.outcome), plain)
@@ -135,9 +147,3 @@ def _entry_in_words(entry: Entry, zone: tzinfo) -> str:
 
 def _when(entry: Entry, zone: tzinfo) -> str:
     return datetime.fromisoformat(entry.at).astimezone(zone).strftime("%Y-%m-%d %H:%M")
-
-
-def _broken(what: str) -> VaultDamaged:
-    return VaultDamaged(
-        f"the log was tampered with: {what}; compare with a backup, and rotate the vault's key"
-    )

@@ -207,6 +207,10 @@ class _PostgresCells(View):
         query = f"DELETE FROM mien.cell_{space.value} WHERE key = %s"
         return self._db.execute(query, (key,)).rowcount > 0
 
+    def clear(self, space: Space) -> None:
+        self._expect_writable()
+        self._db.execute(f"DELETE FROM mien.cell_{space.value}")
+
     def _bytes(self, value: object) -> bytes:
         if value is None:
             raise _damaged(self._place, "a cell is too large")

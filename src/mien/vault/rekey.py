@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from mien.errors import KeyUnavailable
+from mien.errors import KeyUnavailable, VaultDamaged
 from mien.vault.codec import pack_template, unpack_template
 from mien.vault.door import PURPOSE as ATTEMPT
 from mien.vault.door import name_of_attempts, write_plain
@@ -22,13 +22,19 @@ from mien.vault.store import Space
 
 
 def rotate(
-    safe: Safe, *, kind: str | None = None, last: Callable[[Opened], None] = lambda opened: None
+    safe: Safe,
+    *,
+    kind: str | None = None,
+    accept_log: Callable[[Opened], None] | None = None,
+    last: Callable[[Opened], None] = lambda opened: None,
 ) -> int:
     """Seal everything anew under a new key. Returns how many records there were.
 
     kind: where the new key goes; None stays with the present kind. Templates are turned
     by a new secret rotation too, so that nothing taken earlier can be linked to them.
-    last: done at the end of the same transaction, such as an entry in the log.
+    accept_log: go on with what is left of a log that was tampered with, after which this
+    notes that in the log; None refuses it with VaultDamaged. last: done at the end of the
+    same transaction, such as an entry in the log.
     """
     with safe.writing(create=False) as opened:
         data_key = safe.random(KEY_BYTES)
@@ -38,7 +44,7 @@ def rotate(
         opened.seals = Seals(data_key, vault_id)
         opened.index = Index(old.cells, opened.seals, new=True)
         opened.index.counter = old.index.counter
-        count = _reseal(old, opened)
+        count = _reseal(old, opened, accept_log)
         last(opened)
         opened.cells.put(Space.META, HEADER_KEY, opened.header.to_bytes())
     drop_old_keys(safe)
@@ -55,7 +61,7 @@ def drop_old_keys(safe: Safe) -> None:
                 safe.keys.source(kind, header.vault_id, None).keep_only(header.key_id)
 
 
-def _reseal(old: Opened, new: Opened) -> int:
+def _reseal(old: Opened, new: Opened, accept_log: Callable[[Opened], None] | None) -> int:
     from mien.vault import gallery
 
     records = [
@@ -65,13 +71,14 @@ def _reseal(old: Opened, new: Opened) -> int:
     for tag, cell in old.index.scan(Space.ATTEMPT):
         bound_to = [tag, cell.version.to_bytes(8, "big")]
         attempts.append((tag, old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)))
-    entries = list(old.index.log_entries())
+    entries, whole = _log_of(old, accept=accept_log is not None)
     with_gallery = gallery.is_on(old)
     gallery.turn_off(old)
     for tag, _ in records:
         old.cells.drop(Space.RECORD, tag)
     for tag, _ in attempts:
         old.cells.drop(Space.ATTEMPT, tag)
+    old.cells.clear(Space.LOG)
     for number in range(256):
         old.cells.drop(Space.BUCKET, bytes([number]))
     for _, record in records:
@@ -80,11 +87,23 @@ def _reseal(old: Opened, new: Opened) -> int:
         new.index.put(Space.RECORD, user_tag(turned.user, new.seals), sealed)
     for _, plain in attempts:
         write_plain(plain, name_of_attempts(plain), new)
-    for _, entry in entries:
+    for entry in entries:
         new.index.append_log(entry)
+    if accept_log is not None and not whole:
+        accept_log(new)
     if with_gallery:
         gallery.turn_on(new)
     return len(records)
+
+
+def _log_of(old: Opened, *, accept: bool) -> tuple[list[bytes], bool]:
+    """The log's entries, and whether it is whole: a new chain over a cut one would hide the cut."""
+    try:
+        return old.index.log_entries(), True
+    except VaultDamaged:
+        if not accept:
+            raise
+        return old.index.log_remains(), False
 
 
 def turned_anew(record: Record, old: Seals | None, new: Seals | None) -> Record:

@@ -194,6 +194,12 @@ class _SqliteCells(View):
         self.dropped = self.dropped or found
         return found
 
+    def clear(self, space: Space) -> None:
+        self._expect_writable()
+        self.dropped = self._db.execute(f"DELETE FROM cell_{space.value}").rowcount > 0 or (
+            self.dropped
+        )
+
     def _bytes(self, value: object) -> bytes:
         if value is None:
             raise _damaged(self._path, "a cell is too large, or empty")

@@ -47,6 +47,11 @@ class Cells(Protocol):
         """Remove the cell; False if there was none. ValueError in a view that only reads."""
         ...
 
+    def clear(self, space: Space) -> None:
+        """Remove every cell of the space, whatever it holds. ValueError in a view that only
+        reads."""
+        ...
+
 
 class Store(Protocol):
     """Safe to use from several threads: one transaction at a time for each object.
@@ -173,6 +178,11 @@ class DictCells(View):
     def drop(self, space: Space, key: bytes) -> bool:
         self._expect_writable()
         return self._cells.pop((space, key), None) is not None
+
+    def clear(self, space: Space) -> None:
+        self._expect_writable()
+        for found in [one for one in self._cells if one[0] is space]:
+            del self._cells[found]
 
 
 def check_limit(limit: int) -> int:
