@@ -240,3 +240,21 @@ def test_a_gallery_changes_no_answer(mien: Mien, album: Path, vault: Path) -> No
     assert mien("vault", "verify").code == 0
     mien("vault", "gallery", "off")
     assert mien("vault", "status", "--json").json["gallery"] is False
+
+
+def test_a_key_in_a_file_is_renewed_where_no_keyring_is_installed(
+    started: Started, vault: Path, tmp_path: Path
+) -> None:
+    absent = tmp_path / "without"
+    absent.mkdir()
+    (absent / "keyring.py").write_text("raise ImportError('not installed')\n")
+    env = {"PYTHONPATH": str(absent)}
+    ran = started("vault", "rotate", env=env, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert load_settings().key_path.read_text().count("\n") == 1  # the old one is gone
+    refused = started(
+        "vault", "rotate", "--key", "keyring", env=env, capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "pip install 'mien[keyring]'" in refused.stderr
+    assert started("list", env=env).returncode == 0

@@ -47,16 +47,20 @@ def rotate(
         count = _reseal(old, opened, accept_log)
         last(opened)
         opened.cells.put(Space.META, HEADER_KEY, opened.header.to_bytes())
-    drop_old_keys(safe)
+    drop_old_keys(safe, also=old.header.kind)
     return count
 
 
-def drop_old_keys(safe: Safe) -> None:
-    """Forget every key of this vault but the one that opens it; also finishes a broken rotation."""
+def drop_old_keys(safe: Safe, *, also: str = "file") -> None:
+    """Forget every key of this vault but the one that opens it; also finishes a broken rotation.
+
+    also: a kind whose place is looked into, beside that of the key that opens it. The
+    others are left in peace: a keyring may be absent, or ask for a password.
+    """
     # while this transaction lasts nobody else rotates, so no key that is needed can be dropped
     with safe.writing(create=False) as opened:
         header = opened.header
-        for kind in safe.keys.writable_kinds:
+        for kind in {"file", header.kind, also}.intersection(safe.keys.writable_kinds):
             with suppress(KeyUnavailable):  # a place that is not to be had holds no key either
                 safe.keys.source(kind, header.vault_id, None).keep_only(header.key_id)
 
