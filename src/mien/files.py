@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK_WAIT_S = 5.0
@@ -18,6 +18,19 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
 
     The file is its owner's alone (0600). durable: on the disk when this returns.
     """
+    with written_beside(path, content, durable=durable) as put_in_place:
+        put_in_place()
+
+
+@contextmanager
+def written_beside(
+    path: Path, content: bytes, *, durable: bool = False
+) -> Iterator[Callable[[], None]]:
+    """The content lies in a file beside `path`; calling what is yielded gives it that name.
+
+    So that what can fail, fails before something else is done for good. Without the call
+    nothing is left. OSError as `write_whole`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
@@ -25,10 +38,14 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:  # an interrupt too must leave no half file behind
-            os.unlink(file.name)
-            raise
+            yield lambda: _put_in_place(Path(file.name), path, durable=durable)
+        finally:  # an interrupt too must leave no half file behind
+            with suppress(FileNotFoundError):
+                os.unlink(file.name)
+
+
+def _put_in_place(beside: Path, path: Path, *, durable: bool) -> None:
+    os.replace(beside, path)
     if durable:
         folder = os.open(path.parent, os.O_RDONLY)
         try:

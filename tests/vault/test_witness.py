@@ -6,8 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.vault.sealed_parts import Clock, opened, record_of, rows_of
 
 from mien.errors import VaultDamaged
+from mien.results import ModelId
+from mien.settings import Settings
 from mien.vault.witness import Sighting, Witness
 
 ONE, TWO = b"1" * 16, b"2" * 16
@@ -82,3 +85,40 @@ def test_notes_taken_at_once_keep_the_highest(witness: Witness) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda counter: witness.note(ONE, counter), range(60)))
     assert witness.last() == Sighting(ONE, 59)
+
+
+def test_a_sighting_is_written_before_the_change_and_counts_after_it(witness: Witness) -> None:
+    witness.note(ONE, 1)
+    with witness.noting(ONE, 2) as note:
+        assert witness.last() == Sighting(ONE, 1)
+        note()
+        assert witness.last() == Sighting(ONE, 2)
+    with witness.noting(ONE, 3):
+        pass  # the change was undone
+    assert witness.last() == Sighting(ONE, 2)
+    assert {one.name for one in witness.path.parent.iterdir()} == {".lock", witness.path.name}
+
+
+def test_what_fails_after_the_change_says_that_it_was_done(witness: Witness) -> None:
+    with witness.noting(ONE, 2) as note:
+        witness.path.mkdir()
+        with pytest.raises(VaultDamaged, match="done, but not remembered"):
+            note()
+
+
+@pytest.mark.parametrize("hindrance", ["the lock", "the file"])
+def test_where_nothing_can_be_remembered_nothing_is_changed(
+    settings: Settings, clock: Clock, model: ModelId, hindrance: str
+) -> None:
+    with opened(settings, clock) as vault:
+        vault.put(record_of("ana", model), replace=False)
+        before = rows_of(settings.vault_path, "meta")
+        folder = settings.state_dir / "vaults"
+        if hindrance == "the lock":
+            (folder / ".lock").unlink()
+            (folder / ".lock").mkdir()
+        else:
+            vault.safe.witness = Witness(Path("/proc/self"), "nothing can be written there")
+        with pytest.raises(VaultDamaged, match="remembers the vault's last state"):
+            vault.remove("ana")
+    assert rows_of(settings.vault_path, "meta") == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -97,23 +97,19 @@ class Safe:
         a vault where there is none; otherwise NotEnrolled.
         """
         last = None if self.witness is None else self.witness.last()
-        with self.store.writing() as cells:
-            packed = cells.get(Space.META, HEADER_KEY)
-            if packed is None:
-                self._expect_empty(cells)
-                if not create:
-                    raise NotEnrolled(
-                        f"there is no vault at {shown(self.store.place)}; run: mien vault init"
-                    )
-                opened = self._create(cells, kind or self.keys.default_kind)
-            else:
-                opened = self._open(packed, cells)
-                self._expect_newest(last, opened)
-            yield opened
-            opened.index.finish()
-        if self.witness is not None:
-            # a new vault in the place of one that was taken away starts the sightings anew
-            self.witness.note(opened.seals.vault_id, opened.index.counter, accept=packed is None)
+        with ExitStack() as noting:
+            with self.store.writing() as cells:
+                packed = cells.get(Space.META, HEADER_KEY)
+                if packed is None:
+                    opened = self._made(cells, kind, create=create)
+                else:
+                    opened = self._open(packed, cells)
+                    self._expect_newest(last, opened)
+                yield opened
+                opened.index.finish()
+                # a new vault in the place of one that was taken away starts the sightings anew
+                note = noting.enter_context(self._noting(opened, accept=packed is None))
+            note()
 
     def new_header(self, data_key: bytes, vault_id: bytes, kind: str) -> tuple[Header, KeySource]:
         """Wrap a data key under a new key, which is in its place when this returns."""
@@ -131,6 +127,21 @@ class Safe:
             random=self.random,
         )
         return header, source
+
+    def _noting(
+        self, opened: Opened, *, accept: bool
+    ) -> AbstractContextManager[Callable[[], None]]:
+        if self.witness is None:
+            return nullcontext(lambda: None)
+        return self.witness.noting(opened.seals.vault_id, opened.index.counter, accept=accept)
+
+    def _made(self, cells: Cells, kind: str | None, *, create: bool) -> Opened:
+        self._expect_empty(cells)
+        if not create:
+            raise NotEnrolled(
+                f"there is no vault at {shown(self.store.place)}; run: mien vault init"
+            )
+        return self._create(cells, kind or self.keys.default_kind)
 
     def _create(self, cells: Cells, kind: str) -> Opened:
         vault_id, data_key = self.random(VAULT_ID_BYTES), self.random(KEY_BYTES)

@@ -3,18 +3,20 @@
 One small file for each vault place, in the user's state folder: the vault's id and the
 highest counter seen. It is read before the vault and raised after a change, so it is never
 ahead of an honest vault; after a crash it may be behind, which only makes it less strict.
+It is written before the change and put in its place after, so that a full disk stops both.
 It carries no MAC: who could edit it could as well delete it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mien.errors import VaultDamaged
-from mien.files import alone, write_whole
+from mien.files import alone, written_beside
 from mien.vault.record import shown
 
 _MAX_BYTES = 512
@@ -81,15 +83,39 @@ class Witness:
 
     def note(self, vault_id: bytes, counter: int, *, accept: bool = False) -> None:
         """Raise the counter to this one. accept: also take it down, or to another vault."""
-        with self._alone():
+        with self.noting(vault_id, counter, accept=accept) as note:
+            note()
+
+    @contextmanager
+    def noting(
+        self, vault_id: bytes, counter: int, *, accept: bool = False
+    ) -> Iterator[Callable[[], None]]:
+        """`note` in two steps: the sighting is written at once, and noted by the call.
+
+        Between the two the vault is changed for good: where nothing can be remembered, it
+        is not changed. Raises VaultDamaged; from the call for a change that was done.
+        """
+        with self._alone(), ExitStack() as written:
             last = None if accept else self.last()
             if last and last.vault_id == vault_id and last.counter >= counter:
+                yield lambda: None
                 return
             line = f"mien-seen-1 {vault_id.hex()} {counter}\n"
             try:
-                write_whole(self._path, line.encode())
+                put = written.enter_context(written_beside(self._path, line.encode()))
             except OSError as error:
                 raise self._damaged(error.strerror or "it cannot be written") from error
+            yield lambda: self._remembered(put)
+
+    def _remembered(self, put_in_place: Callable[[], None]) -> None:
+        try:
+            put_in_place()
+        except OSError as error:
+            raise VaultDamaged(
+                f"done, but not remembered in {shown(str(self._path))}"
+                f" ({error.strerror or 'it cannot be written'}): an older copy of the vault would"
+                " pass until the next change; mend the folder"
+            ) from error
 
     def _alone(self) -> AbstractContextManager[None]:
         return alone(self._path.parent / ".lock", self._damaged)
