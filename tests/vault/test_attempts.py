@@ -65,10 +65,54 @@ def test_setting_the_wall_clock_does_nothing_while_the_machine_runs() -> None:
         assert waiting.seen(Moment(wall_s, "boot one", 1010.0)).wait_s == 20
 
 
-def test_after_a_reboot_the_wall_clock_counts_but_never_backwards() -> None:
+def test_after_a_reboot_the_time_since_the_boot_counts_and_no_clock_that_was_set() -> None:
     waiting = after(5)
-    assert waiting.seen(Moment(NOON.wall_s + 10, "boot two", 5.0)).wait_s == 20
+    assert waiting.seen(Moment(NOON.wall_s + 10, "boot two", 5.0)).wait_s == 25
+    assert waiting.seen(Moment(NOON.wall_s + 86_400, "boot two", 5.0)).wait_s == 25
     assert waiting.seen(Moment(NOON.wall_s - 1e6, "boot two", 5.0)).wait_s == 30
+
+
+def test_a_clock_set_back_and_corrected_gives_nothing_where_no_boot_has_a_name() -> None:
+    waiting = after(5, Moment(NOON.wall_s, "", 1000.0))
+    waiting = waiting.seen(Moment(NOON.wall_s - 3600, "", 1000.0))
+    waiting = waiting.seen(Moment(NOON.wall_s, "", 1001.0))
+    assert waiting.wait_s in (29, 30)
+
+
+@given(
+    failures=st.integers(5, 17),
+    named=st.booleans(),
+    steps=st.lists(st.tuples(seconds, st.booleans(), st.floats(-1e7, 1e7)), max_size=12),
+)
+def test_on_one_machine_no_clock_and_no_reboot_makes_a_wait_shorter(
+    failures: int, named: bool, steps: list[tuple[float, bool, float]]
+) -> None:
+    """Each step: real seconds, whether it is booted meanwhile, and how the wall clock is set."""
+    now = NOON if named else Moment(NOON.wall_s, "", NOON.boot_s)
+    attempts = start = after(failures, now)
+    boot, boot_s, passed_s = 0, now.boot_s, 0.0
+    for step_s, reboots, wall_off_s in steps:
+        passed_s += step_s
+        boot += reboots
+        boot_s = step_s / 2 if reboots else boot_s + step_s  # it was off for half of it
+        wall_s = NOON.wall_s + passed_s + wall_off_s
+        now = Moment(wall_s, f"boot {boot}" if named and boot else now.boot_id, boot_s)
+        attempts = attempts.seen(now)
+        assert attempts.wait_s >= start.wait_s - passed_s - 1e-3
+
+
+@given(ahead_s=st.floats(0, 1e4), looks=st.lists(st.sampled_from("AB"), max_size=40))
+def test_a_machine_whose_clock_is_ahead_gives_its_lead_once_and_not_at_each_turn(
+    ahead_s: float, looks: list[str]
+) -> None:
+    """Two machines with one vault and their own clocks, while no time passes."""
+    clocks = {"A": NOON, "B": Moment(NOON.wall_s + ahead_s, "boot of B", 1e6)}
+    attempts, given_s = after(17), 0.0
+    for machine in looks:
+        before = attempts.wait_s
+        attempts = attempts.seen(clocks[machine])
+        given_s += before - attempts.wait_s
+    assert given_s <= ahead_s + 1e-3
 
 
 @given(failures=st.integers(0, 40), seen=st.lists(moments, max_size=8))
@@ -134,6 +178,14 @@ def test_a_quiet_day_forgets_where_that_is_asked_for() -> None:
     assert failed.seen(later(NOON, 86_399), forget_after_s=86_400).failures == 3
     assert failed.seen(later(NOON, 86_400), forget_after_s=86_400).failures == 0
     assert failed.seen(later(NOON, 1e9)).failures == 3
+    off_at_night = Moment(NOON.wall_s + 86_400, "boot two", 60.0)
+    assert failed.seen(off_at_night, forget_after_s=86_400).failures == 0
+
+
+def test_a_quiet_day_forgets_no_wait_that_is_not_over() -> None:
+    off_at_night = Moment(NOON.wall_s + 86_400, "boot two", 10.0)
+    seen = after(5).seen(off_at_night, forget_after_s=86_400)
+    assert (seen.failures, seen.wait_s) == (5, 20)
 
 
 @given(failures=st.integers(0, 10**6), wait_s=st.floats(0, LONGEST_WAIT_S), now=moments)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
 import pytest
-from tests.vault.sealed_parts import NOON, Clock, fail
+from tests.vault.sealed_parts import NOON, Clock, fail, opened
 
 from mien.errors import ExitCode, TooManyAttempts
+from mien.settings import Settings
 from mien.vault.attempts import Moment
 from mien.vault.sealed import SealedVault
 
@@ -75,3 +79,29 @@ def test_fifty_failures_over_all_names_shut_every_door(vault: SealedVault) -> No
         fail(vault, f"name {number}")
     with pytest.raises(TooManyAttempts):
         fail(vault, "somebody else")
+
+
+def test_after_a_reboot_a_clock_set_a_day_ahead_opens_no_door(
+    vault: SealedVault, clock: Clock
+) -> None:
+    fail(vault, "ana", 5)
+    clock.now = Moment(NOON.wall_s + 86_400, "boot two", 5.0)
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "ana")
+
+
+def test_two_machines_with_one_database_count_by_its_clock(
+    postgres_url: str, settings: Settings
+) -> None:
+    """The clock of B is 40 seconds ahead, and they try in turns."""
+    clocks = [Clock(), Clock()]
+    clocks[1].now = Moment(NOON.wall_s + 40, "boot of B", 1e6)
+    shared = replace(settings, vault_url=postgres_url)
+    with opened(shared, clocks[0]) as a, opened(shared, clocks[1]) as b:
+        fail(a, "ana", 5)
+        for machine in (b, a, b, a, b, a):
+            with pytest.raises(TooManyAttempts):
+                fail(machine, "ana")
+        noon = datetime.fromtimestamp(NOON.wall_s, timezone.utc)
+        told = [datetime.fromisoformat(entry.at) for entry in a.log_entries()]
+        assert all(abs(at - noon) > timedelta(minutes=5) for at in told)  # the log keeps it too

@@ -56,6 +56,9 @@ class _Doomed:
     def get(self, space: Space, key: bytes) -> bytes | None:
         return self.cells.get(space, key)
 
+    def wall_s(self) -> float | None:
+        return self.cells.wall_s()
+
     def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         return self.cells.scan(space, after=after, limit=limit)
 

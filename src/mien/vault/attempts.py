@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mien.errors import VaultDamaged
@@ -37,7 +37,7 @@ class Moment:
 
 
 def moment_now() -> Moment:
-    """The clocks of this machine. Where the kernel names no boot, the wall clock alone counts."""
+    """The clocks of this machine. boot_id is empty where the kernel names no boot."""
     try:
         boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -48,7 +48,10 @@ def moment_now() -> Moment:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """failures: since the last success. wait_s: what was left of the wait at `as_of`."""
+    """failures: since the last success. wait_s: what was left of the wait at `as_of`.
+
+    as_of: the last look, or the last failure; its wall clock is the highest ever seen.
+    """
 
     failures: int
     wait_s: float
@@ -64,28 +67,32 @@ class Attempts:
 
         forget_after_s: so long without a failure makes it `fresh`; None never does.
         """
-        passed_s = _passed(self.as_of, now)
-        if forget_after_s is not None and passed_s >= forget_after_s:
-            return Attempts.fresh(now)
-        if self.wait_s <= 0:
-            # as_of stays at the last failure, so that a quiet time can be told
-            return self if forget_after_s is not None else replace(self, as_of=now)
-        return Attempts(self.failures, max(0.0, self.wait_s - passed_s), now)
+        left_s = max(0.0, self.wait_s - _passed(self.as_of, now))
+        if forget_after_s is not None and left_s <= 0:
+            if _quiet(self.as_of, now) >= forget_after_s:
+                return Attempts(0, 0.0, _later(self.as_of, now))
+            if self.wait_s <= 0:
+                return self  # as_of stays at the last failure, so that a quiet time can be told
+        return Attempts(self.failures, left_s, _later(self.as_of, now))
 
     def charged(self, now: Moment, *, free_failures: int) -> Attempts:
         """One more failure, and the wait that it costs."""
         failures = self.failures + 1
-        return Attempts(failures, _cost_s(failures - free_failures), now)
+        return Attempts(failures, _cost_s(failures - free_failures), _later(self.as_of, now))
+
+    def cleared(self, now: Moment) -> Attempts:
+        """After a success."""
+        return Attempts(0, 0.0, _later(self.as_of, now))
 
     def given_back(self, now: Moment, *, charged: int, free_failures: int) -> Attempts:
         """One failure less: the try that brought them to `charged` was none.
 
         Its wait goes too, unless another try was charged meanwhile.
         """
-        failures = max(0, self.failures - 1)
+        failures, as_of = max(0, self.failures - 1), _later(self.as_of, now)
         if self.failures == charged:
-            return Attempts(failures, 0.0, now)
-        return Attempts(failures, min(self.wait_s, _cost_s(failures - free_failures)), now)
+            return Attempts(failures, 0.0, as_of)
+        return Attempts(failures, min(self.wait_s, _cost_s(failures - free_failures)), as_of)
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True).encode()
@@ -125,10 +132,31 @@ def _cost_s(doublings: int) -> float:
 
 
 def _passed(then: Moment, now: Moment) -> float:
-    """Seconds from then to now, never below 0: a clock that was set back shortens no wait."""
+    """Seconds that have passed for sure, never below 0: a lower bound, whatever was set.
+
+    Within one boot its own clock tells. Another boot began after the last look, so what
+    has passed since then is sure, and the time that the machine was off is not; if it is
+    another machine, that is sure for as long only as the wall clock is above the highest
+    that was seen. A clock that is ahead so buys its lead once, and not at each turn.
+    """
+    if then.boot_id and then.boot_id == now.boot_id:
+        return max(0.0, now.boot_s - then.boot_s)
+    # where no boot has a name, it may be the same one
+    since_s = now.boot_s if now.boot_id else now.boot_s - then.boot_s
+    return max(0.0, min(since_s, now.wall_s - then.wall_s))
+
+
+def _quiet(then: Moment, now: Moment) -> float:
+    """Seconds without a failure; a machine that is off every night must forget them, too."""
     if then.boot_id and then.boot_id == now.boot_id:
         return max(0.0, now.boot_s - then.boot_s)
     return max(0.0, now.wall_s - then.wall_s)
+
+
+def _later(then: Moment, now: Moment) -> Moment:
+    """Now, with the highest wall clock that was seen, or must have been there meanwhile."""
+    wall_s = max(then.wall_s + _passed(then, now), now.wall_s)
+    return Moment(wall_s, now.boot_id, now.boot_s)
 
 
 def _damaged() -> VaultDamaged:

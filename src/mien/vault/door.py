@@ -64,7 +64,7 @@ def settle(
         return
     own, everybody = _read(name, opened, now), _read(EVERYBODY, opened, now)
     if unlocked:
-        own = Attempts.fresh(now)
+        own = own.cleared(now)
     else:
         own = own.given_back(now, charged=charged.own, free_failures=FREE_FAILURES)
     everybody = everybody.given_back(

@@ -194,6 +194,11 @@ class _PostgresCells(View):
         rows = self._db.execute(query, (after, limit), binary=True).fetchall()
         return [(self._bytes(key), self._bytes(value)) for key, value in rows]
 
+    def wall_s(self) -> float | None:
+        self._expect_open()
+        (wall_s,) = _row(self._db.execute("SELECT extract(epoch FROM clock_timestamp())::float8"))
+        return float(wall_s)
+
     def put(self, space: Space, key: bytes, value: bytes) -> None:
         self._expect_writable()
         query = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -237,7 +237,7 @@ class SealedVault:
         """
         name = ANYBODY if user is None else check_user_name(user)
         with self.safe.writing() as opened:
-            charged = charge(name, opened, self._clock())
+            charged = charge(name, opened, self._now(opened))
         if charged.refused is not None:
             raise charged.refused
         attempt = Attempt(user="" if user is None else name)
@@ -298,13 +298,18 @@ class SealedVault:
     ) -> None:
         with self.safe.writing() as opened:
             unlocked = outcome is ExitCode.UNLOCKED
-            now = self._clock()
+            now = self._now(opened)
             settle(name, opened, now, charged, unlocked=unlocked, attempted=attempted)
             kind = "identify" if name == ANYBODY else "unlock"
             self._log(opened, kind, attempt.user, outcome.name.lower())
 
+    def _now(self, opened: Opened) -> Moment:
+        """With the wall clock of the database, where there is one: all machines see the same."""
+        now, wall_s = self._clock(), opened.cells.wall_s()
+        return now if wall_s is None else replace(now, wall_s=wall_s)
+
     def _log(self, opened: Opened, kind: str, user: str, outcome: str) -> None:
-        at = utc_stamp(datetime.fromtimestamp(self._clock().wall_s, timezone.utc))
+        at = utc_stamp(datetime.fromtimestamp(self._now(opened).wall_s, timezone.utc))
         entry = Entry(at=at, kind=kind, user=user, outcome=outcome, where=self._surface)
         opened.index.append_log(entry.to_bytes())
 

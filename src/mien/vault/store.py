@@ -39,6 +39,10 @@ class Cells(Protocol):
         """At most `limit` cells, 1 or more, whose key is greater than `after`, by key bytes."""
         ...
 
+    def wall_s(self) -> float | None:
+        """Unix time by the store's own clock; None where the store is on this machine."""
+        ...
+
     def put(self, space: Space, key: bytes, value: bytes) -> None:
         """Set the cell. ValueError in a view that only reads."""
         ...
@@ -142,6 +146,9 @@ class View:
     def close(self) -> None:
         """The view is of no use any more."""
         self._closed = True
+
+    def wall_s(self) -> float | None:
+        return None
 
     def _expect_open(self) -> None:
         if self._closed:
