@@ -80,6 +80,14 @@ def test_a_plain_vault_is_not_read_but_sealed_when_that_is_asked_for(settings: S
     assert sorted(one.name for one in settings.vault_path.parent.iterdir()) == ["vault.sqlite"]
 
 
+def test_once_sealed_no_plain_vault_takes_its_place_again(settings: Settings) -> None:
+    write_plain(settings.vault_path, plain_row("ana", face(1)))
+    make_vault(settings, surface="library", environ={})
+    write_plain(settings.vault_path, plain_row("mallory", face(3)))
+    with pytest.raises(VaultDamaged, match="a sealed vault was seen there before"):
+        make_vault(settings, surface="library", environ={})
+
+
 def test_a_try_that_was_killed_is_begun_again(settings: Settings) -> None:
     write_plain(settings.vault_path, plain_row("ana", face(1)))
     settings.vault_path.with_name("vault.sqlite.sealing").write_bytes(b"half of it")

@@ -6,13 +6,14 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
+import psycopg
 import pytest
 from tests.vault.sealed_parts import Clock, fail, opened, record_of, rows_of
 
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
-from mien.vault.facts import verify_all
+from mien.vault.facts import facts_of, verify_all
 from mien.vault.opening import open_memory_vault
 from mien.vault.rekey import rotate
 from mien.vault.store import Space
@@ -180,3 +181,36 @@ def test_what_is_left_of_a_tampered_log_is_kept(
         rotate(vault.safe, accept_log=vault.noted("accept_log"))
         kinds = [entry.kind for entry in vault.log_entries()]
     assert kinds == ["enrol", "unlock", "accept_log"]
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_a_vault_that_was_seen_and_is_gone_does_not_check_out(
+    settings: Settings, clock: Clock, model: ModelId, postgres_url: str, store: str
+) -> None:
+    if store == "postgres":
+        settings = replace(settings, vault_url=postgres_url)
+    with opened(settings, clock) as vault:
+        assert verify_all(vault.safe) is None  # there was none yet
+        vault.put(record_of("ana", model), replace=False)
+    if store == "postgres":
+        with psycopg.connect(postgres_url) as db:
+            db.execute("DROP SCHEMA mien CASCADE")
+    else:
+        settings.vault_path.unlink()
+    with opened(settings, clock) as vault:
+        for look in (verify_all, facts_of):
+            with pytest.raises(VaultDamaged, match="is gone: it was seen there at change 1"):
+                look(vault.safe)
+        verify_all(vault.safe, accept=True)  # it was taken away on purpose
+        assert verify_all(vault.safe) is None
+
+
+def test_where_a_vault_is_gone_enrolling_makes_a_new_one(
+    settings: Settings, clock: Clock, model: ModelId
+) -> None:
+    with opened(settings, clock) as vault:
+        vault.put(record_of("ana", model), replace=False)
+    settings.vault_path.unlink()
+    with opened(settings, clock) as vault:
+        vault.put(record_of("ben", model), replace=False)
+        assert verify_all(vault.safe) is not None

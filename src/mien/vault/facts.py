@@ -25,23 +25,28 @@ class Facts:
     gallery: bool
 
 
-def facts_of(safe: Safe, *, accept: bool = False) -> Facts | None:
-    """From the index alone; None where there is no vault yet."""
-    with safe.reading(accept=accept) as opened:
-        return None if opened is None else _facts(opened, safe)
+def facts_of(safe: Safe) -> Facts | None:
+    """From the index alone; None where there is no vault yet. VaultDamaged where it is gone."""
+    with safe.reading() as opened:
+        if opened is not None:
+            return _facts(opened, safe)
+    safe.expect_never_seen()
+    return None
 
 
 def verify_all(safe: Safe, *, accept: bool = False) -> Facts | None:
     """Open every record, count and log entry, and let the store look itself over.
 
-    accept: take an older copy that was put back on purpose for the vault. Raises
-    VaultDamaged for the first thing that does not check out.
+    accept: take an older copy that was put back on purpose for the vault, or that it was
+    taken away. Raises VaultDamaged for the first thing that does not check out, and for a
+    vault that was seen and is gone.
     """
     from mien.vault import gallery
 
     safe.store.check()
     with safe.reading(accept=accept) as opened:
         if opened is None:
+            safe.expect_never_seen(accept=accept)
             return None
         for tag, cell in opened.index.scan(Space.RECORD):
             open_record(tag, cell, opened.seals)

@@ -138,7 +138,12 @@ def make_vault(
     safe = Safe(SqliteStore(made, create=True), keys, None)
     with SealedVault(safe, surface=surface, clock=clock) as vault:
         facts = _filled(vault, plain, kind)
-    put_in_place(made, settings.vault_path)
+        with vault.safe.reading() as opened:
+            assert opened is not None  # it was made just now
+            vault_id = opened.seals.vault_id
+    with witness.noting(vault_id, facts.counter) as note:
+        put_in_place(made, settings.vault_path)
+        note()
     return facts
 
 

@@ -111,6 +111,16 @@ class Safe:
                 note = noting.enter_context(self._noting(opened, accept=packed is None))
             note()
 
+    def expect_never_seen(self, *, accept: bool = False) -> None:
+        """Where no vault is, there must never have been one. VaultDamaged otherwise.
+
+        accept: it was taken away on purpose.
+        """
+        if self.witness is not None and accept:
+            self.witness.forget()
+        elif self.witness is not None:
+            self.witness.expect_none()
+
     def new_header(self, data_key: bytes, vault_id: bytes, kind: str) -> tuple[Header, KeySource]:
         """Wrap a data key under a new key, which is in its place when this returns."""
         kdf = new_kdf(self.random) if kind == "passphrase" else None

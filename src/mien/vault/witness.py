@@ -81,6 +81,24 @@ class Witness:
                 " mien vault verify --accept"
             )
 
+    def expect_none(self) -> None:
+        """Where no vault is, none must have been seen. VaultDamaged otherwise."""
+        last = self.last()
+        if last is not None:
+            raise VaultDamaged(
+                f"the vault {shown(self._place)} is gone: it was seen there at change"
+                f" {last.counter}; restore it from a backup, or, if you took it away yourself,"
+                " run: mien vault verify --accept"
+            )
+
+    def forget(self) -> None:
+        """The vault that was seen was taken away on purpose."""
+        with self._alone():
+            try:
+                self._path.unlink(missing_ok=True)
+            except OSError as error:
+                raise self._damaged(error.strerror or "it cannot be removed") from error
+
     def note(self, vault_id: bytes, counter: int, *, accept: bool = False) -> None:
         """Raise the counter to this one. accept: also take it down, or to another vault."""
         with self.noting(vault_id, counter, accept=accept) as note:
