@@ -32,6 +32,8 @@ def written_beside(
     nothing is left. OSError as `write_whole`.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileNotFoundError):
+        os.lstat(path)  # a name that cannot be, such as one too long, fails now
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.write(content)

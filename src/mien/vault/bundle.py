@@ -13,15 +13,16 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mien.errors import UsageError, VaultDamaged
-from mien.files import write_whole
+from mien.files import written_beside
 from mien.vault.header import KEY_ID_BYTES, Header, kek_of_passphrase, new_kdf, unwrap, wrap
 from mien.vault.record import Record, already_enrolled, shown
 from mien.vault.rekey import turned_anew
-from mien.vault.safe import Opened, Safe
+from mien.vault.safe import Opened, Safe, no_vault
 from mien.vault.seal import KEY_BYTES, VAULT_ID_BYTES, Seals
 from mien.vault.sealed_record import (
     open_record,
@@ -58,31 +59,43 @@ def export_people(
     """Write all records to a new file, mode 0600. Returns how many.
 
     last: done in the same transaction, such as an entry in the log: without it there is
-    no file. Raises NotEnrolled where there is no vault, UsageError for a short
-    passphrase or a file that exists.
+    no file, which takes its name when the transaction is over. Raises NotEnrolled where
+    there is no vault, UsageError for a short passphrase or a file that exists.
     """
     if len(passphrase) < MIN_PASSPHRASE:
         raise UsageError(
             f"a passphrase for a file that leaves the machine has {MIN_PASSPHRASE} characters or"
             " more; five or six random words are easy to keep"
         )
-    if path.exists():
+    if os.path.lexists(path):
         raise UsageError(f"{shown(str(path))} exists; name a new file")
-    with safe.writing(create=False) as opened:
-        records = [
-            turned_anew(open_record(tag, cell, opened.seals), opened.seals, None)
-            for tag, cell in opened.index.scan(Space.RECORD)
-        ]
-        last(opened)
-        _write(path, records, passphrase, random)
+    with safe.reading() as there:
+        if there is None:
+            raise no_vault(safe.store.place)
+    key = _key_of(passphrase, random)  # takes its time, and nobody is to wait for it
+    with _unwritable(path), ExitStack() as written:
+        with safe.writing(create=False) as opened:
+            records = [
+                turned_anew(open_record(tag, cell, opened.seals), opened.seals, None)
+                for tag, cell in opened.index.scan(Space.RECORD)
+            ]
+            last(opened)
+            whole = _sealed(records, *key)
+            put_in_place = written.enter_context(written_beside(path, whole, durable=True))
+        put_in_place()
     return len(records)
 
 
-def _write(
-    path: Path, records: list[Record], passphrase: str, random: Callable[[int], bytes]
-) -> None:
-    packed = [pack_record(record) for record in records]
-    plain = b"".join(_LENGTH.pack(len(one)) + one for one in packed)
+@contextmanager
+def _unwritable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot write {shown(str(path))}: {error.strerror}") from error
+
+
+def _key_of(passphrase: str, random: Callable[[int], bytes]) -> tuple[bytes, Seals]:
+    """The header of a bundle, and the seals under its key."""
     vault_id, data_key = random(VAULT_ID_BYTES), random(KEY_BYTES)
     kdf = new_kdf(random)
     header = wrap(
@@ -94,11 +107,14 @@ def _write(
         kdf=kdf,
         random=random,
     ).to_bytes()
-    sealed = Seals(data_key, vault_id).seal(plain, purpose=_PURPOSE, bound_to=[header])
-    try:
-        write_whole(path, _MAGIC + _LENGTH.pack(len(header)) + header + sealed, durable=True)
-    except OSError as error:
-        raise UsageError(f"cannot write {shown(str(path))}: {error.strerror}") from error
+    return header, Seals(data_key, vault_id)
+
+
+def _sealed(records: list[Record], header: bytes, seals: Seals) -> bytes:
+    packed = [pack_record(record) for record in records]
+    plain = b"".join(_LENGTH.pack(len(one)) + one for one in packed)
+    sealed = seals.seal(plain, purpose=_PURPOSE, bound_to=[header])
+    return _MAGIC + _LENGTH.pack(len(header)) + header + sealed
 
 
 def import_people(

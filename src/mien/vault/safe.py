@@ -148,9 +148,7 @@ class Safe:
     def _made(self, cells: Cells, kind: str | None, *, create: bool) -> Opened:
         self._expect_empty(cells)
         if not create:
-            raise NotEnrolled(
-                f"there is no vault at {shown(self.store.place)}; run: mien vault init"
-            )
+            raise no_vault(self.store.place)
         return self._create(cells, kind or self.keys.default_kind)
 
     def _create(self, cells: Cells, kind: str) -> Opened:
@@ -182,3 +180,8 @@ class Safe:
                     f"the vault {shown(self.store.place)} has lost its header;"
                     " restore it from a backup"
                 )
+
+
+def no_vault(place: str) -> NotEnrolled:
+    """The error for a change of a vault that is not there, in the same words everywhere."""
+    return NotEnrolled(f"there is no vault at {shown(place)}; run: mien vault init")
