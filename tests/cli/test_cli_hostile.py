@@ -242,3 +242,24 @@ def test_a_picture_far_too_large_costs_little_memory(
     assert f"{side} x {side}" in ran.stderr
     assert ran.stderr.count("\n") == 1
     assert int(ran.stdout) < MAX_MEMORY_KB
+
+
+def test_a_path_too_long_for_the_system_is_one_line_wherever_it_is_given(
+    mien: Mien, vault: Path, album: Path, people: Path, tmp_path: Path
+) -> None:
+    words = tmp_path / "words"
+    words.write_text("four random plain words\n")
+    words.chmod(0o600)
+    long, probe = tmp_path / ("a" * 300), album / "probe.png"
+    for arguments, code in (
+        (("vault", "export", long, "--passphrase-file", words), 2),
+        (("vault", "export", tmp_path / "x", "--passphrase-file", long), 11),
+        (("vault", "import", long, "--passphrase-file", words), 2),
+        (("enroll", "zoe", long), 5), (("unlock", "ana", long), 5),
+        (("unlock", "ana", "--frames", long), 5), (("compare", long, probe), 5),
+        (("demo", "--photos", long, "--out", tmp_path / "out"), 2),
+        (("explore", people, "--out", long), 2), (("explore", long), 2),
+        (("audit", long), 2), (("evaluate", "folder", long), 2),
+    ):  # fmt: skip
+        ran = mien(*arguments)
+        assert (ran.code, bool(ran.complaint)) == (code, True), arguments
