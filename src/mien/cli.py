@@ -146,6 +146,9 @@ def _add_vault(verbs: Verbs) -> None:
     for verb in (init, rotate):
         verb.add_argument("--key", choices=KEY_KINDS, help="where the key goes")
     rotate.add_argument(
+        "--new-passphrase-file", type=Path, metavar="PATH", help="mode 600; default: to be asked"
+    )
+    rotate.add_argument(
         "--accept-log", action="store_true", help="go on after the log was tampered with"
     )
     _verb(verbs_of_vault, "status", commands_vault.status, "where it is, and its key")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mien.commands import Answer, open_vault_of
-from mien.errors import ExitCode
+from mien.errors import ExitCode, UsageError
 from mien.passphrase import asker, new_passphrase
 from mien.settings import Settings, load_settings
 
@@ -55,7 +55,8 @@ def verify(args: Namespace) -> Answer:
 
 def rotate(args: Namespace) -> Answer:
     """args.key: where the new key goes; None stays with the present kind. args.accept_log: a log
-    that was tampered with is no hindrance.
+    that was tampered with is no hindrance. args.new_passphrase_file: or None, for the file of
+    the present one, or to be asked.
     """
     from mien.vault.facts import facts_of
     from mien.vault.opening import keys_of
@@ -65,8 +66,10 @@ def rotate(args: Namespace) -> Answer:
     with open_vault_of(settings, create=False) as vault:
         before = facts_of(vault.safe)
         if before is not None and (args.key or before.key_kind) == "passphrase":
-            chosen = _new(settings, WHAT)
+            chosen = new_passphrase(args.new_passphrase_file or settings.passphrase_file, WHAT)
             vault.safe.keys = keys_of(settings, lambda: chosen)
+        elif args.new_passphrase_file is not None:
+            raise UsageError("--new-passphrase-file goes with --key passphrase")
         count = rotate_keys(
             vault.safe,
             kind=args.key,
@@ -75,11 +78,13 @@ def rotate(args: Namespace) -> Answer:
         )
         after = facts_of(vault.safe)
     assert after is not None  # rotate refuses where there is no vault
-    lines = (f"sealed {_people(count)} under a new key", f"  key: {after.key_where}")
+    lines = [f"sealed {_people(count)} under a new key", f"  key: {after.key_where}"]
+    if args.new_passphrase_file is not None:
+        lines.append("  from now on MIEN_VAULT_PASSPHRASE_FILE is to name the new passphrase")
     data: dict[str, object] = {
         "outcome": "rotated", "exit_code": 0, "people": count, "key": after.key_kind,
     }  # fmt: skip
-    return Answer(ExitCode.UNLOCKED, lines, data)
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
 
 
 def gallery(args: Namespace) -> Answer:

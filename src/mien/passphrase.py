@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mien.errors import KeyUnavailable
+from mien.errors import KeyUnavailable, UsageError
 
 MAX_BYTES = 4096
+MIN_CHARACTERS = 12
 
 
 def asker(file: Path | None, what: str) -> Callable[[], str]:
@@ -23,13 +24,26 @@ def asker(file: Path | None, what: str) -> Callable[[], str]:
 
 
 def new_passphrase(file: Path | None, what: str) -> str:
-    """The same for one that is being chosen: at a terminal it is to be typed twice."""
+    """The same for one that is being chosen: at a terminal it is to be typed twice.
+
+    Raises UsageError for one that is too short.
+    """
     if file is not None:
-        return passphrase_in(file)
-    chosen = _asked(f"new {what}")
+        return long_enough(passphrase_in(file))
+    chosen = long_enough(_asked(f"new {what}"))
     if _asked(f"{what} again") != chosen:
         raise KeyUnavailable("the two passphrases differ; try again")
     return chosen
+
+
+def long_enough(passphrase: str) -> str:
+    """The passphrase itself. UsageError for one that could be found by trying."""
+    if len(passphrase) < MIN_CHARACTERS:
+        raise UsageError(
+            f"a new passphrase has {MIN_CHARACTERS} characters or more; five or six random words"
+            " are easy to keep"
+        )
+    return passphrase
 
 
 def passphrase_in(file: Path) -> str:

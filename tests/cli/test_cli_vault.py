@@ -80,6 +80,39 @@ def test_a_passphrase_opens_the_vault_and_nothing_else_does(
     assert "nobody is there to type it" in nobody.complaint
 
 
+def test_a_passphrase_is_changed_with_nobody_there(
+    mien: Mien, vault: Path, passphrase: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_VAULT_PASSPHRASE_FILE", str(passphrase))
+    mien("vault", "rotate", "--key", "passphrase")
+    new = tmp_path / "new"
+    new.write_text("five other random plain words\n")
+    new.chmod(0o600)
+    changed = mien("vault", "rotate", "--key", "passphrase", "--new-passphrase-file", new)
+    assert "MIEN_VAULT_PASSPHRASE_FILE is to name the new passphrase" in changed.out
+    assert mien("list").code == 11
+    monkeypatch.setenv("MIEN_VAULT_PASSPHRASE_FILE", str(new))
+    assert mien("list").out.count("\n") == 2
+    assert mien("vault", "rotate", "--key", "file", "--new-passphrase-file", new).code == 2
+
+
+def test_a_short_passphrase_is_refused_wherever_one_is_chosen(
+    mien: Mien, vault: Path, album: Path, passphrase: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    passphrase.write_text("a" * 11 + "\n")
+    monkeypatch.setenv("MIEN_VAULT_PASSPHRASE_FILE", str(passphrase))
+    rotate = ("vault", "rotate", "--key", "passphrase")
+    export = ("vault", "export", tmp_path / "x", "--passphrase-file", passphrase)
+    for arguments in (rotate, (*rotate, "--new-passphrase-file", passphrase), export):
+        assert "12 characters or more" in mien(*arguments).complaint
+    monkeypatch.setenv("MIEN_VAULT", f"sqlite:///{tmp_path}/other.sqlite")
+    monkeypatch.setenv("MIEN_VAULT_KEY", "passphrase")
+    for arguments in (("vault", "init"), ("enroll", "me", album / "me")):
+        ran = mien(*arguments)
+        assert (ran.code, "12 characters or more" in ran.complaint) == (2, True)
+
+
 def test_people_move_to_another_vault_in_a_file(
     mien: Mien, album: Path, vault: Path, passphrase: Path, tmp_path: Path
 ) -> None:

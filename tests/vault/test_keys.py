@@ -239,8 +239,8 @@ def test_a_systemd_credential_that_is_gone_or_too_large_is_unavailable(tmp_path:
 
 def test_a_passphrase_gives_the_key_each_time_it_is_asked_for() -> None:
     kdf = Kdf(b"s" * 16, memory_kib=19 * 1024, passes=1, lanes=1)
-    keys = PassphraseKeys(lambda: "open sesame", kdf)
-    assert keys.load(ONE) == keys.new_key(TWO, a) == kek_of_passphrase("open sesame", kdf)
+    keys = PassphraseKeys(lambda: "open sesame!", kdf)
+    assert keys.load(ONE) == keys.new_key(TWO, a) == kek_of_passphrase("open sesame!", kdf)
 
 
 def test_a_passphrase_that_nobody_can_be_asked_for_is_unavailable() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from mien.errors import UsageError, VaultDamaged
 from mien.files import written_beside
+from mien.passphrase import long_enough
 from mien.vault.header import KEY_ID_BYTES, Header, kek_of_passphrase, new_kdf, unwrap, wrap
 from mien.vault.record import Record, already_enrolled, shown
 from mien.vault.rekey import turned_anew
@@ -34,7 +35,6 @@ from mien.vault.sealed_record import (
 from mien.vault.store import Space
 
 MAX_BYTES = 1 << 30
-MIN_PASSPHRASE = 12
 _MAGIC = b"mienEXP1"
 _LENGTH = struct.Struct("<I")
 _PURPOSE = "export"
@@ -62,11 +62,7 @@ def export_people(
     no file, which takes its name when the transaction is over. Raises NotEnrolled where
     there is no vault, UsageError for a short passphrase or a file that exists.
     """
-    if len(passphrase) < MIN_PASSPHRASE:
-        raise UsageError(
-            f"a passphrase for a file that leaves the machine has {MIN_PASSPHRASE} characters or"
-            " more; five or six random words are easy to keep"
-        )
+    long_enough(passphrase)
     if os.path.lexists(path):
         raise UsageError(f"{shown(str(path))} exists; name a new file")
     with safe.reading() as there:

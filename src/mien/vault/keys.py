@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from mien.errors import KeyUnavailable, MissingExtra
 from mien.files import alone, write_whole
+from mien.passphrase import long_enough
 from mien.vault.header import KEY_ID_BYTES, Kdf, kek_of_passphrase
 from mien.vault.record import shown
 from mien.vault.seal import KEY_BYTES, VAULT_ID_BYTES
@@ -244,7 +245,10 @@ class SystemdKeys:
 
 
 class PassphraseKeys:
-    """ask: gives the passphrase, or raises KeyUnavailable where nobody can be asked."""
+    """ask: gives the passphrase, or raises KeyUnavailable where nobody can be asked.
+
+    `new_key` raises UsageError for one that is too short.
+    """
 
     where = "a passphrase, which is asked for each time"
 
@@ -256,7 +260,7 @@ class PassphraseKeys:
         return kek_of_passphrase(self._ask(), self._kdf)
 
     def new_key(self, key_id: bytes, random: Random) -> bytes:
-        return self.load(key_id)
+        return kek_of_passphrase(long_enough(self._ask()), self._kdf)
 
     def keep_only(self, key_id: bytes) -> None:
         """Nothing is kept anywhere."""
