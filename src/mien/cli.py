@@ -32,6 +32,17 @@ EXIT_CODES = """exit codes:
   3 no face                   7 too many attempts    11 key unavailable
                                                      12 camera unavailable"""
 
+# by the command: whether it was done or not, nobody can say at that moment
+INTERRUPTED = {
+    "enroll": "; mien list shows who is enrolled",
+    "forget": "; mien list shows who is enrolled",
+    "unlock": "; a try that was begun counts as a failure",
+    "identify": "; a try that was begun counts as a failure",
+    "vault": "; mien vault status and mien log show what was done",
+    "token": "; mien token list shows what was done",
+    "models": "; mien models shows what is there",
+}
+
 EXAMPLES = """examples:
   mien enroll anna photos/anna/*.jpg     remember a face
   mien unlock anna probe.jpg             is it anna? exit code 0 means yes
@@ -56,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MienError as error:
         return _refuse(args, error)
     except KeyboardInterrupt:
-        return _refuse(args, MienError("interrupted; nothing was changed"))
+        verb = getattr(args, "prog", "mien -").split()[1]
+        return _refuse(args, MienError("interrupted" + INTERRUPTED.get(verb, "")))
     except MemoryError:
         return _refuse(args, MienError("out of memory; close other programs and try again"))
     return _tell(answer.data if args.json else answer.lines, answer.exit_code)

@@ -1,0 +1,64 @@
+"""Ctrl-C: one line that is true, whether or not the change was made before it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from mien.settings import load_settings
+
+Mien = Callable[..., Any]
+
+
+@contextmanager
+def interrupted_at(function: str) -> Iterator[None]:
+    """Ctrl-C at the moment when this function is called."""
+
+    def look(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_name == function:
+            raise KeyboardInterrupt
+
+    sys.setprofile(look)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize(("at", "rotated"), [("rotate", False), ("drop_old_keys", True)])
+def test_an_interrupted_rotation_says_where_to_look(
+    mien: Mien, vault: Path, at: str, rotated: bool
+) -> None:
+    before = mien("vault", "status", "--json").json["change"]
+    with interrupted_at(at):
+        ran = mien("vault", "rotate")
+    assert ran.code == 1
+    assert ran.complaint == "interrupted; mien vault status and mien log show what was done"
+    assert (mien("vault", "status", "--json").json["change"] > before) is rotated
+    assert load_settings().key_path.read_text().count("\n") == 1 + rotated
+    assert mien("vault", "rotate").code == 0  # finishes the rest
+    assert load_settings().key_path.read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at", "words"),
+    [
+        (("forget", "ana"), "finish", "interrupted; mien list shows who is enrolled"),
+        (("unlock", "ana", "PROBE"), "attempt", "interrupted; a try that was begun counts as"),
+        (("compare", "PROBE", "PROBE"), "compare", "interrupted"),
+    ],
+)
+def test_an_interrupt_is_one_line_that_is_true(
+    mien: Mien, vault: Path, album: Path, arguments: tuple[str, ...], at: str, words: str
+) -> None:
+    given = [album / "probe.png" if one == "PROBE" else one for one in arguments]
+    with interrupted_at(at):
+        ran = mien(*given)
+    assert ran.complaint.startswith(words)
+    assert "nothing was changed" not in ran.complaint
