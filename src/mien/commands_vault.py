@@ -49,7 +49,8 @@ def verify(args: Namespace) -> Answer:
     from mien.vault.facts import verify_all
 
     with open_vault_of(load_settings(), create=False) as vault:
-        facts = verify_all(vault.safe, accept=args.accept)
+        accept = vault.noted("accept_copy") if args.accept else None
+        facts = verify_all(vault.safe, accept=accept)
         return _facts_answer(facts, vault.safe.store.place, "verified")
 
 

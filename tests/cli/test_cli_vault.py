@@ -172,6 +172,7 @@ def test_an_old_copy_put_back_is_refused_until_it_is_accepted(mien: Mien, vault:
     accepted = mien("vault", "verify", "--accept")
     assert "every record, count and log entry checks out" in accepted.out
     assert mien("list").out.count("\n") == 2
+    assert "an older or another copy of the vault was accepted in its place" in mien("log").out
 
 
 def test_without_its_key_nothing_is_shown_and_nothing_forgotten(

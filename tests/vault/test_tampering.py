@@ -31,8 +31,11 @@ def test_an_old_copy_of_the_file_put_back_is_noticed_and_can_be_accepted(
     with opened(settings, clock) as vault:
         with pytest.raises(VaultDamaged, match="is an old copy"):
             vault.get("ana")
-        verify_all(vault.safe, accept=True)
+        verify_all(vault.safe, accept=vault.noted("accept_copy"))
         assert vault.get("ana") is not None
+        assert [entry.kind for entry in vault.log_entries()] == ["enrol", "accept_copy"]
+        verify_all(vault.safe, accept=vault.noted("accept_copy"))  # nothing to accept any more
+        assert len(vault.log_entries()) == 2
 
 
 @pytest.mark.parametrize("table", ["meta", "bucket", "record", "attempt", "log"])
@@ -201,7 +204,7 @@ def test_a_vault_that_was_seen_and_is_gone_does_not_check_out(
         for look in (verify_all, facts_of):
             with pytest.raises(VaultDamaged, match="is gone: it was seen there at change 1"):
                 look(vault.safe)
-        verify_all(vault.safe, accept=True)  # it was taken away on purpose
+        verify_all(vault.safe, accept=vault.noted("accept_copy"))  # it was taken away on purpose
         assert verify_all(vault.safe) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mien.errors import VaultDamaged
@@ -34,19 +35,19 @@ def facts_of(safe: Safe) -> Facts | None:
     return None
 
 
-def verify_all(safe: Safe, *, accept: bool = False) -> Facts | None:
+def verify_all(safe: Safe, *, accept: Callable[[Opened], None] | None = None) -> Facts | None:
     """Open every record, count and log entry, and let the store look itself over.
 
-    accept: take an older copy that was put back on purpose for the vault, or that it was
-    taken away. Raises VaultDamaged for the first thing that does not check out, and for a
-    vault that was seen and is gone.
+    accept: an older copy was put back on purpose, which this then notes in the log, or the
+    vault was taken away; None refuses both. Raises VaultDamaged for the first thing that
+    does not check out.
     """
     from mien.vault import gallery
 
     safe.store.check()
-    with safe.reading(accept=accept) as opened:
+    with safe.reading(accept=accept is not None) as opened:
         if opened is None:
-            safe.expect_never_seen(accept=accept)
+            safe.expect_never_seen(accept=accept is not None)
             return None
         for tag, cell in opened.index.scan(Space.RECORD):
             open_record(tag, cell, opened.seals)
@@ -58,7 +59,11 @@ def verify_all(safe: Safe, *, accept: bool = False) -> Facts | None:
         gallery.check(opened)
         for entry in opened.index.log_entries():
             Entry.from_bytes(entry)
-        return _facts(opened, safe)
+        facts = _facts(opened, safe)
+    if accept is None:
+        return facts
+    safe.accept(accept)
+    return facts_of(safe)
 
 
 def _facts(opened: Opened, safe: Safe) -> Facts:

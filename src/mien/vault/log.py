@@ -17,7 +17,7 @@ from mien.errors import VaultDamaged
 
 KINDS = (
     *("unlock", "identify", "enrol", "forget", "rotate", "import", "export", "vault"),
-    "accept_log",
+    *("accept_log", "accept_copy"),
 )
 FIRST_LINK = hashlib.sha256(b"mien log 1").digest()
 MAX_ENTRY_BYTES = 4096
@@ -138,6 +138,7 @@ def _entry_in_words(entry: Entry, zone: tzinfo) -> str:
         ("vault", "done"): "the vault was made",
         ("import", "done"): "people were imported from a file",
         ("export", "done"): "everybody was exported to a file",
+        ("accept_copy", "done"): "an older or another copy of the vault was accepted in its place",
         ("accept_log", "done"): "the log had been tampered with, and what was left of it accepted",
     }
     plain = f"{entry.kind} {entry.user}: {entry.outcome.replace('_', ' ')}"

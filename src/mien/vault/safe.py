@@ -74,7 +74,7 @@ class Safe:
     def reading(self, *, accept: bool = False) -> Iterator[Opened | None]:
         """The vault as it is now; None where there is none yet.
 
-        accept: an older copy, or another vault than the one last seen, is taken for good.
+        accept: also an older copy, or another vault than the one last seen.
         """
         last = None if self.witness is None or accept else self.witness.last()
         with self.store.reading() as cells:
@@ -86,17 +86,27 @@ class Safe:
             opened = self._open(packed, cells)
             self._expect_newest(last, opened)
             yield opened
-        if accept and self.witness is not None:
-            self.witness.note(opened.seals.vault_id, opened.index.counter, accept=True)
+
+    def accept(self, note: Callable[[Opened], None]) -> None:
+        """Take what lies there for the vault, and let `note` say so in it; nothing if it is."""
+        try:
+            with self.reading():
+                return
+        except VaultDamaged:
+            with self.writing(create=False, accept=True) as opened:
+                note(opened)
 
     @contextmanager
-    def writing(self, *, kind: str | None = None, create: bool = True) -> Iterator[Opened]:
+    def writing(
+        self, *, kind: str | None = None, create: bool = True, accept: bool = False
+    ) -> Iterator[Opened]:
         """A change, kept when the block ends well.
 
         kind: where the key of a vault made here goes; None is the default. create: make
-        a vault where there is none; otherwise NotEnrolled.
+        a vault where there is none; otherwise NotEnrolled. accept: as in `reading`, and the
+        state after this change is the one to be remembered.
         """
-        last = None if self.witness is None else self.witness.last()
+        last = None if self.witness is None or accept else self.witness.last()
         with ExitStack() as noting:
             with self.store.writing() as cells:
                 packed = cells.get(Space.META, HEADER_KEY)
@@ -108,7 +118,7 @@ class Safe:
                 yield opened
                 opened.index.finish()
                 # a new vault in the place of one that was taken away starts the sightings anew
-                note = noting.enter_context(self._noting(opened, accept=packed is None))
+                note = noting.enter_context(self._noting(opened, accept=accept or packed is None))
             note()
 
     def expect_never_seen(self, *, accept: bool = False) -> None:
