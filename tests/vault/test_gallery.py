@@ -206,3 +206,40 @@ def test_hundreds_are_found_by_one_product(on: bool) -> None:
             record = vault.record_at(centres.tags[int(np.argmax(centres.rows @ probe))])
             assert record is not None
             assert record.user == f"user {seed}"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["DELETE FROM cell_gallery", "UPDATE cell_gallery SET value = x'00'",
+     "UPDATE cell_gallery SET value = 7", "INSERT INTO cell_gallery VALUES (x'00', x'00')"],
+)  # fmt: skip
+@pytest.mark.parametrize("way_out", ["off", "on", "rotate"])
+def test_a_damaged_gallery_can_be_left_or_made_anew(
+    settings: Settings, damage: str, way_out: str
+) -> None:
+    with opened(settings) as vault:
+        enrol(vault, "ana", 1)
+        vault.set_gallery(True)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute(damage)
+    with opened(settings) as vault:
+        if way_out == "rotate":
+            rotate(vault.safe)
+        else:
+            vault.set_gallery(way_out == "on")
+        expect(vault, ana=1)
+        facts = facts_of(vault.safe)
+        assert facts is not None
+        assert facts.gallery is (way_out != "off")
+
+
+def test_a_damaged_gallery_says_what_to_do(settings: Settings) -> None:
+    with opened(settings) as vault:
+        enrol(vault, "ana", 1)
+        vault.set_gallery(True)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute("UPDATE cell_gallery SET value = x'00'")
+    with opened(settings) as vault:
+        for look in (lambda: vault.remove("ana"), lambda: verify_all(vault.safe)):
+            with pytest.raises(VaultDamaged, match="run: mien vault gallery off, then on"):
+                look()

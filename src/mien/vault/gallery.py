@@ -55,8 +55,8 @@ NOBODY = Centres((), np.zeros((0, 0), np.float32))
 
 
 def is_on(opened: Opened) -> bool:
-    """Whether this vault keeps a gallery."""
-    return opened.index.get(Space.GALLERY, _marker_tag(opened)) is not None
+    """Whether this vault keeps a gallery. VaultDamaged where that cannot be told any more."""
+    return _get(opened, _marker_tag(opened)) is not None
 
 
 def turn_on(opened: Opened) -> None:
@@ -72,9 +72,8 @@ def turn_on(opened: Opened) -> None:
 
 
 def turn_off(opened: Opened) -> None:
-    """Remove the gallery; the records stay."""
-    for tag, _ in list(opened.index.scan(Space.GALLERY)):
-        opened.index.drop(Space.GALLERY, tag)
+    """Remove the gallery, also one that is damaged; the records stay."""
+    opened.index.clear(Space.GALLERY)
 
 
 def keep(opened: Opened, record: Record) -> None:
@@ -143,7 +142,7 @@ def _centre(record: Record) -> FloatArray:
 
 def _block(opened: Opened, sha256: str, number: int) -> dict[bytes, FloatArray]:
     tag = _block_tag(opened, sha256, number)
-    cell = opened.index.get(Space.GALLERY, tag)
+    cell = _get(opened, tag)
     return {} if cell is None else _unpacked(_open(opened, tag, cell))
 
 
@@ -176,8 +175,18 @@ def _unpacked(packed: bytes) -> dict[bytes, FloatArray]:
 def _models(opened: Opened) -> list[str]:
     """Whose blocks there are, by the hashes of the models."""
     tag = _marker_tag(opened)
-    cell = opened.index.get(Space.GALLERY, tag)
+    cell = _get(opened, tag)
     return [] if cell is None else list(json.loads(_open(opened, tag, cell)))
+
+
+def _get(opened: Opened, tag: bytes) -> Cell | None:
+    try:
+        return opened.index.get(Space.GALLERY, tag)
+    except VaultDamaged as error:
+        raise VaultDamaged(
+            "a cell of the gallery was altered, removed or put back, the records were not; run:"
+            " mien vault gallery off, then on"
+        ) from error
 
 
 def _write_marker(opened: Opened, models: list[str]) -> None:

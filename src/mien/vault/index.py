@@ -79,6 +79,13 @@ class Index:
         found = self._edited(tag[0]).pop((_SPACES[space], tag), None) is not None
         return self._cells.drop(space, tag) or found
 
+    def clear(self, space: Space) -> None:
+        """Drop all cells of the space, also damaged ones and those that do not belong there."""
+        for number in range(BUCKETS):
+            for tag in self.tags(space, number):
+                del self._edited(number)[_SPACES[space], tag]
+        self._cells.clear(space)
+
     def scan(self, space: Space) -> Iterator[tuple[bytes, Cell]]:
         """All cells of the space by tag; fails at the end if one that belongs here was missing."""
         known = self._known(space)

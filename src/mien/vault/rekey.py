@@ -76,7 +76,7 @@ def _reseal(old: Opened, new: Opened, accept_log: Callable[[Opened], None] | Non
         bound_to = [tag, cell.version.to_bytes(8, "big")]
         attempts.append((tag, old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)))
     entries, whole = _log_of(old, accept=accept_log is not None)
-    with_gallery = gallery.is_on(old)
+    with_gallery = old.index.count(Space.GALLERY) > 0  # it is made anew, and may be damaged
     gallery.turn_off(old)
     for tag, _ in records:
         old.cells.drop(Space.RECORD, tag)
