@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mien.vault.facts import Facts
 
 WHAT = "passphrase of the vault"
+OF_EXPORT = "passphrase of the export"
+OPTION = "name it with --passphrase-file"
 NO_VAULT = "there is no vault yet; the first mien enroll makes one, or: mien vault init"
 
 
@@ -25,12 +27,13 @@ def init(args: Namespace) -> Answer:
     settings = load_settings()
     kind = args.key or settings.vault_key
     facts = make_vault(settings, kind=kind, surface="command", ask=lambda: _new(settings, WHAT))
-    place = settings.vault_path if settings.vault_url is None else "the database"
+    with open_vault_of(settings, create=False) as vault:
+        place = vault.safe.store.place
     lines = [f"made the vault {place}", f"  key: {facts.key_where}"]
     if facts.people:
         lines.append(f"  {_people(facts.people)} of the older vault: sealed in it now")
     data: dict[str, object] = {
-        "outcome": "made", "exit_code": 0, "place": str(place), "key": facts.key_kind,
+        "outcome": "made", "exit_code": 0, "place": place, "key": facts.key_kind,
         "sealed": facts.people,
     }  # fmt: skip
     return Answer(ExitCode.UNLOCKED, tuple(lines), data)
@@ -106,14 +109,14 @@ def export(args: Namespace) -> Answer:
     """args.file: a new file. args.passphrase_file: or None, to be asked."""
     from mien.vault.bundle import export_people
 
-    passphrase = new_passphrase(args.passphrase_file, "passphrase of the export")
+    passphrase = new_passphrase(args.passphrase_file, OF_EXPORT, name_it=OPTION)
     with open_vault_of(load_settings(), create=False) as vault:
         count = export_people(vault.safe, args.file, passphrase, last=vault.noted("export"))
     data: dict[str, object] = {
         "outcome": "exported", "exit_code": 0, "people": count, "file": str(args.file),
     }  # fmt: skip
     lines = (
-        f"exported {count} people to {args.file}",
+        f"exported {_people(count)} to {args.file}",
         "  whoever has file and passphrase has them",
     )
     return Answer(ExitCode.UNLOCKED, lines, data)
@@ -123,7 +126,7 @@ def bring_in(args: Namespace) -> Answer:
     """args.file: of an export. args.replace, args.keep: what happens to names that are taken."""
     from mien.vault.bundle import import_people
 
-    passphrase = asker(args.passphrase_file, "passphrase of the export")()
+    passphrase = asker(args.passphrase_file, OF_EXPORT, name_it=OPTION)()
     taken = "replace" if args.replace else "keep" if args.keep else "refuse"
     with open_vault_of(load_settings(), create=True) as vault:
         found = import_people(

@@ -12,26 +12,27 @@ from mien.errors import KeyUnavailable, UsageError
 
 MAX_BYTES = 4096
 MIN_CHARACTERS = 12
+OF_VAULT = "set MIEN_VAULT_PASSPHRASE_FILE"
 
 
-def asker(file: Path | None, what: str) -> Callable[[], str]:
+def asker(file: Path | None, what: str, *, name_it: str = OF_VAULT) -> Callable[[], str]:
     """Gives the passphrase once it is needed. what: it is of, for the prompt.
 
-    file: is read where it is given; otherwise a terminal is asked. Raises KeyUnavailable
-    where there is neither.
+    name_it: how a file is named where nobody can type, for the error. file: is read where
+    it is given; otherwise a terminal is asked. Raises KeyUnavailable where there is neither.
     """
-    return lambda: _asked(what) if file is None else passphrase_in(file)
+    return lambda: _asked(what, name_it) if file is None else passphrase_in(file)
 
 
-def new_passphrase(file: Path | None, what: str) -> str:
+def new_passphrase(file: Path | None, what: str, *, name_it: str = OF_VAULT) -> str:
     """The same for one that is being chosen: at a terminal it is to be typed twice.
 
     Raises UsageError for one that is too short.
     """
     if file is not None:
         return long_enough(passphrase_in(file))
-    chosen = long_enough(_asked(f"new {what}"))
-    if _asked(f"{what} again") != chosen:
+    chosen = long_enough(_asked(f"new {what}", name_it))
+    if _asked(f"{what} again", name_it) != chosen:
         raise KeyUnavailable("the two passphrases differ; try again")
     return chosen
 
@@ -67,11 +68,11 @@ def passphrase_in(file: Path) -> str:
         raise KeyUnavailable(f"the passphrase file {str(file)!r} is not UTF-8 text") from error
 
 
-def _asked(what: str) -> str:
+def _asked(what: str, name_it: str) -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         raise KeyUnavailable(
-            "the vault needs a passphrase and nobody is there to type it;"
-            " put it into a file of mode 600 and set MIEN_VAULT_PASSPHRASE_FILE"
+            f"the {what} is needed and nobody is there to type it; put it into a file of mode 600"
+            f" and {name_it}"
         )
     from getpass import getpass
 

@@ -126,7 +126,11 @@ def test_people_move_to_another_vault_in_a_file(
     taken = mien("vault", "import", file, "--passphrase-file", passphrase)
     assert taken.out == "imported 2 people: ana, ben\n"
     assert mien("unlock", "ana", album / "probe.png").code == 0
-    assert mien("vault", "import", file, "--passphrase-file", passphrase).code == 2
+    again = mien("vault", "import", file, "--passphrase-file", passphrase)
+    assert again.code == 2
+    assert again.complaint.endswith(
+        "pass --keep to leave the vault's people as they are, or --replace to take the file's"
+    )
     kept = mien("vault", "import", file, "--keep", "--passphrase-file", passphrase, "--json").json
     assert (kept["added"], kept["kept"]) == ([], ["ana", "ben"])
     replaced = mien("vault", "import", file, "--replace", "--passphrase-file", passphrase)
@@ -156,7 +160,8 @@ def test_an_export_that_does_not_check_out_brings_nobody(
         mien("forget", name)
     ran = mien("vault", "import", file, "--passphrase-file", passphrase)
     assert ran.code == code
-    assert ran.complaint
+    assert str(file) in ran.complaint
+    assert "vault" not in ran.complaint.replace("mien vault export", "")  # which is sound
     assert "nobody is enrolled" in mien("list").out
 
 
@@ -196,13 +201,38 @@ def test_a_key_that_others_can_read_is_refused(mien: Mien, vault: Path) -> None:
     assert "chmod 600" in ran.complaint
 
 
-@pytest.mark.parametrize("ring", ["keyring.backends.fail.Keyring", "nowhere.Ring"])
+@pytest.mark.parametrize(
+    "ring",
+    ["keyring.backends.fail.Keyring", "keyring.backends.null.Keyring", "nowhere.Ring"],
+)
 def test_where_no_keyring_answers_the_way_out_is_said(started: Started, ring: str) -> None:
     backend = {"PYTHON_KEYRING_BACKEND": ring}
     ran = started("vault", "init", "--key", "keyring", env=backend, capture_output=True, text=True)
     assert ran.returncode == 11
     assert "MIEN_VAULT_KEY=file" in ran.stderr
     assert ran.stderr.count("\n") == 1
+    assert "backup" not in ran.stderr  # there is no key yet
+
+
+@pytest.mark.parametrize("verb", ["export", "import"])
+def test_a_passphrase_that_nobody_can_type_is_asked_for_by_the_option_that_is_read(
+    mien: Mien, vault: Path, tmp_path: Path, verb: str
+) -> None:
+    ran = mien("vault", verb, tmp_path / "people.mien")
+    assert ran.code == 11
+    assert ran.complaint.endswith(
+        "put it into a file of mode 600 and name it with --passphrase-file"
+    )
+
+
+def test_one_person_is_one_person(
+    mien: Mien, vault: Path, passphrase: Path, tmp_path: Path
+) -> None:
+    mien("forget", "ben")
+    file = tmp_path / "people.mien"
+    assert (
+        "exported 1 person to" in mien("vault", "export", file, "--passphrase-file", passphrase).out
+    )
 
 
 # attempts and the log ----------------------------------------------------------------------

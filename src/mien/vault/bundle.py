@@ -20,7 +20,15 @@ from pathlib import Path
 from mien.errors import UsageError, VaultDamaged
 from mien.files import written_beside
 from mien.passphrase import long_enough
-from mien.vault.header import KEY_ID_BYTES, Header, kek_of_passphrase, new_kdf, unwrap, wrap
+from mien.vault.header import (
+    KEY_ID_BYTES,
+    Header,
+    WrongPassphrase,
+    kek_of_passphrase,
+    new_kdf,
+    unwrap,
+    wrap,
+)
 from mien.vault.record import Record, already_enrolled, shown
 from mien.vault.rekey import turned_anew
 from mien.vault.safe import Opened, Safe, no_vault
@@ -38,6 +46,7 @@ MAX_BYTES = 1 << 30
 _MAGIC = b"mienEXP1"
 _LENGTH = struct.Struct("<I")
 _PURPOSE = "export"
+_TAKEN = "pass --keep to leave the vault's people as they are, or --replace to take the file's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +139,14 @@ def import_people(
     """
     from mien.vault import gallery
 
-    records = list(_unpacked(_opened_bundle(path, passphrase)))
+    records = _records_in(path, passphrase)
     added, kept = [], []
     with safe.writing() as opened:
         for plain in records:
             tag = user_tag(plain.user, opened.seals)
             if opened.index.get(Space.RECORD, tag) is not None:
                 if taken == "refuse":
-                    raise already_enrolled(plain.user)
+                    raise already_enrolled(plain.user, _TAKEN)
                 if taken == "keep":
                     kept.append(plain.user)
                     continue
@@ -150,14 +159,30 @@ def import_people(
     return Imported(tuple(sorted(added)), tuple(sorted(kept)))
 
 
-def _opened_bundle(path: Path, passphrase: str) -> bytes:
+def _records_in(path: Path, passphrase: str) -> list[Record]:
+    """What is wrong with it is the file's fault, and not the vault's, whose words these were."""
     content = _read(path)
+    try:
+        return list(_unpacked(_opened(content, passphrase)))
+    except VaultDamaged as error:
+        raise VaultDamaged(
+            f"the export {shown(str(path))} is damaged or was altered, and nobody was imported;"
+            " export again"
+        ) from error
+    except WrongPassphrase as error:
+        raise WrongPassphrase(
+            f"the passphrase does not open the export {shown(str(path))}; type it again (or the"
+            " file was altered)"
+        ) from error
+
+
+def _opened(content: bytes, passphrase: str) -> bytes:
     (length,) = _LENGTH.unpack_from(content, len(_MAGIC))
     start = len(_MAGIC) + _LENGTH.size
     packed, sealed = content[start : start + length], content[start + length :]
     header = Header.from_bytes(packed)
     if header.kdf is None:
-        raise VaultDamaged(f"{shown(str(path))} is damaged; export again")
+        raise VaultDamaged("it has no passphrase")
     data_key = unwrap(header, kek_of_passphrase(passphrase, header.kdf))
     seals = Seals(data_key, header.vault_id)
     return seals.open(sealed, purpose=_PURPOSE, bound_to=[packed])
@@ -179,7 +204,7 @@ def _unpacked(plain: bytes) -> Iterator[Record]:
     at = 0
     while at < len(plain):
         if at + _LENGTH.size > len(plain):
-            raise VaultDamaged("the export is cut off; export again")
+            raise VaultDamaged("it is cut off")
         (length,) = _LENGTH.unpack_from(plain, at)
         at += _LENGTH.size + length
         yield unpack_record(plain[at - length : at])

@@ -15,6 +15,10 @@ SALT_BYTES = 16
 MAX_BYTES = 4096
 
 
+class WrongPassphrase(KeyUnavailable):
+    """It opens nothing, or what it was to open was altered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kdf:
     """Argon2id's parameters (RFC 9106; the default is its second recommendation)."""
@@ -150,7 +154,7 @@ def unwrap(header: Header, kek: bytes) -> bytes:
         data_key = AESGCM(kek).decrypt(nonce, rest, _associated(header))
     except (InvalidTag, ValueError) as error:  # ValueError: too short a nonce
         if header.kind == "passphrase":
-            raise KeyUnavailable(
+            raise WrongPassphrase(
                 "the passphrase does not open this vault; type it again (or the header was altered)"
             ) from error
         raise _damaged("was altered, or its key was") from error

@@ -81,12 +81,11 @@ def utc_stamp(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
-def already_enrolled(user: str) -> AlreadyEnrolled:
+def already_enrolled(
+    user: str, way_out: str = "pass --replace to start over, or --add to add these photos"
+) -> AlreadyEnrolled:
     """The error for a taken name, in the same words everywhere."""
-    return AlreadyEnrolled(
-        f"{shown(user)} is enrolled already;"
-        " pass --replace to start over, or --add to add these photos"
-    )
+    return AlreadyEnrolled(f"{shown(user)} is enrolled already; {way_out}")
 
 
 def shown(text: object, *, at_most: int = 80) -> str:
