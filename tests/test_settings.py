@@ -155,20 +155,29 @@ def test_a_relative_xdg_folder_is_ignored(load: Load, relative: str) -> None:
     ("given", "path"),
     [
         ("/srv/vault.sqlite", "/srv/vault.sqlite"),
-        ("vault.sqlite", "vault.sqlite"),
         ("sqlite:////srv/vault.sqlite", "/srv/vault.sqlite"),
-        ("sqlite:///vault.sqlite", "vault.sqlite"),
     ],
 )
 def test_the_vault_is_a_path_or_an_address_of_sqlite(load: Load, given: str, path: str) -> None:
     assert load(MIEN_VAULT=given).vault_path == Path(path)
 
 
+@pytest.mark.parametrize(
+    "given", ["sqlite:///tmp/x.sqlite", "x.sqlite", "./x.sqlite", "postgresql:ana:hush@host/db"]
+)
+def test_a_vault_that_depends_on_the_present_folder_is_refused(load: Load, given: str) -> None:
+    with pytest.raises(UsageError, match="four slashes, such as sqlite:////srv") as refusal:
+        load(MIEN_VAULT=given)
+    with pytest.raises(UsageError, match="four slashes"):
+        load(f'vault = "{given}"')
+    assert "hush" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("given", ["mysql://ana:hush@host/db", "sqlite://vault", "http://hush"])
 def test_an_address_of_anything_else_is_refused_and_no_password_shown(
     load: Load, given: str
 ) -> None:
-    with pytest.raises(UsageError, match="sqlite:///PATH or postgresql") as refusal:
+    with pytest.raises(UsageError, match="sqlite:////ABSOLUTE/PATH or postgresql") as refusal:
         load(MIEN_VAULT=given)
     assert "hush" not in str(refusal.value)
 

@@ -113,9 +113,18 @@ def _vault_path(given: str | None, env: Mapping[str, str]) -> Path:
     if "://" in path or not path:
         kind = given.partition("://")[0]  # the rest may hold a password
         raise UsageError(
-            f"MIEN_VAULT is of the kind {kind[:20]!r}; set it to sqlite:///PATH or postgresql://..."
+            f"MIEN_VAULT is of the kind {kind[:20]!r}; set it to sqlite:////ABSOLUTE/PATH or"
+            " postgresql://..."
         )
-    return _path(path, env)
+    whole = _path(path, env)
+    if not whole.is_absolute():
+        # it would be another vault in each folder that mien is started in; it is not shown,
+        # for a slip in the address of a database makes one, too
+        raise UsageError(
+            "MIEN_VAULT is a path within the present folder; write the whole path, which with"
+            " sqlite: makes four slashes, such as sqlite:////srv/vault.sqlite"
+        )
+    return whole
 
 
 def _vault_url(given: str | None) -> str | None:

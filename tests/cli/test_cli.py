@@ -94,7 +94,7 @@ def test_wrong_usage_answers_in_json_too(mien: Mien) -> None:
     [
         ("MIEN_ENGINE", "abacus", "unknown engine 'abacus'"),
         ("MIEN_THREADS", "0", "threads must be"),
-        ("MIEN_VAULT", "https://somewhere/", "sqlite:///PATH"),
+        ("MIEN_VAULT", "https://somewhere/", "sqlite:////ABSOLUTE/PATH"),
         ("MIEN_CONFIG", "/nowhere.toml", "MIEN_CONFIG names"),
     ],
 )

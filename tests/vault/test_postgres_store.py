@@ -130,6 +130,7 @@ def test_the_commands_take_a_database_for_a_vault(
 ) -> None:
     monkeypatch.setenv("MIEN_VAULT", postgres_url)
     assert main(["vault", "init"]) == 0
+    assert "made the vault postgresql://" in capsys.readouterr().out
     assert main(["vault", "init"]) == 2
     assert main(["vault", "status"]) == 0
     assert main(["vault", "rotate"]) == 0
