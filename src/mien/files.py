@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -54,6 +56,15 @@ def _put_in_place(beside: Path, path: Path, *, durable: bool) -> None:
             os.fsync(folder)  # the new name too
         finally:
             os.close(folder)
+
+
+def read_regular(path: Path, at_most: int) -> bytes:
+    """So many bytes of a regular file. OSError for anything else: a pipe would hold the reader."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return file.read(at_most)
 
 
 @contextmanager

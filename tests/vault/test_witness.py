@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -75,9 +76,15 @@ def test_a_file_that_is_no_sighting_shuts_the_vault(witness: Witness, content: b
     assert witness.last() == Sighting(ONE, 7)
 
 
-def test_a_folder_in_its_place_shuts_the_vault(witness: Witness) -> None:
+def test_a_folder_or_a_pipe_in_its_place_shuts_the_vault_and_holds_nobody(
+    witness: Witness,
+) -> None:
     witness.path.mkdir(parents=True)
     with pytest.raises(VaultDamaged, match="Is a directory"):
+        witness.last()
+    witness.path.rmdir()
+    os.mkfifo(witness.path)
+    with pytest.raises(VaultDamaged, match="not a regular file"):
         witness.last()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mien.errors import KeyUnavailable, MissingExtra
-from mien.files import alone, write_whole
+from mien.files import alone, read_regular, write_whole
 from mien.passphrase import long_enough
 from mien.vault.header import KEY_ID_BYTES, Kdf, kek_of_passphrase
 from mien.vault.record import shown
@@ -230,8 +230,7 @@ class SystemdKeys:
 
     def load(self, key_id: bytes) -> bytes:
         try:
-            with open(self._path, "rb") as file:
-                content = file.read(MAX_FILE_BYTES + 1)
+            content = read_regular(self._path, MAX_FILE_BYTES + 1)
         except OSError as error:
             words = f"cannot read the credential {shown(str(self._path))}: {error.strerror}"
             raise KeyUnavailable(words) from error

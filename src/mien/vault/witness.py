@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.errors import VaultDamaged
-from mien.files import alone, written_beside
+from mien.files import alone, read_regular, written_beside
 from mien.vault.record import shown
 
 _MAX_BYTES = 512
@@ -47,8 +47,7 @@ class Witness:
         Raises VaultDamaged for a file that is not a sighting.
         """
         try:
-            with open(self._path, "rb") as file:
-                text = file.read(_MAX_BYTES + 1)
+            text = read_regular(self._path, _MAX_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
