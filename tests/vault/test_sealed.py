@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.vault.sealed_parts import fail, protected, record_of
+from tests.vault.sealed_parts import Clock, fail, opened, protected, record_of
 
 from mien.errors import AlreadyEnrolled, KeyUnavailable, TooManyAttempts, UnreadableImage
 from mien.results import ModelId, Template
+from mien.settings import Settings
 from mien.vault import Record, pack_template, unpack_template
 from mien.vault.bundle import export_people, import_people
 from mien.vault.facts import verify_all
+from mien.vault.header import Kdf
+from mien.vault.keys import KeySource
 from mien.vault.opening import open_memory_vault
 from mien.vault.rekey import rotate
+from mien.vault.safe import Keys
 from mien.vault.sealed import SealedVault, SpaceOf
 
 
@@ -114,3 +119,33 @@ def test_an_export_comes_back_in_another_vault(
         assert stored is not None
         vectors = unpack_template(stored.payload, expected_model=model).vectors
         np.testing.assert_allclose(vectors, protected(other, plain.vectors, model), atol=1e-5)
+
+
+class _SlowKeys:
+    """The same keys, which somebody else's rotation overtakes."""
+
+    def __init__(self, keys: Keys, overtake: Callable[[], object]) -> None:
+        self._keys = keys
+        self._overtake = overtake
+        self.default_kind = keys.default_kind
+        self.writable_kinds = keys.writable_kinds
+
+    def source(self, kind: str, vault_id: bytes, kdf: Kdf | None) -> KeySource:
+        self._overtake()
+        return self._keys.source(kind, vault_id, kdf)
+
+
+def test_who_reads_while_the_key_is_renewed_reads_on_with_the_new_one(
+    settings: Settings, clock: Clock, model: ModelId, postgres_url: str
+) -> None:
+    shared = replace(settings, vault_url=postgres_url)
+    with opened(shared, clock) as owner, opened(shared, clock) as reader:
+        owner.put(record_of("ana", model), replace=False)
+        rotations = iter([True])
+        keys = reader.safe.keys
+        reader.safe.keys = _SlowKeys(keys, lambda: next(rotations, 0) and rotate(owner.safe))
+        assert [head.user for head in reader.heads()] == ["ana"]
+        rotate(owner.safe)
+        settings.key_path.unlink()
+        with pytest.raises(KeyUnavailable, match="is not in"):
+            reader.heads()

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from typing import Protocol
 
-from mien.errors import NotEnrolled, VaultDamaged
+from mien.errors import KeyUnavailable, NotEnrolled, VaultDamaged
 from mien.vault.header import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
 from mien.vault.index import Index
 from mien.vault.keys import KeySource
@@ -77,14 +77,10 @@ class Safe:
         accept: also an older copy, or another vault than the one last seen.
         """
         last = None if self.witness is None or accept else self.witness.last()
-        with self.store.reading() as cells:
-            packed = cells.get(Space.META, HEADER_KEY)
-            if packed is None:
-                self._expect_empty(cells)
-                yield None
-                return
-            opened = self._open(packed, cells)
-            self._expect_newest(last, opened)
+        with ExitStack() as transaction:
+            opened = self._snapshot(transaction)
+            if opened is not None:
+                self._expect_newest(last, opened)
             yield opened
 
     def accept(self, note: Callable[[Opened], None]) -> None:
@@ -168,6 +164,23 @@ class Safe:
         cells.put(Space.META, HEADER_KEY, packed)
         self._unlocked = (packed, header, seals)  # who chose a passphrase is not asked again
         return Opened(Index(cells, seals, new=True), seals, header, cells)
+
+    def _snapshot(self, transaction: ExitStack) -> Opened | None:
+        cells = transaction.enter_context(self.store.reading())
+        packed = cells.get(Space.META, HEADER_KEY)
+        if packed is None:
+            self._expect_empty(cells)
+            return None
+        try:
+            return self._open(packed, cells)
+        except KeyUnavailable:
+            # a rotation may have taken the key away since this snapshot: look once more
+            transaction.close()
+            cells = transaction.enter_context(self.store.reading())
+            newer = cells.get(Space.META, HEADER_KEY)
+            if newer is None or newer == packed:
+                raise
+            return self._open(newer, cells)
 
     def _open(self, packed: bytes, cells: Cells) -> Opened:
         if self._unlocked is None or self._unlocked[0] != packed:
