@@ -42,7 +42,10 @@ def test_an_interrupted_rotation_says_where_to_look(
     assert ran.complaint == "interrupted; mien vault status and mien log show what was done"
     assert (mien("vault", "status", "--json").json["change"] > before) is rotated
     assert load_settings().key_path.read_text().count("\n") == 1 + rotated
+    told = mien("vault", "status")
+    assert ("1 old key still kept: mien vault rotate takes it away" in told.out) is rotated
     assert mien("vault", "rotate").code == 0  # finishes the rest
+    assert "old key" not in mien("vault", "status").out
     assert load_settings().key_path.read_text().count("\n") == 1
 
 

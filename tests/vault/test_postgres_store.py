@@ -70,6 +70,20 @@ def test_a_server_that_is_not_there_is_said_in_one_line_without_the_password() -
     assert store.place == "postgresql://127.0.0.1:1/mien"
 
 
+@pytest.mark.parametrize(
+    ("user", "database", "words"),
+    [("postgres", "absent", "has no database of that name; make it with createdb"),
+     ("absent", "postgres", "does not know that user; make it with createuser")],
+)  # fmt: skip
+def test_a_database_or_user_that_is_not_there_is_said_without_the_password(
+    postgres_socket: str, user: str, database: str, words: str
+) -> None:
+    store = PostgresStore(f"postgresql://{user}:hush@/{database}?host={postgres_socket}")
+    with pytest.raises(VaultDamaged, match=words) as refusal, store.reading():
+        pass
+    assert "hush" not in str(refusal.value)
+
+
 def test_what_is_no_url_is_refused() -> None:
     with pytest.raises(UsageError, match="no URL of PostgreSQL"):
         PostgresStore("postgresql://host:port:port/%zz")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from mien.errors import VaultDamaged
+from mien.errors import KeyUnavailable, VaultDamaged
 from mien.vault.door import PURPOSE as ATTEMPT
 from mien.vault.door import name_of_attempts
+from mien.vault.header import Header
 from mien.vault.log import Entry
 from mien.vault.safe import Opened, Safe
 from mien.vault.sealed_record import open_record
@@ -16,7 +18,9 @@ from mien.vault.store import Space
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far. gallery: kept?"""
+    """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far. gallery: kept?
+    old_keys: how many a rotation that was killed left in their place.
+    """
 
     key_kind: str
     key_where: str
@@ -24,6 +28,7 @@ class Facts:
     counter: int
     log_entries: int
     gallery: bool
+    old_keys: int
 
 
 def facts_of(safe: Safe) -> Facts | None:
@@ -76,4 +81,14 @@ def _facts(opened: Opened, safe: Safe) -> Facts:
         counter=index.counter,
         log_entries=index.log_count,
         gallery=index.count(Space.GALLERY) > 0,
+        old_keys=_old_keys(header, safe),
     )
+
+
+def _old_keys(header: Header, safe: Safe) -> int:
+    """In the place of the key and in the key file, which a vault often had before."""
+    found = 0
+    for kind in {"file", header.kind}.intersection(safe.keys.writable_kinds):
+        with suppress(KeyUnavailable):
+            found += safe.keys.source(kind, header.vault_id, None).others(header.key_id)
+    return found

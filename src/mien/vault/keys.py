@@ -45,6 +45,10 @@ class KeySource(Protocol):
         """Make a key and keep it: it is safe in its place when this returns."""
         ...
 
+    def others(self, key_id: bytes) -> int:
+        """How many more keys of this vault are kept there, as by a rotation that was killed."""
+        ...
+
     def keep_only(self, key_id: bytes) -> None:
         """Forget this vault's other keys."""
         ...
@@ -80,12 +84,18 @@ class FileKeys:
             self._write([*self._lines(), _Line(self._vault_id, key_id, key)])
         return key
 
+    def others(self, key_id: bytes) -> int:
+        return sum(self._is_other(line, key_id) for line in self._lines())
+
     def keep_only(self, key_id: bytes) -> None:
         with self._alone():
             lines = self._lines()
-            kept = [one for one in lines if one.vault_id != self._vault_id or one.key_id == key_id]
+            kept = [line for line in lines if not self._is_other(line, key_id)]
             if len(kept) < len(lines):
                 self._write(kept)
+
+    def _is_other(self, line: _Line, key_id: bytes) -> bool:
+        return line.vault_id == self._vault_id and line.key_id != key_id
 
     def _lines(self) -> list[_Line]:
         try:
@@ -159,6 +169,9 @@ class KeyringKeys:
                 " another, or keep the key in a file: MIEN_VAULT_KEY=file"
             )
         return key
+
+    def others(self, key_id: bytes) -> int:
+        return len(self._entries().keys() - {key_id.hex()})
 
     def keep_only(self, key_id: bytes) -> None:
         entries = self._entries()
@@ -243,6 +256,9 @@ class SystemdKeys:
             f" run: systemd-creds encrypt --name={CREDENTIAL} vault.key {CREDENTIAL}"
         )
 
+    def others(self, key_id: bytes) -> int:
+        return 0  # whoever keeps the service replaces it as a whole
+
     def keep_only(self, key_id: bytes) -> None:
         """Nothing to do: the credential is replaced by whoever keeps the service."""
 
@@ -264,6 +280,9 @@ class PassphraseKeys:
 
     def new_key(self, key_id: bytes, random: Random) -> bytes:
         return kek_of_passphrase(long_enough(self._ask()), self._kdf)
+
+    def others(self, key_id: bytes) -> int:
+        return 0
 
     def keep_only(self, key_id: bytes) -> None:
         """Nothing is kept anywhere."""

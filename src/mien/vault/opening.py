@@ -215,5 +215,8 @@ class _MemoryKeys:
         self._keys[key_id] = random(KEY_BYTES)
         return self._keys[key_id]
 
+    def others(self, key_id: bytes) -> int:
+        return len(self._keys.keys() - {key_id})
+
     def keep_only(self, key_id: bytes) -> None:
         self._keys = {key_id: self._keys[key_id]}

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 10.0
+_REFUSED = (
+    ('database "', "has no database of that name; make it with createdb"),
+    ('role "', "does not know that user; make it with createuser, or mend MIEN_VAULT"),
+)
+"""What the server says with `does not exist`, and what we say: its text is never shown."""
 _LOCK = 0x6D69656E  # "mien": whoever writes holds it, so that writers come one after the other
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 
@@ -257,6 +262,13 @@ def _plain_words(place: str) -> Iterator[None]:
             f"the database {shown(place)} does not let this role in; grant it the schema mien"
         ) from error
     except psycopg.OperationalError as error:
+        for said, words in _REFUSED:
+            if said in str(error) and "does not exist" in str(error):
+                raise VaultDamaged(f"the server of {shown(place)} {words}") from error
+        if any(said in str(error) for said in ("password authentication", "no password")):
+            raise VaultDamaged(
+                f"the database {shown(place)} refuses that user or password; mend MIEN_VAULT"
+            ) from error
         raise VaultDamaged(
             f"the database {shown(place)} does not answer ({_kind(error)}); start it, or mend"
             " MIEN_VAULT"
