@@ -1,0 +1,47 @@
+"""Photos of her, and a home whose vault has her in it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.unlock.parts import clock, opened
+
+from mien.enrolment import enrol_photos
+from mien.lab.recapture import recapture
+from mien.pipeline import Pipeline
+from mien.results import ByteArray, Template
+from mien.unlock import (
+    enrol,
+)
+
+
+@pytest.fixture(scope="module")
+def shots(astronaut: ByteArray) -> list[ByteArray]:
+    """Four photos of her, a moment apart: three to enrol, one to try."""
+    rng = np.random.default_rng(2)
+    return [recapture(astronaut, rng) for _ in range(4)]
+
+
+@pytest.fixture(scope="module")
+def home_of_her(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home with a vault and its key, with her in it, made once."""
+    home = tmp_path_factory.mktemp("hers")
+    with opened(home) as vault:
+        enrol("eileen", shots[:3], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+    return home
+
+
+@pytest.fixture
+def home(home_of_her: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(home_of_her, tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def template(pipeline: Pipeline, shots: list[ByteArray]) -> Template:
+    return enrol_photos(shots[:3], pipeline).template
