@@ -177,7 +177,7 @@ def _facts_answer(facts: Facts | None, place: str, outcome: str) -> Answer:
         f"  key: {facts.key_where}",
         f"  change {facts.counter}, log of {facts.log_entries} entries,"
         f" gallery {'on' if facts.gallery else 'off'}",
-        *_old_keys(facts.old_keys),
+        *_more_keys(facts.more_keys),
         *(("  every record, count and log entry checks out",) if outcome == "verified" else ()),
     )
     data: dict[str, object] = {
@@ -190,16 +190,16 @@ def _facts_answer(facts: Facts | None, place: str, outcome: str) -> Answer:
         "change": facts.counter,
         "log_entries": facts.log_entries,
         "gallery": facts.gallery,
-        "old_keys": facts.old_keys,
+        "more_keys": facts.more_keys,
     }
     return Answer(ExitCode.UNLOCKED, lines, data)
 
 
-def _old_keys(count: int) -> tuple[str, ...]:
+def _more_keys(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    keys, them = ("1 old key", "it") if count == 1 else (f"{count} old keys", "them")
-    return (f"  {keys} still kept: mien vault rotate takes {them} away",)
+    keys, them = ("1 more key", "it") if count == 1 else (f"{count} more keys", "them")
+    return (f"  {keys} kept from a rotation that did not end: mien vault rotate takes {them} away",)
 
 
 def _new(settings: Settings, what: str) -> str:

@@ -47,3 +47,29 @@ def test_a_full_disk_shuts_the_door_and_harms_nothing(
     assert mien("vault", "verify").code == 0
     assert mien("unlock", "ana", album / "probe.png").code == 0
     assert mien("unlock", "ben", album / "probe.png").code == 6
+
+
+def test_where_the_last_state_cannot_be_remembered_nothing_is_changed(
+    mien: Mien, album: Path, vault: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of what was seen is on the full disk, and the vault is not."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(small_disk))
+    assert mien("enroll", "zoe", album / "probe.png").code == 0
+    seen = mien("vault", "status", "--json").json["change"]
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(ROOM))
+    for command in (
+        ("enroll", "zed", album / "probe.png"),
+        ("unlock", "ana", album / "probe.png"),
+        ("forget", "ana"),
+        ("vault", "rotate"),
+        ("vault", "gallery", "on"),
+    ):
+        refused = mien(*command)
+        assert refused.code == 8
+        assert "which remembers the vault's last state: No space left" in refused.complaint
+    assert mien("vault", "status", "--json").json["change"] == seen
+    filler.unlink()
+    assert mien("vault", "verify").code == 0
+    assert [one["user"] for one in mien("list", "--json").json["people"]] == ["ana", "ben", "zoe"]

@@ -43,9 +43,11 @@ def test_an_interrupted_rotation_says_where_to_look(
     assert (mien("vault", "status", "--json").json["change"] > before) is rotated
     assert load_settings().key_path.read_text().count("\n") == 1 + rotated
     told = mien("vault", "status")
-    assert ("1 old key still kept: mien vault rotate takes it away" in told.out) is rotated
+    assert (
+        "1 more key kept from a rotation that did not end: mien vault rotate" in told.out
+    ) is rotated
     assert mien("vault", "rotate").code == 0  # finishes the rest
-    assert "old key" not in mien("vault", "status").out
+    assert "more key" not in mien("vault", "status").out
     assert load_settings().key_path.read_text().count("\n") == 1
 
 

@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 WRITER = Path(__file__).with_name("crash_writer.py")
 
 
-def test_a_vault_survives_whoever_is_killed_while_changing_it() -> None:
-    """At 120 calls by chance of a fixed seed; more with the writer's own `--kills`."""
+def report_of(*arguments: str) -> dict[str, Any]:
+    """What the writer says; more kills with its own `--kills`."""
     ran = subprocess.run(
-        [sys.executable, str(WRITER), "--kills", "120", "--seed", "20260131"],
+        [sys.executable, str(WRITER), "--seed", "20260131", *arguments],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
@@ -22,9 +23,22 @@ def test_a_vault_survives_whoever_is_killed_while_changing_it() -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    report = json.loads(ran.stdout)
+    report: dict[str, Any] = json.loads(ran.stdout)
     assert report["wrong"] == []
+    return report
+
+
+def test_a_vault_survives_whoever_is_killed_while_changing_it() -> None:
+    """At 120 calls by chance of a fixed seed."""
+    report = report_of("--kills", "120")
     assert report["kills"] == 120
     for operation in ("enrol", "replace", "forget", "attempt", "rotate"):
         assert report["outcomes"][f"{operation}, old state"] > 0
         assert report["outcomes"][f"{operation}, new state"] > 0
+
+
+def test_a_database_survives_a_client_that_is_killed_while_changing_it(postgres_url: str) -> None:
+    report = report_of("--kills", "25", "--url", postgres_url)
+    assert report["kills"] == 25
+    for state in ("old state", "new state"):
+        assert any(outcome.endswith(state) for outcome in report["outcomes"])

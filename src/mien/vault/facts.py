@@ -19,7 +19,7 @@ from mien.vault.store import Space
 @dataclass(frozen=True, slots=True)
 class Facts:
     """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far. gallery: kept?
-    old_keys: how many a rotation that was killed left in their place.
+    more_keys: how many a rotation that was killed left beside its own.
     """
 
     key_kind: str
@@ -28,7 +28,7 @@ class Facts:
     counter: int
     log_entries: int
     gallery: bool
-    old_keys: int
+    more_keys: int
 
 
 def facts_of(safe: Safe) -> Facts | None:
@@ -81,11 +81,11 @@ def _facts(opened: Opened, safe: Safe) -> Facts:
         counter=index.counter,
         log_entries=index.log_count,
         gallery=index.count(Space.GALLERY) > 0,
-        old_keys=_old_keys(header, safe),
+        more_keys=_more_keys(header, safe),
     )
 
 
-def _old_keys(header: Header, safe: Safe) -> int:
+def _more_keys(header: Header, safe: Safe) -> int:
     """In the place of the key and in the key file, which a vault often had before."""
     found = 0
     for kind in {"file", header.kind}.intersection(safe.keys.writable_kinds):
