@@ -20,15 +20,7 @@ from pathlib import Path
 from mien.errors import UsageError, VaultDamaged
 from mien.files import written_beside
 from mien.passphrase import long_enough
-from mien.vault.header import (
-    KEY_ID_BYTES,
-    Header,
-    WrongPassphrase,
-    kek_of_passphrase,
-    new_kdf,
-    unwrap,
-    wrap,
-)
+from mien.vault.header import KEY_ID_BYTES, Header, kek_of_passphrase, new_kdf, unwrap, wrap
 from mien.vault.record import Record, already_enrolled, shown
 from mien.vault.rekey import turned_anew
 from mien.vault.safe import Opened, Safe, no_vault
@@ -163,27 +155,22 @@ def _records_in(path: Path, passphrase: str) -> list[Record]:
     """What is wrong with it is the file's fault, and not the vault's, whose words these were."""
     content = _read(path)
     try:
-        return list(_unpacked(_opened(content, passphrase)))
+        return list(_unpacked(_opened(content, passphrase, f"the export {shown(str(path))}")))
     except VaultDamaged as error:
         raise VaultDamaged(
             f"the export {shown(str(path))} is damaged or was altered, and nobody was imported;"
             " export again"
         ) from error
-    except WrongPassphrase as error:
-        raise WrongPassphrase(
-            f"the passphrase does not open the export {shown(str(path))}; type it again (or the"
-            " file was altered)"
-        ) from error
 
 
-def _opened(content: bytes, passphrase: str) -> bytes:
+def _opened(content: bytes, passphrase: str, name: str) -> bytes:
     (length,) = _LENGTH.unpack_from(content, len(_MAGIC))
     start = len(_MAGIC) + _LENGTH.size
     packed, sealed = content[start : start + length], content[start + length :]
     header = Header.from_bytes(packed)
     if header.kdf is None:
         raise VaultDamaged("it has no passphrase")
-    data_key = unwrap(header, kek_of_passphrase(passphrase, header.kdf))
+    data_key = unwrap(header, kek_of_passphrase(passphrase, header.kdf), opens=name)
     seals = Seals(data_key, header.vault_id)
     return seals.open(sealed, purpose=_PURPOSE, bound_to=[packed])
 

@@ -15,10 +15,6 @@ SALT_BYTES = 16
 MAX_BYTES = 4096
 
 
-class WrongPassphrase(KeyUnavailable):
-    """It opens nothing, or what it was to open was altered."""
-
-
 @dataclass(frozen=True, slots=True)
 class Kdf:
     """Argon2id's parameters (RFC 9106; the default is its second recommendation)."""
@@ -144,8 +140,12 @@ def wrap(
     return Header(vault_id, key_id, kind, kdf, wrapped)
 
 
-def unwrap(header: Header, kek: bytes) -> bytes:
-    """The data key. Raises VaultDamaged for a wrong key and for an altered header."""
+def unwrap(header: Header, kek: bytes, *, opens: str = "this vault") -> bytes:
+    """The data key. opens: what it opens, for the error.
+
+    Raises VaultDamaged for a wrong key and for an altered header, KeyUnavailable for a wrong
+    passphrase.
+    """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -154,8 +154,8 @@ def unwrap(header: Header, kek: bytes) -> bytes:
         data_key = AESGCM(kek).decrypt(nonce, rest, _associated(header))
     except (InvalidTag, ValueError) as error:  # ValueError: too short a nonce
         if header.kind == "passphrase":
-            raise WrongPassphrase(
-                "the passphrase does not open this vault; type it again (or the header was altered)"
+            raise KeyUnavailable(
+                f"the passphrase does not open {opens}; type it again (or the header was altered)"
             ) from error
         raise _damaged("was altered, or its key was") from error
     if len(data_key) != KEY_BYTES:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.vault.codec import pack_template, unpack_template
@@ -39,16 +40,24 @@ def rotate(
     with safe.writing(create=False) as opened:
         data_key = safe.random(KEY_BYTES)
         old = Opened(opened.index, opened.seals, opened.header, opened.cells)
+        contents = _contents_of(old, accept_log=accept_log is not None)
         vault_id = old.seals.vault_id
         opened.header, _ = safe.new_header(data_key, vault_id, kind or old.header.kind)
         opened.seals = Seals(data_key, vault_id)
         opened.index = Index(old.cells, opened.seals, new=True)
         opened.index.counter = old.index.counter
-        count = _reseal(old, opened, accept_log)
+        _empty(old)
+        _reseal(contents, old, opened)
+        if accept_log is not None and not contents.log_is_whole:
+            accept_log(opened)
         last(opened)
         opened.cells.put(Space.META, HEADER_KEY, opened.header.to_bytes())
-    drop_old_keys(safe, also=old.header.kind)
-    return count
+    try:
+        drop_old_keys(safe, also=old.header.kind)
+    except VaultDamaged as error:
+        words = f"all is under the new key, but the old one could not be taken away: {error}"
+        raise VaultDamaged(words) from error
+    return len(contents.records)
 
 
 def drop_old_keys(safe: Safe, *, also: str = "file") -> None:
@@ -65,39 +74,52 @@ def drop_old_keys(safe: Safe, *, also: str = "file") -> None:
                 safe.keys.source(kind, header.vault_id, None).keep_only(header.key_id)
 
 
-def _reseal(old: Opened, new: Opened, accept_log: Callable[[Opened], None] | None) -> int:
-    from mien.vault import gallery
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """All of a vault, opened. gallery: whether it keeps one, which is made anew."""
 
-    records = [
-        (tag, open_record(tag, cell, old.seals)) for tag, cell in old.index.scan(Space.RECORD)
-    ]
+    records: list[Record] = field(repr=False)
+    attempts: list[bytes] = field(repr=False)
+    log: list[bytes] = field(repr=False)
+    log_is_whole: bool
+    gallery: bool
+
+
+def _contents_of(old: Opened, *, accept_log: bool) -> _Contents:
+    """VaultDamaged for what does not check out, before a new key is made."""
     attempts = []
     for tag, cell in old.index.scan(Space.ATTEMPT):
         bound_to = [tag, cell.version.to_bytes(8, "big")]
-        attempts.append((tag, old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)))
-    entries, whole = _log_of(old, accept=accept_log is not None)
-    with_gallery = old.index.count(Space.GALLERY) > 0  # it is made anew, and may be damaged
-    gallery.turn_off(old)
-    for tag, _ in records:
-        old.cells.drop(Space.RECORD, tag)
-    for tag, _ in attempts:
-        old.cells.drop(Space.ATTEMPT, tag)
-    old.cells.clear(Space.LOG)
-    for number in range(256):
-        old.cells.drop(Space.BUCKET, bytes([number]))
-    for _, record in records:
+        attempts.append(old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to))
+    entries, whole = _log_of(old, accept=accept_log)
+    return _Contents(
+        records=[open_record(tag, cell, old.seals) for tag, cell in old.index.scan(Space.RECORD)],
+        attempts=attempts,
+        log=entries,
+        log_is_whole=whole,
+        gallery=old.index.count(Space.GALLERY) > 0,  # by the index: its cells may be damaged
+    )
+
+
+def _empty(old: Opened) -> None:
+    for space in Space:
+        if space is not Space.META:
+            old.cells.clear(space)
+
+
+def _reseal(contents: _Contents, old: Opened, new: Opened) -> None:
+    from mien.vault import gallery
+
+    for record in contents.records:
         turned = turned_anew(record, old.seals, new.seals)
         sealed = seal_record(turned, new.seals, version=new.index.next_version)
         new.index.put(Space.RECORD, user_tag(turned.user, new.seals), sealed)
-    for _, plain in attempts:
+    for plain in contents.attempts:
         write_plain(plain, name_of_attempts(plain), new)
-    for entry in entries:
+    for entry in contents.log:
         new.index.append_log(entry)
-    if accept_log is not None and not whole:
-        accept_log(new)
-    if with_gallery:
+    if contents.gallery:
         gallery.turn_on(new)
-    return len(records)
 
 
 def _log_of(old: Opened, *, accept: bool) -> tuple[list[bytes], bool]:
