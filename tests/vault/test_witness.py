@@ -106,6 +106,17 @@ def test_a_sighting_is_written_before_the_change_and_counts_after_it(witness: Wi
     assert {one.name for one in witness.path.parent.iterdir()} == {".lock", witness.path.name}
 
 
+def test_nobody_else_is_held_up_between_the_two(witness: Witness) -> None:
+    """SQLite waits for other writers after a commit: who kept the lock would stop them."""
+    other = Witness(witness.path.parent, "/srv/other.sqlite")
+    with witness.noting(ONE, 2) as note:
+        other.note(TWO, 7)
+        witness.note(ONE, 3)  # a later change was quicker
+        note()
+    assert witness.last() == Sighting(ONE, 3)
+    assert other.last() == Sighting(TWO, 7)
+
+
 def test_what_fails_after_the_change_says_that_it_was_done(witness: Witness) -> None:
     with witness.noting(ONE, 2) as note:
         witness.path.mkdir()

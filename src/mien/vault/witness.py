@@ -110,28 +110,34 @@ class Witness:
         """`note` in two steps: the sighting is written at once, and noted by the call.
 
         Between the two the vault is changed for good: where nothing can be remembered, it
-        is not changed. Raises VaultDamaged; from the call for a change that was done.
+        is not changed. Raises VaultDamaged; from the call for a change that was done. The
+        lock is not kept between them: whoever changes the vault has locks of its own.
         """
-        with self._alone(), ExitStack() as written:
-            last = None if accept else self.last()
-            if last and last.vault_id == vault_id and last.counter >= counter:
-                yield lambda: None
-                return
-            line = f"mien-seen-1 {vault_id.hex()} {counter}\n"
-            try:
-                put = written.enter_context(written_beside(self._path, line.encode()))
-            except OSError as error:
-                raise self._damaged(error.strerror or "it cannot be written") from error
-            yield lambda: self._remembered(put)
+        sighting = Sighting(vault_id, counter)
+        with ExitStack() as written:
+            with self._alone():
+                if not accept:
+                    self.last()
+                line = f"mien-seen-1 {vault_id.hex()} {counter}\n"
+                try:
+                    put = written.enter_context(written_beside(self._path, line.encode()))
+                except OSError as error:
+                    raise self._damaged(error.strerror or "it cannot be written") from error
+            yield lambda: self._remember(sighting, put, accept=accept)
 
-    def _remembered(self, put_in_place: Callable[[], None]) -> None:
+    def _remember(
+        self, sighting: Sighting, put_in_place: Callable[[], None], *, accept: bool
+    ) -> None:
         try:
-            put_in_place()
-        except OSError as error:
+            with self._alone():
+                last = None if accept else self.last()
+                same = last is not None and last.vault_id == sighting.vault_id
+                if last is None or not same or last.counter < sighting.counter:
+                    put_in_place()
+        except (OSError, VaultDamaged) as error:
             raise VaultDamaged(
-                f"done, but not remembered in {shown(str(self._path))}"
-                f" ({error.strerror or 'it cannot be written'}): an older copy of the vault would"
-                " pass until the next change; mend the folder"
+                f"done, but not remembered in {shown(str(self._path))}: an older copy of the vault"
+                " would pass until the next change; mend that folder"
             ) from error
 
     def _alone(self) -> AbstractContextManager[None]:
