@@ -26,10 +26,11 @@ from mien.quality import measure
 from mien.results import ModelId
 from mien.vault.log import in_words
 from mien.vault.sealed import SealedVault
-from mien.web.answers import decided, refused, told
+from mien.web.access import no_token
+from mien.web.answers import busy, decided, refused, told
 from mien.web.explore import MAX_PHOTOS, explored
 from mien.web.gate import Busy, Gate
-from mien.web.guard import BUSY, Guard, Limits
+from mien.web.guard import Guard, Limits
 from mien.web.metrics import Metrics
 from mien.web.people import people_data
 from mien.web.tokens import Tokens, allows
@@ -51,11 +52,8 @@ class Parts:
     clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 
 
-class NoScope(Exception):
-    """The token is missing or unknown (401), or may not do this (403)."""
-
-    def __init__(self, status: int) -> None:
-        self.status = status
+class NoToken(Exception):
+    """The guard let nobody in, so nothing is done."""
 
 
 User = Annotated[str, InPath(min_length=1, max_length=MAX_NAME)]
@@ -64,7 +62,7 @@ User = Annotated[str, InPath(min_length=1, max_length=MAX_NAME)]
 def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard:
     """The whole service as an ASGI application, behind its guard."""
     # nothing of a photo is to touch the disk: a form stays in memory, within the guard's limit
-    MultiPartParser.spool_max_size = parts.limits.body_bytes + 1
+    MultiPartParser.spool_max_size = parts.limits.body.of_one + 1
     app = FastAPI(
         title="mien",
         version=__version__,
@@ -79,7 +77,7 @@ def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard
     _add_people(app, parts)
     _add_rest(app, parts)
     _add_page(app)
-    guard = Guard(app, parts.limits, parts.metrics, full=lambda: parts.gate.full)
+    guard = Guard(app, parts.limits, parts.metrics, parts.tokens, full=lambda: parts.gate.full)
     if log is not None:
         guard.log = log
     return guard
@@ -100,15 +98,11 @@ def _answer_errors(app: FastAPI) -> None:
         assert isinstance(error, MienError)
         return refused(error)
 
-    async def busy(request: Request, error: Exception) -> Response:
-        return told("busy", 503, BUSY, Retry_After="1")
+    async def too_many(request: Request, error: Exception) -> Response:
+        return busy()
 
-    async def scope(request: Request, error: Exception) -> Response:
-        assert isinstance(error, NoScope)
-        if error.status == 401:
-            words = "a token is needed; mien token create NAME makes one"
-            return told("no_token", 401, words, WWW_Authenticate="Bearer")
-        return told("forbidden", 403, "this token may not do that; mien token list shows scopes")
+    async def nobody(request: Request, error: Exception) -> Response:
+        return no_token()
 
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -124,36 +118,30 @@ def _answer_errors(app: FastAPI) -> None:
         return told("fault", 500, "something broke; the door stays locked, mien doctor may say why")
 
     app.add_exception_handler(MienError, of_mien)
-    app.add_exception_handler(Busy, busy)
-    app.add_exception_handler(NoScope, scope)
+    app.add_exception_handler(Busy, too_many)
+    app.add_exception_handler(NoToken, nobody)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, fault)
 
 
-def _needs(parts: Parts, wanted: str) -> Callable[[Request], str]:
-    """A dependency: the scope of the request's token, at least `wanted`."""
+async def _may(request: Request) -> str:
+    """The scope of the token, which the guard found to be enough for this route."""
+    may: str | None = request.scope["mien"].may
+    if may is None:
+        raise NoToken
+    return may
 
-    def scope_of(request: Request) -> str:
-        kind, _, secret = request.headers.get("authorization", "").partition(" ")
-        scope = parts.tokens.scope_of(secret.strip()) if kind.lower() == "bearer" else None
-        if scope is None:
-            raise NoScope(401)
-        if not allows(scope, wanted):
-            raise NoScope(403)
-        return scope
 
-    return scope_of
+May = Annotated[str, Depends(_may)]
 
 
 def _add_doors(app: FastAPI, parts: Parts) -> None:
-    unlocks, enrols = _needs(parts, "unlock"), _needs(parts, "enrol")
-
     @app.post("/v1/unlock", tags=["door"])
     async def unlock(
         user: Annotated[str, Form(min_length=1, max_length=MAX_NAME)],
         photo: Annotated[UploadFile, File()],
-        scope: Annotated[str, Depends(unlocks)],
+        may: May,
     ) -> Response:
         """Does the photo show this user? 403 for no, and for a name that nobody has."""
         content = await photo.read()
@@ -167,12 +155,10 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
             )
         )
         parts.metrics.outcome(decision.outcome.name.lower())
-        return decided(decision, all_of_it=allows(scope, "enrol"))
+        return decided(decision, all_of_it=allows(may, "enrol"))
 
     @app.post("/v1/identify", tags=["door"])
-    async def identify(
-        photo: Annotated[UploadFile, File()], scope: Annotated[str, Depends(unlocks)]
-    ) -> Response:
+    async def identify(photo: Annotated[UploadFile, File()], may: May) -> Response:
         """Who of the enrolled is it? 403 for nobody."""
         content = await photo.read()
         found = await parts.gate.run(
@@ -181,13 +167,13 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
             )
         )
         parts.metrics.outcome(found.decision.outcome.name.lower())
-        return decided(found.decision, all_of_it=allows(scope, "enrol"), user=found.user)
+        return decided(found.decision, all_of_it=allows(may, "enrol"), user=found.user)
 
     @app.post("/v1/compare", tags=["door"])
     async def compare(
         a: Annotated[UploadFile, File()],
         b: Annotated[UploadFile, File()],
-        scope: Annotated[str, Depends(enrols)],
+        may: May,
     ) -> Response:
         """Do two photos show one person? Nothing is stored or counted."""
         first, second = await a.read(), await b.read()
@@ -199,9 +185,7 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
         return decided(decision, all_of_it=True)
 
     @app.post("/v1/look", tags=["door"])
-    async def look(
-        photo: Annotated[UploadFile, File()], scope: Annotated[str, Depends(enrols)]
-    ) -> dict[str, object]:
+    async def look(photo: Annotated[UploadFile, File()], may: May) -> dict[str, object]:
         """Where is the face, and what would make the photo better? Nothing is stored or counted."""
         content = await photo.read()
         return await parts.gate.run(lambda: _looked(content, parts.pipeline_of(None)))
@@ -228,10 +212,8 @@ def _looked(content: bytes, pipeline: Pipeline) -> dict[str, object]:
 
 
 def _add_people(app: FastAPI, parts: Parts) -> None:
-    enrols, rules = _needs(parts, "enrol"), _needs(parts, "admin")
-
     @app.get("/v1/people", tags=["people"])
-    async def people(scope: Annotated[str, Depends(enrols)]) -> dict[str, object]:
+    async def people(may: May) -> dict[str, object]:
         """Who is enrolled, and how good each template is."""
         found = await parts.gate.run(lambda: people_data(parts.vault, parts.pipeline_of(None)))
         return {"outcome": "listed", "exit_code": 0, "people": found}
@@ -240,7 +222,7 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
     async def enrol(
         user: User,
         photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
-        scope: Annotated[str, Depends(enrols)],
+        may: May,
         mode: Annotated[Literal["new", "add", "replace"], Form()] = "new",
     ) -> dict[str, object]:
         """Remember a face from photos: all of them, or none."""
@@ -258,15 +240,13 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
         return enrolment_data(user, enrolment)
 
     @app.delete("/v1/people/{user}", tags=["people"])
-    async def forget(user: User, scope: Annotated[str, Depends(rules)]) -> dict[str, object]:
+    async def forget(user: User, may: May) -> dict[str, object]:
         """Remove a person's template."""
         gone = await parts.gate.run(lambda: use_cases.forget(user, parts.vault))
         return {"outcome": "forgotten", "exit_code": 0, "user": gone}
 
     @app.get("/v1/log", tags=["people"])
-    async def log(
-        scope: Annotated[str, Depends(rules)], last: Annotated[int, Query(ge=1)] = 1000
-    ) -> dict[str, object]:
+    async def log(may: May, last: Annotated[int, Query(ge=1)] = 1000) -> dict[str, object]:
         """What happened at the door, in words, oldest first; its whole chain was verified.
 
         last: how many lines of the newest; `earlier` says how many came before them.
@@ -283,12 +263,8 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
 
 
 def _add_rest(app: FastAPI, parts: Parts) -> None:
-    enrols, rules = _needs(parts, "enrol"), _needs(parts, "admin")
-
     @app.post("/v1/explore", tags=["lab"])
-    async def explore(
-        photos: Annotated[list[UploadFile], File()], scope: Annotated[str, Depends(enrols)]
-    ) -> dict[str, object]:
+    async def explore(photos: Annotated[list[UploadFile], File()], may: May) -> dict[str, object]:
         """The faces of photos, their similarities, and a map of them. Nothing is kept."""
         named = [(_safe_name(photo.filename), await photo.read()) for photo in photos]
         return await parts.gate.run(lambda: explored(named, parts.pipeline_of(None)))
@@ -305,7 +281,7 @@ def _add_rest(app: FastAPI, parts: Parts) -> None:
         return told("ready", 200, "")
 
     @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
-    async def metrics(scope: Annotated[str, Depends(rules)]) -> Response:
+    async def metrics(may: May) -> Response:
         """Counters, for Prometheus."""
         text = parts.metrics.text(inside=parts.gate.inside)
         return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

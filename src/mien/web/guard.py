@@ -5,18 +5,21 @@ Pure ASGI: it holds for pages, for errors and for what no route knows, too.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from mien.errors import UsageError
+from mien.web.access import NEEDS, Note, admitted, pattern_of
+from mien.web.answers import Answer, busy, told
+from mien.web.body import Body, BodyLimits, BodyRefused, Message, Receive, Room, too_large
 from mien.web.metrics import Metrics
+from mien.web.tokens import Tokens
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
@@ -37,19 +40,16 @@ HEADERS = (
 )
 
 
-BUSY = "too many calls at once; try again in a second"
+ONCE = (b"host", b"origin", b"content-length", b"authorization")
+"""Headers that may not be there twice: two readers could take two of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """hosts: what the Host header may be, with port. body_bytes: of one request.
-
-    body_s: how long a body may take to arrive.
-    """
+    """hosts: what the Host header may be, with port. body: of what clients send."""
 
     hosts: frozenset[str]
-    body_bytes: int = 32 * 1024 * 1024
-    body_s: float = 30.0
+    body: BodyLimits = field(default_factory=BodyLimits)
 
 
 def write_line(line: str) -> None:
@@ -69,105 +69,114 @@ class Guard:
     app: App
     limits: Limits
     metrics: Metrics
+    tokens: Tokens
     clock: Callable[[], float] = time.monotonic
     log: Callable[[str], None] = field(default=write_line)
     full: Callable[[], bool] = lambda: False
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.limits.body.of_all)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started, status = self.clock(), 500
+        note = Note()
+        scope = {**scope, "mien": note}
+        body = Body(receive, limits=self.limits.body, room=self.room, clock=self.clock)
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = [pair for pair in message.get("headers", []) if pair[0].lower() != b"server"]
-                message = {**message, "headers": [*own, *HEADERS]}
+                message = {**message, "headers": _with_ours(message.get("headers", []))}
             await send(message)
 
-        try:
-            refusal = self._refusal(scope)
-            if refusal is None:
-                await self.app(scope, self._bounded(receive), answer)
-            else:
-                await plain_answer(answer, *refusal)
-        except TooLarge:
-            await plain_answer(answer, 413, f"a request has at most {self.limits.body_bytes} bytes")
-        except asyncio.TimeoutError:  # before Python 3.11 not the builtin one
-            await plain_answer(answer, 408, f"a body has {self.limits.body_s:g} s to arrive")
-        finally:
-            took_s = self.clock() - started
-            route = route_of(scope)
-            self.metrics.note(scope["method"], route, status, took_s)
-            line = {"method": scope["method"], "route": route, "status": status}
-            self.log(json.dumps({**line, "ms": round(took_s * 1000, 1)}))
+        async def of_app(message: Message) -> None:
+            # FastAPI makes a 400 of whatever reading the body raises: ours says what it was
+            if body.refusal is None:
+                await answer(message)
 
-    def _refusal(self, scope: MutableMapping[str, Any]) -> tuple[int, str] | None:
+        try:
+            refusal = self._refusal(scope, note)
+            if refusal is None:
+                with suppress(BodyRefused):
+                    await self.app(scope, body.receive, of_app)
+                refusal = body.refusal
+            if refusal is not None:
+                await refusal(scope, receive, answer)
+        finally:
+            body.forget()
+            self._told(scope, status, self.clock() - started)
+
+    def _told(self, scope: MutableMapping[str, Any], status: int, took_s: float) -> None:
+        route = route_of(scope)
+        self.metrics.note(scope["method"], route, status, took_s)
+        line = {"method": scope["method"], "route": route, "status": status}
+        self.log(json.dumps({**line, "ms": round(took_s * 1000, 1)}))
+
+    def _refusal(self, scope: MutableMapping[str, Any], note: Note) -> Answer | None:
+        """In this order: who asks from where, with which token, and only then with how much."""
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
-            if name in headers and name in (b"host", b"origin", b"content-length"):
-                return 400, "a header is there twice"
+            if name in headers and name in ONCE:
+                return told("usage", 400, "a header is there twice")
             headers[name] = value
+        return (
+            self._of_elsewhere(headers)
+            or self._of_token(scope, headers, note)
+            or self._of_body(scope, headers)
+        )
+
+    def _of_elsewhere(self, headers: dict[bytes, bytes]) -> Answer | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if host not in self.limits.hosts:
             # a page of another site whose name was made to point here (DNS rebinding)
-            return 421, "this is not the host that you asked for"
+            return told("wrong_host", 421, "this is not the host that you asked for")
         origin = headers.get(b"origin")
-        if origin is not None and origin.decode("latin-1").lower() not in self._origins(host):
-            return 403, "pages of other sites may not ask"
-        if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
-            return 403, "pages of other sites may not ask"
-        length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or len(length) > 18:
-            return 400, "the length of the body is no number"
-        if int(length) > self.limits.body_bytes:
-            return 413, f"a request has at most {self.limits.body_bytes} bytes"
-        if scope["method"] == "POST" and self.full():
-            return 503, BUSY
+        ours = (None, f"http://{host}", f"https://{host}")
+        site = headers.get(b"sec-fetch-site", b"same-origin")
+        if (origin and origin.decode("latin-1").lower()) not in ours or (
+            site not in (b"same-origin", b"none")
+        ):
+            return told("forbidden", 403, "pages of other sites may not ask")
         return None
 
-    @staticmethod
-    def _origins(host: str) -> tuple[str, str]:
-        return f"http://{host}", f"https://{host}"
+    def _of_token(
+        self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], note: Note
+    ) -> Answer | None:
+        pattern = pattern_of(scope["method"], scope["path"])
+        wanted = NEEDS[scope["method"], pattern] if pattern else None
+        if wanted is None:
+            return None
+        shown = headers.get(b"authorization", b"").decode("latin-1")
+        try:
+            note.may, refusal = admitted(self.tokens, wanted, shown)
+        except UsageError:  # its words name a file of this machine
+            words = "the tokens of this service cannot be used; mien token list says why"
+            return told("fault", 500, words)
+        return refusal
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """The body, as long as it is not too large or slow; its length may not have been told."""
-        left, ended = self.limits.body_bytes, False
-        until = self.clock() + self.limits.body_s
-
-        async def bounded() -> Message:
-            nonlocal left, ended
-            if ended:  # what comes now is the news that the caller left: no hurry
-                return await receive()
-            message = await asyncio.wait_for(receive(), max(0.0, until - self.clock()))
-            left -= len(message.get("body", b""))
-            if left < 0:
-                raise TooLarge
-            ended = not message.get("more_body", False)
-            return message
-
-        return bounded
+    def _of_body(
+        self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]
+    ) -> Answer | None:
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or len(length) > 18:
+            return told("usage", 400, "the length of the body is no number")
+        if int(length) > self.limits.body.of_one:
+            return too_large(self.limits.body)
+        if scope["method"] == "POST" and (self.full() or not self.room.has(int(length))):
+            return busy()
+        return None
 
 
-class TooLarge(Exception):
-    """The body is larger than it may be."""
+def _with_ours(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [*(pair for pair in headers if pair[0].lower() != b"server"), *HEADERS]
 
 
 def route_of(scope: MutableMapping[str, Any]) -> str:
     """The route's pattern, never the path: a path has names in it."""
-    route = scope.get("route")
-    return str(getattr(route, "path", "none"))
-
-
-async def plain_answer(send: Send, status: int, words: str) -> None:
-    """An answer of the guard itself."""
-    outcomes = {413: "too_large", 421: "wrong_host", 403: "forbidden", 503: "busy"}
-    data = {"outcome": outcomes.get(status, "usage"), "error": words}
-    body = json.dumps(data).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if status == 503:
-        headers.append((b"retry-after", b"1"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    known = pattern_of(scope["method"], scope["path"])
+    return known or str(getattr(scope.get("route"), "path", "none"))
