@@ -110,6 +110,8 @@ def run_service(
     """
     import uvicorn
 
+    from mien.web.connection import Connection
+
     class Server(uvicorn.Server):
         """Stops at the first SIGTERM or SIGINT and then returns, where uvicorn would die of it."""
 
@@ -138,6 +140,7 @@ def run_service(
     app = make_app(parts)
     config = uvicorn.Config(
         app,
+        http=Connection,
         lifespan="on",
         log_config=None,
         server_header=False,
