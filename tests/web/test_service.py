@@ -11,6 +11,8 @@ import httpx
 import pytest
 from tests.web.conftest import GUARD_S, Service, serving
 
+from mien.web import schemas
+
 FORM = "multipart/form-data; boundary=x"
 Files = list[tuple[str, tuple[str, bytes, str]]]
 
@@ -99,6 +101,32 @@ def test_identify_compare_look_people_and_log(client: httpx.Client, shots: Path)
     assert newest["words"] == log["words"][-1:]
     assert (newest["earlier"], newest["entries"]) == (len(log["words"]) - 1, log["entries"])
     assert client.get("/v1/log", params={"last": 0}).status_code == 400
+
+
+def test_every_answer_is_what_its_description_says(client: httpx.Client, shots: Path) -> None:
+    """Its schemas allow nothing that they do not name."""
+    one, wall = picture("photo", shots / "her4.jpg"), picture("photo", shots / "wall.jpg")
+    pair = [picture("a", shots / "her1.jpg"), picture("b", shots / "her4.jpg")]
+    new = [picture("photos", shots / f"her{number}.jpg") for number in (1, 2)]
+    lot = [picture("photos", shots / name) for name in ("her1.jpg", "her2.jpg", "wall.jpg")]
+    eileen = {"user": "eileen"}
+    for schema, answer in (
+        (schemas.Decision, client.post("/v1/unlock", data=eileen, files=[one])),
+        (schemas.Decision, client.post("/v1/unlock", data=eileen, files=[wall])),
+        (schemas.Identified, client.post("/v1/identify", files=[one])),
+        (schemas.Decision, client.post("/v1/compare", files=pair)),
+        (schemas.Look, client.post("/v1/look", files=[one])),
+        (schemas.Look, client.post("/v1/look", files=[wall])),
+        (schemas.Enrolment, client.post("/v1/people/zora", files=new)),
+        (schemas.People, client.get("/v1/people")),
+        (schemas.Forgotten, client.delete("/v1/people/zora")),
+        (schemas.Error, client.delete("/v1/people/zora")),
+        (schemas.Explored, client.post("/v1/explore", files=lot)),
+        (schemas.Log, client.get("/v1/log")),
+        (schemas.Health, client.get("/v1/health")),
+        (schemas.Ready, client.get("/v1/ready")),
+    ):
+        schema.model_validate(answer.json())
 
 
 def test_enrolling_adds_replaces_and_refuses(client: httpx.Client, shots: Path) -> None:

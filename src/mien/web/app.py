@@ -11,27 +11,27 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, File, Form, Query, Request, UploadFile
 from fastapi import Path as InPath
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, PlainTextResponse, Response
-from starlette.exceptions import HTTPException
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.formparsers import MultiPartParser
 
 from mien import __version__
 from mien import unlock as use_cases
 from mien.answers import enrolment_data
-from mien.errors import ExitCode, MienError, NoFaceFound, SeveralFacesFound, UsageError
+from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
 from mien.images import read_image
 from mien.pipeline import Pipeline
 from mien.quality import measure
 from mien.results import ModelId
 from mien.vault.log import in_words
 from mien.vault.sealed import SealedVault
-from mien.web.access import no_token
-from mien.web.answers import busy, decided, refused, told
+from mien.web import schemas
+from mien.web.answers import Answer, decided
 from mien.web.explore import MAX_PHOTOS, explored
-from mien.web.gate import Busy, Gate
+from mien.web.faults import NoToken, answer_faults
+from mien.web.gate import Gate
 from mien.web.guard import Guard, Limits
 from mien.web.metrics import Metrics
+from mien.web.openapi import describe, says
 from mien.web.people import people_data
 from mien.web.tokens import Tokens, allows
 
@@ -52,11 +52,10 @@ class Parts:
     clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
 
 
-class NoToken(Exception):
-    """The guard let nobody in, so nothing is done."""
+POSTED = (401, 408, 413, 503)
+TRIES = (*POSTED, 429)
 
-
-User = Annotated[str, InPath(min_length=1, max_length=MAX_NAME)]
+User = Annotated[str, InPath(min_length=1, max_length=MAX_NAME, examples=["anna"])]
 
 
 def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard:
@@ -70,13 +69,15 @@ def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
         lifespan=_closing(parts),
     )
-    _answer_errors(app)
+    answer_faults(app)
     _add_doors(app, parts)
     _add_people(app, parts)
     _add_rest(app, parts)
     _add_page(app)
+    app.openapi = describe(app)  # type: ignore[method-assign]
     guard = Guard(app, parts.limits, parts.metrics, parts.tokens, full=lambda: parts.gate.full)
     if log is not None:
         guard.log = log
@@ -93,38 +94,6 @@ def _closing(parts: Parts) -> Callable[[FastAPI], Any]:
     return lifespan
 
 
-def _answer_errors(app: FastAPI) -> None:
-    async def of_mien(request: Request, error: Exception) -> Response:
-        assert isinstance(error, MienError)
-        return refused(error)
-
-    async def too_many(request: Request, error: Exception) -> Response:
-        return busy()
-
-    async def nobody(request: Request, error: Exception) -> Response:
-        return no_token()
-
-    async def malformed(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        where = ", ".join(str(one["loc"][-1]) for one in error.errors())[:200]
-        return refused(UsageError(f"the request is wrong or lacks something: {where}"))
-
-    async def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        words = {404: "there is nothing here", 405: "not with this method"}
-        return told("usage", error.status_code, words.get(error.status_code, "a bad request"))
-
-    async def fault(request: Request, error: Exception) -> Response:
-        return told("fault", 500, "something broke; the door stays locked, mien doctor may say why")
-
-    app.add_exception_handler(MienError, of_mien)
-    app.add_exception_handler(Busy, too_many)
-    app.add_exception_handler(NoToken, nobody)
-    app.add_exception_handler(RequestValidationError, malformed)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(Exception, fault)
-
-
 async def _may(request: Request) -> str:
     """The scope of the token, which the guard found to be enough for this route."""
     may: str | None = request.scope["mien"].may
@@ -137,9 +106,11 @@ May = Annotated[str, Depends(_may)]
 
 
 def _add_doors(app: FastAPI, parts: Parts) -> None:
-    @app.post("/v1/unlock", tags=["door"])
+    @app.post(
+        "/v1/unlock", tags=["door"], responses=says(schemas.Decision, *TRIES, no=schemas.Decision)
+    )
     async def unlock(
-        user: Annotated[str, Form(min_length=1, max_length=MAX_NAME)],
+        user: Annotated[str, Form(min_length=1, max_length=MAX_NAME, examples=["anna"])],
         photo: Annotated[UploadFile, File()],
         may: May,
     ) -> Response:
@@ -157,7 +128,11 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
         parts.metrics.outcome(decision.outcome.name.lower())
         return decided(decision, all_of_it=allows(may, "enrol"))
 
-    @app.post("/v1/identify", tags=["door"])
+    @app.post(
+        "/v1/identify",
+        tags=["door"],
+        responses=says(schemas.Identified, 404, *TRIES, no=schemas.Identified),
+    )
     async def identify(photo: Annotated[UploadFile, File()], may: May) -> Response:
         """Who of the enrolled is it? 403 for nobody."""
         content = await photo.read()
@@ -169,7 +144,9 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
         parts.metrics.outcome(found.decision.outcome.name.lower())
         return decided(found.decision, all_of_it=allows(may, "enrol"), user=found.user)
 
-    @app.post("/v1/compare", tags=["door"])
+    @app.post(
+        "/v1/compare", tags=["door"], responses=says(schemas.Decision, *POSTED, no=schemas.Decision)
+    )
     async def compare(
         a: Annotated[UploadFile, File()],
         b: Annotated[UploadFile, File()],
@@ -184,11 +161,11 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
         )
         return decided(decision, all_of_it=True)
 
-    @app.post("/v1/look", tags=["door"])
-    async def look(photo: Annotated[UploadFile, File()], may: May) -> dict[str, object]:
+    @app.post("/v1/look", tags=["door"], responses=says(schemas.Look, *POSTED, 422))
+    async def look(photo: Annotated[UploadFile, File()], may: May) -> Answer:
         """Where is the face, and what would make the photo better? Nothing is stored or counted."""
         content = await photo.read()
-        return await parts.gate.run(lambda: _looked(content, parts.pipeline_of(None)))
+        return Answer(await parts.gate.run(lambda: _looked(content, parts.pipeline_of(None))))
 
 
 def _looked(content: bytes, pipeline: Pipeline) -> dict[str, object]:
@@ -212,19 +189,23 @@ def _looked(content: bytes, pipeline: Pipeline) -> dict[str, object]:
 
 
 def _add_people(app: FastAPI, parts: Parts) -> None:
-    @app.get("/v1/people", tags=["people"])
-    async def people(may: May) -> dict[str, object]:
+    @app.get("/v1/people", tags=["people"], responses=says(schemas.People, 401, 503))
+    async def people(may: May) -> Answer:
         """Who is enrolled, and how good each template is."""
         found = await parts.gate.run(lambda: people_data(parts.vault, parts.pipeline_of(None)))
-        return {"outcome": "listed", "exit_code": 0, "people": found}
+        return Answer({"outcome": "listed", "exit_code": 0, "people": found})
 
-    @app.post("/v1/people/{user}", tags=["people"])
+    @app.post(
+        "/v1/people/{user}",
+        tags=["people"],
+        responses=says(schemas.Enrolment, *POSTED, 404, 409, 422),
+    )
     async def enrol(
         user: User,
         photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
         may: May,
         mode: Annotated[Literal["new", "add", "replace"], Form()] = "new",
-    ) -> dict[str, object]:
+    ) -> Answer:
         """Remember a face from photos: all of them, or none."""
         contents = [await photo.read() for photo in photos]
         enrolment = await parts.gate.run(
@@ -237,50 +218,52 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
                 clock=parts.clock,
             )
         )
-        return enrolment_data(user, enrolment)
+        return Answer(enrolment_data(user, enrolment))
 
-    @app.delete("/v1/people/{user}", tags=["people"])
-    async def forget(user: User, may: May) -> dict[str, object]:
+    @app.delete(
+        "/v1/people/{user}", tags=["people"], responses=says(schemas.Forgotten, 401, 404, 503)
+    )
+    async def forget(user: User, may: May) -> Answer:
         """Remove a person's template."""
         gone = await parts.gate.run(lambda: use_cases.forget(user, parts.vault))
-        return {"outcome": "forgotten", "exit_code": 0, "user": gone}
+        return Answer({"outcome": "forgotten", "exit_code": 0, "user": gone})
 
-    @app.get("/v1/log", tags=["people"])
-    async def log(may: May, last: Annotated[int, Query(ge=1)] = 1000) -> dict[str, object]:
+    @app.get("/v1/log", tags=["people"], responses=says(schemas.Log, 401, 503))
+    async def log(may: May, last: Annotated[int, Query(ge=1)] = 1000) -> Answer:
         """What happened at the door, in words, oldest first; its whole chain was verified.
 
         last: how many lines of the newest; `earlier` says how many came before them.
         """
         entries = await parts.gate.run(parts.vault.log_entries)
         lines = in_words(entries, zone=timezone.utc)
-        return {
-            "outcome": "verified",
-            "exit_code": 0,
-            "entries": len(entries),
-            "earlier": max(0, len(lines) - last),
+        earlier = max(0, len(lines) - last)
+        return Answer({
+            "outcome": "verified", "exit_code": 0, "entries": len(entries), "earlier": earlier,
             "words": lines[-last:],
-        }
+        })  # fmt: skip
 
 
 def _add_rest(app: FastAPI, parts: Parts) -> None:
-    @app.post("/v1/explore", tags=["lab"])
-    async def explore(photos: Annotated[list[UploadFile], File()], may: May) -> dict[str, object]:
+    @app.post("/v1/explore", tags=["lab"], responses=says(schemas.Explored, *POSTED))
+    async def explore(photos: Annotated[list[UploadFile], File()], may: May) -> Answer:
         """The faces of photos, their similarities, and a map of them. Nothing is kept."""
         named = [(_safe_name(photo.filename), await photo.read()) for photo in photos]
-        return await parts.gate.run(lambda: explored(named, parts.pipeline_of(None)))
+        return Answer(await parts.gate.run(lambda: explored(named, parts.pipeline_of(None))))
 
-    @app.get("/v1/health", tags=["service"])
-    async def health() -> dict[str, str]:
+    @app.get("/v1/health", tags=["service"], responses=says(schemas.Health))
+    async def health() -> Response:
         """The process answers."""
-        return {"status": "ok"}
+        return JSONResponse({"status": "ok"})
 
-    @app.get("/v1/ready", tags=["service"])
+    @app.get("/v1/ready", tags=["service"], responses=says(schemas.Ready, 503))
     async def ready() -> Response:
         """Models are loaded and the vault opens: a call would be worked on."""
         await parts.gate.run(lambda: (parts.pipeline_of(None), parts.vault.holds_anybody()))
-        return told("ready", 200, "")
+        return Answer({"outcome": "ready"})
 
-    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
+    @app.get(
+        "/metrics", tags=["service"], response_class=PlainTextResponse, responses=says(None, 401)
+    )
     async def metrics(may: May) -> Response:
         """Counters, for Prometheus."""
         text = parts.metrics.text(inside=parts.gate.inside)
