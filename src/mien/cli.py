@@ -200,6 +200,9 @@ def _add_service(verbs: Verbs) -> None:
         help="also reached by this name, HOST or HOST:PORT",
     )
     serve.add_argument("--insecure", action="store_true", help="beyond this machine without TLS")
+    serve.add_argument(
+        "--no-page", action="store_true", help="the HTTP service alone; prints no token"
+    )
     token = verbs.add_parser("token", help="who may ask the service for what")
     of_token = token.add_subparsers(metavar="WHAT", required=True)
     create = _verb(of_token, "create", commands_serve.token_create, "a new token, shown once")

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def serve(args: Namespace) -> Answer:
-    """Runs until it is told to stop. args: host, port, tls_cert, tls_key, name, insecure."""
+    """Runs until it is told to stop.
+
+    args: host, port, tls_cert, tls_key, name, insecure, no_page.
+    """
     try:
         from mien.web.serve import Where, run_service
     except ModuleNotFoundError as error:
@@ -34,7 +37,8 @@ def serve(args: Namespace) -> Answer:
     )
     vault = open_vault_of(settings, create=True, surface="web")
     vault.holds_anybody()  # a key that is missing is said now, and not at the door
-    run_service(settings, vault, where, ready=_say)
+    ready = _log_address if args.no_page else _say
+    run_service(settings, vault, where, ready=ready, page=not args.no_page)
     data: dict[str, object] = {"outcome": "stopped", "exit_code": 0}
     return Answer(ExitCode.UNLOCKED, ("stopped; what was accepted is finished",), data)
 
@@ -43,6 +47,13 @@ def _say(address: str) -> None:
     """On standard error, so that the answer stays the only thing on standard output."""
     print(f"open {address}", file=sys.stderr, flush=True)
     print("whoever has this address may do everything; ctrl-c stops", file=sys.stderr, flush=True)
+
+
+def _log_address(address: str) -> None:
+    """As a line of the log, which then has no other kind."""
+    from mien.web.log import line_of, now_utc, write_line
+
+    write_line(line_of(now_utc, listening=address))
 
 
 def token_create(args: Namespace) -> Answer:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,22 +26,25 @@ GUARD_S = 60.0
 
 @dataclass
 class Service:
-    """address: http://127.0.0.1:PORT. token: of the page, which may do everything."""
+    """address: http://127.0.0.1:PORT. token: of the page, which may do everything; or ""."""
 
     address: str
     token: str
     process: subprocess.Popen[str]
     home: Path
     log: Path
+    reader: threading.Thread
 
     @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
     def stop(self) -> int:
-        """As a service manager would. Returns the exit code."""
+        """As a service manager would. Returns the exit code; the log is then whole."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(GUARD_S)
+        code = self.process.wait(GUARD_S)
+        self.reader.join(GUARD_S)
+        return code
 
 
 Serve = Callable[..., Service]
@@ -60,18 +63,23 @@ def serving(home: Path, *arguments: str) -> Iterator[Service]:
     with log.open("w") as errors:
         process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
-        found = re.search(r"open (\S+)/#(\S+)", process.stderr.readline())
+        first = process.stderr.readline()
+        found = re.search(r"open (\S+)/#(\S+)", first) or re.search(
+            r'"listening": "(\S+)/()"', first
+        )
         if found is None:
             pytest.fail(f"the service did not start: {process.communicate()[1]}")
-        # what follows is read by a thread, so that a full pipe stops nobody
-        import threading
 
-        reader = threading.Thread(
-            target=lambda: shutil.copyfileobj(process.stderr, errors)  # type: ignore[arg-type]
-        )
+        def copy(lines: Iterable[str]) -> None:
+            for line in lines:
+                errors.write(line)
+            errors.flush()
+
+        # what follows is read by a thread, so that a full pipe stops nobody
+        reader = threading.Thread(target=copy, args=[process.stderr])
         reader.start()
         try:
-            yield Service(found[1], found[2], process, home, log)
+            yield Service(found[1], found[2], process, home, log, reader)
         finally:
             if process.poll() is None:
                 process.kill()

@@ -332,15 +332,3 @@ def test_a_malformed_request_is_refused_in_one_line(client: httpx.Client) -> Non
     ):
         assert 400 <= answer.status_code < 500
         assert "\n" not in answer.json()["error"]
-
-
-def test_the_log_of_the_service_has_no_name_no_token_and_no_picture(
-    client: httpx.Client, shared_service: Service, knock: Knock
-) -> None:
-    knock("eileen")
-    client.get("/v1/people")
-    lines = [json.loads(line) for line in shared_service.log.read_text().splitlines()[1:]]
-    assert all(set(line) == {"method", "route", "status", "ms"} for line in lines)
-    text = shared_service.log.read_text()
-    assert "eileen" not in text
-    assert shared_service.token not in text

@@ -5,7 +5,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,6 +30,7 @@ from mien.web.explore import MAX_PHOTOS, explored
 from mien.web.faults import NoToken, answer_faults
 from mien.web.gate import Gate
 from mien.web.guard import Guard, Limits
+from mien.web.log import Now, Write, now_utc, write_line
 from mien.web.metrics import Metrics
 from mien.web.openapi import describe, says
 from mien.web.people import people_data
@@ -49,7 +50,7 @@ class Parts:
     gate: Gate
     limits: Limits
     metrics: Metrics = field(default_factory=Metrics)
-    clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc)
+    clock: Now = now_utc
 
 
 POSTED = (401, 408, 413, 503)
@@ -58,8 +59,8 @@ TRIES = (*POSTED, 429)
 User = Annotated[str, InPath(min_length=1, max_length=MAX_NAME, examples=["anna"])]
 
 
-def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard:
-    """The whole service as an ASGI application, behind its guard."""
+def make_app(parts: Parts, *, page: bool = True, log: Write = write_line) -> Guard:
+    """The whole service as an ASGI application, behind its guard. page: with the page."""
     # nothing of a photo is to touch the disk: a form stays in memory, within the guard's limit
     MultiPartParser.spool_max_size = parts.limits.body.of_one + 1
     app = FastAPI(
@@ -76,12 +77,18 @@ def make_app(parts: Parts, *, log: Callable[[str], None] | None = None) -> Guard
     _add_doors(app, parts)
     _add_people(app, parts)
     _add_rest(app, parts)
-    _add_page(app)
+    if page:
+        _add_page(app)
     app.openapi = describe(app)  # type: ignore[method-assign]
-    guard = Guard(app, parts.limits, parts.metrics, parts.tokens, full=lambda: parts.gate.full)
-    if log is not None:
-        guard.log = log
-    return guard
+    return Guard(
+        app,
+        parts.limits,
+        parts.metrics,
+        parts.tokens,
+        now=parts.clock,
+        log=log,
+        full=lambda: parts.gate.full,
+    )
 
 
 def _closing(parts: Parts) -> Callable[[FastAPI], Any]:

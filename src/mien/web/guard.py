@@ -5,8 +5,6 @@ Pure ASGI: it holds for pages, for errors and for what no route knows, too.
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
@@ -17,7 +15,8 @@ from mien.errors import UsageError
 from mien.web.access import NEEDS, Note, admitted, pattern_of
 from mien.web.answers import Answer, busy, told
 from mien.web.body import Body, BodyLimits, BodyRefused, Message, Receive, Room, too_large
-from mien.web.metrics import Metrics
+from mien.web.log import Now, Write, line_of, now_utc, write_line
+from mien.web.metrics import Metrics, known_method
 from mien.web.tokens import Tokens
 
 Send = Callable[[Message], Awaitable[None]]
@@ -52,18 +51,13 @@ class Limits:
     body: BodyLimits = field(default_factory=BodyLimits)
 
 
-def write_line(line: str) -> None:
-    """A line of the log on standard error."""
-    print(line, file=sys.stderr, flush=True)
-
-
 @dataclass(slots=True)
 class Guard:
     """Wraps the application.
 
-    clock: seconds that only rise. log: takes one JSON line for each request, with method,
-    route, status and time: no picture, no embedding, no token, no name. full: whether a
-    call would find no place; its body is then not read.
+    clock: seconds that only rise. now: for the log, which takes one JSON line for each
+    request: no picture, no embedding, no token, no name. full: whether a call would find
+    no place; its body is then not read.
     """
 
     app: App
@@ -71,7 +65,8 @@ class Guard:
     metrics: Metrics
     tokens: Tokens
     clock: Callable[[], float] = time.monotonic
-    log: Callable[[str], None] = field(default=write_line)
+    now: Now = now_utc
+    log: Write = write_line
     full: Callable[[], bool] = lambda: False
     room: Room = field(init=False)
 
@@ -112,10 +107,12 @@ class Guard:
             self._told(scope, status, self.clock() - started)
 
     def _told(self, scope: MutableMapping[str, Any], status: int, took_s: float) -> None:
-        route = route_of(scope)
-        self.metrics.note(scope["method"], route, status, took_s)
-        line = {"method": scope["method"], "route": route, "status": status}
-        self.log(json.dumps({**line, "ms": round(took_s * 1000, 1)}))
+        method, route = known_method(scope["method"]), route_of(scope)
+        self.metrics.note(method, route, status, took_s)
+        # a page, a method that is none: no command has such an outcome
+        outcome = scope["mien"].outcome or ("done" if status < 400 else "fault")
+        line = {"method": method, "route": route, "status": status, "outcome": outcome}
+        self.log(line_of(self.now, **line, ms=round(took_s * 1000, 1)))
 
     def _refusal(self, scope: MutableMapping[str, Any], note: Note) -> Answer | None:
         """In this order: who asks from where, with which token, and only then with how much."""

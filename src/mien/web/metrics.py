@@ -8,6 +8,11 @@ from collections import Counter
 BUCKETS_S = (0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
+def known_method(method: str) -> str:
+    """The method, or "other": anybody can invent one."""
+    return method if method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS") else "other"
+
+
 class Metrics:
     """Requests by method, route and status, and how long they took. Safe from several threads."""
 
@@ -19,10 +24,9 @@ class Metrics:
         self._outcomes: Counter[str] = Counter()
 
     def note(self, method: str, route: str, status: int, took_s: float) -> None:
-        """One request has ended. Only known methods are told apart: anybody can invent one."""
-        known = method if method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS") else "other"
+        """One request has ended. method: as `known_method` has it."""
         with self._lock:
-            self._requests[known, route, status] += 1
+            self._requests[method, route, status] += 1
             self._sum_s[route] += took_s  # type: ignore[assignment]
             for edge in BUCKETS_S:
                 self._slower[route, edge] += took_s <= edge

@@ -19,6 +19,7 @@ from mien.vault.sealed import SealedVault
 from mien.web.app import Parts, make_app
 from mien.web.gate import Gate
 from mien.web.guard import Limits
+from mien.web.log import libraries_told
 from mien.web.tokens import Tokens
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -101,12 +102,12 @@ def run_service(
     where: Where,
     *,
     ready: Callable[[str], None],
-    page_scope: str = "admin",
+    page: bool = True,
 ) -> None:
     """Listen until SIGTERM or SIGINT; then finish what was accepted.
 
-    ready: gets the address of the page once the service listens, with a token of this
-    run behind the #, which a browser never sends.
+    ready: gets the address once the service listens; that of the page has a token of this
+    run behind the #, which a browser never sends. page: without it there is no such token.
     """
     import uvicorn
 
@@ -137,7 +138,7 @@ def run_service(
         limits=Limits(hosts=hosts_of(where, port)),
     )
     parts.pipeline_of(None)  # a model that is missing is said now, and not at the door
-    app = make_app(parts)
+    app = make_app(parts, page=page)
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -151,11 +152,12 @@ def run_service(
         ssl_keyfile=where.key,
         proxy_headers=False,
     )
-    secret = tokens.create_passing("page", page_scope)
+    secret = "#" + tokens.create_passing("page", "admin") if page else ""
     scheme = "http" if where.cert is None else "https"
     host = where.names[0] if where.host in EVERYWHERE else where.host
-    ready(f"{scheme}://{_with_port(host, port)}/#{secret}")
-    Server(config).run(sockets=[listening])
+    ready(f"{scheme}://{_with_port(host, port)}/{secret}")
+    with libraries_told():
+        Server(config).run(sockets=[listening])
 
 
 def hosts_of(where: Where, port: int) -> frozenset[str]:

@@ -1,0 +1,138 @@
+"""The log of the service: what happened and when, and never to whom."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+import sqlite3
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.web.conftest import GUARD_S, Service, serving
+from tests.web.in_process import FORM, ask, inside, whole
+
+from mien.web.log import libraries_told
+
+NOON = datetime(2026, 1, 31, 13, tzinfo=timezone(timedelta(hours=1)))
+NOON_TEXT = "2026-01-31T12:00:00.000+00:00"
+
+
+def test_a_line_has_the_time_in_utc_and_the_outcome(tmp_path: Path) -> None:
+    with inside(tmp_path, clock=lambda: NOON) as service:
+        for call in (
+            ask(service.guard, "GET", "/v1/people"),
+            ask(service.guard, "DELETE", "/v1/people/ana", token=service.admin),
+            ask(service.guard, "GET", "/v1/health"),
+            ask(service.guard, "ANA", "/ana"),
+        ):
+            asyncio.run(call)
+        lines = [json.loads(line) for line in service.lines]
+    assert {line["ts"] for line in lines} == {NOON_TEXT}
+    assert [(line["method"], line["route"], line["status"], line["outcome"]) for line in lines] == [
+        ("GET", "/v1/people", 401, "no_token"),
+        ("DELETE", "/v1/people/{user}", 404, "not_enrolled"),
+        ("GET", "/v1/health", 200, "done"),
+        ("other", "none", 404, "usage"),
+    ]
+
+
+def test_a_fault_of_the_program_is_told_without_its_words(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with libraries_told(lines.append, lambda: NOON):
+        try:
+            raise ValueError("ana")
+        except ValueError:
+            logging.getLogger("uvicorn.error").exception("Exception in %s\n", "ana")
+        logging.getLogger("some.parser").warning("cannot read %r", "ana")
+        logging.getLogger("some.parser").info("nothing")
+    logging.getLogger("some.parser").debug("not in the log any more")
+    first, second = (json.loads(line) for line in lines)
+    assert (first["ts"], first["words"], first["raised"]) == (
+        NOON_TEXT,
+        "Exception in %s",
+        "ValueError",
+    )
+    assert first["at"].startswith(__file__)
+    assert second == {"ts": NOON_TEXT, "logger": "some.parser", "level": "warning"}
+    assert "ana" not in "".join(lines)
+
+
+def test_a_form_that_is_none_leaves_lines_of_json_without_what_was_sent(tmp_path: Path) -> None:
+    lines: list[str] = []
+    with inside(tmp_path) as service, libraries_told(lines.append, lambda: NOON):
+        call = ask(
+            service.guard, "POST", "/v1/unlock", token=service.admin,
+            headers=[("content-type", FORM)], arrives=whole(b"--ana"),
+        )  # fmt: skip
+        assert asyncio.run(call).status == 400
+    assert lines
+    assert all("words" not in json.loads(line) for line in lines)
+
+
+@pytest.fixture
+def headless(tmp_path: Path) -> Any:
+    with serving(tmp_path, "--no-page") as service:
+        yield service
+
+
+def test_without_its_page_the_service_makes_no_token_and_all_of_its_log_is_json(
+    headless: Service,
+) -> None:
+    assert headless.token == ""
+    assert httpx.get(f"{headless.address}/").status_code == 404
+    assert httpx.get(f"{headless.address}/app.js").status_code == 404
+    assert httpx.get(f"{headless.address}/v1/health").status_code == 200
+    host, port = headless.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), GUARD_S) as rude:
+        rude.sendall(b"no http at all\r\n\r\n")
+        while rude.recv(1024):
+            pass
+    assert headless.stop() == 0
+    lines = [json.loads(line) for line in headless.log.read_text().splitlines()]
+    assert {"words": "Invalid HTTP request received.", "logger": "uvicorn.error"}.items() <= (
+        lines[-1].items()
+    )
+    assert all("ts" in line for line in lines)
+
+
+def log_of(service: Service) -> list[dict[str, Any]]:
+    """Its lines, once it has stopped; the first told of the token, on purpose."""
+    assert service.stop() == 0
+    return [json.loads(line) for line in service.log.read_text().splitlines()[1:]]
+
+
+def enrol_ana(service: Service, shots: Path) -> None:
+    photo = ("ana.jpg", (shots / "her1.jpg").read_bytes(), "image/jpeg")
+    url = f"{service.address}/v1/people/ana"
+    files = [("photos", photo)]
+    answer = httpx.post(url, files=files, headers=service.headers, timeout=GUARD_S)
+    assert answer.status_code == 200
+
+
+def test_it_has_no_name_no_token_and_no_picture(service: Service, shots: Path) -> None:
+    enrol_ana(service, shots)
+    assert httpx.delete(f"{service.address}/v1/people/ana", headers=service.headers).is_success
+    httpx.get(f"{service.address}/v1/people/ana")
+    lines = log_of(service)
+    assert [line["outcome"] for line in lines] == ["enrolled", "forgotten", "usage"]
+    keys = {"ts", "method", "route", "status", "outcome", "ms"}
+    assert all(set(line) == keys for line in lines)
+    text = str(lines)
+    assert "ana" not in text
+    assert service.token not in text
+
+
+def test_a_damaged_vault_is_named(service: Service, shots: Path) -> None:
+    enrol_ana(service, shots)
+    with sqlite3.connect(service.home / "data/mien/vault.sqlite") as vault:
+        vault.execute("UPDATE cell_record SET value = zeroblob(length(value))")
+    vault.close()
+    answer = httpx.get(f"{service.address}/v1/people", headers=service.headers, timeout=GUARD_S)
+    assert (answer.status_code, answer.json()["outcome"]) == (500, "vault_damaged")
+    last = log_of(service)[-1]
+    assert (last["status"], last["outcome"]) == (500, "vault_damaged")
