@@ -23,11 +23,12 @@ from mien.pipeline import Pipeline
 from mien.quality import measure
 from mien.results import ModelId
 from mien.vault.log import in_words
+from mien.vault.record import check_user_name
 from mien.vault.sealed import SealedVault
 from mien.web import schemas
-from mien.web.answers import Answer, decided
+from mien.web.answers import Answer, decided, told
 from mien.web.explore import MAX_PHOTOS, explored
-from mien.web.faults import NoToken, answer_faults
+from mien.web.faults import NOTHING, NoToken, answer_faults
 from mien.web.gate import Gate
 from mien.web.guard import Guard, Limits
 from mien.web.log import Now, Write, now_utc, write_line
@@ -69,6 +70,7 @@ def make_app(parts: Parts, *, page: bool = True, log: Write = write_line) -> Gua
         summary="Face unlock that you can trust",
         docs_url=None,  # they would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # an address is right or is answered as wrong
         openapi_url="/v1/openapi.json",
         generate_unique_id_function=lambda route: route.name,
         lifespan=_closing(parts),
@@ -234,6 +236,12 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
         """Remove a person's template."""
         gone = await parts.gate.run(lambda: use_cases.forget(user, parts.vault))
         return Answer({"outcome": "forgotten", "exit_code": 0, "user": gone})
+
+    @app.api_route("/v1/people/{user:path}", methods=["POST", "DELETE"], include_in_schema=False)
+    async def no_name(user: str, may: May) -> Answer:
+        """What no name can be: with a slash in it, or nothing. The words say so."""
+        check_user_name(user)
+        return told("usage", 404, NOTHING)
 
     @app.get("/v1/log", tags=["people"], responses=says(schemas.Log, 401, 503))
     async def log(may: May, last: Annotated[int, Query(ge=1)] = 1000) -> Answer:

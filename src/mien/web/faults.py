@@ -12,7 +12,8 @@ from mien.web.access import no_token
 from mien.web.answers import busy, refused, told
 from mien.web.gate import Busy
 
-WORDS = {404: "there is nothing here", 405: "not with this method"}
+NOTHING = "there is nothing here"
+WORDS = {404: NOTHING, 405: "not with this method"}
 
 
 class NoToken(Exception):
