@@ -69,27 +69,29 @@ class Asked:
         return json.loads(self.body)
 
 
-def pieces(*parts: bytes, then: Arrives | None = None) -> Arrives:
-    """These arrive one after the other and are not the end; then what `then` says, or silence."""
-    left = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+async def silence() -> dict[str, Any]:
+    """Nothing ever arrives."""
+    await asyncio.Event().wait()
+    raise AssertionError("silence does not end")
 
-    async def silence() -> dict[str, Any]:
-        await asyncio.Event().wait()
-        raise AssertionError("silence does not end")
 
+def _one_by_one(left: list[dict[str, Any]], then: Arrives) -> Arrives:
     async def arrives() -> dict[str, Any]:
-        return left.pop(0) if left else await (then or silence)()
+        return left.pop(0) if left else await then()
 
     return arrives
 
 
+def pieces(*parts: bytes, then: Arrives | None = None) -> Arrives:
+    """These arrive one after the other and are not the end; then what `then` says, or silence."""
+    left = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    return _one_by_one(left, then or silence)
+
+
 def whole(body: bytes = b"") -> Arrives:
-    """All of it at once."""
-
-    async def end() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return end
+    """All of it at once; then the caller stays for the answer, and says nothing."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+    return _one_by_one(left, silence)
 
 
 async def ask(

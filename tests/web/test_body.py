@@ -70,6 +70,13 @@ def test_a_body_without_a_length_is_413_as_soon_as_it_is_too_large(tmp_path: Pat
         assert asked.reads == 5  # and what is left is not read
 
 
+def test_a_page_is_sent_whole_whatever_becomes_of_a_body_with_it(tmp_path: Path) -> None:
+    with inside(tmp_path, body=BodyLimits(arrives_s=0.0)) as service:
+        asked = asyncio.run(ask(service.guard, "GET", "/app.js", arrives=pieces()))
+        assert asked.status == 200
+        assert asked.headers["content-length"] == str(len(asked.body))
+
+
 def test_all_bodies_together_have_so_much_memory_and_who_comes_then_is_told_busy(
     tmp_path: Path,
 ) -> None:

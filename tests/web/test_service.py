@@ -188,7 +188,8 @@ def shared_service_token(service: Service, scope: str) -> str:
 def test_health_ready_metrics_and_openapi(client: httpx.Client, shared_service: Service) -> None:
     with httpx.Client(base_url=shared_service.address) as nobody:
         assert nobody.get("/v1/health").json() == {"status": "ok"}
-        assert nobody.get("/v1/ready").status_code == 200
+        assert nobody.get("/v1/ready").json() == {"outcome": "ready"}
+        assert nobody.head("/v1/health").status_code == 200
         assert nobody.get("/metrics").status_code == 401
     text = client.get("/metrics").text
     assert 'mien_requests_total{method="GET",route="/v1/health",status="200"} ' in text

@@ -77,9 +77,10 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status = self.clock(), 500
+        started, status, method = self.clock(), 500, scope["method"]
         note = Note()
-        scope = {**scope, "mien": note}
+        # whatever may be asked with GET may be asked with HEAD: the same without its body
+        scope = {**scope, "mien": note, "method": "GET" if method == "HEAD" else method}
         body = Body(receive, limits=self.limits.body, room=self.room, clock=self.clock)
 
         async def answer(message: Message) -> None:
@@ -87,6 +88,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": _with_ours(message.get("headers", []))}
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         async def of_app(message: Message) -> None:
@@ -97,17 +100,21 @@ class Guard:
         try:
             refusal = self._refusal(scope, note)
             if refusal is None:
+                # with GET no route reads a body, but a long answer listens for who leaves
+                source = receive if scope["method"] == "GET" else body.receive
                 with suppress(BodyRefused):
-                    await self.app(scope, body.receive, of_app)
+                    await self.app(scope, source, of_app)
                 refusal = body.refusal
             if refusal is not None:
                 await refusal(scope, receive, answer)
         finally:
             body.forget()
-            self._told(scope, status, self.clock() - started)
+            self._told(scope, known_method(method), status, self.clock() - started)
 
-    def _told(self, scope: MutableMapping[str, Any], status: int, took_s: float) -> None:
-        method, route = known_method(scope["method"]), route_of(scope)
+    def _told(
+        self, scope: MutableMapping[str, Any], method: str, status: int, took_s: float
+    ) -> None:
+        route = route_of(scope)
         self.metrics.note(method, route, status, took_s)
         # a page, a method that is none: no command has such an outcome
         outcome = scope["mien"].outcome or ("done" if status < 400 else "fault")
@@ -122,12 +129,14 @@ class Guard:
                 return told("usage", 400, "a header is there twice")
             headers[name] = value
         return (
-            self._of_elsewhere(headers)
+            self._of_elsewhere(scope, headers)
             or self._of_token(scope, headers, note)
             or self._of_body(scope, headers)
         )
 
-    def _of_elsewhere(self, headers: dict[bytes, bytes]) -> Answer | None:
+    def _of_elsewhere(
+        self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]
+    ) -> Answer | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if host not in self.limits.hosts:
             # a page of another site whose name was made to point here (DNS rebinding)
@@ -136,7 +145,7 @@ class Guard:
         ours = (None, f"http://{host}", f"https://{host}")
         site = headers.get(b"sec-fetch-site", b"same-origin")
         if (origin and origin.decode("latin-1").lower()) not in ours or (
-            site not in (b"same-origin", b"none")
+            site not in (b"same-origin", b"none") and not _is_link_to_page(scope, headers)
         ):
             return told("forbidden", 403, "pages of other sites may not ask")
         return None
@@ -167,6 +176,15 @@ class Guard:
         if scope["method"] == "POST" and (self.full() or not self.room.has(int(length))):
             return busy()
         return None
+
+
+def _is_link_to_page(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> bool:
+    """Somebody follows a link to the page, which holds no secret; in no frame, and no API."""
+    return (
+        (scope["method"], scope["path"]) == ("GET", "/")
+        and headers.get(b"sec-fetch-mode") == b"navigate"
+        and headers.get(b"sec-fetch-dest") == b"document"
+    )
 
 
 def _with_ours(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
