@@ -1,0 +1,82 @@
+"""Memory does not grow with the number of requests. Ten thousand are in benchmarks/service.py."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import re
+from pathlib import Path
+
+import httpx
+from tests.web.conftest import GUARD_S, Service
+from tests.web.in_process import FORM, Inside, ask, inside, whole
+
+JUNK = (
+    b'--x\r\nContent-Disposition: form-data; name="user"\r\n\r\nana\r\n'
+    b'--x\r\nContent-Disposition: form-data; name="photo"; filename="p.jpg"\r\n\r\nno picture\r\n'
+    b"--x--\r\n"
+)
+LEAK_OF_A_PICTURE_MB = 640 * 480 * 3 / 1e6
+
+
+async def some_of_each(service: Inside, times: int) -> None:
+    """Answered, refused by the guard, refused by a route, and found nowhere."""
+    form = [("content-type", FORM)]
+    for _ in range(times):
+        for method, path, token in (
+            ("GET", "/v1/health", ""),
+            ("GET", "/v1/log", service.admin),
+            ("DELETE", "/v1/people/ana", service.admin),
+            ("POST", "/v1/look", ""),
+            ("GET", "/nothing", ""),
+        ):
+            await ask(service.guard, method, path, token=token)
+        asked = await ask(
+            service.guard, "POST", "/v1/unlock", token=service.admin, headers=form,
+            arrives=whole(JUNK),
+        )  # fmt: skip
+        assert asked.status == 422
+
+
+async def objects_left(service: Inside, times: int) -> int:
+    await some_of_each(service, times)
+    gc.collect()
+    return len(gc.get_objects())
+
+
+def test_a_thousand_requests_leave_no_object_behind(tmp_path: Path) -> None:
+    async def count() -> tuple[int, int]:
+        return await objects_left(service, 50), await objects_left(service, 170)
+
+    with inside(tmp_path) as service:
+        before, after = asyncio.run(count())
+    assert after - before < 100  # not one for each ten
+
+
+def resident_mb(service: Service) -> float:
+    text = Path(f"/proc/{service.process.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", text)
+    assert found is not None
+    return int(found[1]) / 1000
+
+
+def test_unlocks_and_refusals_leave_the_process_as_large_as_it_was(
+    service: Service, shots: Path
+) -> None:
+    """After a warm-up, in which allocators and models take what they will need."""
+    photo = ("p.jpg", (shots / "her4.jpg").read_bytes(), "image/jpeg")
+
+    def load(client: httpx.Client, unlocks: int, others: int) -> float:
+        for _ in range(others):
+            assert client.post("/v1/look", files={"photo": ("p", b"x")}).status_code == 422
+        for _ in range(unlocks):
+            tried = client.post("/v1/unlock", data={"user": "ana"}, files=[("photo", photo)])
+            assert tried.status_code == 200
+        return resident_mb(service)
+
+    options = {"base_url": service.address, "headers": service.headers, "timeout": GUARD_S}
+    with httpx.Client(**options) as client:
+        assert client.post("/v1/people/ana", files=[("photos", photo)]).status_code == 200
+        before = load(client, unlocks=40, others=500)
+        after = load(client, unlocks=80, others=1500)
+    assert after - before < 80 * LEAK_OF_A_PICTURE_MB / 3
