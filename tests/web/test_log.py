@@ -119,9 +119,10 @@ def test_it_has_no_name_no_token_and_no_picture(service: Service, shots: Path) -
     assert httpx.delete(f"{service.address}/v1/people/ana", headers=service.headers).is_success
     httpx.get(f"{service.address}/v1/people/ana")
     lines = log_of(service)
-    assert [line["outcome"] for line in lines] == ["enrolled", "forgotten", "usage"]
+    requests = [line for line in lines if "logger" not in line]  # a library may have its word
+    assert [line["outcome"] for line in requests] == ["enrolled", "forgotten", "usage"]
     keys = {"ts", "method", "route", "status", "outcome", "ms"}
-    assert all(set(line) == keys for line in lines)
+    assert all(set(line) == keys for line in requests)
     text = str(lines)
     assert "ana" not in text
     assert service.token not in text
