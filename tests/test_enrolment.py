@@ -182,6 +182,16 @@ def test_photos_are_added_behind_those_enrolled_before(
     assert after.photos[0].leave_one_out is not None
 
 
+def test_a_second_photo_is_not_called_the_only_one(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    before = enrol_photos(shots[:1], pipeline).template
+    after = enrol_photos(shots[1:2], pipeline, onto=before)
+    assert [line for line in after.advice if "one photo only" in line] == []
+    nothing_new = enrol_photos(shots[:1], pipeline, onto=before)
+    assert [line for line in nothing_new.advice if "one photo only" in line] != []
+
+
 def test_adding_only_what_is_there_changes_nothing_and_is_said(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:

@@ -60,7 +60,7 @@ class Enrolment:
     def advice(self) -> tuple[str, ...]:
         """What would make the template better, a line each."""
         lines = [f"{p.name}: {words}" for p in self.photos for words in p.quality.advice]
-        if len(self.photos) == 1:
+        if len(self.template.vectors) == 1:
             lines.append("one photo only: two to four more, in other light, make it surer")
         lines += [
             f"looks like {user}, who is enrolled ({cosine:.3f}): either may open the other's door"
