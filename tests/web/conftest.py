@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,3 +122,60 @@ def y4m_of(photos: list[Path], target: Path, *, frames_each: int = 10) -> Path:
             frame = luma.tobytes() + chroma[..., 1].tobytes() + chroma[..., 2].tobytes()
             film.write((b"FRAME\n" + frame) * frames_each)
     return target
+
+
+CAMERA = "--use-fake-device-for-media-stream"
+ALLOWED = "--use-fake-ui-for-media-stream"  # whoever asks for the camera gets it
+PLAIN_NAME = "mien.example"
+"""A name that the browser takes for this machine, and for no safe address."""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Callable[..., Any]]:
+    """Starts a real browser with further arguments; skips where there is none."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="drives the browser: pip install 'mien[test]'"
+    )
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"needs a real browser at {CHROMIUM}: apt install chromium")
+    # the tests run as root, in a container: no sandbox
+    usual = ["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1"]
+    with playwright.sync_playwright() as driver, ExitStack() as opened:
+
+        def start(*arguments: str) -> Any:
+            browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*usual, *arguments])
+            opened.callback(browser.close)
+            return browser
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser(
+    chromium: Callable[..., Any], shots: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    """Its camera shows her."""
+    film = y4m_of([shots / "her4.jpg"], tmp_path_factory.mktemp("film") / "her.y4m")
+    return chromium(ALLOWED, CAMERA, f"--use-file-for-fake-video-capture={film}")
+
+
+@pytest.fixture
+def page(browser: Any, service: Service) -> Iterator[Any]:
+    """The page as it is opened from the printed address. A fault in a script fails the test."""
+    context = browser.new_context(permissions=["camera"], viewport={"width": 900, "height": 900})
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None,
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{service.address}/#{service.token}")
+    page.wait_for_selector("#view-unlock:not([hidden])")
+    yield page
+    context.close()
+    assert faults == []
+    elsewhere = [url for url in asked if not url.startswith((service.address, "data:", "blob:"))]
+    assert elsewhere == []  # it works offline

@@ -1,0 +1,137 @@
+"""Who sees what of the page, and how it is used without a mouse, on a phone, by ear."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.web.conftest import Service
+from tests.web.driving import Page, enrol, expect, focused, go, her, knock
+
+
+def test_without_its_token_the_page_shows_nothing(browser: Any, service: Service) -> None:
+    page = browser.new_page()
+    page.goto(service.address)
+    page.wait_for_selector("#view-locked:not([hidden])")
+    assert not page.is_visible("nav")
+    page.fill("#token", "mien_wrong")
+    page.click("#token-form button")
+    expect(page.locator("#notice")).to_contain_text("This token is not known.")
+    assert page.is_visible("#view-locked")
+    page.fill("#token", service.token)
+    page.click("#token-form button")
+    page.wait_for_selector("#view-unlock:not([hidden])")
+    assert not page.is_visible("#notice")
+    page.close()
+
+
+def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
+    browser: Any, service: Service
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{service.address}/#mien_of_an_earlier_start")
+    expect(page.locator("#notice")).to_contain_text("This token is not known.")
+    page.goto(f"{service.address}/#{service.token}")
+    page.wait_for_selector("#view-unlock:not([hidden])")
+    assert service.token not in page.url
+    page.reload()
+    page.wait_for_selector("#view-unlock:not([hidden])")
+    page.goto(f"{service.address}/#mien_wrong")  # what was open is not shown to another
+    page.wait_for_selector("#view-locked:not([hidden])")
+    assert "mien_wrong" not in page.url
+    page.fill("#token", f"{service.address}/#{service.token}")
+    page.click("#token-form button")
+    page.wait_for_selector("#view-unlock:not([hidden])")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("scope", "views"),
+    [
+        ("unlock", ["Unlock"]),
+        ("enrol", ["Unlock", "Enrol", "People", "Explore"]),
+        ("admin", ["Unlock", "Enrol", "People", "Explore", "Log"]),
+    ],
+)
+def test_a_token_sees_the_views_that_it_may_use(
+    browser: Any, service: Service, scope: str, views: list[str]
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{service.address}/#{token_of(service, scope)}")
+    page.wait_for_selector("#view-unlock:not([hidden])")
+    assert page.locator("nav a:visible").all_inner_texts() == views
+    page.goto(f"{service.address}/#log")
+    page.wait_for_selector("#view-log:not([hidden])" if scope == "admin" else "#view-unlock")
+    assert page.is_visible("#view-unlock") is (scope != "admin")
+    page.close()
+
+
+def token_of(service: Service, scope: str) -> str:
+    """As `mien token create` prints it."""
+    environ = {**os.environ, "XDG_DATA_HOME": str(service.home / "data")}
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-m", "mien", "token", "create", "door", "--scope", scope]
+    said = subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout
+    return next(word for word in said.split() if word.startswith("mien_"))
+
+
+def test_the_skip_link_stays_in_its_view(page: Page) -> None:
+    go(page, "people")
+    page.focus(".skip")
+    page.keyboard.press("Enter")
+    assert focused(page) == "main"
+    assert page.is_visible("#view-people")
+    page.evaluate(
+        """() => new Promise((done) => {
+            addEventListener("hashchange", () => done(), { once: true });
+            location.hash = "#main";
+        })"""
+    )
+    assert page.is_visible("#view-people")
+
+
+def test_the_token_does_not_stay_in_the_address(page: Page, service: Service) -> None:
+    assert service.token not in page.url
+
+
+def test_all_of_it_can_be_done_with_the_keyboard(page: Page) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    seen = []
+    for _ in range(5):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.dataset.view"))
+    assert seen == ["unlock", "enrol", "people", "explore", "log"]
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#view-log:not([hidden])")
+
+
+def test_it_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    for view in ("unlock", "enrol", "people", "explore", "log"):
+        go(page, view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(page: Page, shots: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install it")
+    page.emulate_media(color_scheme=scheme)
+    enrol(page, "eileen", her(shots))
+    knock(page, "eileen", shots / "her4.jpg")
+    go(page, "explore")
+    page.set_input_files("#explore-files", [str(photo) for photo in her(shots)])
+    page.wait_for_selector(".map")
+    for view in ("unlock", "enrol", "people", "explore", "log"):
+        go(page, view)
+        found = axe.Axe().run(page).response["violations"]
+        serious = [
+            (view, one["id"], [node["target"] for node in one["nodes"]])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == []

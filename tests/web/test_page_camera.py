@@ -1,0 +1,93 @@
+"""The page's camera: what it says when it cannot, and that it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.web.conftest import PLAIN_NAME, Service, serving
+from tests.web.driving import Page, expect, focused, go
+
+SAID = "#view-unlock .say"
+
+
+def test_the_camera_stops_when_the_view_is_left(page: Page) -> None:
+    page.click("#view-unlock .start")
+    page.wait_for_selector("[data-camera=unlock][data-state=on]")
+    go(page, "people")
+    assert page.evaluate("document.querySelector('#view-unlock video').srcObject") is None
+
+
+def test_a_camera_that_starts_after_the_view_was_left_is_stopped_at_once(page: Page) -> None:
+    page.evaluate(
+        """() => {
+            const camera = navigator.mediaDevices, start = camera.getUserMedia.bind(camera);
+            const let_ = new Promise((go) => { window.letItStart = go; });
+            camera.getUserMedia = (wanted) => {
+                window.started = let_.then(() => start(wanted));
+                return window.started;
+            };
+        }"""
+    )
+    page.click("#view-unlock .start")
+    expect(page.locator(SAID)).to_have_text("Waiting for the camera…")
+    go(page, "people")
+    states = page.evaluate(
+        """async () => {
+            window.letItStart();
+            const stream = await window.started; // for which the page waited first
+            return stream.getTracks().map((track) => track.readyState);
+        }"""
+    )
+    assert states == ["ended"]
+    go(page, "unlock")
+    expect(page.locator(SAID)).to_have_text("The camera is off.")
+
+
+def test_the_focus_goes_on_to_the_next_button(page: Page) -> None:
+    page.focus("#view-unlock .start")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-camera=unlock][data-state=on]")
+    assert focused(page) == "unlock-shoot"
+    page.fill("#unlock-user", "nobody")
+    page.focus("#unlock-shoot")
+    page.keyboard.press("Enter")
+    expect(page.locator("#unlock-word")).to_have_text("Locked")
+    assert focused(page) == "unlock-shoot"
+
+
+def test_a_camera_that_is_not_allowed_or_not_there_is_said_apart(
+    chromium: Callable[..., Any], service: Service
+) -> None:
+    for arguments, words in (
+        (["--use-fake-device-for-media-stream"], "The browser does not let this page use"),
+        ([], "No camera was found."),
+    ):
+        page = chromium(*arguments).new_page()
+        page.goto(f"{service.address}/#{service.token}")
+        page.click("#view-unlock .start")
+        expect(page.locator(SAID)).to_contain_text(words)
+        assert page.is_visible("#view-unlock .start")
+
+
+def test_at_an_unsafe_address_it_is_said_what_to_open(browser: Any, tmp_path: Path) -> None:
+    with serving(tmp_path, "--name", PLAIN_NAME) as service:
+        page = browser.new_page()
+        page.goto(f"{service.address.replace('127.0.0.1', PLAIN_NAME)}/#{service.token}")
+        page.click("#view-unlock .start")
+        expect(page.locator(SAID)).to_contain_text("this one is plain HTTP. Open https://")
+        page.close()
+
+
+def test_a_service_that_is_gone_leaves_no_box_on_the_picture(page: Page, service: Service) -> None:
+    page.click("#view-unlock .start")
+    expect(page.locator("#view-unlock canvas")).to_have_attribute("data-face", "good")
+    service.stop()
+    expect(page.locator(SAID)).to_have_text("Mien does not answer; is mien serve still running?")
+    assert page.get_attribute("#view-unlock canvas", "data-face") is None
+    drawn = """canvas => canvas.getContext("2d")
+        .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"""
+    assert page.locator("#view-unlock canvas").evaluate(drawn) is False
+    go(page, "people")
+    expect(page.locator("#people-list [role=alert]")).to_contain_text("Mien does not answer")

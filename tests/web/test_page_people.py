@@ -1,0 +1,116 @@
+"""People and Log in a real Chromium."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.web.conftest import Service
+from tests.web.driving import Page, enrol, expect, focused, go, her
+
+LONG = 64 * "W"
+
+
+def test_an_empty_vault_says_what_to_do(page: Page) -> None:
+    go(page, "people")
+    page.wait_for_selector("text=Nobody is enrolled yet.")
+    go(page, "log")
+    page.wait_for_selector("text=Nothing happened yet.")
+
+
+def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
+    page: Page, shots: Path
+) -> None:
+    enrol(page, "eileen", her(shots))
+    enrol(page, "twin", [shots / "her4.jpg"])
+    go(page, "people")
+    page.wait_for_selector(".person")
+    said = page.inner_text("#people-list")
+    assert "3 photos, they agree at 0." in said
+    assert "Looks like twin" in said
+    assert "One photo only" in said
+    page.click("text=Forget twin")
+    assert page.locator(".person").count() == 2
+    page.click("text=Really forget twin?")
+    expect(page.locator(".person")).to_have_count(1)
+    go(page, "log")
+    page.wait_for_selector("text=twin was forgotten")
+    assert "checks out" in page.inner_text("#log-list")
+
+
+@pytest.fixture
+def twin(page: Page, service: Service, shots: Path) -> Page:
+    """The view of one person, whose name is long."""
+    photos = {"photos": (shots / "her4.jpg").read_bytes()}
+    url = f"{service.address}/v1/people/{LONG}"
+    httpx.post(url, files=photos, headers=service.headers, timeout=60).raise_for_status()
+    go(page, "people")
+    page.wait_for_selector(".person")
+    return page
+
+
+@pytest.mark.parametrize("turning_away", ["Escape", "Tab past", "Cancel"])
+def test_forgetting_asks_again_after_a_no(twin: Page, turning_away: str) -> None:
+    forget, cancel = twin.locator(".person .danger"), twin.get_by_text("Cancel")
+    assert not cancel.is_visible()
+    forget.click()
+    expect(forget).to_contain_text("Really forget")
+    if turning_away == "Escape":
+        twin.keyboard.press("Escape")
+    elif turning_away == "Cancel":
+        cancel.click()
+    else:
+        twin.keyboard.press("Shift+Tab")
+    expect(forget).to_contain_text("Forget")
+    assert not cancel.is_visible()
+    forget.click()
+    expect(forget).to_contain_text("Really forget")
+    assert twin.locator(".person").count() == 1
+
+
+def test_what_goes_wrong_is_said_there_and_in_the_next_view_too(
+    twin: Page, service: Service
+) -> None:
+    url = f"{service.address}/v1/people/{LONG}"
+    httpx.delete(url, headers=service.headers, timeout=60).raise_for_status()
+    twin.click(".person .danger")
+    twin.click(".person .danger")
+    expect(twin.locator(".person #notice")).to_contain_text("is not enrolled")
+    go(twin, "unlock")
+    assert not twin.locator("#notice").is_visible()
+    twin.fill("#unlock-user", "")
+    twin.click("#unlock-shoot")
+    expect(twin.locator("#view-unlock #notice")).to_contain_text("Say whose door it is")
+
+
+def test_after_forgetting_the_focus_is_on_the_list_and_it_is_said(twin: Page) -> None:
+    twin.focus(".person .danger")
+    twin.keyboard.press("Enter")
+    twin.keyboard.press("Enter")
+    expect(twin.locator("#said")).to_contain_text("is forgotten.")
+    assert focused(twin) == "people-title"
+
+
+def test_a_long_name_fits_a_phone(twin: Page, shots: Path) -> None:
+    enrol(twin, "eileen", her(shots)[:1])  # who is said to look like the long name
+    twin.set_viewport_size({"width": 390, "height": 844})
+    for view in ("people", "log"):
+        go(twin, view)
+        twin.wait_for_selector(f"#{view}-list :text('{LONG}')")
+        if view == "people":
+            twin.click(f"text=Forget {LONG}")
+        assert twin.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_log_that_was_altered_is_an_alert_and_no_empty_list(twin: Page, service: Service) -> None:
+    vault = service.home / "data" / "mien" / "vault.sqlite"
+    with closing(sqlite3.connect(vault, isolation_level=None)) as db:
+        key, value = db.execute("SELECT key, value FROM cell_log").fetchone()
+        broken = value[:-1] + bytes([value[-1] ^ 1])
+        db.execute("UPDATE cell_log SET value = ? WHERE key = ?", (broken, key))
+    go(twin, "log")
+    alert = twin.locator("#log-list .fault[role=alert]")
+    expect(alert).to_contain_text("was altered")
