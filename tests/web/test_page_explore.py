@@ -1,0 +1,205 @@
+"""Explore in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.web.conftest import Service
+from tests.web.driving import Page, expect, go, her
+
+
+@pytest.fixture
+def explored(page: Page, shots: Path) -> Page:
+    go(page, "explore")
+    page.set_input_files("#explore-files", [str(photo) for photo in her(shots)])
+    page.wait_for_selector(".map")
+    return page
+
+
+def view_of(page: Page) -> list[float]:
+    """left, top, width, height of what the map shows, of 640 by 480."""
+    return [float(number) for number in page.get_attribute(".map", "viewBox").split()]
+
+
+def test_explore_shows_faces_heat_map_and_map_and_keeps_nothing(
+    page: Page, shots: Path, service: Service
+) -> None:
+    go(page, "explore")
+    photos = [*her(shots), shots / "wall.jpg"]
+    page.set_input_files("#explore-files", [str(photo) for photo in photos])
+    page.wait_for_selector(".map")
+    assert "3 faces found." in page.inner_text("#explore-answer")
+    assert page.locator(".heat td[data-words]").count() == 9
+    page.click("summary")
+    assert "wall.jpg: no face found" in page.inner_text("details")
+    assert not list((service.home / "data" / "mien").glob("*.jpg"))
+
+
+@pytest.mark.parametrize("what", ["photos", "a folder"])
+def test_what_is_dropped_is_explored(page: Page, shots: Path, tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "people" / "her"
+    folder.mkdir(parents=True)
+    photo = folder / "dropped.jpg"
+    photo.write_bytes((shots / "her1.jpg").read_bytes())
+    go(page, "explore")
+    box = page.locator("#drop").bounding_box()
+    # as the browser tells the page of a file manager's files
+    driver = page.context.new_cdp_session(page)
+    files = [str(photo if what == "photos" else folder.parent)]
+    for kind in ("dragEnter", "dragOver", "drop"):
+        if kind == "drop":
+            expect(page.locator("#drop")).to_have_class("drop over")
+        driver.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": kind,
+                "x": box["x"] + 20,
+                "y": box["y"] + 20,
+                "data": {"items": [], "files": files, "dragOperationsMask": 1},
+            },
+        )
+    expect(page.locator("#explore-answer")).to_contain_text("1 face found.")
+    expect(page.locator("#explore-answer .shots p")).to_have_text("dropped.jpg")
+    expect(page.locator("#drop")).to_have_class("drop")
+
+
+def test_the_map_is_zoomed_and_moved_by_keys(explored: Page) -> None:
+    explored.focus(".map")
+    for key in ("+", "="):
+        width = view_of(explored)[2]
+        explored.keyboard.press(key)
+        assert view_of(explored)[2] == pytest.approx(width / 1.25)
+    left, top, width, _ = view_of(explored)
+    explored.keyboard.press("ArrowRight")
+    explored.keyboard.press("ArrowDown")
+    assert view_of(explored)[0] == pytest.approx(left + width / 8)
+    assert view_of(explored)[1] > top
+    explored.keyboard.press("-")
+    assert view_of(explored)[2] == pytest.approx(width * 1.25)
+    explored.keyboard.press("0")
+    assert view_of(explored) == [0, 0, 640, 480]
+
+
+def test_the_map_is_zoomed_by_buttons_and_dragged(explored: Page) -> None:
+    for _ in range(3):
+        explored.click("[aria-label='Zoom in']")
+    left, top, width, _ = view_of(explored)
+    assert width < 400
+    explored.locator(".map").scroll_into_view_if_needed()
+    box = explored.locator(".map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    explored.mouse.move(x, y)
+    explored.mouse.down()
+    explored.mouse.move(x + 50, y + 30)
+    explored.mouse.up()
+    assert view_of(explored)[0] == pytest.approx(left - 50 * width / box["width"], abs=0.5)
+    assert view_of(explored)[1] == pytest.approx(top - 30 * width / box["width"], abs=0.5)
+    explored.click("[aria-label='Zoom out']")
+    explored.click("text=Show all")
+    assert view_of(explored) == [0, 0, 640, 480]
+
+
+def test_two_fingers_pinch_the_map(explored: Page) -> None:
+    explored.locator(".map").scroll_into_view_if_needed()
+    box = explored.locator(".map").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    driver = explored.context.new_cdp_session(explored)
+
+    def touch(kind: str, apart: int) -> None:
+        points = [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        driver.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [] if kind == "touchEnd" else points},
+        )
+
+    touch("touchStart", 40)
+    for apart in (50, 60, 80):
+        touch("touchMove", apart)
+    touch("touchEnd", 0)
+    assert view_of(explored)[2] == pytest.approx(320, rel=0.05)
+
+
+@pytest.mark.parametrize("way", ["hover", "focus", "tap"])
+def test_a_face_or_a_pair_that_is_pointed_at_is_named_under_the_picture(
+    explored: Page, way: str
+) -> None:
+    act: dict[str, Callable[[str], None]] = {
+        "hover": explored.hover,
+        "focus": lambda where: explored.locator(where).focus(),
+        "tap": explored.click,
+    }
+    act[way](".heat tbody tr:nth-child(2) td:nth-child(4)")
+    heat, map_ = explored.locator(".caption").first, explored.locator(".caption").last
+    assert heat.inner_text().startswith("her2.jpg and her3.jpg: 0.")
+    act[way](".map image:nth-of-type(2)")
+    assert map_.inner_text().startswith("her2.jpg; most like her")
+
+
+def test_arrow_keys_walk_over_the_pairs(explored: Page) -> None:
+    explored.focus(".heat tbody tr:first-child td:nth-child(2)")
+    explored.keyboard.press("ArrowRight")
+    explored.keyboard.press("ArrowDown")
+    explored.keyboard.press("ArrowDown")
+    explored.keyboard.press("ArrowDown")  # there is no further row
+    assert explored.locator(".caption").first.inner_text().startswith("her3.jpg and her2.jpg: 0.")
+    assert explored.locator(".heat td[tabindex='0']").count() == 1
+
+
+def test_a_face_out_of_sight_comes_into_it_when_it_is_reached_by_key(explored: Page) -> None:
+    explored.focus(".map")
+    for _ in range(12):
+        explored.keyboard.press("+")
+    left, top, width, height = view_of(explored)
+    explored.locator(".map image").first.focus()
+    place = explored.locator(".map image").first
+    side = float(place.get_attribute("width"))
+    x = float(place.get_attribute("x")) + side / 2
+    y = float(place.get_attribute("y")) + side / 2
+    left, top, width, height = view_of(explored)
+    assert left <= x <= left + width
+    assert top <= y <= top + height
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(page: Page, shots: Path) -> None:
+    go(page, "explore")
+    held = []
+    page.route("**/v1/explore", lambda route: held.append(route), times=1)
+    first = her(shots)[:1]
+    with page.expect_request("**/v1/explore"):
+        page.set_input_files("#explore-files", [str(photo) for photo in first])
+    page.set_input_files("#explore-files", [str(photo) for photo in her(shots)])
+    page.wait_for_selector(".map")
+    with page.expect_response("**/v1/explore"):
+        held[0].continue_()
+    expect(page.locator("#explore-answer")).to_contain_text("3 faces found.")
+
+
+def test_photos_as_cameras_make_them_are_made_smaller_and_explored(
+    page: Page, shots: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(4)
+    with Image.open(shots / "her1.jpg") as opened:
+        pixels = np.asarray(opened.resize((3200, 3200)), np.int16)
+    noisy = np.clip(pixels + rng.integers(-25, 25, pixels.shape, np.int16), 0, 255)
+    large = [tmp_path / f"large{number}.jpg" for number in range(6)]
+    for photo in large:
+        Image.fromarray(noisy.astype(np.uint8)).save(photo, quality=95)
+    assert sum(photo.stat().st_size for photo in large) > 32 * 1024 * 1024
+    go(page, "explore")
+    page.set_input_files("#explore-files", [str(photo) for photo in large])
+    page.wait_for_selector(".map")
+    assert "6 faces found." in page.inner_text("#explore-answer")
+
+
+def test_what_is_still_too_large_is_said_in_megabytes(page: Page, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.tiff"
+    torn.write_bytes(bytes(33 * 1024 * 1024))
+    go(page, "explore")
+    page.set_input_files("#explore-files", str(torn))
+    expect(page.locator("#explore-answer [role=alert]")).to_have_text(
+        "This is 33.0 MB, and mien takes 32 MB at once; give fewer or smaller photos."
+    )
