@@ -9,8 +9,8 @@ const REASONS = {
   NotFoundError: "No camera was found. Use photos instead.",
   NotReadableError: "The camera is there but does not start: another program may use it. Close that one, or use photos instead.",
 };
-const UNSAFE = "Browsers give the camera to safe addresses only, and this one is plain HTTP. "
-  + "Open https://, or http://127.0.0.1 on the machine itself, or use photos instead.";
+const UNSAFE = "This address is plain HTTP, to which browsers give no camera. "
+  + "Open https://, or http://127.0.0.1 on the machine itself, or use photos.";
 
 export class Camera {
   // next: the button that takes the focus when the one that starts the camera is gone
