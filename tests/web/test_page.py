@@ -180,4 +180,8 @@ def test_a_large_photo_is_made_smaller_and_stays_upright(
     with page.expect_response("**/v1/look") as answer:
         page.set_input_files("#enrol-files", str(lying))
     expect(page.locator("#enrol-kept li p")).to_have_text("Good.")
-    assert answer.value.request.sizes()["requestBodySize"] < 1024 * 1024
+    seen = answer.value.json()
+    assert (seen["width"], seen["height"]) == (1600, 1600)
+    left, top, right, bottom = seen["face"]["box_xyxy"]  # near where it is in her1.jpg, of 512
+    assert abs((left + right) / 2 - 229 / 512 * 1600) < 50
+    assert abs((top + bottom) / 2 - 113 / 512 * 1600) < 50
