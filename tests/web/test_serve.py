@@ -12,7 +12,7 @@ from tests.web.conftest import serving
 
 from mien.cli import main
 from mien.errors import UsageError
-from mien.web.serve import Where, check_where, hosts_of, listening_socket
+from mien.web.serve import Where, check_certificate, check_where, hosts_of, listening_socket
 from mien.web.tokens import Tokens, allows
 
 DAY = "2026-01-31T12:00:00+00:00"
@@ -71,6 +71,14 @@ def test_something_in_front_may_be_reached_at_another_port() -> None:
 def test_a_name_is_a_host_and_no_address_of_a_page(tokens: Tokens, name: str) -> None:
     with pytest.raises(UsageError, match="a name is HOST or HOST:PORT"):
         check_where(Where(names=(name,)), tokens)
+
+
+@pytest.mark.parametrize("name", ["absent.pem", "a" * 300, "junk.pem"])
+def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "junk.pem").write_text("no certificate")
+    with pytest.raises(UsageError, match="cannot use the certificate") as refused:
+        check_certificate(Where(cert=tmp_path / name, key=tmp_path / name))
+    assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])

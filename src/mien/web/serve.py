@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.errors import UsageError
+from mien.photos import shown
 from mien.pipeline import Pipeline, open_pipeline
 from mien.results import ModelId
 from mien.settings import Settings, usable_cores
@@ -76,6 +77,23 @@ def check_where(where: Where, tokens: Tokens) -> None:
         )
 
 
+def check_certificate(where: Where) -> None:
+    """UsageError for TLS files that cannot be used, before anything listens."""
+    if where.cert is None or where.key is None:
+        return
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(where.cert, where.key, password=lambda: "")  # never a prompt
+    except (OSError, ValueError) as error:  # ssl's own is an OSError
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unusable"
+        raise UsageError(
+            f"cannot use the certificate {shown(where.cert)} with the key {shown(where.key)}:"
+            f" {why}; give PEM files, the key without a passphrase"
+        ) from error
+
+
 def listening_socket(where: Where) -> socket.socket:
     """Bound and listening. UsageError where the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
@@ -127,6 +145,7 @@ def run_service(
 
     tokens = Tokens(tokens_path(settings))
     check_where(where, tokens)
+    check_certificate(where)
     listening = listening_socket(where)
     port = listening.getsockname()[1]
     cores = usable_cores()
