@@ -56,6 +56,14 @@ def test_a_cell_larger_than_any_of_ours_is_not_read(filled: Path) -> None:
             vault.names()
 
 
+@pytest.mark.parametrize("offset", [3071, 3072, 3073])
+def test_a_size_in_the_schema_that_no_memory_holds_is_damage(filled: Path, offset: int) -> None:
+    whole = filled.read_bytes()
+    hit = b"\xff" * 15 + b"\n" * 5 + b"\xea\x01." + b"\xff" * 69 + b"\x002"  # as fuzzing found
+    filled.write_bytes(whole[:offset] + hit + whole[offset + len(hit) :])
+    bytes_or_damaged(filled)
+
+
 def test_an_absent_table_is_damage(filled: Path) -> None:
     edit(filled, "DROP TABLE cell_record")
     with RawVault(filled, create=True) as vault:

@@ -250,6 +250,9 @@ def plain_words(path: Path) -> Iterator[None]:
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         # UnicodeDecodeError: SQLite quotes a damaged schema, and Python cannot read the quote
         raise _worded(error, path) from error
+    except MemoryError as error:
+        # SQLite believes the sizes in a damaged schema and asks for as much
+        raise _damaged(path, "a size in it asks for more memory than there is") from error
 
 
 def _worded(error: Exception, path: Path) -> VaultDamaged:
