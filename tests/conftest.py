@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from mien.detect import Cascade
+from mien.lab.recapture import recapture
 from mien.models import EMBEDDERS
 from mien.models.added import store_added
 from mien.models.graphs import GraphWriter
@@ -98,6 +99,13 @@ def astronaut() -> ByteArray:
     photo = np.ascontiguousarray(data.astronaut())
     photo.flags.writeable = False
     return photo
+
+
+@pytest.fixture(scope="session")
+def shots(astronaut: ByteArray) -> list[ByteArray]:
+    """Four photos of her, a moment apart: three to enrol, one to try."""
+    rng = np.random.default_rng(2)
+    return [recapture(astronaut, rng) for _ in range(4)]
 
 
 @pytest.fixture(scope="session")

@@ -17,15 +17,8 @@ from mien.errors import (
     UnreadableImage,
     UsageError,
 )
-from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, FloatArray
-
-
-@pytest.fixture(scope="module")
-def shots(astronaut: ByteArray) -> list[ByteArray]:
-    rng = np.random.default_rng(2)
-    return [recapture(astronaut, rng) for _ in range(4)]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from mien.errors import ExitCode, ModelMismatch, NotEnrolled, TooManyAttempts
-from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, Decision, ModelId
 from mien.unlock import enrol, identify, open_door
@@ -33,12 +32,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="module")
-def shots(astronaut: ByteArray) -> list[ByteArray]:
-    rng = np.random.default_rng(2)
-    return [recapture(astronaut, rng) for _ in range(4)]
 
 
 @pytest.fixture(scope="module")

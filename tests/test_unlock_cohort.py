@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from mien.enrolment import Enrolment, Neighbours, enrol_photos, look_at, merge
 from mien.errors import ExitCode
 from mien.faceunlock import FaceUnlock
-from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, Template, Threshold, centre_of
 from mien.unlock import compare, unlock
 from mien.vault.transform import Transform
 
 TURNED = Transform(bytes(range(32)), 128)
-
-
-@pytest.fixture(scope="module")
-def shots(astronaut: ByteArray) -> list[ByteArray]:
-    """Four photos of her, a moment apart: three to enrol, one to try."""
-    rng = np.random.default_rng(2)
-    return [recapture(astronaut, rng) for _ in range(4)]
 
 
 @pytest.fixture(scope="module")

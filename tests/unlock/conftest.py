@@ -5,24 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.unlock.parts import clock, opened
 
 from mien.enrolment import enrol_photos
-from mien.lab.recapture import recapture
 from mien.pipeline import Pipeline
 from mien.results import ByteArray, Template
-from mien.unlock import (
-    enrol,
-)
-
-
-@pytest.fixture(scope="module")
-def shots(astronaut: ByteArray) -> list[ByteArray]:
-    """Four photos of her, a moment apart: three to enrol, one to try."""
-    rng = np.random.default_rng(2)
-    return [recapture(astronaut, rng) for _ in range(4)]
+from mien.unlock import enrol
 
 
 @pytest.fixture(scope="module")

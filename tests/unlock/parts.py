@@ -10,9 +10,7 @@ import numpy as np
 from mien.pipeline import Pipeline
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
-from mien.unlock import (
-    template_of,
-)
+from mien.unlock import template_of
 from mien.vault import Record, pack_template
 from mien.vault.opening import open_vault
 from mien.vault.sealed import SealedVault

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.unlock.parts import OTHER_MODEL, clock, opened, settings_of, somebody, stored
+from tests.vault.sealed_parts import edit
 
 from mien.errors import (
     AlreadyEnrolled,
@@ -144,9 +144,7 @@ def test_photos_of_two_people_make_no_vault(
 def test_a_damaged_record_can_be_replaced_and_nothing_else(
     pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
-    with sqlite3.connect(settings_of(home).vault_path) as db:
-        db.execute("UPDATE cell_record SET value = zeroblob(100)")
-    db.close()
+    edit(settings_of(home).vault_path, "UPDATE cell_record SET value = zeroblob(100)")
     with opened(home) as vault:
         with pytest.raises(AlreadyEnrolled):
             enrol("eileen", shots, pipeline=pipeline, vault=vault, mode="new", clock=clock)
@@ -162,9 +160,7 @@ def test_a_damaged_record_can_be_replaced_and_nothing_else(
 def test_somebody_elses_damaged_record_stops_no_enrolment_and_is_told(
     pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
-    with sqlite3.connect(settings_of(home).vault_path) as db:
-        db.execute("UPDATE cell_record SET value = zeroblob(100)")
-    db.close()
+    edit(settings_of(home).vault_path, "UPDATE cell_record SET value = zeroblob(100)")
     with opened(home) as vault:
         made = enrol("ana", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
         assert vault.holds("ana")

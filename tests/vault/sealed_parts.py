@@ -58,3 +58,9 @@ def fail(vault: SealedVault, user: str, times: int = 1) -> None:
 def rows_of(path: Path, table: str) -> list[tuple[bytes, bytes]]:
     with closing(sqlite3.connect(path)) as db:
         return db.execute(f"SELECT key, value FROM cell_{table} ORDER BY key").fetchall()
+
+
+def edit(path: Path, statement: str, *values: object) -> None:
+    """Change the file behind mien's back."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(statement, values)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.vault.raw_vault import RawVault
+from tests.vault.sealed_parts import edit
 
 from mien.errors import MienError, UsageError, VaultDamaged
 from mien.vault.sqlite_store import plain_words
 
 NAMES = ("ana", "ben", "zoë")
-
-
-def edit(path: Path, statement: str, *values: object) -> None:
-    """Change the file behind mien's back."""
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute(statement, values)
 
 
 def read_all(path: Path) -> list[object]:

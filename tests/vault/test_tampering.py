@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 
 import psycopg
 import pytest
-from tests.vault.sealed_parts import Clock, fail, opened, record_of, rows_of
+from tests.vault.sealed_parts import Clock, edit, fail, opened, record_of, rows_of
 
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.results import ModelId
@@ -49,10 +47,9 @@ def test_a_cell_put_back_from_earlier_is_noticed(
     with opened(settings, clock) as vault:
         vault.put(record_of("ana", model, seed=2), replace=True)
         fail(vault, "ana")
-    with sqlite3.connect(settings.vault_path) as db:
-        db.execute(f"DELETE FROM cell_{table}")
-        db.executemany(f"INSERT INTO cell_{table} VALUES (?, ?)", old)
-    db.close()
+    edit(settings.vault_path, f"DELETE FROM cell_{table}")
+    for row in old:
+        edit(settings.vault_path, f"INSERT INTO cell_{table} VALUES (?, ?)", *row)
     with opened(settings, clock) as vault, pytest.raises(VaultDamaged):
         verify_all(vault.safe)
 
@@ -64,9 +61,7 @@ def test_removed_cells_are_noticed(
     with opened(settings, clock) as vault:
         vault.put(record_of("ana", model), replace=False)
         fail(vault, "ana")
-    with sqlite3.connect(settings.vault_path) as db:
-        db.execute(f"DELETE FROM cell_{table}")
-    db.close()
+    edit(settings.vault_path, f"DELETE FROM cell_{table}")
     with opened(settings, clock) as vault, pytest.raises(VaultDamaged):
         verify_all(vault.safe)
 
@@ -78,10 +73,8 @@ def test_a_record_moved_to_another_name_does_not_open(
         vault.put(record_of("ana", model), replace=False)
         vault.put(record_of("bob", model, seed=2), replace=False)
     (one, first), (two, second) = rows_of(settings.vault_path, "record")
-    with sqlite3.connect(settings.vault_path) as db:
-        db.execute("UPDATE cell_record SET value = ? WHERE key = ?", (second, one))
-        db.execute("UPDATE cell_record SET value = ? WHERE key = ?", (first, two))
-    db.close()
+    edit(settings.vault_path, "UPDATE cell_record SET value = ? WHERE key = ?", second, one)
+    edit(settings.vault_path, "UPDATE cell_record SET value = ? WHERE key = ?", first, two)
     with opened(settings, clock) as vault:
         for user in ("ana", "bob"):
             with pytest.raises(VaultDamaged):
@@ -141,8 +134,7 @@ def with_cut_log(
     with opened(settings, clock) as vault:
         vault.put(record_of("ana", model), replace=False)
         fail(vault, "ana", 5)
-    with closing(sqlite3.connect(settings.vault_path)) as db, db:
-        db.execute(CUTS[request.param])
+    edit(settings.vault_path, CUTS[request.param])
     return settings
 
 
@@ -179,8 +171,7 @@ def test_what_is_left_of_a_tampered_log_is_kept(
     with opened(settings, clock) as vault:
         vault.put(record_of("ana", model), replace=False)
         fail(vault, "ana", 4)
-    with closing(sqlite3.connect(settings.vault_path)) as db, db:
-        db.execute(CUTS["three in the middle"])
+    edit(settings.vault_path, CUTS["three in the middle"])
     with opened(settings, clock) as vault:
         rotate(vault.safe, accept_log=vault.noted("accept_log"))
         kinds = [entry.kind for entry in vault.log_entries()]
