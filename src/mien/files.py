@@ -58,13 +58,26 @@ def _put_in_place(beside: Path, path: Path, *, durable: bool) -> None:
             os.close(folder)
 
 
-def read_regular(path: Path, at_most: int) -> bytes:
-    """So many bytes of a regular file. OSError for anything else: a pipe would hold the reader."""
+def read_regular(
+    path: Path,
+    at_most: int,
+    *,
+    expect: Callable[[os.stat_result], None] = lambda status: None,
+) -> bytes:
+    """So many bytes of a regular file. OSError for anything else: a pipe would hold the reader.
+
+    expect: gets what the opened file is, before it is read, and raises what it will.
+    """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):  # before fdopen, which says less of a folder
             raise OSError(errno.EINVAL, "it is not a regular file")
-        return file.read(at_most)
+        expect(status)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(at_most)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ A key line, in a key file and in a systemd credential:
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -99,30 +98,20 @@ class FileKeys:
 
     def _lines(self) -> list[_Line]:
         try:
-            # O_NONBLOCK: a pipe in its place must not hold the door
-            handle = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            content = read_regular(self._path, MAX_FILE_BYTES + 1, expect=self._expect_private)
         except FileNotFoundError:
             return []
-        except (OSError, ValueError) as error:
-            raise self._unusable(str(error)) from error
-        try:
-            content = self._content(handle)
         except OSError as error:
             raise self._unusable(error.strerror or "it cannot be read") from error
-        finally:
-            os.close(handle)
+        except ValueError as error:  # a zero byte in the path
+            raise self._unusable(str(error)) from error
         return _parsed(content, str(self._path))
 
-    def _content(self, handle: int) -> bytes:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise self._unusable("it is not a regular file")
+    def _expect_private(self, status: os.stat_result) -> None:
         if status.st_uid not in (os.geteuid(), 0):
             raise self._unusable(f"it belongs to user id {status.st_uid}")
         if status.st_mode & 0o077:
             raise self._unusable("other users can reach it; run chmod 600 on it")
-        with os.fdopen(os.dup(handle), "rb") as file:
-            return file.read(MAX_FILE_BYTES + 1)
 
     def _write(self, lines: list[_Line]) -> None:
         text = "".join(line.text() for line in lines).encode()
