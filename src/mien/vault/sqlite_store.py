@@ -252,7 +252,10 @@ def plain_words(path: Path) -> Iterator[None]:
         raise _worded(error, path) from error
     except MemoryError as error:
         # SQLite believes the sizes in a damaged schema and asks for as much
-        raise _damaged(path, "a size in it asks for more memory than there is") from error
+        raise VaultDamaged(
+            f"the vault {shown(str(path))} asks for more memory than there is: close other"
+            " programs; if it still does, it is damaged: restore it from a backup"
+        ) from error
 
 
 def _worded(error: Exception, path: Path) -> VaultDamaged:
