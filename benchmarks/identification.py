@@ -16,12 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.embedded import embed_photos
-from mien.lab.evaluate import IN_COHORT
-from mien.lab.protocols import read_people
+from mien.lab.evaluate import people_in
 from mien.models import EMBEDDERS
 from mien.models.calibration import Calibration, load_calibration
-from mien.settings import load_settings, usable_cores
+from photos_of_people import embedded_people
 
 ENROLLED = (1, 10, 100, 1000)
 PHOTOS = (1, 3)
@@ -69,19 +67,9 @@ def draw(
 
 
 def main(folder: Path) -> None:
-    people = read_people(folder)
-    found = embed_photos(
-        people.photos,
-        settings=load_settings(),
-        model="sface",
-        choice="centre",
-        workers=usable_cores(),
-    )
+    vectors, _, person = embedded_people(folder)
     calibration = load_calibration(EMBEDDERS["sface"])
-    acquired = np.flatnonzero(found.acquired)
-    vectors, person = found.plain[acquired], people.person[acquired]
-    in_cohort = (vectors @ calibration.cohort.vectors.T).max(1) > IN_COHORT
-    outside = ~np.isin(person, person[in_cohort])
+    outside = ~np.isin(person, people_in(calibration.cohort, vectors, person))
     vectors, person = vectors[outside], person[outside]
     everybody, counts = np.unique(person, return_counts=True)
     print("photos enrolled threshold  FPIR                           FNIR")

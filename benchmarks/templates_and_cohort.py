@@ -15,9 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.embedded import embed_photos
-from mien.lab.protocols import read_people
-from mien.settings import load_settings, usable_cores
+from photos_of_people import embedded_people
 
 PHOTOS = (1, 2, 3, 5)
 DRAWS = 5
@@ -110,16 +108,7 @@ def show(title: str, draws: list[dict[str, float]]) -> None:
 
 
 def main(folder: Path) -> None:
-    people = read_people(folder)
-    found = embed_photos(
-        people.photos,
-        settings=load_settings(),
-        model="sface",
-        choice="centre",
-        workers=usable_cores(),
-    )
-    kept = np.flatnonzero(found.acquired)
-    plain, mirror, person = found.plain[kept], found.mirrored[kept], people.person[kept]
+    plain, mirror, person = embedded_people(folder)
     everybody = np.unique(person)
     for photos in PHOTOS:
         draws = []

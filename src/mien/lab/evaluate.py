@@ -176,7 +176,9 @@ def _way(
     known = np.zeros(len(people.photos), bool)
     cohort = plan.cohort if name == "normalised" else None
     if cohort is not None:
-        known = _known_to(cohort, embedded, people)
+        seen = embedded.acquired
+        met = people_in(cohort, embedded.plain[seen], people.person[seen])
+        known = np.isin(people.person, met)
         pairs = None if pairs is None else pairs.without(known)
     rows = np.flatnonzero(embedded.acquired & ~known)
     if not len(rows):
@@ -207,11 +209,13 @@ def _way(
     )
 
 
-def _known_to(cohort: Cohort, embedded: Embedded, people: People) -> npt.NDArray[np.bool_]:
-    """(n,): all photos of people of whom one is in the cohort; a test on them proves nothing."""
-    rows = np.flatnonzero(embedded.acquired)
-    highest = np.array([(cohort.vectors @ vector).max() for vector in embedded.plain[rows]])
-    return np.isin(people.person, people.person[rows[highest > IN_COHORT]])
+def people_in(cohort: Cohort, vectors: FloatArray, person: CountArray) -> CountArray:
+    """Who is in the cohort, of the people of these photos: a test on them proves nothing.
+
+    vectors: (n, d) plain unit rows; person: (n,) who is on each.
+    """
+    highest = np.array([(cohort.vectors @ vector).max() for vector in vectors])
+    return np.unique(person[highest > IN_COHORT])
 
 
 def _protocol_scores(
