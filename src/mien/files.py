@@ -71,7 +71,9 @@ def read_regular(
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):  # before fdopen, which says less of a folder
+        if stat.S_ISDIR(status.st_mode):
+            raise OSError(errno.EISDIR, "Is a directory, not a regular file")
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         expect(status)
         with os.fdopen(handle, "rb", closefd=False) as file:
