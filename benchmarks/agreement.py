@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mien.geometry import box_areas, iou_matrix
-from mien.images import read_image
-from mien.pipeline import open_cascade
+from mien.app.pipeline import open_cascade
+from mien.faces.geometry import box_areas, iou_matrix
+from mien.media.image_file import read_image
 from mien.results import Face, Faces
 from mien.settings import load_settings
 

@@ -2,7 +2,7 @@
 
     python benchmarks/cold_start.py PHOTO_DIR PROBE [--runs 15]
 
-Both enrol the same photos, then decide on the same probe; runs alternate, so that
+Both enroll the same photos, then decide on the same probe; runs alternate, so that
 both meet the same machine. Prints medians and their ratio. Peak memory is the
 process's own maximum resident set, as the kernel counts it.
 """
@@ -51,10 +51,10 @@ def main() -> None:
             "verifyface verify": [str(scripts / "verifyface"), "verify", "owner", str(args.probe)],
         }
         for name, command in peers.items():
-            enrol = [command[0], "enroll", "owner", *photos]
-            _, _, code = run(enrol, environ)
+            enroll = [command[0], "enroll", "owner", *photos]
+            _, _, code = run(enroll, environ)
             if code:
-                sys.exit(f"{name}: enrolment failed with exit code {code}")
+                sys.exit(f"{name}: enrollment failed with exit code {code}")
         figures: dict[str, list[tuple[float, float]]] = {name: [] for name in peers}
         for _ in range(args.runs):
             for name, command in peers.items():

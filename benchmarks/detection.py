@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mien.detect import Cascade
-from mien.images import read_image
-from mien.pipeline import open_cascade
+from mien.app.pipeline import open_cascade
+from mien.faces.detect import Cascade
+from mien.media.image_file import read_image
 from mien.settings import load_settings
 from peer_facenet import facenet_mtcnn
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.evaluate import people_in
+from mien.lab.evaluate.run import people_in
+from mien.matching.calibration import Calibration, load_calibration
 from mien.models import EMBEDDERS
-from mien.models.calibration import Calibration, load_calibration
 from photos_of_people import embedded_people
 
 ENROLLED = (1, 10, 100, 1000)
@@ -47,7 +47,7 @@ def draw(
     gallery: Array,
     tried: Tried,
 ) -> None:
-    """Enrol the photos of `gallery`, a row of it for each person, and try all the others."""
+    """Enroll the photos of `gallery`, a row of it for each person, and try all the others."""
     cohort = calibration.cohort
     centres = vectors[gallery].mean(axis=1)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)

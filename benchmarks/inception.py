@@ -16,12 +16,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from mien.embed import unit_rows
 from mien.models import open_net
-from mien.models.graphs import GraphWriter
-from mien.models.inception_graph import SIDE, build_inception
+from mien.models.build.graph_writer import GraphWriter
+from mien.models.build.inception import SIDE, build_inception
 from mien.nets.inception_resnet_v1 import InceptionResnetV1
 from mien.results import FloatArray
+from mien.vectors import unit_rows
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.embedded import embed_photos
-from mien.lab.protocols import read_people
+from mien.lab.evaluate.embeddings import embed_photos
+from mien.lab.evaluate.protocols import read_people
 from mien.settings import load_settings, usable_cores
 
 Array = np.ndarray

@@ -2,7 +2,7 @@
 
     python benchmarks/service.py PHOTO... [--seconds 5] [--runs 3] [--requests 10000]
 
-The first photos enrol, the last is the probe, made 640x480. Clients share the cores with the
+The first photos enroll, the last is the probe, made 640x480. Clients share the cores with the
 service. Every run is printed: the same set-up varies. Then one client asks mien and
 `verifyface serve` in turns, on the same photo; its liveness check is off, as mien has none.
 """
@@ -173,8 +173,8 @@ def verifyface(environ: dict[str, str]) -> Iterator[str]:
 def beside_peer(
     address: str, token: str, made: Form, peer: str, photos: list[bytes], given: argparse.Namespace
 ) -> None:
-    enrol = {"name": "owner", "images": [data_uri(photo) for photo in photos[:-1]]}
-    assert Client(peer, "").post("/api/enroll", peer_form(enrol)) == 200
+    enroll = {"name": "owner", "images": [data_uri(photo) for photo in photos[:-1]]}
+    assert Client(peer, "").post("/api/enroll", peer_form(enroll)) == 200
     asked = peer_form({"name": "owner", "image": data_uri(photos[-1])})
     ratios = []
     for _ in range(given.runs):

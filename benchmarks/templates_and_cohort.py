@@ -84,7 +84,7 @@ def cohort_ways(plain: Array, cohort: Array) -> dict[str, Way]:
 def fnmr_of(
     ways: dict[str, Way], person: Array, pool: Array, photos: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Enrol everybody of the pool who has so many photos, and try all of the pool's photos."""
+    """Enroll everybody of the pool who has so many photos, and try all of the pool's photos."""
     of = {who: np.flatnonzero(person == who) for who in pool}
     enrolled = [(who, rng.permutation(rows)) for who, rows in of.items() if len(rows) >= photos]
     chosen = np.stack([rows[:photos] for _, rows in enrolled])

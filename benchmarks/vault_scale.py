@@ -19,13 +19,14 @@ from statistics import median
 import numpy as np
 
 from mien.errors import ExitCode
-from mien.results import ModelId, Template, centre_of
+from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.opening import open_vault
-from mien.vault.sealed import SealedVault, VaultSpace
-from mien.vault.sealed_record import seal_record, user_tag
-from mien.vault.store import Space
+from mien.vault.backends.base import Space
+from mien.vault.open import open_vault
+from mien.vault.records.sealed_record import seal_record, user_tag
+from mien.vault.vault import SealedVault, VaultSpace
+from mien.vectors import centre_of
 
 MODEL = ModelId("sface", "ab" * 32)
 DIMS, PHOTOS = 128, 3

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mien.commands import SEED
-from mien.lab.demo import run_small_demo
-from mien.pipeline import open_pipeline
+from mien.app.pipeline import open_pipeline
+from mien.cli.door import SEED
+from mien.lab.demo.run import run_small_demo
 from mien.settings import load_settings
 
 CHARTS = ("faces", "similarity", "map")

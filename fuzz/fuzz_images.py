@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["mien", "PIL"]):
     from PIL import Image
 
     from mien.errors import UnreadableImage
-    from mien.images import read_image
+    from mien.media.image_file import read_image
 
 KINDS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "ICO", "TGA", "JPEG2000")
 MODES = ("RGB", "L", "RGBA", "P", "CMYK", "1", "I;16", "LA")

@@ -15,13 +15,13 @@ with atheris.instrument_imports(include=["mien"]):
     from mien.results import ModelId, Template
     from mien.settings import load_settings
     from mien.vault import Record, pack_template, unpack_template
-    from mien.vault.bundle import export_people, import_people
-    from mien.vault.facts import verify_all
-    from mien.vault.header import Header
-    from mien.vault.opening import open_memory_vault, open_vault
-    from mien.vault.sealed import SealedVault
-    from mien.vault.sealed_record import unpack_record
-    from mien.vault.store import MemoryStore, Space
+    from mien.vault.admin.status import verify_all
+    from mien.vault.admin.transfer import export_people, import_people
+    from mien.vault.backends.base import MemoryStore, Space
+    from mien.vault.crypto.key_wrap import Header
+    from mien.vault.open import open_memory_vault, open_vault
+    from mien.vault.records.sealed_record import unpack_record
+    from mien.vault.vault import SealedVault
 
 MODEL = ModelId("sface", "ab" * 32)
 WORDS = "four random plain words"

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.detect import Cascade
+from mien.app.pipeline import Pipeline, open_pipeline
+from mien.faces.detect import Cascade
 from mien.lab.recapture import recapture
 from mien.models import EMBEDDERS
 from mien.models.added import store_added
-from mien.models.graphs import GraphWriter
-from mien.pipeline import Pipeline, open_pipeline
+from mien.models.build.graph_writer import GraphWriter
 from mien.results import ByteArray
 from mien.settings import ENGINES, Settings, load_settings
 
@@ -103,7 +103,7 @@ def astronaut() -> ByteArray:
 
 @pytest.fixture(scope="session")
 def shots(astronaut: ByteArray) -> list[ByteArray]:
-    """Four photos of her, a moment apart: three to enrol, one to try."""
+    """Four photos of her, a moment apart: three to enroll, one to try."""
     rng = np.random.default_rng(2)
     return [recapture(astronaut, rng) for _ in range(4)]
 
@@ -183,7 +183,7 @@ def fixed_settings(
 
     That row takes any weights on first use: the table names no hash for it.
     """
-    from mien.models.inception_graph import build_inception
+    from mien.models.build.inception import build_inception
 
     folder = tmp_path_factory.mktemp("fixed-store")
     store_added(
@@ -211,7 +211,7 @@ def real_vggface2(
             f"needs {row.file_name} in MIEN_MODELS or {str(SHARED / 'models')!r}: {row.url}"
         )
     pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
-    from mien.models_add import add_model
+    from mien.models.add import add_model
 
     made = replace(settings, data_dir=tmp_path_factory.mktemp("real-store"))
     add_model(

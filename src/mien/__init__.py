@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from mien.compat.face_unlock import FaceUnlock
+    from mien.compat.mtcnn import MTCNN
     from mien.errors import ExitCode, MienError
-    from mien.faceunlock import FaceUnlock
-    from mien.images import read_image
     from mien.lab.explore import pca, similarity_matrix
-    from mien.mtcnn import MTCNN
+    from mien.media.image_file import read_image
     from mien.results import Decision, Face, Faces, Threshold
 
 __all__ = [
@@ -33,16 +33,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "MTCNN": "mien.mtcnn",
+    "MTCNN": "mien.compat.mtcnn",
     "Decision": "mien.results",
     "ExitCode": "mien.errors",
     "Face": "mien.results",
-    "FaceUnlock": "mien.faceunlock",
+    "FaceUnlock": "mien.compat.face_unlock",
     "Faces": "mien.results",
     "MienError": "mien.errors",
     "Threshold": "mien.results",
     "pca": "mien.lab.explore",
-    "read_image": "mien.images",
+    "read_image": "mien.media.image_file",
     "similarity_matrix": "mien.lab.explore",
 }
 

@@ -4,7 +4,7 @@
     |-- UsageError                2   the caller asked for something that cannot be
     |   |-- AlreadyEnrolled       2   the name is taken
     |   `-- MissingExtra          2   an optional package is not installed
-    |-- EnrolmentRefused          1   these photos do not make a template
+    |-- EnrollmentRefused          1   these photos do not make a template
     |-- NoFaceFound               3
     |-- SeveralFacesFound         4
     |-- UnreadableImage           5
@@ -57,7 +57,7 @@ class UsageError(MienError):
     exit_code = ExitCode.USAGE
 
 
-class EnrolmentRefused(MienError):
+class EnrollmentRefused(MienError):
     """The photos given do not show one person, so they make no template."""
 
     exit_code = ExitCode.NOT_THE_OWNER

@@ -154,7 +154,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """What is stored of a person: the unit embeddings of the enrolment photos.
+    """What is stored of a person: the unit embeddings of the enrollment photos.
 
     vectors: (k, d) float32, unit rows, k >= 1. model: who made them.
     """
@@ -200,19 +200,6 @@ class Decision:
     def __iter__(self) -> Iterator[bool | float]:
         yield self.accepted
         yield self.similarity
-
-
-def centre_of(vectors: FloatArray) -> FloatArray:
-    """Mean direction of unit rows (k, d), of length one: (d,).
-
-    ValueError if the rows cancel out, as those of one person never do.
-    """
-    mean = vectors.astype(np.float64).mean(axis=0)
-    length = float(np.linalg.norm(mean))
-    if not length > 1e-6:  # also refuses NaN
-        raise ValueError("the embeddings have no common direction")
-    centre: FloatArray = (mean / length).astype(np.float32)
-    return centre
 
 
 def _expect_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:

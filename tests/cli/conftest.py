@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.cli import main
+from mien.app.pipeline import Pipeline
+from mien.app.verify import enroll
+from mien.cli.parser import main
 from mien.lab.recapture import recapture
-from mien.pipeline import Pipeline
 from mien.results import ByteArray, ModelId, Template
 from mien.settings import load_settings
-from mien.unlock import enrol
 from mien.vault import Record, pack_template
-from mien.vault.opening import open_vault
+from mien.vault.open import open_vault
 
 GUARD_S = 60.0
 """Only so that a hang fails instead of hanging the tests; nothing is timed."""
@@ -116,7 +116,7 @@ def stored(
     home = tmp_path_factory.mktemp("stored")
     settings = load_settings({"HOME": str(home)})
     with open_vault(settings, create=True, surface="library", environ={}) as vault:
-        enrol(
+        enroll(
             "ana",
             sorted((album / "me").iterdir()),
             pipeline=pipeline,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.lab.calibrate import draw_cohort, odds_of_centres, owners_refused, scores_at_door
-from mien.models.cohort import Cohort
+from mien.matching.cohort import Cohort
 
 PEOPLE = np.array([0, 0, 1, 1, 2])
 VECTORS = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)

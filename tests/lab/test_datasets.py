@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from mien import MTCNN
-from mien.detect import Cascade
 from mien.errors import UnreadableImage, UsageError
+from mien.faces.detect import Cascade
 from mien.lab.datasets import collate_found, people_folder
 from mien.results import ByteArray
 

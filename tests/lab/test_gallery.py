@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mien.app.pipeline import Pipeline
 from mien.errors import UsageError
 from mien.lab.gallery import Gallery, explore_folder, gallery_sections, look_at
 from mien.lab.recapture import recapture
-from mien.pipeline import Pipeline
 from mien.results import ByteArray
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from mien.app.pipeline import open_pipeline
 from mien.errors import ExitCode, ModelAltered, ModelMissing, UsageError
 from mien.models import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, added_embedder, graph_of_added
 from mien.models.added import (
@@ -22,7 +23,6 @@ from mien.models.added import (
     record_path,
     store_added,
 )
-from mien.pipeline import open_pipeline
 from mien.settings import ENGINES, Settings
 
 CASIA = EMBEDDERS["facenet-casia-webface"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -13,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien.errors import ModelAltered, ModelMissing
+from mien.errors import ModelAltered
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
 
 from mien.nets.inception_resnet_v1 import (  # noqa: E402 - imports torch
     InceptionResnetV1,
-    load_published,
     net_of,
 )
 
@@ -71,34 +69,12 @@ def test_fixed_weights_and_input_give_the_reference_s_512_numbers(
     np.testing.assert_allclose(given, reference["embeddings"], atol=1e-5, rtol=0)
 
 
-def test_a_published_file_of_the_right_hash_loads_ready_for_use(
-    tmp_path: Path, published: bytes
-) -> None:
-    path = tmp_path / "weights.pt"
-    path.write_bytes(published)
-    net = load_published(path, hashlib.sha256(published).hexdigest())
-    assert not net.training
-    assert not any(name.startswith("logits") for name in net.state_dict())
-
-
 def test_a_file_in_torch_s_older_format_loads_too() -> None:
     # the published files are from 2018 to 2020
     file = BytesIO()
     torch.save(light(), file, _use_new_zipfile_serialization=False)
     assert not net_of(file.getvalue()).training
     refused(file.getvalue()[:-40_000], "get it again")
-
-
-def test_a_file_of_another_hash_is_refused_before_it_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "weights.pt"
-    path.write_bytes(saved(light()))
-    with pytest.raises(ModelAltered, match="altered"):
-        load_published(path, "0" * 64)
-
-
-def test_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing):
-        load_published(tmp_path / "none.pt", "0" * 64)
 
 
 def test_a_missing_entry_is_named() -> None:

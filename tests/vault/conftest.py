@@ -15,8 +15,8 @@ from tests.vault.sealed_parts import Clock, opened
 from mien.results import ModelId
 from mien.settings import Settings, load_settings
 from mien.vault import Record
-from mien.vault.opening import open_memory_vault
-from mien.vault.sealed import SealedVault
+from mien.vault.open import open_memory_vault
+from mien.vault.vault import SealedVault
 
 MakeRecord = Callable[..., Record]
 

@@ -2,7 +2,7 @@
 
     python tests/vault/crash_writer.py --kills 400
 
-Each trial forks a child that enrols, replaces, forgets, tries a door or rotates, and dies by
+Each trial forks a child that enrolls, replaces, forgets, tries a door or rotates, and dies by
 SIGKILL: at the so manyth call of a Python function, or (`--instants`) whenever the parent
 gets to it. Then the vault must open, hold the state before or after, and check out; and
 what the child said was done must be there.
@@ -27,14 +27,14 @@ from mien.errors import ExitCode, MienError
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.attempts import Moment
-from mien.vault.facts import facts_of, verify_all
-from mien.vault.opening import open_vault
-from mien.vault.rekey import drop_old_keys, rotate
-from mien.vault.sealed import SealedVault, SpaceOf
+from mien.vault.admin.rotation import drop_old_keys, rotate
+from mien.vault.admin.status import facts_of, verify_all
+from mien.vault.limits.attempts import Moment
+from mien.vault.open import open_vault
+from mien.vault.vault import SealedVault, SpaceOf
 
 MODEL = ModelId("sface", "ab" * 32)
-OPERATIONS = ("enrol", "replace", "forget", "attempt", "rotate")
+OPERATIONS = ("enroll", "replace", "forget", "attempt", "rotate")
 People = dict[str, int]
 
 
@@ -49,7 +49,7 @@ def face(seed: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def enrol(vault: SealedVault, user: str, seed: int) -> None:
+def enroll(vault: SealedVault, user: str, seed: int) -> None:
     def make(stored: Record | None, space_of: SpaceOf) -> Record:
         payload = pack_template(Template(space_of(MODEL).protect(face(seed)), MODEL))
         return Record(user, MODEL, "2026-01-31T12:00:00+00:00", payload)
@@ -58,8 +58,8 @@ def enrol(vault: SealedVault, user: str, seed: int) -> None:
 
 
 def change(vault: SealedVault, operation: str, user: str, seed: int) -> None:
-    if operation in ("enrol", "replace"):
-        enrol(vault, user, seed)
+    if operation in ("enroll", "replace"):
+        enroll(vault, user, seed)
     elif operation == "forget":
         vault.remove(user)
     elif operation == "attempt":
@@ -71,7 +71,7 @@ def change(vault: SealedVault, operation: str, user: str, seed: int) -> None:
 
 def expected(people: People, operation: str, user: str, seed: int) -> People:
     after = dict(people)
-    if operation in ("enrol", "replace"):
+    if operation in ("enroll", "replace"):
         after[user] = seed
     elif operation == "forget":
         after.pop(user, None)
@@ -141,9 +141,9 @@ def calls_of(settings: Settings, operation: str, user: str, seed: int) -> int:
     return count
 
 
-def enrol_again(settings: Settings, user: str) -> None:
+def enroll_again(settings: Settings, user: str) -> None:
     with opened(settings) as vault:
-        enrol(vault, user, 7)
+        enroll(vault, user, 7)
 
 
 def counter_of(settings: Settings) -> int:
@@ -168,12 +168,12 @@ def run(kills: int, *, seed: int, instants: bool, url: str | None = None) -> dic
         settings = replace(load_settings({"HOME": home}), vault_url=url)
         with opened(settings) as vault:
             for number, user in enumerate(("ana", "ben", "cleo")):
-                enrol(vault, user, number)
+                enroll(vault, user, number)
         lengths, took_s = {}, {}
         for operation in OPERATIONS:
-            user = "zoe" if operation == "enrol" else "ana"
+            user = "zoe" if operation == "enroll" else "ana"
             for _ in range(2):  # the first one imports, too
-                enrol_again(settings, user)
+                enroll_again(settings, user)
                 started = time.perf_counter()
                 lengths[operation] = calls_of(settings, operation, user, 7)
                 took_s[operation] = time.perf_counter() - started
@@ -185,7 +185,7 @@ def run(kills: int, *, seed: int, instants: bool, url: str | None = None) -> dic
                 break
             operation = OPERATIONS[trial % len(OPERATIONS)]
             new = f"user {trial}" if len(people) < 6 else rng.choice(sorted(people))
-            user = new if operation == "enrol" or not people else rng.choice(sorted(people))
+            user = new if operation == "enroll" or not people else rng.choice(sorted(people))
             face_seed = trial % 50
             if operation == "rotate":  # seals the log anew, too, which grows
                 lengths[operation] = calls_of(settings, operation, user, 7)

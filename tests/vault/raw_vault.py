@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
-from mien.vault.sqlite_store import SqliteStore
-from mien.vault.store import Space
+from mien.vault.backends.base import Space
+from mien.vault.backends.sqlite import SqliteStore
 
 
 class RawVault:

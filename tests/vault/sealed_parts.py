@@ -12,9 +12,9 @@ from mien.errors import ExitCode
 from mien.results import FloatArray, ModelId, Template
 from mien.settings import Settings
 from mien.vault import Record, pack_template
-from mien.vault.attempts import Moment
-from mien.vault.opening import open_vault
-from mien.vault.sealed import SealedVault, VaultSpace
+from mien.vault.limits.attempts import Moment
+from mien.vault.open import open_vault
+from mien.vault.vault import SealedVault, VaultSpace
 
 NOON = Moment(wall_s=1_800_000_000.0, boot_id="boot one", boot_s=1000.0)
 

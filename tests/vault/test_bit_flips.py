@@ -14,9 +14,9 @@ from mien.errors import ExitCode, MienError
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
-from mien.vault.bundle import export_people, import_people
-from mien.vault.facts import verify_all
-from mien.vault.opening import open_memory_vault, open_vault
+from mien.vault.admin.status import verify_all
+from mien.vault.admin.transfer import export_people, import_people
+from mien.vault.open import open_memory_vault, open_vault
 
 MODEL = ModelId("sface", "ab" * 32)
 EVERY = int(os.environ.get("MIEN_TEST_FLIP_EVERY", "29"))

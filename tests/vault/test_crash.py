@@ -32,7 +32,7 @@ def test_a_vault_survives_whoever_is_killed_while_changing_it() -> None:
     """At 120 calls by chance of a fixed seed."""
     report = report_of("--kills", "120")
     assert report["kills"] == 120
-    for operation in ("enrol", "replace", "forget", "attempt", "rotate"):
+    for operation in ("enroll", "replace", "forget", "attempt", "rotate"):
         assert report["outcomes"][f"{operation}, old state"] > 0
         assert report["outcomes"][f"{operation}, new state"] > 0
 

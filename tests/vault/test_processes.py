@@ -11,8 +11,8 @@ from mien.errors import TooManyAttempts
 from mien.results import ModelId
 from mien.settings import load_settings
 from mien.vault import unpack_template
-from mien.vault.facts import verify_all
-from mien.vault.opening import open_vault
+from mien.vault.admin.status import verify_all
+from mien.vault.open import open_vault
 
 MODEL = ModelId("sface", "ab" * 32)
 PRELUDE = """
@@ -22,7 +22,7 @@ from mien.errors import ExitCode, TooManyAttempts
 from mien.results import ModelId, Template
 from mien.settings import load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.opening import open_vault
+from mien.vault.open import open_vault
 MODEL = ModelId("sface", "ab" * 32)
 vault = open_vault(load_settings({"HOME": sys.argv[1]}), create=True, surface="library", environ={})
 """

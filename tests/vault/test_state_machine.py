@@ -19,13 +19,13 @@ from mien.errors import AlreadyEnrolled, ExitCode, MienError, TooManyAttempts, V
 from mien.results import ModelId, Template
 from mien.settings import load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.attempts import Moment
-from mien.vault.bundle import export_people, import_people
-from mien.vault.facts import verify_all
-from mien.vault.opening import open_vault
-from mien.vault.rekey import rotate
-from mien.vault.sealed import SealedVault, SpaceOf
-from mien.vault.store import Cells, Space
+from mien.vault.admin.rotation import rotate
+from mien.vault.admin.status import verify_all
+from mien.vault.admin.transfer import export_people, import_people
+from mien.vault.backends.base import Cells, Space
+from mien.vault.limits.attempts import Moment
+from mien.vault.open import open_vault
+from mien.vault.vault import SealedVault, SpaceOf
 
 MODEL = ModelId("sface", "ab" * 32)
 USERS = st.sampled_from(["ana", "ben", "zoë"])
@@ -136,7 +136,7 @@ class VaultMachine(RuleBasedStateMachine):
     # what people do ------------------------------------------------------------------------
 
     @rule(user=USERS, seed=SEEDS)
-    def enrol(self, user: str, seed: int) -> None:
+    def enroll(self, user: str, seed: int) -> None:
         self.put_face(user, seed)
         self.enrolled[user] = seed
         self.logged += 1
@@ -151,7 +151,7 @@ class VaultMachine(RuleBasedStateMachine):
             self.logged += 1
 
     @rule(user=USERS)
-    def enrol_a_taken_name(self, user: str) -> None:
+    def enroll_a_taken_name(self, user: str) -> None:
         if user in self.enrolled:
             payload = pack_template(Template(face(0), MODEL))
             record = Record(user, MODEL, "2026-01-31T12:00:00+00:00", payload)

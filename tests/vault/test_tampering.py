@@ -11,10 +11,10 @@ from tests.vault.sealed_parts import Clock, edit, fail, opened, record_of, rows_
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
-from mien.vault.facts import facts_of, verify_all
-from mien.vault.opening import open_memory_vault
-from mien.vault.rekey import rotate
-from mien.vault.store import Space
+from mien.vault.admin.rotation import rotate
+from mien.vault.admin.status import facts_of, verify_all
+from mien.vault.backends.base import Space
+from mien.vault.open import open_memory_vault
 
 
 def test_an_old_copy_of_the_file_put_back_is_noticed_and_can_be_accepted(
@@ -31,7 +31,7 @@ def test_an_old_copy_of_the_file_put_back_is_noticed_and_can_be_accepted(
             vault.get("ana")
         verify_all(vault.safe, accept=vault.noted("accept_copy"))
         assert vault.get("ana") is not None
-        assert [entry.kind for entry in vault.log_entries()] == ["enrol", "accept_copy"]
+        assert [entry.kind for entry in vault.log_entries()] == ["enroll", "accept_copy"]
         verify_all(vault.safe, accept=vault.noted("accept_copy"))  # nothing to accept any more
         assert len(vault.log_entries()) == 2
 
@@ -157,7 +157,7 @@ def test_a_tampered_log_can_be_accepted_and_that_stays_in_it(
         rotate(vault.safe, accept_log=vault.noted("accept_log"), last=vault.noted("rotate"))
         kinds = [entry.kind for entry in vault.log_entries()]
         assert kinds[-2:] == ["accept_log", "rotate"]
-        assert set(kinds[:-2]) <= {"enrol", "unlock"}  # what could still be read
+        assert set(kinds[:-2]) <= {"enroll", "unlock"}  # what could still be read
         assert len(kinds[:-2]) <= 6
         verify_all(vault.safe)
         rotate(vault.safe, accept_log=vault.noted("accept_log"), last=vault.noted("rotate"))
@@ -175,7 +175,7 @@ def test_what_is_left_of_a_tampered_log_is_kept(
     with opened(settings, clock) as vault:
         rotate(vault.safe, accept_log=vault.noted("accept_log"))
         kinds = [entry.kind for entry in vault.log_entries()]
-    assert kinds == ["enrol", "unlock", "accept_log"]
+    assert kinds == ["enroll", "unlock", "accept_log"]
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])

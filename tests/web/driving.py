@@ -26,14 +26,14 @@ def go(page: Page, view: str) -> None:
     page.wait_for_selector(f"#view-{view}:not([hidden])")
 
 
-def enrol(page: Page, name: str, photos: list[Path]) -> None:
-    go(page, "enrol")
-    page.fill("#enrol-user", name)
-    page.set_input_files("#enrol-files", [str(photo) for photo in photos])
-    expect(page.locator("#enrol-kept li")).to_have_count(len(photos))
-    expect(page.locator("#enrol-kept")).not_to_contain_text("Looking")
-    page.click("#enrol-send")
-    expect(page.locator("#enrol-answer")).to_contain_text(f"{name} is enrolled")
+def enroll(page: Page, name: str, photos: list[Path]) -> None:
+    go(page, "enroll")
+    page.fill("#enroll-user", name)
+    page.set_input_files("#enroll-files", [str(photo) for photo in photos])
+    expect(page.locator("#enroll-kept li")).to_have_count(len(photos))
+    expect(page.locator("#enroll-kept")).not_to_contain_text("Looking")
+    page.click("#enroll-send")
+    expect(page.locator("#enroll-answer")).to_contain_text(f"{name} is enrolled")
 
 
 def knock(page: Page, name: str, photo: Path | None = None) -> tuple[str, str]:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mien.pipeline import Pipeline
+from mien.app.pipeline import Pipeline
 from mien.results import ModelId
-from mien.vault.opening import open_memory_vault
-from mien.vault.sealed import SealedVault
+from mien.vault.open import open_memory_vault
+from mien.vault.vault import SealedVault
 from mien.web.app import Parts, make_app
 from mien.web.body import BodyLimits
-from mien.web.gate import Gate
-from mien.web.guard import Guard, Limits
+from mien.web.middleware import Guard, Limits
+from mien.web.pool import Gate
 from mien.web.tokens import Tokens
 
 HOST = "127.0.0.1:8437"

@@ -16,7 +16,7 @@ from mien.settings import usable_cores
 CALLS = 80
 
 
-def enrol_her(service: Service, shots: Path) -> None:
+def enroll_her(service: Service, shots: Path) -> None:
     files = [
         ("photos", (f"{number}.jpg", (shots / f"her{number}.jpg").read_bytes(), "image/jpeg"))
         for number in (1, 2, 3)
@@ -49,7 +49,7 @@ def storm(service: Service, photo: bytes, calls: int, at_once: int) -> Counter[i
 def test_past_its_limit_it_says_busy_at_once_and_nothing_else(
     service: Service, shots: Path
 ) -> None:
-    enrol_her(service, shots)
+    enroll_her(service, shots)
     photo = (shots / "her4.jpg").read_bytes()
     statuses = storm(service, photo, CALLS, 16 * usable_cores())
     assert set(statuses) == {200, 503}
@@ -58,7 +58,7 @@ def test_past_its_limit_it_says_busy_at_once_and_nothing_else(
 
 
 def test_told_to_stop_it_finishes_what_it_accepted(service: Service, shots: Path) -> None:
-    enrol_her(service, shots)
+    enroll_her(service, shots)
     photo = (shots / "her4.jpg").read_bytes()
     with ThreadPoolExecutor(3 * usable_cores()) as pool:
         calls = [pool.submit(knock, service, photo) for _ in range(CALLS // 2)]
@@ -75,7 +75,7 @@ def test_killed_in_the_middle_it_starts_again_with_nothing_lost(
 ) -> None:
     photo = (shots / "her4.jpg").read_bytes()
     with serving(tmp_path) as service:
-        enrol_her(service, shots)
+        enroll_her(service, shots)
         with ThreadPoolExecutor(8) as pool:
             calls = [pool.submit(knock, service, photo) for _ in range(CALLS // 2)]
             calls[3].result()

@@ -106,7 +106,7 @@ def log_of(service: Service) -> list[dict[str, Any]]:
     return [json.loads(line) for line in service.log.read_text().splitlines()[1:]]
 
 
-def enrol_ana(service: Service, shots: Path) -> None:
+def enroll_ana(service: Service, shots: Path) -> None:
     photo = ("ana.jpg", (shots / "her1.jpg").read_bytes(), "image/jpeg")
     url = f"{service.address}/v1/people/ana"
     files = [("photos", photo)]
@@ -115,7 +115,7 @@ def enrol_ana(service: Service, shots: Path) -> None:
 
 
 def test_it_has_no_name_no_token_and_no_picture(service: Service, shots: Path) -> None:
-    enrol_ana(service, shots)
+    enroll_ana(service, shots)
     assert httpx.delete(f"{service.address}/v1/people/ana", headers=service.headers).is_success
     httpx.get(f"{service.address}/v1/people/ana")
     lines = log_of(service)
@@ -129,7 +129,7 @@ def test_it_has_no_name_no_token_and_no_picture(service: Service, shots: Path) -
 
 
 def test_a_damaged_vault_is_named(service: Service, shots: Path) -> None:
-    enrol_ana(service, shots)
+    enroll_ana(service, shots)
     with sqlite3.connect(service.home / "data/mien/vault.sqlite") as vault:
         vault.execute("UPDATE cell_record SET value = zeroblob(length(value))")
     vault.close()

@@ -39,7 +39,7 @@ def test_every_operation_names_the_scope_that_it_needs(described: dict[str, Any]
         assert found[key].get("security") == (wanted and [{"token": [wanted]}])
     scheme = described["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    for scope in ("unlock", "enrol", "admin"):
+    for scope in ("unlock", "enroll", "admin"):
         assert scope in scheme["description"]
 
 

@@ -1,4 +1,4 @@
-"""Unlock and Enrol in a real Chromium, with a camera that shows a film made of photos."""
+"""Unlock and Enroll in a real Chromium, with a camera that shows a film made of photos."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.web.driving import Page, enrol, expect, focused, go, her, knock
+from tests.web.driving import Page, enroll, expect, focused, go, her, knock
 
 
 def test_she_is_enrolled_from_files_and_the_camera_opens_her_door(page: Page, shots: Path) -> None:
-    enrol(page, "eileen", her(shots))
-    said = page.inner_text("#enrol-answer")
+    enroll(page, "eileen", her(shots))
+    said = page.inner_text("#enroll-answer")
     assert "eileen is enrolled from 3 photos" in said
-    assert "Agrees 0." in page.inner_text("#enrol-kept")
+    assert "Agrees 0." in page.inner_text("#enroll-kept")
     assert knock(page, "eileen") == ("Unlocked", "The same person.")
     assert page.is_visible("#unlock-gauge")
     label = page.get_attribute("#unlock-gauge", "aria-label")
@@ -27,29 +27,29 @@ def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
     page: Page, shots: Path
 ) -> None:
     one, two, _ = her(shots)
-    enrol(page, "eileen", [one, one, two])
-    assert "eileen is enrolled from 2 photos" in page.inner_text("#enrol-answer")
-    first, again, other = page.locator("#enrol-kept li p").all_inner_texts()
+    enroll(page, "eileen", [one, one, two])
+    assert "eileen is enrolled from 2 photos" in page.inner_text("#enroll-answer")
+    first, again, other = page.locator("#enroll-kept li p").all_inner_texts()
     assert again == "Left out: nearly the same as photo 1, so it adds nothing."
     assert first.startswith("Agrees 0.")
     assert other == first
 
 
-def test_the_camera_enrols_with_guidance_drawn_over_the_picture(page: Page) -> None:
-    go(page, "enrol")
-    page.fill("#enrol-user", "eileen")
-    page.click("#view-enrol .start")
-    page.wait_for_selector("[data-camera=enrol][data-state=on]")
-    expect(page.locator("#view-enrol .say")).to_have_text("Good. Hold still.")
-    expect(page.locator("#view-enrol canvas")).to_have_attribute("data-face", "good")
-    page.click("#enrol-shoot")
-    page.wait_for_selector("#enrol-kept li")
-    page.click("#enrol-send")
+def test_the_camera_enrolls_with_guidance_drawn_over_the_picture(page: Page) -> None:
+    go(page, "enroll")
+    page.fill("#enroll-user", "eileen")
+    page.click("#view-enroll .start")
+    page.wait_for_selector("[data-camera=enroll][data-state=on]")
+    expect(page.locator("#view-enroll .say")).to_have_text("Good. Hold still.")
+    expect(page.locator("#view-enroll canvas")).to_have_attribute("data-face", "good")
+    page.click("#enroll-shoot")
+    page.wait_for_selector("#enroll-kept li")
+    page.click("#enroll-send")
     page.wait_for_selector("text=eileen is enrolled from 1 photo")
 
 
 def test_no_face_several_and_no_picture_stay_locked_and_say_why(page: Page, shots: Path) -> None:
-    enrol(page, "eileen", her(shots))
+    enroll(page, "eileen", her(shots))
     word, reason = knock(page, "eileen", shots / "wall.jpg")
     assert word == "Locked"
     assert "no face found" in reason.lower()
@@ -63,7 +63,7 @@ def test_no_face_several_and_no_picture_stay_locked_and_say_why(page: Page, shot
 def test_five_strangers_shut_the_door_of_somebody_and_of_nobody_alike(
     page: Page, shots: Path, shared_photos: Path
 ) -> None:
-    enrol(page, "eileen", her(shots))
+    enroll(page, "eileen", her(shots))
     stranger = shared_photos / "faces_test" / "me_test.jpg"
     for name in ("eileen", "nobody"):
         for _ in range(5):
@@ -76,24 +76,24 @@ def test_five_strangers_shut_the_door_of_somebody_and_of_nobody_alike(
 
 
 def test_a_real_stranger_is_refused(page: Page, shots: Path, shared_photos: Path) -> None:
-    enrol(page, "me", sorted((shared_photos / "faces" / "me").iterdir()))
+    enroll(page, "me", sorted((shared_photos / "faces" / "me").iterdir()))
     assert knock(page, "me", shared_photos / "faces_test" / "me_test.jpg")[0] == "Unlocked"
     assert knock(page, "me") == ("Locked", "Not similar enough.")  # the camera shows her
 
 
 def test_a_taken_name_is_refused_in_words(page: Page, shots: Path) -> None:
-    enrol(page, "eileen", her(shots)[:2])
-    go(page, "enrol")
-    page.set_input_files("#enrol-files", str(shots / "her3.jpg"))
-    page.wait_for_selector("#enrol-send[aria-disabled=false]")
-    page.click("#enrol-send")
+    enroll(page, "eileen", her(shots)[:2])
+    go(page, "enroll")
+    page.set_input_files("#enroll-files", str(shots / "her3.jpg"))
+    page.wait_for_selector("#enroll-send[aria-disabled=false]")
+    page.click("#enroll-send")
     page.wait_for_selector("#notice:not([hidden])")
     assert "is enrolled already" in page.inner_text("#notice")
 
 
 @pytest.mark.parametrize("leaving", ["another name", "another view"])
 def test_an_answer_is_gone_with_its_moment(page: Page, shots: Path, leaving: str) -> None:
-    enrol(page, "eileen", her(shots))
+    enroll(page, "eileen", her(shots))
     assert knock(page, "eileen", shots / "her4.jpg")[0] == "Unlocked"
     if leaving == "another name":
         page.fill("#unlock-user", "eileena")
@@ -104,7 +104,7 @@ def test_an_answer_is_gone_with_its_moment(page: Page, shots: Path, leaving: str
 
 
 def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots: Path) -> None:
-    enrol(page, "eileen", her(shots))
+    enroll(page, "eileen", her(shots))
     go(page, "unlock")
     expect(page.locator("#unlock-user")).to_have_value("eileen")  # the only one
     page.fill("#unlock-user", "")
@@ -130,17 +130,17 @@ def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots:
 def test_a_name_that_cannot_be_is_refused_before_anything_is_sent(
     page: Page, name: str, words: str
 ) -> None:
-    go(page, "enrol")
-    page.fill("#enrol-user", name)
-    page.press("#enrol-user", "Enter")
+    go(page, "enroll")
+    page.fill("#enroll-user", name)
+    page.press("#enroll-user", "Enter")
     expect(page.locator("#notice")).to_contain_text(words)
-    assert focused(page) == "enrol-user"
+    assert focused(page) == "enroll-user"
 
 
 def test_each_photo_says_how_far_it_agrees_and_shows_it(page: Page, shots: Path) -> None:
-    enrol(page, "eileen", her(shots))
+    enroll(page, "eileen", her(shots))
     for number in range(3):
-        card = page.locator("#enrol-kept li").nth(number)
+        card = page.locator("#enroll-kept li").nth(number)
         words = card.locator("p").inner_text()
         found = re.fullmatch(r"Agrees (0\.\d\d) with the others\.", words)
         assert found
@@ -151,19 +151,19 @@ def test_each_photo_says_how_far_it_agrees_and_shows_it(page: Page, shots: Path)
 def test_a_photo_of_somebody_else_is_pointed_at(
     page: Page, shots: Path, shared_photos: Path
 ) -> None:
-    go(page, "enrol")
-    page.fill("#enrol-user", "eileen")
+    go(page, "enroll")
+    page.fill("#enroll-user", "eileen")
     odd = shared_photos / "faces_test" / "me_test.jpg"
-    page.set_input_files("#enrol-files", [str(photo) for photo in [*her(shots), odd]])
-    expect(page.locator("#enrol-kept li")).to_have_count(4)
-    expect(page.locator("#enrol-kept")).not_to_contain_text("Looking")
-    page.click("#enrol-send")
+    page.set_input_files("#enroll-files", [str(photo) for photo in [*her(shots), odd]])
+    expect(page.locator("#enroll-kept li")).to_have_count(4)
+    expect(page.locator("#enroll-kept")).not_to_contain_text("Looking")
+    page.click("#enroll-send")
     expect(page.locator("#notice")).to_contain_text("do not show one person: photo 4")
-    expect(page.locator("#enrol-kept li.bad")).to_have_count(1)
+    expect(page.locator("#enroll-kept li.bad")).to_have_count(1)
     page.click("[aria-label='Remove photo 4']")
     assert focused(page) == "Remove"  # of the photo before it
-    page.click("#enrol-send")
-    expect(page.locator("#enrol-answer")).to_contain_text("eileen is enrolled from 3 photos")
+    page.click("#enroll-send")
+    expect(page.locator("#enroll-answer")).to_contain_text("eileen is enrolled from 3 photos")
 
 
 def test_a_large_photo_is_made_smaller_and_stays_upright(
@@ -176,10 +176,10 @@ def test_a_large_photo_is_made_smaller_and_stays_upright(
         large = opened.resize((3000, 3000)).rotate(90)
         large.save(lying, quality=100, subsampling=0, exif=exif)
     assert lying.stat().st_size > 1024 * 1024
-    go(page, "enrol")
+    go(page, "enroll")
     with page.expect_response("**/v1/look") as answer:
-        page.set_input_files("#enrol-files", str(lying))
-    expect(page.locator("#enrol-kept li p")).to_have_text("Good.")
+        page.set_input_files("#enroll-files", str(lying))
+    expect(page.locator("#enroll-kept li p")).to_have_text("Good.")
     seen = answer.value.json()
     assert (seen["width"], seen["height"]) == (1600, 1600)
     left, top, right, bottom = seen["face"]["box_xyxy"]  # near where it is in her1.jpg, of 512

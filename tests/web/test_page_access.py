@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.web.conftest import Service
-from tests.web.driving import Page, enrol, expect, focused, go, her, knock
+from tests.web.driving import Page, enroll, expect, focused, go, her, knock
 
 
 def test_without_its_token_the_page_shows_nothing(browser: Any, service: Service) -> None:
@@ -53,8 +53,8 @@ def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
     ("scope", "views"),
     [
         ("unlock", ["Unlock"]),
-        ("enrol", ["Unlock", "Enrol", "People", "Explore"]),
-        ("admin", ["Unlock", "Enrol", "People", "Explore", "Log"]),
+        ("enroll", ["Unlock", "Enroll", "People", "Explore"]),
+        ("admin", ["Unlock", "Enroll", "People", "Explore", "Log"]),
     ],
 )
 def test_a_token_sees_the_views_that_it_may_use(
@@ -105,14 +105,14 @@ def test_all_of_it_can_be_done_with_the_keyboard(page: Page) -> None:
     for _ in range(5):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.dataset.view"))
-    assert seen == ["unlock", "enrol", "people", "explore", "log"]
+    assert seen == ["unlock", "enroll", "people", "explore", "log"]
     page.keyboard.press("Enter")
     page.wait_for_selector("#view-log:not([hidden])")
 
 
 def test_it_fits_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
-    for view in ("unlock", "enrol", "people", "explore", "log"):
+    for view in ("unlock", "enroll", "people", "explore", "log"):
         go(page, view)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
@@ -121,12 +121,12 @@ def test_it_fits_a_phone(page: Page) -> None:
 def test_axe_finds_no_serious_fault(page: Page, shots: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install it")
     page.emulate_media(color_scheme=scheme)
-    enrol(page, "eileen", her(shots))
+    enroll(page, "eileen", her(shots))
     knock(page, "eileen", shots / "her4.jpg")
     go(page, "explore")
     page.set_input_files("#explore-files", [str(photo) for photo in her(shots)])
     page.wait_for_selector(".map")
-    for view in ("unlock", "enrol", "people", "explore", "log"):
+    for view in ("unlock", "enroll", "people", "explore", "log"):
         go(page, view)
         found = axe.Axe().run(page).response["violations"]
         serious = [

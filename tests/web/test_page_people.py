@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.web.conftest import Service
-from tests.web.driving import Page, enrol, expect, focused, go, her
+from tests.web.driving import Page, enroll, expect, focused, go, her
 
 LONG = 64 * "W"
 
@@ -24,8 +24,8 @@ def test_an_empty_vault_says_what_to_do(page: Page) -> None:
 def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
     page: Page, shots: Path
 ) -> None:
-    enrol(page, "eileen", her(shots))
-    enrol(page, "twin", [shots / "her4.jpg"])
+    enroll(page, "eileen", her(shots))
+    enroll(page, "twin", [shots / "her4.jpg"])
     go(page, "people")
     page.wait_for_selector(".person")
     said = page.inner_text("#people-list")
@@ -95,7 +95,7 @@ def test_after_forgetting_the_focus_is_on_the_list_and_it_is_said(twin: Page) ->
 
 
 def test_a_long_name_fits_a_phone(twin: Page, shots: Path) -> None:
-    enrol(twin, "eileen", her(shots)[:1])  # who is said to look like the long name
+    enroll(twin, "eileen", her(shots)[:1])  # who is said to look like the long name
     twin.set_viewport_size({"width": 390, "height": 844})
     for view in ("people", "log"):
         go(twin, view)

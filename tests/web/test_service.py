@@ -117,7 +117,7 @@ def test_every_answer_is_what_its_description_says(client: httpx.Client, shots: 
         (schemas.Decision, client.post("/v1/compare", files=pair)),
         (schemas.Look, client.post("/v1/look", files=[one])),
         (schemas.Look, client.post("/v1/look", files=[wall])),
-        (schemas.Enrolment, client.post("/v1/people/zora", files=new)),
+        (schemas.Enrollment, client.post("/v1/people/zora", files=new)),
         (schemas.People, client.get("/v1/people")),
         (schemas.Forgotten, client.delete("/v1/people/zora")),
         (schemas.Error, client.delete("/v1/people/zora")),
@@ -215,7 +215,7 @@ def test_without_a_known_token_nothing_is_answered(shared_service: Service, toke
 
 
 def test_a_token_may_do_what_its_scope_says_and_no_more(shared_service: Service) -> None:
-    may = {"unlock": set(), "enrol": {"/v1/people"}, "admin": {"/v1/people", "/v1/log"}}
+    may = {"unlock": set(), "enroll": {"/v1/people"}, "admin": {"/v1/people", "/v1/log"}}
     for scope, allowed in may.items():
         secret = shared_service_token(shared_service, scope)
         headers = {"Authorization": f"Bearer {secret}"}

@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.lab.embedded import embed_photos, embedder_row
-from mien.lab.files import write_whole
-from mien.lab.protocols import read_people
+from mien.lab.evaluate.embeddings import embed_photos, embedder_row
+from mien.lab.evaluate.protocols import read_people
+from mien.lab.report.files import write_whole
+from mien.matching.calibration import TARGET_FMR, Calibration
+from mien.matching.cohort import NEAREST, Cohort
 from mien.metrics import ImpostorTally, StrangerOdds, stranger_odds
-from mien.models.calibration import TARGET_FMR, Calibration
-from mien.models.cohort import NEAREST, Cohort
-from mien.results import FloatArray, centre_of
+from mien.results import FloatArray
 from mien.settings import load_settings, usable_cores
+from mien.vectors import centre_of
 
 PHOTOS = (1, 2, 3, 5)
 SEED = 20071001  # LFW's technical report
@@ -114,7 +115,7 @@ def owners_refused(
 def calibrate(
     folder: Path, data_name: str, day: str, model: str = "sface"
 ) -> tuple[dict[str, Any], bytes]:
-    """The table as plain numbers and the cohort's file, for `models/calibrated/`.
+    """The table as plain numbers and the cohort's file, for `matching/calibrated/`.
 
     No image and no name is in them.
     """
@@ -152,7 +153,7 @@ def calibrate(
 
 if __name__ == "__main__":
     made, cohort_file = calibrate(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
-    target = Path(__file__).parent.parent / "models" / "calibrated"
+    target = Path(__file__).parent.parent / "matching" / "calibrated"
     for name, content in (
         (made["cohort"]["file"], cohort_file),
         (f"{made['model']}.json", (json.dumps(made, indent=1) + "\n").encode()),

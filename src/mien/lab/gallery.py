@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageError
-from mien.images import people_folder, read_image
 from mien.lab.explore import pca, similarity_matrix
 from mien.lab.plots import crop_grid, heat_map, pca_map
-from mien.lab.report import Picture, Section, Table, write_report
-from mien.photos import shown
-from mien.pipeline import Pipeline
+from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.media.image_file import people_folder, read_image
+from mien.media.photo_paths import shown
 from mien.results import ByteArray, FloatArray
 
 Photo = tuple[Path, str]

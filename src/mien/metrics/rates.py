@@ -1,7 +1,7 @@
 """Error rates at a threshold, in the terms of ISO/IEC 19795-1 and 30107-3.
 
 FMR and FNMR are shares of comparisons that were made. A picture in which no face was
-found makes none: it is a failure to enrol (FTE) or to acquire (FTA), counted apart,
+found makes none: it is a failure to enroll (FTE) or to acquire (FTA), counted apart,
 and comes back in FAR and FRR, which are shares of attempts.
 """
 

@@ -2,8 +2,7 @@
 
 from mien.models.added import added_embedder, graph_of_added
 from mien.models.engine import LaterNet, Net, open_net
-from mien.models.sources import find_weights, read_weights
-from mien.models.store import build_graph, graph_path, read_graph
+from mien.models.graph_cache import build_graph, graph_path, read_graph
 from mien.models.table import (
     ADDED_ROWS,
     DETECTOR_ROWS,
@@ -16,6 +15,7 @@ from mien.models.table import (
     EmbedderRow,
     ModelRow,
 )
+from mien.models.weights import find_weights, read_weights
 
 __all__ = [
     "ADDED_ROWS",

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from mien.errors import ModelAltered, ModelMissing, UsageError
 from mien.files import write_whole
-from mien.models.sources import read_checked
 from mien.models.table import EmbedderRow, ModelRow
+from mien.models.weights import read_checked
 
 SHA256 = re.compile("[0-9a-f]{64}")
 MAX_RECORD_BYTES = 10_000  # a record has about 400

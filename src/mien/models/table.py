@@ -17,7 +17,7 @@ from mien.results import ModelId, Threshold
 class ModelRow:
     """One weights file. package, package_path: where an installed package carries it.
 
-    builder: which function `mien.models.store.build_graph` makes the graph with.
+    builder: which function `mien.models.graph_cache.build_graph` makes the graph with.
     graph_sha256: of the built graph, by engine.
 
     A row without a package is one that the user adds (`mien.models.added`): its
@@ -48,7 +48,7 @@ class ModelRow:
 class EmbedderRow:
     """An embedder: its weights, its input recipe, its output size and its threshold.
 
-    recipe: name of the crop in `mien.align`. side: of the square crop, pixels.
+    recipe: name of the crop in `mien.faces.align`. side: of the square crop, pixels.
     dims: length of the embedding. threshold: least cosine that is accepted.
     """
 

@@ -6,7 +6,7 @@ David Sandberg's facenet trained on faces. Names and shapes of the state dict ar
 under which facenet-pytorch publishes the weights (MIT), so that its files load here.
 
 Input: float32 RGB, (x - 127.5) / 128. This module is read once, to convert the weights
-(`mien.models.inception_graph`) and to check the result; unlocking never imports torch.
+(`mien.models.build.inception`) and to check the result; unlocking never imports torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from io import BytesIO
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -22,7 +21,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mien.errors import ModelAltered
-from mien.models.sources import read_checked
 from mien.results import FloatArray
 
 EPSILON = 0.001  # of every batch norm, as TensorFlow's slim had it
@@ -122,15 +120,6 @@ class InceptionResnetV1(nn.Module):
         maps = self.block8(self.repeat_3(maps))
         means = self.dropout(maps.mean(dim=(2, 3)))
         return functional.normalize(self.last_bn(self.last_linear(means)), dim=1)
-
-
-def load_published(path: Path, sha256: str) -> InceptionResnetV1:
-    """The net with the weights of a published `.pt` file, in `eval()` mode.
-
-    ModelMissing if it cannot be read, ModelAltered if it hashes to another sum or
-    holds another net. The bytes that were hashed are the bytes that are loaded.
-    """
-    return net_of(read_checked(path, sha256, what="InceptionResnetV1"))
 
 
 def net_of(content: bytes) -> InceptionResnetV1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mien.web.answers import Answer, told
+from mien.web.responses import Answer, told
 from mien.web.tokens import Tokens, allows
 
 PEOPLE = "/v1/people/"
@@ -12,11 +12,11 @@ PEOPLE = "/v1/people/"
 NEEDS: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/unlock"): "unlock",
     ("POST", "/v1/identify"): "unlock",
-    ("POST", "/v1/compare"): "enrol",
-    ("POST", "/v1/look"): "enrol",
-    ("POST", "/v1/explore"): "enrol",
-    ("GET", "/v1/people"): "enrol",
-    ("POST", PEOPLE + "{user}"): "enrol",
+    ("POST", "/v1/compare"): "enroll",
+    ("POST", "/v1/look"): "enroll",
+    ("POST", "/v1/explore"): "enroll",
+    ("GET", "/v1/people"): "enroll",
+    ("POST", PEOPLE + "{user}"): "enroll",
     ("DELETE", PEOPLE + "{user}"): "admin",
     ("GET", "/v1/log"): "admin",
     ("GET", "/metrics"): "admin",

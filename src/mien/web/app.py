@@ -15,26 +15,26 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Res
 from starlette.formparsers import MultiPartParser
 
 from mien import __version__
-from mien import unlock as use_cases
-from mien.answers import enrolment_data
+from mien.app import verify as use_cases
+from mien.app.messages import enrollment_data
+from mien.app.pipeline import Pipeline
 from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
-from mien.images import read_image
-from mien.pipeline import Pipeline
-from mien.quality import measure
+from mien.faces.quality import measure
+from mien.media.image_file import read_image
 from mien.results import ModelId
-from mien.vault.log import in_words
-from mien.vault.record import check_user_name
-from mien.vault.sealed import SealedVault
+from mien.vault.integrity.audit_log import in_words
+from mien.vault.records.record import check_user_name
+from mien.vault.vault import SealedVault
 from mien.web import schemas
-from mien.web.answers import Answer, decided, told
-from mien.web.explore import MAX_PHOTOS, explored
-from mien.web.faults import NOTHING, NoToken, answer_faults
-from mien.web.gate import Gate
-from mien.web.guard import Guard, Limits
+from mien.web.error_handlers import NOTHING, NoToken, answer_faults
 from mien.web.log import Now, Write, now_utc, write_line
 from mien.web.metrics import Metrics
+from mien.web.middleware import Guard, Limits
 from mien.web.openapi import describe, says
-from mien.web.people import people_data
+from mien.web.pool import Gate
+from mien.web.responses import Answer, decided, told
+from mien.web.routes.explore import MAX_PHOTOS, explored
+from mien.web.routes.people import people_data
 from mien.web.tokens import Tokens, allows
 
 PAGE = Path(__file__).parent / "page"
@@ -135,7 +135,7 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
             )
         )
         parts.metrics.outcome(decision.outcome.name.lower())
-        return decided(decision, all_of_it=allows(may, "enrol"))
+        return decided(decision, all_of_it=allows(may, "enroll"))
 
     @app.post(
         "/v1/identify",
@@ -151,7 +151,7 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
             )
         )
         parts.metrics.outcome(found.decision.outcome.name.lower())
-        return decided(found.decision, all_of_it=allows(may, "enrol"), user=found.user)
+        return decided(found.decision, all_of_it=allows(may, "enroll"), user=found.user)
 
     @app.post(
         "/v1/compare", tags=["door"], responses=says(schemas.Decision, *POSTED, no=schemas.Decision)
@@ -207,9 +207,9 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
     @app.post(
         "/v1/people/{user}",
         tags=["people"],
-        responses=says(schemas.Enrolment, *POSTED, 404, 409, 422),
+        responses=says(schemas.Enrollment, *POSTED, 404, 409, 422),
     )
-    async def enrol(
+    async def enroll(
         user: User,
         photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
         may: May,
@@ -217,8 +217,8 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
     ) -> Answer:
         """Remember a face from photos: all of them, or none."""
         contents = [await photo.read() for photo in photos]
-        enrolment = await parts.gate.run(
-            lambda: use_cases.enrol(
+        enrollment = await parts.gate.run(
+            lambda: use_cases.enroll(
                 user,
                 contents,
                 pipeline=parts.pipeline_of(None),
@@ -227,7 +227,7 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
                 clock=parts.clock,
             )
         )
-        return Answer(enrolment_data(user, enrolment))
+        return Answer(enrollment_data(user, enrollment))
 
     @app.delete(
         "/v1/people/{user}", tags=["people"], responses=says(schemas.Forgotten, 401, 404, 503)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from mien.web.answers import Answer, busy, told
+from mien.web.responses import Answer, busy, told
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

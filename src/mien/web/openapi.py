@@ -16,8 +16,8 @@ SCHEME = {
     "scheme": "bearer",
     "bearerFormat": "mien_...",
     "description": "Made by `mien token create NAME --scope SCOPE`. Each scope may what the one"
-    " before it may: **unlock** tries doors and is told outcome and reason; **enrol** is told the"
-    " numbers, enrols, compares, looks, lists, explores; **admin** forgets, reads the log and the"
+    " before it may: **unlock** tries doors and is told outcome and reason; **enroll** is told the"
+    " numbers, enrolls, compares, looks, lists, explores; **admin** forgets, reads the log and the"
     " metrics. An operation names the scope that it needs.",
 }
 

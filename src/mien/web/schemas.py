@@ -34,7 +34,7 @@ class Face(Strict):
 
 
 class Decision(Strict):
-    """Yes or no. What comes after the reason is for scope enrol and above."""
+    """Yes or no. What comes after the reason is for scope enroll and above."""
 
     outcome: OUTCOMES = Field(examples=["unlocked"])
     exit_code: int = Field(examples=[0])
@@ -112,7 +112,7 @@ class SkippedPhoto(Strict):
     same_as: str
 
 
-class Enrolment(Strict):
+class Enrollment(Strict):
     """What was remembered."""
 
     outcome: Literal["enrolled"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from mien.errors import UsageError
 from mien.files import alone, write_whole
 
-SCOPES = ("unlock", "enrol", "admin")
+SCOPES = ("unlock", "enroll", "admin")
 """Each may do what the one before it may, and more."""
 
 PREFIX = "mien_"

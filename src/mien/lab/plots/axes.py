@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.lab.plots.canvas import Canvas
-from mien.lab.plots.look import BODY, INK, LINE, MUTED, PANEL, SMALL, TITLE
+from mien.lab.plots.style import BODY, INK, LINE, MUTED, PANEL, SMALL, TITLE
 
 Points = npt.NDArray[np.float64]
 Tick = tuple[float, str]

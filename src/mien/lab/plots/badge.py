@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mien.lab.plots.canvas import Canvas
-from mien.lab.plots.look import person_colour, text_colour_on
+from mien.lab.plots.style import person_colour, text_colour_on
 
 
 def badge(canvas: Canvas, person: int, x: float, y: float, radius: float = 10.0) -> None:

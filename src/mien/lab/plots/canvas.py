@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import MissingExtra
-from mien.lab.files import write_whole
 from mien.lab.names import STAND_IN, clean, shorten
-from mien.lab.plots.look import BODY, INK, PAPER
+from mien.lab.plots.style import BODY, INK, PAPER
+from mien.lab.report.files import write_whole
 from mien.results import ByteArray, FloatArray
 
 if TYPE_CHECKING:

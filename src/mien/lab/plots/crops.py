@@ -9,7 +9,7 @@ from pathlib import Path
 from mien.lab.names import rows_of_people, shown_name
 from mien.lab.plots.badge import badge
 from mien.lab.plots.canvas import SCALE, Canvas, in_two_lines, text_width
-from mien.lab.plots.look import (
+from mien.lab.plots.style import (
     BODY,
     MARGIN,
     SMALL,

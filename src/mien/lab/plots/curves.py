@@ -25,7 +25,7 @@ from mien.lab.plots.axes import (
     shade,
 )
 from mien.lab.plots.canvas import Canvas
-from mien.lab.plots.look import MARGIN, PAPER, person_colour
+from mien.lab.plots.style import MARGIN, PAPER, person_colour
 from mien.metrics import DetCurve, lowest_supported_fmr, normal_deviates, well_measured_fmr
 
 WIDTH, HEIGHT = 700.0, 460.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from mien.lab.plots.canvas import Canvas, text_width
-from mien.lab.plots.look import INK, LINE, LOCKED, MUTED, PANEL, SMALL, UNLOCKED, signed
+from mien.lab.plots.style import INK, LINE, LOCKED, MUTED, PANEL, SMALL, UNLOCKED, signed
 from mien.results import Decision
 
 GAUGE_HEIGHT = 108.0

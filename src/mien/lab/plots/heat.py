@@ -12,7 +12,7 @@ import numpy as np
 from mien.lab.names import rows_of_people, shown_name
 from mien.lab.plots.badge import badge
 from mien.lab.plots.canvas import SCALE, Canvas, map_colours, text_width
-from mien.lab.plots.look import (
+from mien.lab.plots.style import (
     BODY,
     INK,
     LINE,

@@ -20,7 +20,7 @@ from mien.lab.plots.axes import (
     draw_legend,
 )
 from mien.lab.plots.canvas import Canvas
-from mien.lab.plots.look import INK, LOCKED, MARGIN, SMALL, UNLOCKED, signed
+from mien.lab.plots.style import INK, LOCKED, MARGIN, SMALL, UNLOCKED, signed
 from mien.metrics import Scores
 
 WIDTH, HEIGHT = 700.0, 400.0

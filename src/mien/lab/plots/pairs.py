@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mien.lab.names import shown_name
 from mien.lab.plots.canvas import SCALE, Canvas
-from mien.lab.plots.look import BODY, MARGIN, MUTED, SMALL, TITLE, signed, thumbnail
+from mien.lab.plots.style import BODY, MARGIN, MUTED, SMALL, TITLE, signed, thumbnail
 from mien.results import ByteArray
 
 SIDE = 132.0

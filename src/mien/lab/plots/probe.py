@@ -10,7 +10,7 @@ import numpy as np
 
 from mien.lab.plots.canvas import SCALE, Canvas, in_two_lines, text_width
 from mien.lab.plots.gauge import GAUGE_HEIGHT, draw_gauge
-from mien.lab.plots.look import (
+from mien.lab.plots.style import (
     LINE,
     LOCKED,
     MARGIN,

@@ -11,7 +11,7 @@ import numpy as np
 
 from mien.lab.names import shown_name
 from mien.lab.plots.canvas import Canvas, text_width
-from mien.lab.plots.look import INK, LINE, MARGIN, MUTED, PEOPLE_COLOURS, SMALL, TITLE, signed
+from mien.lab.plots.style import INK, LINE, MARGIN, MUTED, PEOPLE_COLOURS, SMALL, TITLE, signed
 
 COLUMNS = 2  # wider would be unreadable on a phone
 LEFT = 54.0  # the first panel's similarity labels

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from mien.lab.names import rows_of_people, shown_name
 from mien.lab.plots.badge import badge
 from mien.lab.plots.canvas import SCALE, Canvas, fitted, text_width
-from mien.lab.plots.look import (
+from mien.lab.plots.declutter import spread
+from mien.lab.plots.style import (
     LINE,
     MARGIN,
     MUTED,
@@ -24,7 +25,6 @@ from mien.lab.plots.look import (
     signed,
     thumbnail,
 )
-from mien.lab.spread import spread
 from mien.results import ByteArray, FloatArray
 
 Points = npt.NDArray[np.float64]

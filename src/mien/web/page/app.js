@@ -1,15 +1,15 @@
 // The page: which of its views is shown, and to whom.
 
 import { $, ask, hasToken, latest, notice, setToken } from "./api.js";
-import * as enrol from "./enrol.js";
+import * as enroll from "./enroll.js";
 import * as explore from "./explore.js";
 import * as log from "./log.js";
 import * as people from "./people.js";
 import * as unlock from "./unlock.js";
 
 // a view may have enter() and leave()
-const VIEWS = { unlock, enrol, people, explore, log };
-const NEEDS = { enrol: ["enrol", "admin"], people: ["enrol", "admin"], explore: ["enrol", "admin"], log: ["admin"] };
+const VIEWS = { unlock, enroll, people, explore, log };
+const NEEDS = { enroll: ["enroll", "admin"], people: ["enroll", "admin"], explore: ["enroll", "admin"], log: ["admin"] };
 const root = document.documentElement; // its data-scope says what the token may do; the style hides the rest
 
 const newest = latest();
@@ -57,7 +57,7 @@ function begin(token) {
 async function scopeOf() {
   const status = async (path) => { try { await ask("GET", path); return 200; } catch (error) { return error.status; } };
   if (await status("/metrics") !== 403) return "admin";
-  return await status("/v1/people") === 403 ? "unlock" : "enrol";
+  return await status("/v1/people") === 403 ? "unlock" : "enroll";
 }
 
 $("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });

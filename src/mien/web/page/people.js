@@ -12,7 +12,7 @@ export async function enter() {
     const { people } = await ask("GET", "/v1/people");
     if (!wanted()) return;
     if (people.length) list.replaceChildren(...people.map(person));
-    else list.replaceChildren(make("p", { class: "empty" }, "Nobody is enrolled yet. ", make("a", { href: "#enrol" }, "Enrol somebody")));
+    else list.replaceChildren(make("p", { class: "empty" }, "Nobody is enrolled yet. ", make("a", { href: "#enroll" }, "Enroll somebody")));
     say(people.length ? `${people.length} enrolled.` : "Nobody is enrolled yet.");
   } catch (error) { if (wanted()) list.replaceChildren(fault(error)); }
 }

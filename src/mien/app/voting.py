@@ -1,0 +1,148 @@
+"""Several frames in the place of one photo: votes at the door, and a choice for enrollment.
+
+Why a majority of five, at the threshold of a single photo: a stranger of whom a frame passes
+with probability p has 5 p passes among five frames to expect, and three are needed, so he
+gets in with 5/3 p at most, however the frames hang together (Markov's inequality), and
+about p where they are alike, as frames of one moment are. The best of n frames, or a window
+that slides on until it passes, would let him in up to n times as often.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mien.app.pipeline import Pipeline
+from mien.app.verify import Look
+from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
+from mien.faces.quality import measure
+from mien.media.frame import Frame, is_dark
+from mien.results import ByteArray, Decision, FloatArray
+
+NEEDED = 3  # of five: three on one side decide
+ENROLL_FRAMES = 5
+NEW_BELOW = 0.95  # cosine: a frame more alike to one that was taken adds little
+
+DARK, NO_FACE, SEVERAL, POOR = "dark", "without a face", "with several faces", "not good enough"
+LIGHT = "turn on a light, and take off what covers the lens"
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Frames that do not count, by what is wrong with them, and what was last said of it."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    advice: dict[str, str] = field(default_factory=dict)
+
+    def add(self, fault: str, advice: str) -> None:
+        self.counts[fault] += 1
+        self.advice[fault] = advice
+
+    def told(self, so_far: str, otherwise: str) -> str:
+        """In one line, with the advice on the most frequent fault; otherwise: where none was."""
+        if not self.counts:
+            return f"{so_far}; {otherwise}"
+        most = self.counts.most_common()
+        faults = ", ".join(f"{count} {fault}" for fault, count in most)
+        return f"{so_far}: {faults}; {self.advice[most[0][0]]}"
+
+
+def voted(frames: Iterable[Frame], look: Look) -> Decision:
+    """Yes when three of the first five frames with one face are; decided as soon as that is clear.
+
+    Dark frames and those without a face, or with several, are waited out and do not vote.
+    Where too few votes came, the answer is no face, or several where those came last, and
+    the reason says what was wrong with how many. Raises what `look` and the frames raise:
+    the door stays locked.
+    """
+    votes: list[Decision] = []
+    left_out = LeftOut()
+    last: Decision | None = None
+    for frame in frames:
+        if is_dark(frame.image_rgb):
+            left_out.add(DARK, LIGHT)
+            continue
+        decision = look(frame.image_rgb)
+        if decision.outcome in (ExitCode.NO_FACE, ExitCode.SEVERAL_FACES):
+            last = decision
+            fault = NO_FACE if decision.outcome is ExitCode.NO_FACE else SEVERAL
+            left_out.add(fault, decision.reason)
+            continue
+        votes.append(decision)
+        for side in (True, False):
+            agreed = [one for one in votes if bool(one) is side]
+            if len(agreed) == NEEDED:
+                return _middle(agreed)
+    reason = left_out.told(_undecided(len(votes)), "look into the camera a little longer")
+    if last is None:
+        raise NoFaceFound(reason)
+    return replace(last, reason=reason)
+
+
+def _undecided(votes: int) -> str:
+    if votes == 0:
+        return "no frame shows one face"
+    return f"{votes} frame{'s' * (votes != 1)} with one face, and {NEEDED} must agree"
+
+
+def chosen(frames: Iterable[Frame], pipeline: Pipeline) -> list[ByteArray]:
+    """Up to five frames to enroll from: one good face on each, and each unlike the ones before.
+
+    Raises NoFaceFound where not one frame is good, or SeveralFacesFound where such came last,
+    and says what was wrong with how many.
+    """
+    kept: list[ByteArray] = []
+    vectors: list[FloatArray] = []
+    left_out = LeftOut()
+    last: type[NoFaceFound] | type[SeveralFacesFound] = NoFaceFound
+    for image, found in _good(frames, pipeline):
+        if isinstance(found, Fault):
+            left_out.add(found.what, found.advice)
+            if found.what != DARK:
+                last = SeveralFacesFound if found.what == SEVERAL else NoFaceFound
+        elif all(float(np.dot(found, one)) < NEW_BELOW for one in vectors):
+            kept.append(image)
+            vectors.append(found)
+            if len(kept) == ENROLL_FRAMES:
+                break
+    if not kept:
+        raise last(left_out.told("no frame to enroll from", "look into the camera a little longer"))
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a frame, and what to do."""
+
+    what: str
+    advice: str
+
+
+def _good(
+    frames: Iterable[Frame], pipeline: Pipeline
+) -> Iterator[tuple[ByteArray, FloatArray | Fault]]:
+    """Each frame with the embedding of its face, or with what is wrong with it."""
+    for frame in frames:
+        image = frame.image_rgb
+        if is_dark(image):
+            yield image, Fault(DARK, LIGHT)
+            continue
+        try:
+            face = pipeline.door_face(image)
+        except NoFaceFound as error:
+            yield image, Fault(NO_FACE, str(error))
+            continue
+        except SeveralFacesFound as error:
+            yield image, Fault(SEVERAL, str(error))
+            continue
+        crop = pipeline.crop(image, face)
+        advice = measure(face, crop).advice
+        yield image, Fault(POOR, advice[0]) if advice else pipeline.embed([crop])[0]
+
+
+def _middle(decisions: list[Decision]) -> Decision:
+    """Of decisions that agree, the one in the middle by similarity."""
+    return sorted(decisions, key=lambda one: one.similarity)[len(decisions) // 2]

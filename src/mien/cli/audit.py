@@ -1,0 +1,115 @@
+"""`mien audit DIR`: how far a photo can be changed, and whether a mirror image matters."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mien.cli.door import Answer
+from mien.errors import ExitCode, ModelMissing
+from mien.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mien.app.pipeline import Pipeline
+    from mien.lab.audit.run import Audit, ModelAudit
+
+SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
+DEFAULT_MODEL = "sface"
+
+
+def audit(args: Namespace) -> Answer:
+    """args.folder, args.out: Paths. args.model: names of embedders, or None for the default."""
+    import numpy as np
+
+    from mien.cli.progress import bar
+    from mien.lab.audit.report import JSON_NAME, audit_data, write_audit
+    from mien.lab.audit.run import run_audit
+    from mien.lab.names import shown_name
+
+    settings = load_settings()
+    pipelines, skipped = _pipelines(args.model or [], settings)
+    found = run_audit(
+        args.folder,
+        pipelines,
+        np.random.default_rng(SEED),
+        progress=lambda photos: bar(photos, "changing photos"),
+    )
+    title = f"mien audit {shown_name(args.folder.resolve().name)}"
+    report = write_audit(args.out, found, title=title, seed=SEED)
+    lines = [*_lines(found), *(f"skipped: {why}" for why in skipped), f"report: {report}"]
+    data: dict[str, object] = {
+        "outcome": "audited",
+        "exit_code": 0,
+        **audit_data(found, seed=SEED),
+        "skipped": list(skipped),
+        "report": str(report),
+        "figures": str(args.out / JSON_NAME),
+    }
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def _pipelines(asked: Sequence[str], settings: Settings) -> tuple[list[Pipeline], list[str]]:
+    """Those that can be opened, and why others cannot. ModelMissing if none can be.
+
+    With no name asked for, the table's other rows that were not added are mentioned.
+    """
+    from mien.app.pipeline import open_pipeline
+
+    pipelines: list[Pipeline] = []
+    skipped: list[str] = []
+    for name in dict.fromkeys(asked or [DEFAULT_MODEL]):
+        try:
+            pipelines.append(open_pipeline(settings, name))
+        except ModelMissing as error:
+            skipped.append(str(error))
+            last = error
+    if not pipelines:
+        raise last
+    return pipelines, skipped if asked else _not_added(settings)
+
+
+def _not_added(settings: Settings) -> list[str]:
+    from mien.models import ADDED_ROWS, added_embedder
+
+    missing = []
+    for row in ADDED_ROWS.values():
+        try:
+            added_embedder(row, settings.data_dir)
+        except ModelMissing as error:
+            missing.append(str(error))
+    return missing
+
+
+def _lines(found: Audit) -> list[str]:
+    from mien.lab.audit.report import answers
+    from mien.media.photo_paths import shown
+
+    photos = "1 photo" if found.photos == 1 else f"{found.photos} photos"
+    people = "1 person" if found.people == 1 else f"{found.people} people"
+    lines = [f"{photos} of {people}"]
+    lines += [f"  left out: {shown(name)}: {why.replace('_', ' ')}" for name, why in found.left_out]
+    lines += answers(found)
+    for one in found.models:
+        lines += _table(one)
+    return lines
+
+
+def _table(one: ModelAudit) -> list[str]:
+    """A row for each change at its strongest, either way."""
+    from mien.lab.audit.report import NONE, step_rows
+    from mien.lab.audit.steps import STEPS
+
+    rows = step_rows(one)
+    strongest = [row for row, step in zip(rows[1:], STEPS, strict=True) if abs(step.strength) == 1]
+    itself = not one.as_it_is.genuine.tried
+    header = ("change", "amount", "found", "mean", "owner accepted", "strangers accepted")
+    kept = (0, 1, 2, 3, 7 if itself else 6, 8)
+    table = [
+        header,
+        *([row[at].replace(NONE, "-") for at in kept] for row in [rows[0], *strongest]),
+    ]
+    widths = [max(len(row[at]) for row in table) for at in range(len(header))]
+    title = f"{one.model}, threshold {one.threshold.value:.3f}, each change at its strongest"
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in table]
+    return [f"{title}:", *(f"  {line.rstrip()}" for line in lines)]

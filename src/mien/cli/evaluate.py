@@ -1,0 +1,102 @@
+"""`mien evaluate pairs` and `mien evaluate folder`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from mien.cli.door import Answer
+from mien.errors import ExitCode
+from mien.settings import Settings, load_settings, usable_cores
+
+if TYPE_CHECKING:
+    from mien.lab.evaluate.embeddings import FaceChoice
+    from mien.lab.evaluate.run import Evaluation, Plan, Progress, WayName
+
+SEED = 20071001  # of the bootstrap; the month in which LFW was published
+FLIP: dict[str, tuple[WayName, ...]] = {
+    "both": ("plain", "flip-averaged"),
+    "yes": ("flip-averaged",),
+    "no": ("plain",),
+}
+
+
+def evaluate_pairs(args: Namespace) -> Answer:
+    """args.pairs: Path of the pairs file. args.images: Path of the folder of people.
+
+    And what both commands have: model, engine, workers (or None), flip_average (a key of `FLIP`),
+    no_cache, out.
+    """
+    from mien.lab.evaluate import run
+
+    settings = load_settings(engine=args.engine)
+    plan = _plan(args, "centre", settings)
+    evaluation = run.evaluate_pairs(
+        args.pairs, args.images, plan, settings=settings, progress=_progress()
+    )
+    return _answer(args, evaluation, settings)
+
+
+def evaluate_folder(args: Namespace) -> Answer:
+    """args.folder: Path of the folder of people. args.face: which face of a photo counts."""
+    from mien.lab.evaluate import run
+
+    settings = load_settings(engine=args.engine)
+    plan = _plan(args, args.face, settings)
+    evaluation = run.evaluate_folder(args.folder, plan, settings=settings, progress=_progress())
+    return _answer(args, evaluation, settings)
+
+
+def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
+    """With the cohort's way last, where the model has one: it is what the door goes by."""
+    from mien.lab.evaluate.embeddings import embedder_row
+    from mien.lab.evaluate.run import Plan
+    from mien.matching.calibration import load_calibration
+
+    ways = FLIP[args.flip_average]
+    calibration = load_calibration(embedder_row(args.model, settings))
+    cohort = None if calibration is None else calibration.cohort
+    if cohort is not None and "plain" in ways:
+        ways = (*ways, "normalised")
+    return Plan(
+        model=args.model,
+        choice=choice,
+        workers=usable_cores() if args.workers is None else args.workers,
+        ways=ways,
+        use_cache=not args.no_cache,
+        seed=SEED,
+        cohort=cohort,
+    )
+
+
+def _progress() -> Progress:
+    from mien.cli.progress import bar
+    from mien.lab.evaluate.run import Progress
+
+    return Progress(
+        photos=lambda photos: bar(photos, "looking at photos"),
+        blocks=lambda blocks: bar(blocks, "comparing"),
+    )
+
+
+def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Answer:
+    from mien.lab.evaluate.embeddings import open_eye
+    from mien.lab.evaluate.report import JSON_NAME, as_data, figure_lines, write_evaluation
+
+    now = datetime.now(timezone.utc)
+    plan = evaluation.plan
+    eye = open_eye(settings, plan.model, plan.choice)
+    report = write_evaluation(evaluation, args.out, cut=eye.crop, now=now)
+    n = len(evaluation.people.photos)
+    lines = [*figure_lines(evaluation)]
+    lines.append(f"{n - evaluation.computed:,} of {n:,} embeddings came from the cache")
+    lines.append(f"report: {report}")
+    data: dict[str, object] = {
+        "outcome": "evaluated",
+        "exit_code": 0,
+        "report": str(report),
+        "json": str(args.out / JSON_NAME),
+        **as_data(evaluation, now),
+    }
+    return Answer(ExitCode.UNLOCKED, tuple(lines), data)

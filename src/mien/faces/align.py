@@ -1,0 +1,106 @@
+"""Image + face -> crop. Each embedder has its recipe, and a crop knows its recipe.
+
+warp     five points moved onto the ArcFace template by rotation, scale and shift.
+margin   the box with a margin, as the article cut it.
+
+Frame: crops are (side, side, 3) uint8 RGB.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mien.faces.geometry import similarity_transform
+from mien.results import ByteArray, Crop, Face, FloatArray
+
+WARP_SIDE = 112
+WARP_RECIPE = f"warp{WARP_SIDE}"
+# where ArcFace's training crops have eyes, nose and mouth corners, pixels of a 112 x 112 crop
+# (Deng, Guo, Xue, Zafeiriou, "ArcFace", 2019, and the insightface code)
+WARP_TEMPLATE_XY: FloatArray = np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ],
+    np.float32,
+)
+
+
+def warp_crop(image_rgb: ByteArray, face: Face) -> Crop:
+    """Turn and scale the face so that its five points lie on the template.
+
+    image_rgb: (H, W, 3) uint8. Bilinear, as the training crops were cut; what lies
+    outside the image is black. ValueError if the points fall together.
+    """
+    matrix = similarity_transform(WARP_TEMPLATE_XY, face.points_xy)  # crop -> image
+    grid = np.arange(WARP_SIDE, dtype=np.float32)
+    x = matrix[0, 0] * grid[np.newaxis] + matrix[0, 1] * grid[:, np.newaxis] + matrix[0, 2]
+    y = matrix[1, 0] * grid[np.newaxis] + matrix[1, 1] * grid[:, np.newaxis] + matrix[1, 2]
+    return Crop(_bilinear(image_rgb, x, y), WARP_RECIPE)
+
+
+def margin_crop(
+    image_rgb: ByteArray, face: Face, *, side: int, margin: int, by_area: bool = False
+) -> Crop:
+    """The box, widened by the margin and resized to (side, side, 3).
+
+    margin: pixels of the finished crop, both sides together, 0 <= margin < side.
+    by_area: area averages as facenet-pytorch gives for arrays; else Pillow's
+    bilinear, as it gives for PIL images. ValueError if the box lies outside the image.
+    """
+    left, top, right, bottom = margin_box(face.box_xyxy, image_rgb.shape, side=side, margin=margin)
+    cut = np.ascontiguousarray(image_rgb[top:bottom, left:right])
+    if cut.size == 0:
+        raise ValueError("the face's box lies outside the image")
+    recipe = margin_recipe(side, margin)
+    if by_area:
+        import cv2
+
+        return Crop(np.asarray(cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA)), recipe)
+    from PIL import Image
+
+    resized = Image.fromarray(cut).resize((side, side), Image.Resampling.BILINEAR)
+    return Crop(np.asarray(resized), recipe)
+
+
+def margin_box(
+    box_xyxy: FloatArray, image_shape: tuple[int, ...], *, side: int, margin: int
+) -> tuple[int, int, int, int]:
+    """The box with its margin, clipped to the image, whole pixels: left, top, right, bottom."""
+    extra = margin * (box_xyxy[2:] - box_xyxy[:2]) / np.float32(side - margin)
+    low = np.maximum(box_xyxy[:2] - extra / 2, 0)
+    high = np.minimum(box_xyxy[2:] + extra / 2, (image_shape[1], image_shape[0]))
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def margin_recipe(side: int, margin: int) -> str:
+    return f"margin{side}+{margin}"
+
+
+def crop_by_recipe(image_rgb: ByteArray, face: Face, recipe: str) -> Crop:
+    """The crop that an embedder row asks for by its recipe's name."""
+    if recipe == WARP_RECIPE:
+        return warp_crop(image_rgb, face)
+    if recipe.startswith("margin"):
+        side, margin = recipe.removeprefix("margin").split("+")
+        return margin_crop(image_rgb, face, side=int(side), margin=int(margin))
+    raise ValueError(f"unknown crop recipe {recipe!r}")
+
+
+def _bilinear(image_rgb: ByteArray, x: FloatArray, y: FloatArray) -> ByteArray:
+    """Sample (H, W, 3) at fractional pixels x, y of one shape; outside it is black."""
+    height, width = image_rgb.shape[:2]
+    # one pixel outside is far enough to be black, and keeps the whole numbers small
+    x, y = np.clip(x, -1, width), np.clip(y, -1, height)
+    left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+    total = np.zeros((*x.shape, 3), np.float32)
+    for row, down in ((top, 1 - (y - top)), (top + 1, y - top)):
+        for column, across in ((left, 1 - (x - left)), (left + 1, x - left)):
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+            weight = np.where(inside, down * across, 0)[..., np.newaxis]
+            pixels = image_rgb[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+            total += pixels * weight
+    return np.rint(total).astype(np.uint8)

@@ -1,0 +1,182 @@
+"""What is compared with what: LFW-style pairs files, and folders of people.
+
+A pairs file, as Labeled Faces in the Wild has them:
+
+    FOLDS   PAIRS                    or PAIRS alone, which is one fold
+    NAME    2       7                PAIRS genuine lines: NAME_0002.jpg and NAME_0007.jpg
+    NAME    2       OTHER   1        then PAIRS impostor lines; and so on for each fold
+
+Images lie at DIR/NAME/NAME_0002.jpg. A file comes from strangers: a name in it can
+never lead out of DIR.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import UsageError
+from mien.media.photo_paths import one_line, people_folder, shown
+from mien.metrics.scores import CountArray
+
+MAX_FILE_BYTES = 50_000_000  # LFW's has 150,000
+MAX_LINE = 1000
+NUMBER = re.compile("[0-9]{1,6}")
+COLUMNS = {3: "genuine (NAME N M)", 4: "impostor (NAME N OTHER M)"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class People:
+    """Photos and who is on them.
+
+    photos: n paths, none twice. names: of the people. person: (n,) int64, row in names.
+    """
+
+    photos: tuple[Path, ...] = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
+    person: CountArray = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.person.shape != (len(self.photos),):
+            raise ValueError(f"{len(self.photos)} photos and {self.person.shape} people")
+
+    def name_of(self, row: int) -> str:
+        """Who is on the photo of this row."""
+        return self.names[int(self.person[row])]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Photos, and which two are compared in which fold.
+
+    a, b: (m,) rows of people.photos. same: (m,) bool. fold: (m,) int64 from 1.
+    """
+
+    people: People
+    a: npt.NDArray[np.intp] = field(repr=False)
+    b: npt.NDArray[np.intp] = field(repr=False)
+    same: npt.NDArray[np.bool_] = field(repr=False)
+    fold: CountArray = field(repr=False)
+
+    def without(self, photos: npt.NDArray[np.bool_]) -> Pairs:
+        """The pairs with none of these photos, (n,) bool. The people stay as they are."""
+        kept = ~(photos[self.a] | photos[self.b])
+        return Pairs(self.people, self.a[kept], self.b[kept], self.same[kept], self.fold[kept])
+
+
+def read_people(root: Path) -> People:
+    """A folder of one sub-folder per person. UsageError if nobody is there, or one alone."""
+    found = people_folder(root)
+    rows = {name: row for row, name in enumerate(dict.fromkeys(name for _, name in found))}
+    if len(rows) < 2:
+        raise UsageError(f"only one person in {shown(root)}; add a sub-folder of somebody else")
+    person = np.array([rows[name] for _, name in found], np.int64)
+    return People(tuple(path for path, _ in found), tuple(rows), person)
+
+
+def read_pairs(pairs_file: Path, images: Path) -> Pairs:
+    """Read a pairs file and find its images. UsageError names the first line that is wrong."""
+    return _Reader(pairs_file, images).read()
+
+
+class _Reader:
+    """Walks the lines once. rows: of each photo, in order of first appearance."""
+
+    def __init__(self, pairs_file: Path, images: Path) -> None:
+        self._file, self._images = pairs_file, images
+        self._rows: dict[tuple[str, int], int] = {}
+        self._photos: list[Path] = []
+        self._line = 0
+
+    def read(self) -> Pairs:
+        lines = self._lines()
+        folds, per_fold = self._header(lines[0] if lines else "")
+        if len(lines) - 1 != 2 * folds * per_fold:
+            self._line = len(lines)
+            self._refuse(f"has {len(lines) - 1:,} pairs, its header says {2 * folds * per_fold:,}")
+        at = np.arange(len(lines) - 1)
+        same = at % (2 * per_fold) < per_fold
+        rows = [
+            self._pair(number, line, bool(genuine))
+            for (number, line), genuine in zip(enumerate(lines[1:], 2), same, strict=True)
+        ]
+        a, b = np.array(rows, np.intp).T
+        return Pairs(self._people(), a, b, same, at // (2 * per_fold) + 1)
+
+    def _lines(self) -> list[str]:
+        """The lines, empty ones at the end left out."""
+        try:
+            if not self._file.is_file():
+                raise UsageError(f"there is no pairs file {shown(self._file)}; check --pairs")
+            with open(self._file, "rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"cannot read {shown(self._file)}: {one_line(error)}; check --pairs"
+            ) from error
+        if len(data) > MAX_FILE_BYTES:
+            raise UsageError(f"{shown(self._file)} is too large for a pairs file; check --pairs")
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            self._line = data[: error.start].count(b"\n") + 1
+            self._refuse("is not UTF-8 text; give a pairs file")
+        # split() of bytes-like ends only: other characters that break lines may be in a name
+        return [line.rstrip("\r") for line in text.rstrip().split("\n")] if text.strip() else []
+
+    def _header(self, line: str) -> tuple[int, int]:
+        self._line = 1
+        words = line.split()
+        if not 1 <= len(words) <= 2 or not all(NUMBER.fullmatch(word) for word in words):
+            self._refuse("is no header; expected 'FOLDS PAIRS', as in '10 300'")
+        folds, per_fold = (1, *map(int, words))[-2:]
+        if folds < 1 or per_fold < 1:
+            self._refuse("promises no pair; expected 'FOLDS PAIRS', as in '10 300'")
+        return folds, per_fold
+
+    def _pair(self, number: int, line: str, genuine: bool) -> tuple[int, int]:
+        self._line = number
+        if len(line) > MAX_LINE:
+            self._refuse(f"has over {MAX_LINE} characters; give a pairs file")
+        words = line.split("\t") if "\t" in line else line.split()
+        expected = 3 if genuine else 4
+        if len(words) != expected:
+            self._refuse(f"has {len(words)} columns, expected {expected}: {COLUMNS[expected]}")
+        name, other = words[0], words[0] if genuine else words[2]
+        first, second = self._photo(name, words[1]), self._photo(other, words[-1])
+        if first == second:
+            self._refuse("compares an image with itself")
+        if not genuine and name == other:
+            self._refuse("is an impostor pair of one person")
+        return first, second
+
+    def _photo(self, name: str, number: str) -> int:
+        """Row of the photo, which must be there."""
+        bad = not name or ".." in name or name.startswith(".") or any(c in name for c in "/\\:")
+        if bad or not name.isprintable():
+            self._refuse(f"has the name {shown(name[:60])}, which cannot be a folder's")
+        if not NUMBER.fullmatch(number):
+            self._refuse(f"has the image number {shown(number[:20])}, expected digits")
+        key = (name, int(number))
+        if key not in self._rows:
+            photo = self._images / name / f"{name}_{key[1]:04d}.jpg"
+            if not os.path.isfile(photo):
+                where = shown(os.path.join(name, photo.name))
+                self._refuse(f"names {where}, which is not under {shown(self._images)}")
+            self._rows[key] = len(self._photos)
+            self._photos.append(photo)
+        return self._rows[key]
+
+    def _people(self) -> People:
+        names = {name: row for row, name in enumerate(dict.fromkeys(n for n, _ in self._rows))}
+        person = np.array([names[name] for name, _ in self._rows], np.int64)
+        return People(tuple(self._photos), tuple(names), person)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise UsageError(f"{shown(self._file)}, line {max(self._line, 1)}: {what}")

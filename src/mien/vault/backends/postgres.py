@@ -1,0 +1,305 @@
+"""The vault's cells in a PostgreSQL database, for several machines with one vault."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from mien.errors import MissingExtra, UsageError, VaultDamaged
+from mien.vault.backends.base import (
+    MAX_VALUE_BYTES,
+    Cells,
+    Space,
+    View,
+    check_key,
+    check_limit,
+    check_value,
+)
+from mien.vault.records.record import shown
+
+if TYPE_CHECKING:
+    import psycopg
+
+CONNECT_TIMEOUT_S = 5
+LOCK_TIMEOUT_S = 10.0
+_REFUSED = (
+    ('database "', "has no database of that name; make it with createdb"),
+    ('role "', "does not know that user; make it with createuser, or mend MIEN_VAULT"),
+)
+"""What the server says with `does not exist`, and what we say: its text is never shown."""
+_LOCK = 0x6D69656E  # "mien": whoever writes holds it, so that writers come one after the other
+_VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    tuple(
+        f"CREATE TABLE mien.cell_{space.value} (key bytea PRIMARY KEY, value bytea NOT NULL)"
+        for space in Space
+    ),
+)
+"""Step n, counted from 1, leads to schema n. A step that was released is never edited."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
+
+
+class PostgresStore:
+    """A `Store` in the schema `mien` of a database; made at the first change.
+
+    url: postgresql://USER:PASSWORD@HOST/DATABASE with libpq's options, such as
+    sslmode=verify-full. The password is in no message. A connection that was lost is
+    opened anew for the next transaction; the one at hand fails as a whole.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._place = _without_password(url)
+        self._db: psycopg.Connection[Any] | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._busy_thread: int | None = None
+
+    @property
+    def place(self) -> str:
+        return self._place
+
+    @contextmanager
+    def reading(self) -> Iterator[Cells]:
+        with self._transaction("REPEATABLE READ READ ONLY") as db:
+            there = self._schema(db) > 0
+            with closing(_PostgresCells(db, self._place, there=there, writable=False)) as cells:
+                yield cells
+
+    @contextmanager
+    def writing(self) -> Iterator[Cells]:
+        # the lock is waited for outside the snapshot: what was written meanwhile is seen
+        with self._transaction("READ COMMITTED") as db:
+            db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            self._migrate(db)
+            with closing(_PostgresCells(db, self._place, there=True, writable=True)) as cells:
+                yield cells
+
+    def check(self) -> None:
+        with self.reading() as cells:
+            for space in Space:
+                cells.scan(space, after=b"", limit=1)
+
+    def close(self) -> None:
+        if self._busy_thread == threading.get_ident():
+            raise ValueError("end the transaction before the store is closed")
+        with self._lock:
+            self._closed = True
+            self._drop_connection()
+
+    @contextmanager
+    def _transaction(self, isolation: str) -> Iterator[psycopg.Connection[Any]]:
+        if self._busy_thread == threading.get_ident():
+            raise ValueError("a store has one transaction at a time; end the first one")
+        with self._lock:
+            if self._closed:
+                raise ValueError("the store is closed")
+            self._busy_thread = threading.get_ident()
+            try:
+                with _plain_words(self._place):
+                    db = self._connected()
+                    db.execute(f"BEGIN ISOLATION LEVEL {isolation}")
+                    yield db
+                    db.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            finally:
+                self._busy_thread = None
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        driver = _driver()
+        if self._db is not None and not self._db.closed:
+            with suppress(driver.Error):
+                self._db.execute("SELECT 1")  # the server may have gone since
+                return self._db
+            self._drop_connection()
+        db: psycopg.Connection[Any] = driver.connect(
+            self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
+        )
+        db.execute("SET search_path = pg_catalog")  # nobody's functions stand in for the real ones
+        db.execute(f"SET lock_timeout = {round(LOCK_TIMEOUT_S * 1000)}")
+        db.execute("SET synchronous_commit = on")
+        db.execute("SET idle_in_transaction_session_timeout = '60s'")
+        self._db = db
+        return db
+
+    def _roll_back(self) -> None:
+        if self._db is None:
+            return
+        try:
+            self._db.execute("ROLLBACK")
+        except _driver().Error:
+            self._drop_connection()  # the server rolls back what lost its connection
+
+    def _drop_connection(self) -> None:
+        if self._db is not None:
+            with suppress(_driver().Error):
+                self._db.close()
+            self._db = None
+
+    def _schema(self, db: psycopg.Connection[Any]) -> int:
+        """Which schema the database has, 0 for none. VaultDamaged for one that we do not know."""
+        (there,) = _row(db.execute("SELECT to_regclass('mien.version') IS NOT NULL"))
+        if not there:
+            return 0
+        rows = db.execute("SELECT number FROM mien.version").fetchall()
+        version = rows[0][0] if len(rows) == 1 else -1
+        if not isinstance(version, int) or version < 1:
+            raise _damaged(self._place, "its version is not one that mien writes")
+        if version > SCHEMA_VERSION:
+            raise VaultDamaged(
+                f"the vault {shown(self._place)} has schema {version} and this mien knows"
+                f" {SCHEMA_VERSION}; upgrade mien"
+            )
+        return version
+
+    def _migrate(self, db: psycopg.Connection[Any]) -> None:
+        version = self._schema(db)
+        if version == SCHEMA_VERSION:
+            return
+        if version == 0:
+            db.execute("CREATE SCHEMA IF NOT EXISTS mien")
+            db.execute("CREATE TABLE mien.version (number integer NOT NULL)")
+            db.execute("INSERT INTO mien.version VALUES (0)")
+        for statements in _MIGRATIONS[version:]:
+            for statement in statements:
+                db.execute(statement)
+        db.execute("UPDATE mien.version SET number = %s", (SCHEMA_VERSION,))
+
+
+class _PostgresCells(View):
+    def __init__(
+        self, db: psycopg.Connection[Any], place: str, *, there: bool, writable: bool
+    ) -> None:
+        super().__init__(writable=writable)
+        self._db = db
+        self._place = place
+        self._there = there
+
+    def get(self, space: Space, key: bytes) -> bytes | None:
+        self._expect_open()
+        if not self._there:
+            return None
+        query = f"SELECT {_VALUE} FROM mien.cell_{space.value} WHERE key = %s"
+        row = self._db.execute(query, (key,), binary=True).fetchone()
+        return None if row is None else self._bytes(row[0])
+
+    def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        self._expect_open()
+        check_limit(limit)
+        if not self._there:
+            return []
+        table = f"mien.cell_{space.value}"
+        query = f"SELECT key, {_VALUE} FROM {table} WHERE key > %s ORDER BY key LIMIT %s"
+        rows = self._db.execute(query, (after, limit), binary=True).fetchall()
+        return [(self._bytes(key), self._bytes(value)) for key, value in rows]
+
+    def wall_s(self) -> float | None:
+        self._expect_open()
+        (wall_s,) = _row(self._db.execute("SELECT extract(epoch FROM clock_timestamp())::float8"))
+        return float(wall_s)
+
+    def put(self, space: Space, key: bytes, value: bytes) -> None:
+        self._expect_writable()
+        query = (
+            f"INSERT INTO mien.cell_{space.value} (key, value) VALUES (%s, %s)"
+            " ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
+        )
+        self._db.execute(query, (check_key(key), check_value(value)))
+
+    def drop(self, space: Space, key: bytes) -> bool:
+        self._expect_writable()
+        query = f"DELETE FROM mien.cell_{space.value} WHERE key = %s"
+        return self._db.execute(query, (key,)).rowcount > 0
+
+    def clear(self, space: Space) -> None:
+        self._expect_writable()
+        self._db.execute(f"DELETE FROM mien.cell_{space.value}")
+
+    def _bytes(self, value: object) -> bytes:
+        if value is None:
+            raise _damaged(self._place, "a cell is too large")
+        if not isinstance(value, bytes):
+            raise _damaged(self._place, "a cell is not bytes")
+        return value
+
+
+def _row(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+    row = cursor.fetchone()
+    assert row is not None  # a SELECT without FROM gives one row
+    return tuple(row)
+
+
+def _driver() -> Any:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise MissingExtra(
+            "a vault in PostgreSQL needs psycopg; run: pip install 'mien[postgres]'"
+        ) from error
+    return psycopg
+
+
+@contextmanager
+def _plain_words(place: str) -> Iterator[None]:
+    """Turn psycopg's errors into ours, in one line and without the password."""
+    psycopg = _driver()
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise VaultDamaged(
+            f"the vault {shown(place)} is in use by another program; try again in a moment"
+        ) from error
+    except psycopg.errors.UndefinedTable as error:
+        raise _damaged(place, "one of its tables is missing") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise VaultDamaged(
+            f"the database {shown(place)} does not let this role in; grant it the schema mien"
+        ) from error
+    except psycopg.OperationalError as error:
+        for said, words in _REFUSED:
+            if said in str(error) and "does not exist" in str(error):
+                raise VaultDamaged(f"the server of {shown(place)} {words}") from error
+        if any(said in str(error) for said in ("password authentication", "no password")):
+            raise VaultDamaged(
+                f"the database {shown(place)} refuses that user or password; mend MIEN_VAULT"
+            ) from error
+        raise VaultDamaged(
+            f"the database {shown(place)} does not answer ({_kind(error)}); start it, or mend"
+            " MIEN_VAULT"
+        ) from error
+    except psycopg.Error as error:
+        raise _damaged(place, _kind(error)) from error
+
+
+def _kind(error: Exception) -> str:
+    """The kind of an error: its text may quote the URL or a value."""
+    state = getattr(error, "sqlstate", None)
+    return f"{type(error).__name__} {state}" if state else type(error).__name__
+
+
+def _damaged(place: str, why: str) -> VaultDamaged:
+    return VaultDamaged(
+        f"the vault {shown(place)} is damaged, or not a vault ({why}); restore it from a backup"
+    )
+
+
+def _without_password(url: str) -> str:
+    """postgresql://HOST:PORT/DATABASE, for messages and to know the vault by."""
+    psycopg = _driver()
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error as error:
+        raise UsageError(
+            "MIEN_VAULT is no URL of PostgreSQL; set it to postgresql://USER@HOST/DATABASE"
+        ) from error
+    port = f":{parts['port']}" if "port" in parts else ""
+    name = parts.get("dbname", parts.get("user", ""))
+    return f"postgresql://{parts.get('host', '')}{port}/{name}"

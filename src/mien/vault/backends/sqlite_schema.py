@@ -1,0 +1,96 @@
+"""The vault's tables, and the steps from each schema to the next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.errors import VaultDamaged
+from mien.vault.records.record import shown
+
+if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened
+    import sqlite3
+
+APPLICATION_ID = 0x6D69656E  # "mien" in ASCII, in the header of every vault file
+
+# Without rowid there is one tree only, so no index can disagree with the table.
+_TEMPLATES = """
+CREATE TABLE templates (
+    user TEXT NOT NULL PRIMARY KEY,
+    model_name TEXT NOT NULL,
+    model_sha256 TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    checksum BLOB NOT NULL
+) WITHOUT ROWID
+"""
+
+# one table for each space of `store.Space`; what they hold is sealed
+_CELLS = tuple(
+    f"CREATE TABLE cell_{name} (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+    for name in ("meta", "bucket", "record", "attempt", "log", "gallery")
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((_TEMPLATES,), (*_CELLS, "DROP TABLE templates"))
+"""Step n, counted from 1, leads to schema n. A step that was released is never edited.
+
+Schema 1 kept templates in the clear. A file of that schema is never migrated in place:
+`takeover` reads it and makes a sealed file in its stead.
+"""
+
+SCHEMA_VERSION = len(MIGRATIONS)
+PLAIN_SCHEMA = 1
+
+
+def schema_version(db: sqlite3.Connection, path: Path) -> int:
+    """Which schema the file has; 0 for an empty file.
+
+    Raises VaultDamaged for another program's file and for a newer schema.
+    """
+    numbers = _numbers(db)
+    if numbers == (0, 0, 0) and path.stat().st_size > 0:
+        # a file of a byte or so looks empty to SQLite, and so did one that
+        # another process has filled just now
+        numbers = _numbers(db)
+        if numbers == (0, 0, 0):
+            raise _of_another_program(path)
+    application, version, _ = numbers
+    if numbers == (0, 0, 0):
+        return 0
+    if application != APPLICATION_ID:
+        raise _of_another_program(path)
+    if version > SCHEMA_VERSION:
+        raise VaultDamaged(
+            f"the vault {shown(path)} has schema {version} and this mien knows {SCHEMA_VERSION};"
+            " upgrade mien"
+        )
+    if version < 1:
+        raise VaultDamaged(
+            f"the vault {shown(path)} has the impossible schema {version}; restore it from a backup"
+        )
+    return version
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Take the file to the newest schema. Runs inside the caller's transaction."""
+    for number in range(schema_version(db, path) + 1, SCHEMA_VERSION + 1):
+        for statement in MIGRATIONS[number - 1]:
+            db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {number}")
+
+
+def _numbers(db: sqlite3.Connection) -> tuple[int, int, int]:
+    """Application id, schema version and count of tables, of one moment."""
+    application, version, things = db.execute(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
+        " FROM pragma_application_id, pragma_user_version"
+    ).fetchone()
+    return application, version, things
+
+
+def _of_another_program(path: Path) -> VaultDamaged:
+    return VaultDamaged(
+        f"{shown(path)} is not a vault but the file of another program;"
+        " set MIEN_VAULT to another file"
+    )

@@ -1,0 +1,312 @@
+"""Where the key that opens the vault lies: a file, the OS keyring, systemd, or a head.
+
+A key line, in a key file and in a systemd credential:
+
+    mien-key 1 VAULT_ID KEY_ID KEY     hexadecimal; several vaults, and during a rotation
+                                       two keys of one vault, may share a file
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from mien.errors import KeyUnavailable, MissingExtra
+from mien.files import alone, read_regular, write_whole
+from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES
+from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Kdf, kek_of_passphrase
+from mien.vault.crypto.passphrase import long_enough
+from mien.vault.records.record import shown
+
+MAX_FILE_BYTES = 64 * 1024
+CREDENTIAL = "mien.key"
+
+Random = Callable[[int], bytes]
+
+
+class KeySource(Protocol):
+    """The place of one vault's keys. KeyUnavailable where a method cannot do its work."""
+
+    @property
+    def where(self) -> str:
+        """In words, for `mien vault status`."""
+        ...
+
+    def load(self, key_id: bytes) -> bytes:
+        """The 32 bytes of this key."""
+        ...
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        """Make a key and keep it: it is safe in its place when this returns."""
+        ...
+
+    def others(self, key_id: bytes) -> int:
+        """How many more keys of this vault are kept there, as by a rotation that was killed."""
+        ...
+
+    def keep_only(self, key_id: bytes) -> None:
+        """Forget this vault's other keys."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    vault_id: bytes
+    key_id: bytes
+    key: bytes = field(repr=False)
+
+    def text(self) -> str:
+        return f"mien-key 1 {self.vault_id.hex()} {self.key_id.hex()} {self.key.hex()}\n"
+
+
+class FileKeys:
+    """A file that only its owner may read; the default, for it needs nobody to be there."""
+
+    def __init__(self, path: Path, vault_id: bytes) -> None:
+        self._path = path
+        self._vault_id = vault_id
+
+    @property
+    def where(self) -> str:
+        return f"file {self._path}: whoever can read it can open the vault"
+
+    def load(self, key_id: bytes) -> bytes:
+        return _key_in(self._lines(), self._vault_id, key_id, str(self._path))
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        key = random(KEY_BYTES)
+        with self._alone():
+            self._write([*self._lines(), _Line(self._vault_id, key_id, key)])
+        return key
+
+    def others(self, key_id: bytes) -> int:
+        return sum(self._is_other(line, key_id) for line in self._lines())
+
+    def keep_only(self, key_id: bytes) -> None:
+        with self._alone():
+            lines = self._lines()
+            kept = [line for line in lines if not self._is_other(line, key_id)]
+            if len(kept) < len(lines):
+                self._write(kept)
+
+    def _is_other(self, line: _Line, key_id: bytes) -> bool:
+        return line.vault_id == self._vault_id and line.key_id != key_id
+
+    def _lines(self) -> list[_Line]:
+        try:
+            content = read_regular(self._path, MAX_FILE_BYTES + 1, expect=self._expect_private)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._unusable(error.strerror or "it cannot be read") from error
+        except ValueError as error:  # a zero byte in the path
+            raise self._unusable(str(error)) from error
+        return _parsed(content, str(self._path))
+
+    def _expect_private(self, status: os.stat_result) -> None:
+        if status.st_uid not in (os.geteuid(), 0):
+            raise self._unusable(f"it belongs to user id {status.st_uid}")
+        if status.st_mode & 0o077:
+            raise self._unusable("other users can reach it; run chmod 600 on it")
+
+    def _write(self, lines: list[_Line]) -> None:
+        text = "".join(line.text() for line in lines).encode()
+        if len(text) > MAX_FILE_BYTES:
+            raise self._unusable("it holds too many keys; remove those of vaults that are gone")
+        try:
+            write_whole(self._path, text, durable=True)  # mode 0600
+        except OSError as error:
+            raise self._unusable(error.strerror or "it cannot be written") from error
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return alone(self._path.with_name(self._path.name + ".lock"), self._unusable)
+
+    def _unusable(self, why: str) -> KeyUnavailable:
+        return KeyUnavailable(f"cannot use the key file {shown(str(self._path))}: {why}")
+
+
+class KeyringKeys:
+    """The OS keyring: opens with the user's session."""
+
+    SERVICE = "mien"
+    where = "OS keyring, service mien: opens with your session"
+
+    def __init__(self, vault_id: bytes) -> None:
+        self._vault_id = vault_id
+
+    def load(self, key_id: bytes) -> bytes:
+        found = self._entries().get(key_id.hex())
+        try:
+            key = bytes.fromhex(found or "")
+        except ValueError:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise _absent("the OS keyring")
+        return key
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        key = random(KEY_BYTES)
+        self._store({**self._entries(), key_id.hex(): key.hex()})
+        if self._entries().get(key_id.hex()) != key.hex():
+            # such as keyring's null backend: it would lose the whole vault
+            raise KeyUnavailable(
+                "the OS keyring does not keep what it is given; set PYTHON_KEYRING_BACKEND to"
+                " another, or keep the key in a file: MIEN_VAULT_KEY=file"
+            )
+        return key
+
+    def others(self, key_id: bytes) -> int:
+        return len(self._entries().keys() - {key_id.hex()})
+
+    def keep_only(self, key_id: bytes) -> None:
+        entries = self._entries()
+        kept = {name: key for name, key in entries.items() if name == key_id.hex()}
+        if kept != entries:
+            self._store(kept)
+
+    def _entries(self) -> dict[str, str]:
+        """One secret holds all keys of the vault, "id=key" each: keyrings cannot list."""
+        text = self._call(lambda ring: ring.get_password(self.SERVICE, self._vault_id.hex())) or ""
+        return dict(part.split("=", 1) for part in text.split() if "=" in part)
+
+    def _store(self, entries: dict[str, str]) -> None:
+        user = self._vault_id.hex()
+        if not entries:
+            self._call(lambda ring: ring.delete_password(self.SERVICE, user))
+            return
+        text = " ".join(f"{name}={key}" for name, key in entries.items())
+        self._call(lambda ring: ring.set_password(self.SERVICE, user, text))
+
+    def _call(self, ask: Callable[[Any], Any]) -> Any:
+        try:
+            import keyring
+            from keyring.errors import KeyringError, NoKeyringError
+        except ImportError as error:
+            raise MissingExtra(
+                "the OS keyring needs keyring; run: pip install 'mien[keyring]'"
+            ) from error
+        try:
+            return ask(keyring)
+        except ImportError as error:  # keyring imports the backend that it was told to use
+            raise KeyUnavailable(
+                f"the keyring backend cannot be loaded ({shown(str(error))}); mend"
+                " PYTHON_KEYRING_BACKEND, or keep the key in a file: MIEN_VAULT_KEY=file"
+            ) from error
+        except NoKeyringError as error:
+            raise KeyUnavailable(
+                "no keyring answers on this machine; start one (such as gnome-keyring), or keep"
+                " the key in a file: MIEN_VAULT_KEY=file"
+            ) from error
+        except KeyringError as error:
+            raise KeyUnavailable(
+                f"the OS keyring refused ({shown(str(error))}); unlock it and try again"
+            ) from error
+
+
+def systemd_credential(environ: Mapping[str, str]) -> Path | None:
+    """Where systemd put the credential `mien.key`; None if this service was given none."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder) / CREDENTIAL if folder else None
+    try:
+        return path if path is not None and path.exists() else None
+    except OSError as error:  # a folder that we may not enter
+        raise KeyUnavailable(
+            f"cannot look into {shown(str(folder))} for the credential: {error.strerror}"
+        ) from error
+
+
+class SystemdKeys:
+    """A key file that systemd hands to the service, `LoadCredentialEncrypted=mien.key`."""
+
+    def __init__(self, path: Path, vault_id: bytes) -> None:
+        self._path = path
+        self._vault_id = vault_id
+
+    @property
+    def where(self) -> str:
+        return f"systemd credential {CREDENTIAL}: given to the service when it starts"
+
+    def load(self, key_id: bytes) -> bytes:
+        try:
+            content = read_regular(self._path, MAX_FILE_BYTES + 1)
+        except OSError as error:
+            words = f"cannot read the credential {shown(str(self._path))}: {error.strerror}"
+            raise KeyUnavailable(words) from error
+        name = str(self._path)
+        return _key_in(_parsed(content, name), self._vault_id, key_id, name)
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        raise KeyUnavailable(
+            "mien cannot write systemd credentials; do it outside the service with a key file, then"
+            f" run: systemd-creds encrypt --name={CREDENTIAL} vault.key {CREDENTIAL}"
+        )
+
+    def others(self, key_id: bytes) -> int:
+        return 0  # whoever keeps the service replaces it as a whole
+
+    def keep_only(self, key_id: bytes) -> None:
+        """Nothing to do: the credential is replaced by whoever keeps the service."""
+
+
+class PassphraseKeys:
+    """ask: gives the passphrase, or raises KeyUnavailable where nobody can be asked.
+
+    `new_key` raises UsageError for one that is too short.
+    """
+
+    where = "a passphrase, which is asked for each time"
+
+    def __init__(self, ask: Callable[[], str], kdf: Kdf) -> None:
+        self._ask = ask
+        self._kdf = kdf
+
+    def load(self, key_id: bytes) -> bytes:
+        return kek_of_passphrase(self._ask(), self._kdf)
+
+    def new_key(self, key_id: bytes, random: Random) -> bytes:
+        return kek_of_passphrase(long_enough(self._ask()), self._kdf)
+
+    def others(self, key_id: bytes) -> int:
+        return 0
+
+    def keep_only(self, key_id: bytes) -> None:
+        """Nothing is kept anywhere."""
+
+
+def _parsed(content: bytes, where: str) -> list[_Line]:
+    if len(content) > MAX_FILE_BYTES:
+        raise KeyUnavailable(f"{shown(where)} is too large for a key file")
+    lines = []
+    for number, line in enumerate(content.splitlines(), start=1):
+        parts = line.split()
+        try:
+            vault_id, key_id, key = (bytes.fromhex(part.decode("ascii")) for part in parts[2:])
+            sound = parts[:2] == [b"mien-key", b"1"]
+        except ValueError:
+            sound, vault_id, key_id, key = False, b"", b"", b""
+        sizes = (len(vault_id), len(key_id), len(key))
+        if not sound or sizes != (VAULT_ID_BYTES, KEY_ID_BYTES, KEY_BYTES):
+            # the line itself may be a key with a slip in it, and is not shown
+            raise KeyUnavailable(
+                f"line {number} of {shown(where)} is no key of mien; restore the file"
+            )
+        lines.append(_Line(vault_id, key_id, key))
+    return lines
+
+
+def _key_in(lines: list[_Line], vault_id: bytes, key_id: bytes, where: str) -> bytes:
+    for line in lines:
+        if (line.vault_id, line.key_id) == (vault_id, key_id):
+            return line.key
+    raise _absent(where)
+
+
+def _absent(where: str) -> KeyUnavailable:
+    return KeyUnavailable(
+        f"the key of this vault is not in {shown(where)}; restore the key from a backup, or move"
+        " the vault away and enroll again"
+    )

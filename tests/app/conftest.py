@@ -1,0 +1,36 @@
+"""Photos of her, and a home whose vault has her in it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.app.parts import clock, opened
+
+from mien.app.enroll import enroll_photos
+from mien.app.pipeline import Pipeline
+from mien.app.verify import enroll
+from mien.results import ByteArray, Template
+
+
+@pytest.fixture(scope="module")
+def home_of_her(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A home with a vault and its key, with her in it, made once."""
+    home = tmp_path_factory.mktemp("hers")
+    with opened(home) as vault:
+        enroll("eileen", shots[:3], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+    return home
+
+
+@pytest.fixture
+def home(home_of_her: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(home_of_her, tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def template(pipeline: Pipeline, shots: list[ByteArray]) -> Template:
+    return enroll_photos(shots[:3], pipeline).template

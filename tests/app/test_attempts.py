@@ -1,0 +1,193 @@
+"""One try at a door: counted, written down, and the same for a name that nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+import numpy as np
+import pytest
+
+from mien.app.pipeline import Pipeline
+from mien.app.verify import enroll, identify, open_door
+from mien.errors import ExitCode, ModelMismatch, NotEnrolled, TooManyAttempts
+from mien.results import ByteArray, Decision, ModelId
+from mien.vault.limits.attempts import Moment
+from mien.vault.open import open_memory_vault
+from mien.vault.vault import SealedVault
+
+NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
+
+
+class Clock:
+    """Stands until it is set."""
+
+    def __init__(self) -> None:
+        self.boot_s = 1000.0
+
+    def __call__(self) -> Moment:
+        return Moment(NOON.timestamp() + self.boot_s, "boot one", self.boot_s)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module")
+def stranger(shared_photos: object) -> ByteArray:
+    from pathlib import Path
+
+    from mien.media.image_file import read_image
+
+    return read_image(Path(str(shared_photos)) / "faces_test" / "202008-full.jpg")
+
+
+@pytest.fixture
+def vault(clock: Clock, pipeline: Pipeline, shots: list[ByteArray]) -> Iterator[SealedVault]:
+    with open_memory_vault(clock=clock) as vault:
+        enroll("eileen", shots[:3], pipeline=pipeline, vault=vault, mode="new", clock=lambda: NOON)
+        yield vault
+
+
+def knock(
+    user: str,
+    image: ByteArray,
+    vault: SealedVault,
+    pipeline: Pipeline,
+    *,
+    tell_unknown: bool = False,
+) -> Decision:
+    return open_door(
+        user, image, vault=vault, pipeline_of=lambda model: pipeline, tell_unknown=tell_unknown
+    )
+
+
+def test_the_owner_gets_in_and_it_is_written_down(
+    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    assert knock("eileen", shots[3], vault, pipeline)
+    last = vault.log_entries()[-1]
+    assert (last.kind, last.user, last.outcome) == ("unlock", "eileen", "unlocked")
+
+
+def test_five_failures_shut_the_door_for_everybody_the_owner_too(
+    vault: SealedVault,
+    pipeline: Pipeline,
+    shots: list[ByteArray],
+    stranger: ByteArray,
+    clock: Clock,
+) -> None:
+    for _ in range(5):
+        assert knock("eileen", stranger, vault, pipeline).outcome is ExitCode.NOT_THE_OWNER
+    with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
+        knock("eileen", shots[3], vault, pipeline)
+    clock.boot_s += 30
+    assert knock("eileen", shots[3], vault, pipeline)
+    clock.boot_s += 1  # and her failures are forgotten
+    assert knock("eileen", stranger, vault, pipeline).outcome is ExitCode.NOT_THE_OWNER
+
+
+def test_a_picture_without_a_face_costs_nothing(
+    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    for _ in range(9):
+        blank = np.zeros((200, 200, 3), np.uint8)
+        assert knock("eileen", blank, vault, pipeline).outcome is ExitCode.NO_FACE
+    assert knock("eileen", shots[3], vault, pipeline)
+
+
+def told(decision: Decision) -> tuple[str, ExitCode, bool, bool]:
+    """What does not depend on the face."""
+    return decision.reason, decision.outcome, bool(decision.odds), decision.face is not None
+
+
+def test_a_name_that_nobody_has_reads_like_somebody_elses(
+    vault: SealedVault, pipeline: Pipeline, stranger: ByteArray, shots: list[ByteArray]
+) -> None:
+    known = [knock("eileen", stranger, vault, pipeline) for _ in range(5)]
+    unknown = [knock("nobody", stranger, vault, pipeline) for _ in range(5)]
+    assert {told(one) for one in known} == {told(one) for one in unknown}
+    assert len({one.similarity for one in unknown}) == 1  # it is the same stranger each time
+    assert abs(unknown[0].similarity) < 0.5
+    refusals = []
+    for user in ("eileen", "nobody"):
+        with pytest.raises(TooManyAttempts) as refusal:
+            knock(user, stranger, vault, pipeline)
+        refusals.append(str(refusal.value))
+    assert refusals[0] == refusals[1]
+    shapes = {(one.kind, one.outcome) for one in vault.log_entries() if one.kind == "unlock"}
+    assert shapes == {("unlock", "not_the_owner")}
+
+
+def test_whoever_looks_like_the_decoy_is_refused_all_the_same(
+    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mien.results import Template
+
+    herself = Template(pipeline.embed_door(shots[3])[1][np.newaxis], pipeline.model)
+    monkeypatch.setattr(Pipeline, "decoy", lambda self, seed: herself)
+    decision = knock("nobody", shots[3], vault, pipeline)
+    assert decision.outcome is ExitCode.NOT_THE_OWNER
+    assert decision.reason == "not similar enough"
+    assert decision.similarity < decision.threshold.value
+
+
+def test_decoys_of_two_names_and_of_two_vaults_differ(
+    vault: SealedVault, pipeline: Pipeline, clock: Clock
+) -> None:
+    def seed(of: SealedVault, user: str) -> bytes:
+        found = of.look_up(user)
+        assert found is not None
+        return found.decoy
+
+    with open_memory_vault(clock=clock) as other, other.attempt("nobody"):
+        seeds = {seed(vault, "nobody"), seed(vault, "noone"), seed(other, "nobody")}
+    assert len(seeds) == 3
+    assert seed(vault, "nobody") == seed(vault, "nobody")
+
+
+def test_whoever_may_know_is_told_that_nobody_has_the_name(
+    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    with pytest.raises(NotEnrolled, match="nobody is not enrolled; run: mien enroll nobody"):
+        knock("nobody", shots[3], vault, pipeline, tell_unknown=True)
+
+
+def test_a_template_of_another_model_opens_nothing(
+    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    from mien.results import Template
+    from mien.vault import Record, pack_template
+
+    other = ModelId("vggface2", "cd" * 32)
+    vector = np.eye(1, 128, dtype=np.float32)
+    payload = pack_template(Template(vector, other))
+    vault.put(Record("ben", other, "2026-01-31T12:00:00+00:00", payload), replace=False)
+    with pytest.raises(ModelMismatch):
+        knock("ben", shots[3], vault, pipeline)
+
+
+def test_to_be_recognised_has_a_count_of_its_own(
+    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray], stranger: ByteArray
+) -> None:
+    for _ in range(5):
+        assert identify(stranger, vault=vault, pipeline=pipeline).user is None
+    with pytest.raises(TooManyAttempts, match="30 seconds"):
+        identify(shots[3], vault=vault, pipeline=pipeline)
+    assert knock("eileen", shots[3], vault, pipeline)
+    kinds = [(one.kind, one.user, one.outcome) for one in vault.log_entries()]
+    assert kinds.count(("identify", "", "not_the_owner")) == 5
+
+
+def test_whatever_fails_inside_counts_as_a_try(
+    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    def broken(model: ModelId | None) -> Pipeline:
+        raise RuntimeError("the engine fell over")
+
+    for _ in range(5):
+        with pytest.raises(RuntimeError):
+            open_door("eileen", shots[3], vault=vault, pipeline_of=broken, tell_unknown=False)
+    with pytest.raises(TooManyAttempts):
+        knock("eileen", shots[3], vault, pipeline)

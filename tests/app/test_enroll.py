@@ -1,0 +1,167 @@
+"""Enrolling on a real vault: what is stored, and every way to no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.app.parts import OTHER_MODEL, clock, opened, settings_of, somebody, stored
+from tests.vault.sealed_parts import edit
+
+from mien.app.pipeline import Pipeline
+from mien.app.verify import (
+    enroll,
+    forget,
+    unlock,
+)
+from mien.errors import (
+    AlreadyEnrolled,
+    EnrollmentRefused,
+    MienError,
+    ModelMismatch,
+    NoFaceFound,
+    SeveralFacesFound,
+    UnreadableImage,
+    UsageError,
+    VaultDamaged,
+)
+from mien.results import ByteArray
+from mien.vault.open import open_memory_vault
+
+
+def test_what_was_enrolled_is_stored_with_model_and_time(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
+) -> None:
+    with opened(home) as vault:
+        [head] = vault.heads()
+        template = stored("eileen", vault, pipeline)
+    assert (head.user, head.model) == ("eileen", pipeline.model)
+    assert head.created_at == "2026-01-31T12:00:00+00:00"
+    assert template.vectors.shape == (3, 128)
+    np.testing.assert_allclose(template.vectors[1], pipeline.embed_door(shots[1])[1], atol=1e-6)
+
+
+def test_a_taken_name_is_refused_before_any_photo_is_looked_at(
+    pipeline: Pipeline, home: Path
+) -> None:
+    with opened(home) as vault, pytest.raises(AlreadyEnrolled, match="eileen"):
+        enroll("eileen", ["/nowhere"], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+
+
+def test_replace_forgets_the_earlier_photos_and_add_keeps_them(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
+) -> None:
+    def count(mode: str, photos: list[ByteArray]) -> int:
+        with opened(home) as vault:
+            enroll("eileen", photos, pipeline=pipeline, vault=vault, mode=mode, clock=clock)
+            return len(stored("eileen", vault, pipeline).vectors)
+
+    assert count("add", shots[3:]) == 4
+    assert count("replace", shots[:2]) == 2
+
+
+@pytest.mark.parametrize("mode", ["new", "add", "replace"])
+def test_every_mode_enrolls_somebody_new(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray], mode: str
+) -> None:
+    with opened(home) as vault:
+        enroll("twin", shots[:1], pipeline=pipeline, vault=vault, mode=mode, clock=clock)
+        assert [head.user for head in vault.heads()] == ["eileen", "twin"]
+
+
+def test_two_spellings_of_one_name_are_one_person(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    with open_memory_vault() as vault:
+        enroll("Zoe\u0308", shots[:1], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        assert [head.user for head in vault.heads()] == ["Zo\u00eb"]
+        assert forget("Zoe\u0308", vault) == "Zo\u00eb"
+
+
+def test_a_template_of_another_model_is_not_added_to(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    with open_memory_vault() as vault:
+        vault.put(somebody("ana", 1, OTHER_MODEL), replace=False)
+        with pytest.raises(ModelMismatch):
+            enroll("ana", shots[:1], pipeline=pipeline, vault=vault, mode="add", clock=clock)
+        enroll("ana", shots[:1], pipeline=pipeline, vault=vault, mode="replace", clock=clock)
+        assert vault.heads()[0].model == pipeline.model
+
+
+@pytest.mark.parametrize(
+    ("user", "mode", "spoilt", "error"),
+    [
+        ("eileen", "new", "none", AlreadyEnrolled),
+        ("../eileen", "new", "none", UsageError),
+        ("eileen", "add", "no photos", UsageError),
+        ("eileen", "add", "no face", NoFaceFound),
+        ("eileen", "replace", "no face", NoFaceFound),
+        ("eileen", "replace", "several", SeveralFacesFound),
+        ("eileen", "add", "unreadable", UnreadableImage),
+        ("eileen", "replace", "unreadable", UnreadableImage),
+        ("ben", "add", "somebody else", EnrollmentRefused),
+        ("new", "new", "no face", NoFaceFound),
+    ],
+)
+def test_a_refusal_leaves_the_vault_as_it_was_to_the_byte(
+    pipeline: Pipeline,
+    home: Path,
+    shots: list[ByteArray],
+    user: str,
+    mode: str,
+    spoilt: str,
+    error: type[MienError],
+) -> None:
+    photos: dict[str, list[object]] = {
+        "none": [shots[3]],
+        "no photos": [],
+        "no face": [shots[3], np.full((300, 300, 3), 99, np.uint8)],
+        "several": [shots[3], np.hstack([shots[0], shots[0]])],
+        "unreadable": [shots[3], b"no picture"],
+        "somebody else": [shots[3]],
+    }
+    path = settings_of(home).vault_path
+    with opened(home) as vault:
+        vault.put(somebody("ben", 2, pipeline.model), replace=False)
+    before = path.read_bytes()
+    with opened(home) as vault, pytest.raises(error):
+        enroll(user, photos[spoilt], pipeline=pipeline, vault=vault, mode=mode, clock=clock)
+    assert path.read_bytes() == before
+    assert sorted(found.name for found in path.parent.iterdir()) == ["vault.sqlite"]
+
+
+def test_photos_of_two_people_make_no_vault(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path, shared_photos: Path
+) -> None:
+    other = shared_photos / "faces" / "matt_demon" / "193188.jpg"
+    with opened(tmp_path) as vault, pytest.raises(EnrollmentRefused):
+        enroll("ana", [shots[0], other], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_record_can_be_replaced_and_nothing_else(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
+) -> None:
+    edit(settings_of(home).vault_path, "UPDATE cell_record SET value = zeroblob(100)")
+    with opened(home) as vault:
+        with pytest.raises(AlreadyEnrolled):
+            enroll("eileen", shots, pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        with pytest.raises(VaultDamaged, match="altered"):
+            enroll("eileen", shots, pipeline=pipeline, vault=vault, mode="add", clock=clock)
+        with pytest.raises(VaultDamaged):
+            vault.look_up("eileen")
+        enroll("eileen", shots[:2], pipeline=pipeline, vault=vault, mode="replace", clock=clock)
+        again = stored("eileen", vault, pipeline)
+    assert unlock(shots[3], again, pipeline)
+
+
+def test_somebody_elses_damaged_record_stops_no_enrollment_and_is_told(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
+) -> None:
+    edit(settings_of(home).vault_path, "UPDATE cell_record SET value = zeroblob(100)")
+    with opened(home) as vault:
+        made = enroll("ana", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        assert vault.holds("ana")
+    assert any("look-alikes among the enrolled were not checked" in line for line in made.advice)

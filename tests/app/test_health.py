@@ -1,0 +1,118 @@
+"""What `mien models` and `mien doctor` find, on tables and folders made for it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mien.app import health
+from mien.app.health import Check, check_all, model_states
+from mien.errors import ExitCode
+from mien.models import MODEL_ROWS, PNET
+from mien.settings import Settings
+from mien.vault.open import make_vault
+
+
+def found(checks: list[Check], what: str) -> Check:
+    return next(check for check in checks if check.what == what)
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model table, with P-Net from a package that nobody has."""
+    row = replace(PNET, package="no_such_package_of_mien")
+    monkeypatch.setattr(health, "MODEL_ROWS", {**MODEL_ROWS, row.name: row})
+
+
+def test_all_models_are_found_and_hash_right(settings: Settings) -> None:
+    states = model_states(settings)
+    assert [state.row for state in states] == list(MODEL_ROWS.values())
+    for state in states:
+        assert state.state == "ok"
+        assert Path(state.where).name == state.row.file_name
+
+
+def test_a_missing_model_says_what_to_install(settings: Settings, nowhere: None) -> None:
+    first = model_states(settings)[0]
+    assert first.state == "missing"
+    assert first.where == "not found; run: pip install no_such_package_of_mien"
+    check = found(check_all(settings), "model mtcnn-pnet")
+    assert (check.state, check.exit_code) == ("broken", ExitCode.MODEL_UNAVAILABLE)
+    assert check.found == first.where
+
+
+def test_an_altered_model_says_where_it_is(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "onet.lz4").write_bytes(b"other weights")
+    altered = replace(settings, models_dir=tmp_path)
+    bad = [state.row.name for state in model_states(altered) if state.state != "ok"]
+    assert bad == ["mtcnn-onet"]
+    check = found(check_all(altered), "model mtcnn-onet")
+    assert (check.state, check.exit_code) == ("broken", ExitCode.MODEL_UNAVAILABLE)
+    assert repr(str(tmp_path / "onet.lz4")) in check.found
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file that never reads")
+def test_a_model_that_cannot_be_read_is_not_called_absent(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "pnet.lz4").symlink_to("/proc/self/mem")
+    first = model_states(replace(settings, models_dir=tmp_path))[0]
+    assert first.state == "missing"
+    assert first.where.startswith(f"cannot be read: {str(tmp_path / 'pnet.lz4')!r}")
+
+
+def test_a_healthy_machine_passes_every_check(settings: Settings) -> None:
+    checks = check_all(settings)
+    assert [check for check in checks if check.state == "broken"] == []
+    named = [check.what for check in checks]
+    assert len(named) == len(set(named))
+    assert {"python", "numpy", "engine", "vault", "built graphs", "model sface"} <= set(named)
+    assert found(checks, "engine").found.startswith("onnxruntime, ")
+
+
+def test_packages_that_are_not_there_are_named_and_extras_only_advised(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PACKAGES", ("no-such-package-of-mien",))
+    monkeypatch.setattr(health, "EXTRAS", {"no-such-extra-of-mien": "demo"})
+    checks = check_all(settings)
+    base = found(checks, "no-such-package-of-mien")
+    assert (base.state, base.exit_code) == ("broken", ExitCode.MODEL_UNAVAILABLE)
+    assert "pip install no-such-package-of-mien" in base.found
+    extra = found(checks, "no-such-extra-of-mien")
+    assert extra.state == "advice"
+    assert "pip install 'mien[demo]'" in extra.found
+
+
+def test_an_empty_cache_is_said_and_then_filled(settings: Settings, tmp_path: Path) -> None:
+    fresh = replace(settings, cache_dir=tmp_path / "cache")
+    before = found(check_all(fresh), "built graphs")
+    assert before.state == "advice"
+    assert before.found.startswith(f"0 of {len(MODEL_ROWS)} in ")
+    assert found(check_all(fresh), "built graphs").state == "ok"
+
+
+def test_the_vault_is_counted_and_never_made(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "vault.sqlite"
+    here = replace(
+        settings, vault_path=path, key_path=tmp_path / "vault.key", state_dir=tmp_path / "state"
+    )
+    assert "none yet" in found(check_all(here), "vault").found
+    assert not path.parent.exists()
+    make_vault(here, surface="library")
+    said = found(check_all(here), "vault").found
+    assert said.startswith("0 enrolled in ")
+    assert f"sealed; key in file {here.key_path}" in said
+
+
+def test_a_damaged_vault_is_broken_with_its_own_exit_code(
+    settings: Settings, tmp_path: Path
+) -> None:
+    path = tmp_path / "vault.sqlite"
+    path.write_bytes(b"no database at all" * 99)
+    path.chmod(0o600)
+    check = found(check_all(replace(settings, vault_path=path)), "vault")
+    assert (check.state, check.exit_code) == ("broken", ExitCode.VAULT_DAMAGED)

@@ -1,0 +1,156 @@
+"""Unlock, identify, compare and forget on a real vault, and every way to no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.app.parts import OTHER_MODEL, opened, somebody
+
+from mien.app.pipeline import Pipeline
+from mien.app.verify import (
+    compare,
+    forget,
+    identify,
+    template_of,
+    unlock,
+)
+from mien.errors import (
+    ExitCode,
+    ModelMismatch,
+    NoFaceFound,
+    NotEnrolled,
+    SeveralFacesFound,
+)
+from mien.results import ByteArray, Template, Threshold
+from mien.vault.open import open_memory_vault
+
+# unlock ------------------------------------------------------------------------------------
+
+
+def test_the_owner_gets_in_with_a_photo_that_was_not_enrolled(
+    pipeline: Pipeline, template: Template, shots: list[ByteArray]
+) -> None:
+    decision = unlock(shots[3], template, pipeline)
+    assert decision
+    assert decision.outcome is ExitCode.UNLOCKED
+    assert decision.similarity > 0.85
+    assert decision.threshold.value < 0.5
+    assert decision.face is not None
+
+
+def test_somebody_elses_template_stays_shut(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+    other = template_of(somebody("ben", 3, pipeline.model), pipeline)
+    decision = unlock(shots[3], other, pipeline)
+    assert not decision
+    assert decision.outcome is ExitCode.NOT_THE_OWNER
+    assert decision.similarity < 0.363
+
+
+def test_no_face_and_several_faces_are_a_no_with_the_reason(
+    pipeline: Pipeline, template: Template, astronaut: ByteArray
+) -> None:
+    nobody = unlock(np.zeros((200, 200, 3), np.uint8), template, pipeline)
+    crowd = unlock(np.hstack([astronaut, astronaut]), template, pipeline)
+    for decision, outcome, words in (
+        (nobody, ExitCode.NO_FACE, "no face found"),
+        (crowd, ExitCode.SEVERAL_FACES, "2 faces"),
+    ):
+        is_me, similarity = decision
+        assert is_me is False
+        assert np.isnan(similarity)
+        assert decision.outcome is outcome
+        assert words in decision.reason
+        assert decision.face is None
+
+
+def test_a_stricter_threshold_is_kept_and_one_of_another_model_refused(
+    pipeline: Pipeline, template: Template, shots: list[ByteArray]
+) -> None:
+    strict = Threshold(0.9999, "sface", "by hand")
+    assert not unlock(shots[3], template, pipeline, strict)
+    with pytest.raises(ModelMismatch):
+        unlock(shots[3], template, pipeline, Threshold(0.1, "vggface2", "by hand"))
+
+
+def test_a_template_of_another_model_is_refused(pipeline: Pipeline) -> None:
+    with pytest.raises(ModelMismatch):
+        template_of(somebody("ana", 1, OTHER_MODEL), pipeline)
+
+
+def test_who_is_not_enrolled_is_told_what_to_do() -> None:
+    with open_memory_vault() as vault, pytest.raises(NotEnrolled, match="mien list"):
+        forget("ana", vault)
+
+
+def test_forgetting_removes_one_person_and_no_other(pipeline: Pipeline, home: Path) -> None:
+    with opened(home) as vault:
+        vault.put(somebody("ben", 2, pipeline.model), replace=False)
+        assert forget("eileen", vault) == "eileen"
+        assert [head.user for head in vault.heads()] == ["ben"]
+
+
+# identify ----------------------------------------------------------------------------------
+
+
+def test_the_right_one_is_found_among_others(
+    pipeline: Pipeline, home: Path, shots: list[ByteArray]
+) -> None:
+    with opened(home) as vault:
+        for seed, user in enumerate(("ana", "ben", "zoe")):
+            vault.put(somebody(user, seed, pipeline.model), replace=False)
+        found = identify(shots[3], vault=vault, pipeline=pipeline)
+    assert found.user == "eileen"
+    assert found.decision.outcome is ExitCode.UNLOCKED
+
+
+def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+    with open_memory_vault() as vault:
+        for seed, user in enumerate(("ana", "ben", "zoe")):
+            vault.put(somebody(user, seed, pipeline.model), replace=False)
+        found = identify(shots[3], vault=vault, pipeline=pipeline)
+    assert found.user is None
+    assert not found.decision
+    assert found.decision.outcome is ExitCode.NOT_THE_OWNER
+
+
+def test_an_empty_vault_and_one_of_another_model_have_nobody(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    with open_memory_vault() as vault:
+        with pytest.raises(NotEnrolled):
+            identify(shots[3], vault=vault, pipeline=pipeline)
+        vault.put(somebody("ana", 1, OTHER_MODEL), replace=False)
+        with pytest.raises(NotEnrolled):
+            identify(shots[3], vault=vault, pipeline=pipeline)
+
+
+def test_identify_needs_one_face(pipeline: Pipeline, home: Path, astronaut: ByteArray) -> None:
+    with opened(home) as vault:
+        with pytest.raises(NoFaceFound):
+            identify(np.zeros((99, 99, 3), np.uint8), vault=vault, pipeline=pipeline)
+        with pytest.raises(SeveralFacesFound):
+            identify(np.hstack([astronaut, astronaut]), vault=vault, pipeline=pipeline)
+
+
+# compare -----------------------------------------------------------------------------------
+
+
+def test_two_photos_of_one_person_are_one_person(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    decision, a_face, b_face = compare(shots[0], shots[1], pipeline)
+    assert decision
+    assert a_face.score > 0.9
+    assert b_face.score > 0.9
+    same, _, _ = compare(shots[0], shots[0], pipeline)
+    assert same.similarity == pytest.approx(1.0, abs=1e-6)
+    assert same.similarity <= 1.0
+
+
+def test_compare_needs_a_face_in_each(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+    blank = np.zeros((99, 99, 3), np.uint8)
+    for pair in ((blank, shots[0]), (shots[0], blank)):
+        with pytest.raises(NoFaceFound):
+            compare(*pair, pipeline)

@@ -1,0 +1,111 @@
+"""The door's threshold follows how like strangers the two faces are, in every space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from mien.app.enroll import Enrollment, Neighbours, enroll_photos, look_at, merge
+from mien.app.pipeline import Pipeline
+from mien.app.verify import compare, unlock
+from mien.compat.face_unlock import FaceUnlock
+from mien.errors import ExitCode
+from mien.results import ByteArray, Template, Threshold
+from mien.vault.crypto.template_rotation import Transform
+from mien.vectors import centre_of
+
+TURNED = Transform(bytes(range(32)), 128)
+
+
+@pytest.fixture(scope="module")
+def template(pipeline: Pipeline, shots: list[ByteArray]) -> Template:
+    return enroll_photos(shots[:3], pipeline).template
+
+
+def test_the_threshold_is_the_fitted_one_moved_by_the_shift_of_the_two_faces(
+    pipeline: Pipeline, template: Template, shots: list[ByteArray]
+) -> None:
+    decision = unlock(shots[3], template, pipeline)
+    fitted = pipeline.threshold_for(photos=3)
+    shift = pipeline.shift(centre_of(template.vectors), pipeline.embed_door(shots[3])[1])
+    assert shift != 0.0
+    assert decision.threshold.value == pytest.approx(fitted.value + shift, abs=1e-6)
+    assert "moved by" in decision.threshold.provenance
+
+
+def test_a_threshold_of_the_callers_own_is_not_moved(
+    pipeline: Pipeline, template: Template, shots: list[ByteArray]
+) -> None:
+    own = Threshold(0.6, "sface", "mine")
+    assert unlock(shots[3], template, pipeline, own).threshold is own
+    assert FaceUnlock(shots[:3], threshold=0.6, pipeline=pipeline)(shots[3]).threshold.value == 0.6
+
+
+def test_templates_in_a_turned_space_give_the_very_same_decision(
+    pipeline: Pipeline, template: Template, shots: list[ByteArray]
+) -> None:
+    stored = Template(TURNED.protect(template.vectors), template.model)
+    plain = unlock(shots[3], template, pipeline)
+    turned = unlock(shots[3], stored, pipeline, space=TURNED)
+    assert turned.similarity == pytest.approx(plain.similarity, abs=1e-5)
+    assert turned.threshold.value == pytest.approx(plain.threshold.value, abs=1e-5)
+    assert turned.odds == plain.odds
+
+
+def test_a_turned_template_opens_nothing_in_another_space(
+    pipeline: Pipeline, template: Template, shots: list[ByteArray]
+) -> None:
+    stored = Template(TURNED.protect(template.vectors), template.model)
+    assert unlock(shots[3], stored, pipeline).outcome is ExitCode.NOT_THE_OWNER
+    other = Transform(bytes(32), 128)
+    assert unlock(shots[3], stored, pipeline, space=other).outcome is ExitCode.NOT_THE_OWNER
+
+
+def test_two_photos_are_compared_with_the_same_care(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    decision, _, _ = compare(shots[0], shots[3], pipeline)
+    vectors = [pipeline.embed_door(shots[at])[1] for at in (0, 3)]
+    expected = pipeline.threshold_for(photos=1).value + pipeline.shift(*vectors)
+    assert decision.threshold.value == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def enrollment_in(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> Callable[[Transform | None], Enrollment]:
+    def enrolled(space: Transform | None) -> Enrollment:
+        looked = look_at(shots[:3], pipeline)
+        if space is None:
+            return Neighbours({}, pipeline).warn(merge(looked, pipeline), user="ana")
+        turned = merge(looked.protected(space), pipeline)
+        return Neighbours({}, pipeline, space).warn(turned, user="ana")
+
+    return enrolled
+
+
+def test_an_enrollment_says_how_near_the_closest_stranger_comes(
+    pipeline: Pipeline, enrollment_in: Callable[[Transform | None], Enrollment]
+) -> None:
+    plain, turned = enrollment_in(None), enrollment_in(TURNED)
+    assert plain.closest_stranger is not None
+    assert plain.margin is not None
+    assert 0.0 < plain.closest_stranger < 0.6
+    # hers is a face that a stranger of the cohort comes near to, so the door asks for more
+    assert plain.margin == pytest.approx(-0.0209, abs=1e-3)
+    assert turned.closest_stranger == pytest.approx(plain.closest_stranger, abs=1e-5)
+    assert turned.margin == pytest.approx(plain.margin, abs=1e-5)
+
+
+def test_an_enrollment_that_a_stranger_would_pass_is_warned_of(
+    enrollment_in: Callable[[Transform | None], Enrollment],
+) -> None:
+    risky = replace(enrollment_in(None), closest_stranger=0.52, margin=-0.01)
+    warning = (
+        "a stranger of the cohort scores 0.520 and would get in:"
+        " more photos in other light, or a lower --target-fmr, make the door stricter"
+    )
+    assert warning in risky.advice
+    assert not any("cohort" in line for line in replace(risky, margin=0.1).advice)

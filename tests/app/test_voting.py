@@ -1,0 +1,166 @@
+"""Several frames in the place of a photo: three of five decide, and five unlike ones enroll."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pytest
+
+from mien.app.pipeline import Pipeline
+from mien.app.voting import chosen, voted
+from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
+from mien.lab.recapture import recapture
+from mien.media.frame import Frame
+from mien.results import ByteArray, Decision, Threshold
+
+HALF = Threshold(0.5, "sface", "by hand")
+BLANK = np.full((2, 2, 3), 120, np.uint8)
+DARK = np.zeros((2, 2, 3), np.uint8)
+
+
+def decision(word: str) -> Decision:
+    if word == "none":
+        return Decision(float("nan"), HALF, "no face found", ExitCode.NO_FACE)
+    if word == "two":
+        return Decision(float("nan"), HALF, "2 faces", ExitCode.SEVERAL_FACES)
+    similarity = float(word)
+    outcome = ExitCode.UNLOCKED if similarity >= 0.5 else ExitCode.NOT_THE_OWNER
+    return Decision(similarity, HALF, "said", outcome)
+
+
+def watch(words: str) -> tuple[Decision, int]:
+    """The answer to frames that decide so, and how many were looked at."""
+    script = (word for word in words.split() if word != "dark")
+    looked = 0
+
+    def look(image: ByteArray) -> Decision:
+        nonlocal looked
+        looked += 1
+        return decision(next(script))
+
+    frames: Iterable[Frame] = [
+        Frame(0.1 * at, DARK if word == "dark" else BLANK) for at, word in enumerate(words.split())
+    ]
+    return voted(frames, look), looked
+
+
+@pytest.mark.parametrize(
+    ("words", "accepted", "looked"),
+    [
+        ("0.9 0.8 0.7 0.1 0.1", True, 3),
+        ("0.1 0.2 0.3 0.9 0.9", False, 3),
+        ("0.9 0.1 0.8 0.2 0.7", True, 5),
+        ("0.9 0.1 0.8 0.2 0.3 0.9 0.9 0.9", False, 5),
+        ("none two none 0.9 none 0.9 0.9", True, 7),
+        ("dark 0.9 dark 0.8 dark 0.7 0.1", True, 3),
+    ],
+)
+def test_three_of_the_first_five_faces_decide_and_no_more_are_looked_at(
+    words: str, accepted: bool, looked: int
+) -> None:
+    answer, count = watch(words)
+    assert bool(answer) is accepted
+    assert count == looked
+
+
+def test_the_answer_is_the_one_in_the_middle_of_those_that_agree() -> None:
+    assert watch("0.9 0.1 0.6 0.7")[0].similarity == 0.7
+    assert watch("0.4 0.1 0.3")[0].similarity == 0.3
+
+
+def test_frames_without_one_face_are_waited_out_and_the_last_reason_told() -> None:
+    assert watch("none none two")[0].outcome is ExitCode.SEVERAL_FACES
+    assert watch("0.9 none")[0].outcome is ExitCode.NO_FACE  # one face is too few to decide on
+
+
+def refusal(words: str) -> str:
+    try:
+        answer = watch(words)[0]
+    except NoFaceFound as error:
+        return str(error)
+    return "" if answer else answer.reason
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("dark dark dark", "no frame shows one face: 3 dark; turn on a light"),
+        ("none dark dark", "no frame shows one face: 2 dark, 1 without a face; turn on a light"),
+        ("none dark none", "no frame shows one face: 2 without a face, 1 dark; no face found"),
+        ("two dark two", "no frame shows one face: 2 with several faces, 1 dark; 2 faces"),
+        ("0.9 none 0.9", "2 frames with one face, and 3 must agree: 1 without a face; no face"),
+        ("0.9", "1 frame with one face, and 3 must agree; look into the camera a little longer"),
+    ],
+)
+def test_what_was_wrong_with_the_frames_that_do_not_count_is_told(words: str, said: str) -> None:
+    assert refusal(words).startswith(said)
+
+
+def test_dark_frames_do_not_hide_that_there_were_several_faces() -> None:
+    assert watch("two dark dark")[0].outcome is ExitCode.SEVERAL_FACES
+
+
+def test_too_few_frames_open_nothing() -> None:
+    for words in ("", "0.9", "0.9 0.9", "0.9 0.9 0.1 0.1"):
+        with pytest.raises(NoFaceFound, match="a little longer"):
+            watch(words)
+
+
+def test_what_fails_while_looking_opens_nothing() -> None:
+    def look(image: ByteArray) -> Decision:
+        raise RuntimeError("the engine fell over")
+
+    with pytest.raises(RuntimeError):
+        voted([Frame(0.0, BLANK)], look)
+
+
+def test_frames_that_fail_open_nothing() -> None:
+    def frames() -> Iterator[Frame]:
+        yield Frame(0.0, BLANK)
+        yield Frame(0.1, BLANK)
+        raise OSError("unplugged")
+
+    with pytest.raises(OSError, match="unplugged"):
+        voted(frames(), lambda image: decision("0.9"))
+
+
+def test_a_stranger_of_whom_one_frame_in_ten_passes_gets_in_less_often() -> None:
+    """Independent frames: 0.86 %; the bound for any frames at all is five thirds of a tenth."""
+    rng = np.random.default_rng(1)
+    passes = rng.random((4000, 5)) < 0.1
+    got_in = 0
+    for row in passes:
+        words = " ".join("0.9" if one else "0.1" for one in row)
+        got_in += bool(watch(words)[0])
+    assert got_in / 4000 < 0.02
+
+
+def test_enrollment_takes_frames_that_are_unlike_and_stops_at_five(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    rng = np.random.default_rng(2)
+    shots = [recapture(astronaut, rng) for _ in range(3)]
+    wall = np.full((200, 200, 3), 120, np.uint8)
+    film = [wall, shots[0], shots[0], shots[0], shots[1], wall, shots[2]]
+    kept = chosen([Frame(0.1 * at, image) for at, image in enumerate(film)], pipeline)
+    assert 1 <= len(kept) <= 3
+    assert np.array_equal(kept[0], shots[0])
+    assert sum(np.array_equal(one, shots[0]) for one in kept) == 1
+
+
+def test_a_film_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:
+    wall = np.full((200, 200, 3), 120, np.uint8)
+    with pytest.raises(NoFaceFound, match="no frame to enroll from: 1 without a face; no face"):
+        chosen([Frame(0.0, wall)], pipeline)
+
+
+def test_a_film_without_light_enrolls_nobody_and_says_that_it_is_dark(pipeline: Pipeline) -> None:
+    with pytest.raises(NoFaceFound, match="no frame to enroll from: 2 dark; turn on a light"):
+        chosen([Frame(0.0, DARK), Frame(0.1, DARK)], pipeline)
+
+
+def test_a_film_of_several_people_enrolls_nobody(pipeline: Pipeline, astronaut: ByteArray) -> None:
+    two = np.hstack([astronaut, astronaut])
+    with pytest.raises(SeveralFacesFound, match="1 with several faces; 2 faces of similar size"):
+        chosen([Frame(0.0, two)], pipeline)

@@ -1,0 +1,199 @@
+"""`unlock`, `identify`, `compare`, `list`, `forget`, and what a damaged store or model does."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien.models import EMBEDDERS, graph_path
+from mien.results import ModelId
+from mien.settings import load_settings
+from mien.vault import Record
+from mien.vault.open import open_vault
+
+Mien = Callable[..., Any]
+"""Runs a command: `.code`, `.out`, `.err`, `.json`, `.complaint`; see conftest."""
+
+
+# unlock, identify, compare -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("user", "photo", "code", "outcome"),
+    [
+        ("ana", "probe.png", 0, "unlocked"),
+        ("ben", "probe.png", 1, "not_the_owner"),
+        ("ana", "wall.png", 3, "no_face"),
+        ("ana", "crowd.png", 4, "several_faces"),
+        ("ana", "text.jpg", 5, "unreadable_image"),
+        ("zoe", "probe.png", 6, "not_enrolled"),
+    ],
+)
+def test_unlock_answers_with_the_outcomes_code_in_words_and_in_json(
+    mien: Mien, album: Path, vault: Path, user: str, photo: str, code: int, outcome: str
+) -> None:
+    in_words = mien("unlock", user, album / photo)
+    data = mien("unlock", user, album / photo, "--json").json
+    assert in_words.code == data["exit_code"] == code
+    assert data["outcome"] == outcome
+    if "error" in data:
+        assert in_words.complaint == data["error"]
+        assert in_words.out == ""
+    else:
+        assert in_words.out.startswith("unlocked: " if code == 0 else "locked: ")
+        assert in_words.out.count("\n") == 1
+        assert 0.36 < data["threshold"] < 0.5
+        assert (data["odds"] is None) is (code in (3, 4))
+        assert data["model"] == "sface"
+        assert (data["similarity"] is None) is (code in (3, 4))
+        assert (data["face"] is None) is (code in (3, 4))
+
+
+@pytest.mark.parametrize("target", ["1e-7", "nan", "0", "1"])
+def test_a_target_that_no_evidence_reaches_is_no_attempt_at_the_door(
+    mien: Mien, album: Path, vault: Path, target: str
+) -> None:
+    before = mien("log", "--json").json
+    refused = mien("unlock", "ana", album / "probe.png", "--target-fmr", target)
+    assert refused.code == 2
+    assert "says nothing of FMR" in refused.complaint
+    assert mien("log", "--json").json == before
+
+
+def test_identify_names_the_right_one_or_nobody(mien: Mien, album: Path, vault: Path) -> None:
+    found = mien("identify", album / "probe.png")
+    assert found.code == 0
+    assert found.out.startswith("ana: the same person")
+    mien("forget", "ana")
+    nobody = mien("identify", album / "probe.png")
+    assert nobody.code == 1
+    assert nobody.out.startswith("nobody enrolled: not similar enough")
+    data = mien("identify", album / "probe.png", "--json").json
+    assert data["user"] is None
+    assert data["outcome"] == "not_the_owner"
+
+
+@pytest.mark.parametrize(("photo", "code"), [("wall.png", 3), ("crowd.png", 4), ("text.jpg", 5)])
+def test_identify_needs_a_photo_of_one_person(
+    mien: Mien, album: Path, vault: Path, photo: str, code: int
+) -> None:
+    ran = mien("identify", album / photo)
+    assert ran.code == code
+    assert ran.complaint
+
+
+def test_identify_with_nobody_enrolled_is_6(mien: Mien, album: Path) -> None:
+    ran = mien("identify", album / "probe.png")
+    assert ran.code == 6
+    assert "mien enroll" in ran.complaint
+
+
+@pytest.mark.parametrize(
+    ("b", "code"), [("me/2.png", 0), ("wall.png", 3), ("crowd.png", 4), ("text.jpg", 5)]
+)
+def test_compare_answers_with_the_outcomes_code(mien: Mien, album: Path, b: str, code: int) -> None:
+    ran = mien("compare", album / "probe.png", album / b)
+    assert ran.code == code
+    if code == 0:
+        assert ran.out.startswith("one person: similarity 0.9")
+    else:
+        assert ran.complaint
+
+
+def test_compare_tells_two_people_apart(mien: Mien, album: Path, shared_photos: Path) -> None:
+    ran = mien("compare", album / "probe.png", shared_photos / "faces" / "me" / "me_1.jpg")
+    assert ran.code == 1
+    assert ran.out.startswith("two people: similarity ")
+
+
+# list and forget ---------------------------------------------------------------------------
+
+
+def test_list_shows_who_is_enrolled(mien: Mien, vault: Path) -> None:
+    ran = mien("list")
+    assert ran.out.splitlines() == [
+        "ana  enrolled 2026-01-31T12:00:00+00:00  with sface",
+        "ben  enrolled 2026-01-31T12:00:00+00:00  with sface",
+    ]
+    people = mien("list", "--json").json["people"]
+    assert [person["user"] for person in people] == ["ana", "ben"]
+
+
+def test_list_of_nobody_says_so_and_makes_no_file(mien: Mien, home: Path) -> None:
+    ran = mien("list")
+    assert ran.code == 0
+    assert ran.out.startswith("nobody is enrolled; run: mien enroll")
+    assert mien("list", "--json").json["people"] == []
+    assert list(home.iterdir()) == []
+
+
+def test_forget_removes_a_template(mien: Mien, album: Path, vault: Path) -> None:
+    assert mien("forget", "ana").out == "forgot ana\n"
+    assert mien("unlock", "ana", album / "probe.png").code == 6
+    again = mien("forget", "ana")
+    assert again.code == 6
+    assert "ana is not enrolled" in again.complaint
+    assert mien("forget", "ben", "--json").json == {
+        "outcome": "forgotten",
+        "exit_code": 0,
+        "user": "ben",
+    }
+
+
+def test_whoever_is_not_enrolled_leaves_no_trace(mien: Mien, home: Path, album: Path) -> None:
+    assert mien("unlock", "ana", album / "probe.png").code == 6
+    assert mien("forget", "ana").code == 6
+    assert list(home.iterdir()) == []
+
+
+# damaged vault, missing model --------------------------------------------------------------
+
+
+def test_a_damaged_vault_is_8_and_opens_nothing(mien: Mien, album: Path, vault: Path) -> None:
+    vault.write_bytes(vault.read_bytes()[:-3000] + bytes(3000))
+    for arguments in (("unlock", "ana", album / "probe.png"), ("list",), ("doctor", "--json")):
+        ran = mien(*arguments)
+        assert ran.code == 8
+        assert "\n" not in ran.out[:-1]
+    assert mien("unlock", "ana", album / "probe.png", "--json").json["outcome"] == "vault_damaged"
+
+
+def test_a_vault_that_others_can_change_is_8(mien: Mien, album: Path, vault: Path) -> None:
+    vault.chmod(0o622)
+    ran = mien("unlock", "ana", album / "probe.png")
+    assert ran.code == 8
+    assert "chmod 600" in ran.complaint
+
+
+def test_a_template_of_another_model_is_10(
+    mien: Mien, album: Path, vault: Path, somebody: Callable[[str, ModelId], Record]
+) -> None:
+    with open_vault(load_settings(), create=False, surface="library") as opened:
+        opened.put(somebody("ana", ModelId("vggface2", "cd" * 32)), replace=True)
+    ran = mien("unlock", "ana", album / "probe.png")
+    assert ran.code == 10
+    assert ran.complaint
+    assert mien("unlock", "ana", album / "probe.png", "--json").json["outcome"] == (
+        "model_unavailable"
+    )
+
+
+def test_altered_weights_are_10_and_open_nothing(
+    mien: Mien, album: Path, vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = EMBEDDERS["sface"].model
+    real = load_settings().cache_dir
+    shutil.copytree(real, tmp_path / "cache" / "mien")
+    graph_path(row, "onnxruntime", tmp_path / "cache" / "mien").unlink()
+    (tmp_path / row.file_name).write_bytes(b"other weights")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MIEN_MODELS", str(tmp_path))
+    ran = mien("unlock", "ana", album / "probe.png")
+    assert ran.code == 10
+    assert "model sface at" in ran.complaint
+    assert "was altered" in ran.complaint
+    assert mien("unlock", "ana", album / "probe.png", "--json").json["exit_code"] == 10

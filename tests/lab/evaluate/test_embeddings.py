@@ -1,0 +1,153 @@
+"""Pictures to embeddings through the real nets, with a cache that must not lie."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.app.pipeline import Pipeline
+from mien.errors import UsageError
+from mien.faces.embed import Embedder
+from mien.lab.evaluate import embeddings
+from mien.lab.evaluate.embeddings import Embedded, embed_photos, nearest_centre
+from mien.lab.recapture import recapture
+from mien.media.image_file import read_image
+from mien.results import ByteArray
+from mien.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, astronaut: ByteArray) -> Path:
+    """Two photos, a wall, and a text file that calls itself a photo."""
+    made = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(3)
+    head = np.ascontiguousarray(astronaut[0:256, 96:352])
+    for name in ("1.png", "2.png"):
+        Image.fromarray(recapture(head, rng)).save(made / name)
+    Image.new("RGB", (200, 200), (150, 140, 130)).save(made / "wall.png")
+    (made / "text.jpg").write_text("this is no picture")
+    return made
+
+
+NAMES = ("1.png", "wall.png", "text.jpg", "2.png", "missing.png")
+
+
+@pytest.fixture
+def private(settings: Settings, tmp_path: Path) -> Settings:
+    """A cache of its own, with the graphs that were built before."""
+    shutil.copytree(settings.cache_dir / "graphs", tmp_path / "cache" / "graphs")
+    return replace(settings, cache_dir=tmp_path / "cache")
+
+
+def _embed(folder: Path, settings: Settings, *, workers: int = 1, cache: bool = True) -> Embedded:
+    return embed_photos(
+        [folder / name for name in NAMES],
+        settings=settings,
+        model="sface",
+        choice="centre",
+        workers=workers,
+        use_cache=cache,
+    )
+
+
+def test_each_picture_gets_its_vectors_or_a_reason(
+    folder: Path, private: Settings, pipeline: Pipeline
+) -> None:
+    found = _embed(folder, private)
+    np.testing.assert_array_equal(found.acquired, [True, False, False, True, False])
+    reasons = dict(found.failures)
+    assert reasons[1] == "no face found"
+    assert "text.jpg" in reasons[2]
+    assert "no file" in reasons[4]
+    image = read_image(folder / "1.png")
+    crop = pipeline.crop(image, pipeline.faces(image)[0])
+    np.testing.assert_allclose(found.plain[0], pipeline.embed([crop])[0], atol=1e-5)
+    averaged = Embedder(pipeline.embedder._net, pipeline.embedder.row, flip_average=True)
+    np.testing.assert_allclose(
+        found.vectors(np.array([0]), flip_average=True)[0], averaged.embed([crop])[0], atol=1e-5
+    )
+    with pytest.raises(ValueError, match="not acquired"):
+        found.vectors(np.array([1]), flip_average=False)
+
+
+def test_a_second_run_computes_only_what_could_not_be_read(folder: Path, private: Settings) -> None:
+    first, second = _embed(folder, private), _embed(folder, private)
+    assert (first.computed, second.computed) == (5, 2)  # unreadable files are tried again
+    np.testing.assert_array_equal(first.plain, second.plain)
+    np.testing.assert_array_equal(first.mirrored, second.mirrored)
+    assert first.failures == second.failures
+
+
+def test_a_picture_is_known_by_its_bytes_not_by_its_name(
+    folder: Path, private: Settings, tmp_path: Path
+) -> None:
+    _embed(folder, private)
+    shutil.copytree(folder, tmp_path / "moved")
+    shutil.copy(folder / "2.png", tmp_path / "moved" / "1.png")
+    found = _embed(tmp_path / "moved", private)
+    assert found.computed == 2
+    np.testing.assert_array_equal(found.plain[0], found.plain[3])
+
+
+def test_a_damaged_entry_is_computed_again(folder: Path, private: Settings) -> None:
+    first = _embed(folder, private)
+    [records] = (private.cache_dir / "embeddings").iterdir()
+    data = bytearray(records.read_bytes())
+    data[100] ^= 0xFF
+    records.write_bytes(data)
+    second = _embed(folder, private)
+    assert second.computed == 3
+    np.testing.assert_array_equal(first.plain, second.plain)
+
+
+def test_another_version_of_the_recipe_is_another_key(
+    folder: Path, private: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _embed(folder, private)
+    monkeypatch.setattr(embeddings, "VERSION", embeddings.VERSION + 1)
+    assert _embed(folder, private).computed == 5
+
+
+def test_another_models_weights_are_another_key(private: Settings) -> None:
+    row = embeddings.embedder_row("sface", private)
+    other = replace(row, model=replace(row.model, sha256="0" * 64))
+    keys = {
+        embeddings._cache(row, "centre", private).path,
+        embeddings._cache(row, "largest", private).path,
+        embeddings._cache(other, "centre", private).path,
+        embeddings._cache(replace(row, recipe="warp113"), "centre", private).path,
+    }
+    assert len(keys) == 4
+
+
+def test_without_the_cache_nothing_is_written(folder: Path, private: Settings) -> None:
+    assert _embed(folder, private, cache=False).computed == 5
+    assert not (private.cache_dir / "embeddings").exists()
+
+
+def test_worker_processes_give_the_numbers_of_one_process(
+    folder: Path, private: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = _embed(folder, private, cache=False)
+    monkeypatch.setattr(embeddings, "BATCH", 2)
+    shared = _embed(folder, private, workers=2)
+    np.testing.assert_allclose(alone.plain, shared.plain, atol=1e-5)
+    assert alone.failures == shared.failures
+
+
+def test_the_face_nearest_the_middle_is_not_always_the_largest(
+    crowd: ByteArray, pipeline: Pipeline
+) -> None:
+    boxes = np.array([[0, 0, 100, 100], [45, 45, 55, 55], [60, 60, 90, 90]], np.float32)
+    assert nearest_centre(boxes, np.zeros((100, 100, 3), np.uint8)) == 0  # both are dead centre
+    assert nearest_centre(boxes[1:] + 1, np.zeros((100, 100, 3), np.uint8)) == 0
+
+
+def test_an_unknown_model_is_refused_before_any_work(folder: Path, private: Settings) -> None:
+    with pytest.raises(UsageError, match="unknown model"):
+        embed_photos([folder / "1.png"], settings=private, model="x", choice="centre", workers=1)

@@ -1,0 +1,156 @@
+"""What a similarity is worth: thresholds from evidence, and no claim beyond it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import ModelAltered, UsageError
+from mien.matching.calibration import TARGET_FMR, Calibration, OwnerTrials, load_calibration
+from mien.metrics import StrangerOdds
+from mien.models import EMBEDDERS, SFACE
+
+
+def table(*similarities: float, n_independent: int = 100_000) -> StrangerOdds:
+    """Of 100,000 strangers all reach the first, a hundredth the second, a hundredth of those..."""
+    counts = np.array([100_000, 1_000, 10, 1][: len(similarities)])
+    return StrangerOdds(np.array(similarities), counts / 100_000, counts, 100_000, n_independent)
+
+
+HAND_MADE = Calibration(
+    "sface", "hand-made", {1: table(-0.2, 0.2, 0.4, 0.6), 3: table(-0.2, 0.3, 0.5, 0.7)}
+)
+
+
+@pytest.mark.parametrize(
+    ("photos", "fmr", "threshold"),
+    [
+        (1, 1e-2, 0.2),
+        (1, 1e-4, 0.4),
+        (1, 5e-4, 0.4),
+        (3, 1e-4, 0.5),
+        (2, 1e-4, 0.5),
+        (9, 1e-4, 0.5),
+    ],
+)
+def test_the_threshold_is_the_least_that_so_few_strangers_reached(
+    photos: int, fmr: float, threshold: float
+) -> None:
+    found = HAND_MADE.threshold(fmr, photos=photos)
+    assert found.value == threshold
+    assert found.model == "sface"
+    assert f"FMR {fmr:g} with {photos} enrolled photo" in found.provenance
+
+
+@pytest.mark.parametrize("fmr", [0.0, -1e-4, 2.9e-5, 1.0, 7.0, float("nan"), float("inf")])
+def test_a_target_that_the_evidence_does_not_reach_is_refused(fmr: float) -> None:
+    with pytest.raises(UsageError, match="says nothing of FMR"):
+        HAND_MADE.threshold(fmr, photos=1)
+
+
+def test_a_reading_claims_no_more_than_the_evidence() -> None:
+    assert "about once in 10,000" in str(HAND_MADE.read(0.4, photos=1))
+    assert "less than once in 33,000" in str(HAND_MADE.read(0.9, photos=1))
+
+
+def a_tenth_of_similarity_a_decade(n_independent: int) -> Calibration:
+    similarity = np.array([-0.2, 0.1, 0.2, 0.3, 0.4, 0.5])
+    counts = np.array([100_000, 10_000, 1_000, 100, 10, 1])
+    odds = StrangerOdds(similarity, counts / 100_000, counts, 100_000, n_independent)
+    return Calibration("sface", "hand-made", {1: odds})
+
+
+@pytest.mark.parametrize(
+    ("enrolled", "threshold"), [(1, 0.4), (2, 0.5), (10, 0.5), (100, 0.6), (1_000, 0.7)]
+)
+def test_the_more_are_enrolled_the_higher_the_threshold_even_beyond_the_evidence(
+    enrolled: int, threshold: float
+) -> None:
+    made = a_tenth_of_similarity_a_decade(n_independent=100_000)  # which supports 3e-5
+    found = made.threshold_among(enrolled, photos=1)
+    assert found.value == pytest.approx(threshold)
+    assert ("beyond the evidence" in found.provenance) is (enrolled > 3)
+
+
+def test_a_threshold_for_many_never_passes_one_and_needs_two_decades_to_be_drawn_on() -> None:
+    rich, poor = a_tenth_of_similarity_a_decade(100_000), a_tenth_of_similarity_a_decade(100)
+    assert rich.threshold_among(10**12, photos=1).value == 1.0
+    assert poor.threshold_among(10**12, photos=1) == poor.threshold(0.03, photos=1)
+
+
+def test_sfaces_table_is_here_with_its_provenance() -> None:
+    calibration = load_calibration(SFACE)
+    assert calibration is not None
+    assert "LFW" in calibration.provenance
+    assert sorted(calibration.by_photos) == [1, 2, 3, 5]
+    thresholds = [calibration.threshold(TARGET_FMR, photos=k).value for k in (1, 2, 3, 4, 5, 50)]
+    assert thresholds == sorted(thresholds)
+    # the row's own is for the bare cosine, which takes more to keep strangers out
+    assert thresholds[0] < SFACE.threshold.value < thresholds[0] + 0.02
+
+
+def test_an_embedder_that_was_never_calibrated_has_no_table() -> None:
+    assert load_calibration(EMBEDDERS["facenet-vggface2"]) is None
+
+
+def test_a_table_for_other_weights_is_refused() -> None:
+    other = replace(SFACE, model=replace(SFACE.model, sha256="ab" * 32))
+    with pytest.raises(ModelAltered, match="made with other weights"):
+        load_calibration(other)
+
+
+def test_the_table_holds_no_name_and_no_embedding() -> None:
+    import mien.matching.calibration as module
+
+    path = Path(module.__file__).parent / "calibrated" / "sface.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    assert set(stored) == {
+        "model",
+        "weights_sha256",
+        "provenance",
+        "failures_to_acquire",
+        "seed",
+        "cohort",
+        "owners",
+        "by_photos",
+    }
+    assert set(stored["cohort"]) == {"file", "sha256", "nearest", "typical", "least"}
+    for owners in stored["owners"].values():
+        assert set(owners) == {"refused", "tries", "people"}
+        assert all(isinstance(count, int) for count in owners.values())
+    assert all(len(odds["similarity"]) < 200 for odds in stored["by_photos"].values())
+
+
+def test_an_owner_is_told_how_often_to_expect_a_refusal() -> None:
+    assert "refused about once in 25 " in str(OwnerTrials(40, 1_000, 300))
+    assert "about once in 500, an order of magnitude" in str(OwnerTrials(2, 1_000, 300))
+    # photos of one owner hang together: none of 300 owners refused says once in 100 and no more
+    assert "refused less than once in 100 " in str(OwnerTrials(0, 1_000, 300))
+    assert "too few owners" in str(OwnerTrials(0, 50, 10))
+
+
+def test_more_photos_than_were_measured_promise_no_more_than_the_most_that_were() -> None:
+    one, three = OwnerTrials(5, 100, 50), OwnerTrials(1, 100, 50)
+    made = Calibration("sface", "hand-made", HAND_MADE.by_photos, {1: one, 3: three})
+    assert [made.owner_trials(k) for k in (1, 2, 3, 9)] == [one, one, three, three]
+    assert HAND_MADE.owner_trials(3) is None
+
+
+@pytest.mark.parametrize(("refused", "tries", "people"), [(-1, 5, 5), (6, 5, 5), (0, 0, 0)])
+def test_owners_that_never_were_are_no_evidence(refused: int, tries: int, people: int) -> None:
+    with pytest.raises(ValueError, match="refused more often"):
+        OwnerTrials(refused, tries, people)
+
+
+def test_sfaces_table_says_what_its_owners_met() -> None:
+    calibration = load_calibration(SFACE)
+    assert calibration is not None
+    assert sorted(calibration.owners) == [1, 2, 3, 5]
+    one, three = calibration.owner_trials(1), calibration.owner_trials(3)
+    assert one is not None
+    assert three is not None
+    assert three.refused / three.tries < one.refused / one.tries < 0.05

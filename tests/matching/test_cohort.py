@@ -1,0 +1,144 @@
+"""A cohort of strangers says how like everybody else a face is; the threshold follows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mien.matching.calibration as module
+from mien.errors import ModelAltered
+from mien.matching.calibration import load_calibration
+from mien.matching.cohort import Cohort, load_cohort
+from mien.models import SFACE
+from mien.results import FloatArray, Threshold
+
+
+def at(*degrees: float) -> FloatArray:
+    """Unit vectors of the plane, (n, 2)."""
+    turned = np.deg2rad(degrees)
+    return np.stack([np.cos(turned), np.sin(turned)], axis=1).astype(np.float32)
+
+
+# from 0 degrees: 0.5, 0, 0, -1; the two nearest of each are meant
+PLANE = Cohort(at(60, 90, -90, 180), nearest=2, typical=0.25, least=-0.1)
+
+
+def test_nearness_is_the_mean_of_the_nearest_similarities() -> None:
+    near = PLANE.nearness(at(0, 75, 180))
+    np.testing.assert_allclose(near, [0.25, np.cos(np.deg2rad(15)), 0.5], atol=1e-6)
+
+
+def test_a_probe_unlike_everybody_counts_as_no_farther_than_the_least() -> None:
+    above = Cohort(at(60, 90, 120, 180), nearest=2, typical=0.0, least=-0.1)
+    assert above.nearness(at(-90))[0] == pytest.approx(-0.1)  # it would be -0.433
+
+
+def test_the_threshold_rises_by_how_much_nearer_than_usual_both_faces_are() -> None:
+    assert PLANE.shift(at(0)[0], at(0)[0]) == pytest.approx(0.0, abs=1e-6)
+    assert PLANE.shift(at(0)[0], at(180)[0]) == pytest.approx(0.125, abs=1e-6)
+    assert PLANE.shift(at(0)[0], at(180)[0]) == PLANE.shift(at(180)[0], at(0)[0])
+    moved = Threshold(0.4, "sface", "by hand").moved(0.125)
+    assert moved.value == pytest.approx(0.525)
+    assert moved.provenance == "by hand; moved by +0.125 for how like strangers these faces are"
+
+
+def test_a_threshold_is_moved_to_one_at_most_and_not_at_all_by_nothing() -> None:
+    threshold = Threshold(0.4, "sface", "by hand")
+    assert threshold.moved(0.0) is threshold
+    assert threshold.moved(0.9).value == 1.0
+    assert threshold.moved(float("nan")).value == 1.0  # the door stays shut
+
+
+def test_the_closest_member_is_not_its_own_neighbour() -> None:
+    similarity, shift = PLANE.closest(at(61)[0])
+    assert similarity == pytest.approx(np.cos(np.deg2rad(1)), abs=1e-6)
+    # of 90, -90 and 180 degrees: seen from 61 and from 60 degrees
+    near = [
+        (np.cos(np.deg2rad(29)) + np.cos(np.deg2rad(119))) / 2,
+        (np.cos(np.deg2rad(30)) + np.cos(np.deg2rad(120))) / 2,
+    ]
+    assert shift == pytest.approx(np.mean(near) - 0.25, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"vectors": at(0, 90, 180)[0]},
+        {"vectors": 2 * at(0, 90, 180)},
+        {"vectors": at(0, 90, float("nan"))},
+        {"nearest": 0},
+        {"nearest": 4},
+        {"typical": float("nan")},
+        {"least": 0.3},
+    ],
+)
+def test_numbers_that_are_no_cohort_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="cohort"):
+        replace(PLANE, **change)
+
+
+def test_a_cohort_comes_back_from_its_file(tmp_path: Path) -> None:
+    packed, table = PLANE.to_files("plane.npy")
+    (tmp_path / "plane.npy").write_bytes(packed)
+    again = load_cohort(tmp_path, json.loads(json.dumps(table)))
+    np.testing.assert_allclose(again.vectors, PLANE.vectors, atol=1e-3)  # half precision
+    assert (again.nearest, again.typical, again.least) == (2, 0.25, -0.1)
+
+
+@pytest.mark.parametrize("spoilt", ["a byte", "cut off", "gone", "a pickle"])
+def test_an_altered_cohort_is_refused(tmp_path: Path, spoilt: str) -> None:
+    packed, table = PLANE.to_files("plane.npy")
+    if spoilt == "a byte":
+        packed = packed[:-1] + bytes([packed[-1] ^ 1])
+    elif spoilt == "cut off":
+        packed = packed[:-2]
+    elif spoilt == "a pickle":
+        (tmp_path / "made.npy").touch()
+        np.save(tmp_path / "made.npy", np.array([{"a": 1}], object), allow_pickle=True)
+        packed = (tmp_path / "made.npy").read_bytes()
+        table["sha256"] = hashlib.sha256(packed).hexdigest()
+    if spoilt != "gone":
+        (tmp_path / "plane.npy").write_bytes(packed)
+    with pytest.raises(ValueError, match=r"cohort|allow_pickle"):
+        load_cohort(tmp_path, table)
+
+
+def test_the_name_of_a_cohorts_file_leads_nowhere_else(tmp_path: Path) -> None:
+    packed, table = PLANE.to_files("../plane.npy")
+    (tmp_path / "plane.npy").write_bytes(packed)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(ValueError, match="cannot be read"):
+        load_cohort(tmp_path / "in", table)
+
+
+def test_sfaces_cohort_is_anonymous_and_of_its_length() -> None:
+    calibration = load_calibration(SFACE)
+    assert calibration is not None
+    cohort = calibration.cohort
+    assert cohort is not None
+    assert cohort.vectors.shape == (400, SFACE.dims)
+    assert cohort.least < cohort.typical
+    # nobody is in it twice
+    alike = cohort.vectors @ cohort.vectors.T
+    np.fill_diagonal(alike, -1.0)
+    assert alike.max() < 0.8
+
+
+def test_a_table_whose_cohort_was_altered_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(module.__file__).parent / "calibrated"
+    (tmp_path / "calibrated").mkdir()
+    for name in ("sface.json", "sface.cohort.npy"):
+        (tmp_path / "calibrated" / name).write_bytes((folder / name).read_bytes())
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "calibration.py"))
+    assert load_calibration(SFACE) is not None
+    (tmp_path / "calibrated" / "sface.cohort.npy").write_bytes(b"another")
+    with pytest.raises(ModelAltered, match="its cohort was altered; reinstall mien"):
+        load_calibration(SFACE)

@@ -1,0 +1,211 @@
+"""From numbers to an answer, on vectors of two or three numbers that one can check by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mien.errors import ExitCode, ModelMismatch
+from mien.matching.policy import (
+    consistency,
+    decide,
+    look_alikes,
+    near_duplicates,
+    similarity_to,
+)
+from mien.results import FloatArray, ModelId, Template, Threshold
+from mien.vectors import centre_of
+
+HALF = Threshold(0.5, "sface", "by hand")
+MODEL = ModelId("sface", "ab" * 32)
+
+
+def at(*degrees: float) -> FloatArray:
+    """Unit rows in the plane at these angles."""
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_the_centre_is_the_mean_direction_of_length_one() -> None:
+    np.testing.assert_allclose(centre_of(at(0, 90)), at(45)[0], atol=1e-6)
+    np.testing.assert_allclose(centre_of(at(10, 20, 30)), at(20)[0], atol=1e-6)
+    np.testing.assert_allclose(centre_of(at(70)), at(70)[0], atol=1e-6)
+    assert centre_of(at(0, 90)).dtype == np.float32
+
+
+def test_rows_that_cancel_out_have_no_centre() -> None:
+    with pytest.raises(ValueError, match="no common direction"):
+        centre_of(at(0, 180))
+    with pytest.raises(ValueError, match="no common direction"):
+        centre_of(np.full((2, 2), np.nan, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("similarity", "accepted"),
+    [
+        (0.9, True),
+        (1.0, True),
+        (0.5, True),
+        (np.nextafter(0.5, 0), False),
+        (0.0, False),
+        (-1, False),
+    ],
+)
+def test_yes_from_the_threshold_up_and_no_below(similarity: float, accepted: bool) -> None:
+    decision = decide(similarity, threshold=HALF, expected_model="sface")
+    assert bool(decision) is accepted
+    assert decision.similarity == similarity
+    assert decision.threshold is HALF
+    expected = ExitCode.UNLOCKED if accepted else ExitCode.NOT_THE_OWNER
+    assert decision.outcome is expected
+    assert decision.reason == ("the same person" if accepted else "not similar enough")
+
+
+@pytest.mark.parametrize("similarity", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_a_no(similarity: float) -> None:
+    decision = decide(similarity, threshold=HALF, expected_model="sface")
+    assert not decision
+    assert decision.outcome is ExitCode.NOT_THE_OWNER
+    assert np.isnan(decision.similarity)
+    assert "not a number" in decision.reason
+
+
+def test_a_similarity_that_no_cosine_has_opens_nothing() -> None:
+    with pytest.raises(ValueError, match=r"unlocked at 1\.5"):
+        decide(1.5, threshold=HALF, expected_model="sface")
+
+
+@pytest.mark.parametrize("similarity", [0.99, 0.0, float("nan")])
+def test_a_threshold_of_another_model_is_refused_before_any_answer(similarity: float) -> None:
+    with pytest.raises(ModelMismatch, match="fitted for vggface2, the model in use is sface"):
+        decide(similarity, threshold=Threshold(0.5, "vggface2", "by hand"), expected_model="sface")
+
+
+@given(
+    similarity=st.floats(allow_nan=True, allow_infinity=True),
+    value=st.floats(-1, 1, exclude_min=True),
+)
+def test_never_a_yes_below_the_threshold(similarity: float, value: float) -> None:
+    threshold = Threshold(value, "sface", "by hand")
+    try:
+        decision = decide(similarity, threshold=threshold, expected_model="sface")
+    except ValueError:
+        assert similarity > 1.0  # no cosine; refused by the record itself
+        return
+    assert bool(decision) is (value <= similarity <= 1.001)
+    is_me, number = decision
+    assert is_me is bool(decision)
+    assert np.isnan(number) or number == similarity
+
+
+# a template and a probe --------------------------------------------------------------------
+
+
+def test_the_similarity_is_the_cosine_to_the_centre() -> None:
+    template = Template(at(0, 60), MODEL)
+    assert similarity_to(template, at(30)[0]) == pytest.approx(1.0)
+    assert similarity_to(template, at(90)[0]) == pytest.approx(0.5)
+    assert similarity_to(template, at(210)[0]) == pytest.approx(-1.0)
+
+
+def test_a_probe_of_another_length_is_refused() -> None:
+    with pytest.raises(ModelMismatch, match="the template has 2 numbers, the probe 3"):
+        similarity_to(Template(at(0), MODEL), np.array([1, 0, 0], np.float32))
+
+
+unit_planes = hnp.arrays(
+    np.float64, st.integers(1, 8), elements=st.floats(0, 360), fill=st.nothing()
+)
+
+
+@given(angles=unit_planes, probe=st.floats(0, 360))
+def test_a_similarity_never_leaves_minus_one_to_one(angles: FloatArray, probe: float) -> None:
+    template = Template(at(*angles), MODEL)
+    try:
+        similarity = similarity_to(template, at(probe)[0])
+    except ValueError:
+        return  # the photos cancel out
+    assert -1.0 <= similarity <= 1.0
+
+
+# do the photos agree? ----------------------------------------------------------------------
+
+
+def test_photos_that_agree_have_no_stranger() -> None:
+    found = consistency(at(0, 10, 20), HALF)
+    assert found.strangers == ()
+    np.testing.assert_allclose(found.leave_one_out, np.cos(np.radians([15, 0, 15])), atol=1e-6)
+
+
+def test_a_single_photo_has_nobody_to_agree_with() -> None:
+    found = consistency(at(33), HALF)
+    assert (found.leave_one_out, found.strangers) == ((), ())
+
+
+@pytest.mark.parametrize("stranger", range(4))
+def test_the_stranger_is_found_wherever_it_stands(stranger: int) -> None:
+    degrees = [0.0, 5.0, 10.0, 15.0]
+    degrees[stranger] = 150.0
+    assert consistency(at(*degrees), HALF).strangers == (stranger,)
+
+
+def test_of_two_photos_that_disagree_both_are_named() -> None:
+    assert consistency(at(0, 90), HALF).strangers == (0, 1)
+
+
+def test_of_two_pairs_all_are_named() -> None:
+    assert consistency(at(0, 5, 120, 125), HALF).strangers == (0, 1, 2, 3)
+
+
+def test_photos_that_cancel_out_are_strangers_and_no_crash() -> None:
+    # without the last one the others cancel out
+    found = consistency(at(0, 180, 90), HALF)
+    assert 2 in found.strangers
+    assert found.leave_one_out[2] == -1.0
+
+
+@given(angles=unit_planes)
+def test_whoever_agrees_would_unlock_with_the_others(angles: FloatArray) -> None:
+    found = consistency(at(*angles), HALF)
+    assert all(-1.0 <= value <= 1.0 for value in found.leave_one_out)
+    for row, value in enumerate(found.leave_one_out):
+        assert row in found.strangers or value >= HALF.value
+
+
+# the same photo twice ----------------------------------------------------------------------
+
+
+def test_a_photo_given_twice_is_paired_with_the_first() -> None:
+    assert near_duplicates(at(0, 60, 0, 60.1)) == [(2, 0), (3, 1)]
+
+
+def test_three_of_one_photo_all_point_to_the_first() -> None:
+    assert near_duplicates(at(0, 1, 2)) == [(1, 0), (2, 0)]
+
+
+def test_photos_that_differ_are_no_duplicates() -> None:
+    assert near_duplicates(at(0, 15, 30)) == []  # cos 15 degrees = 0.966
+    assert near_duplicates(np.zeros((0, 2), np.float32)) == []
+
+
+def test_who_resembles_the_template_enough_for_its_door_is_named_most_alike_first() -> None:
+    found = look_alikes(["far", "near", "nearest"], np.array([0.2, 0.6, 0.9]), np.zeros(3), HALF)
+    assert found == (("nearest", 0.9), ("near", 0.6))
+
+
+def test_who_is_like_everybody_must_be_more_alike_to_be_named() -> None:
+    found = look_alikes(["ana", "ben"], np.array([0.6, 0.4]), np.array([0.2, -0.2]), HALF)
+    assert found == (("ben", 0.4),)
+
+
+def test_a_likeness_that_is_not_a_number_is_a_warning() -> None:
+    for cosine, shift in ((np.nan, np.nan), (np.nan, 0.0), (0.2, np.nan)):
+        found = look_alikes(["bad"], np.array([cosine]), np.array([shift]), HALF)
+        assert [user for user, _ in found] == ["bad"]
+
+
+def test_the_very_same_template_is_named_however_far_its_threshold_is_moved() -> None:
+    assert look_alikes(["twin"], np.ones(1), np.array([0.7]), HALF) == (("twin", 1.0),)

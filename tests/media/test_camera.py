@@ -1,0 +1,133 @@
+"""Frames from a device, and what OpenCV gives made into RGB."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import CameraUnavailable, UsageError
+from mien.media.camera import as_rgb, device_frames
+from mien.media.frame import Depth, Frame, is_dark
+
+
+def test_a_frame_without_light_is_dark() -> None:
+    assert is_dark(np.full((48, 64, 3), 3, np.uint8))
+    assert not is_dark(np.full((48, 64, 3), 40, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("picture", "pixel"),
+    [
+        (np.full((4, 4), 90, np.uint8), (90, 90, 90)),
+        (np.full((4, 4, 1), 90, np.uint8), (90, 90, 90)),
+        (np.full((4, 4, 3), (1, 2, 3), np.uint8), (3, 2, 1)),
+        (np.array([[1023, 0], [512, 1023]], np.uint16), (255, 255, 255)),
+    ],
+)
+def test_grey_infrared_and_colour_pictures_become_rgb(
+    picture: np.ndarray, pixel: tuple[int, int, int]
+) -> None:
+    rgb = as_rgb(picture, Depth())
+    assert rgb.shape == (*picture.shape[:2], 3)
+    assert tuple(rgb[0, 0]) == pixel
+
+
+def test_an_absent_camera_and_a_file_in_its_place_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(CameraUnavailable, match="there is no camera '/dev/video97'"):
+        list(device_frames("97", clock=lambda: 0.0, timeout_s=1.0))
+    with pytest.raises(CameraUnavailable, match="there is no camera"):
+        list(device_frames("a\0b", clock=lambda: 0.0, timeout_s=1.0))
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is no device; for a film use --frames"):
+        list(device_frames(str(tmp_path / "file"), clock=lambda: 0.0, timeout_s=1.0))
+
+
+def test_a_device_that_is_no_camera_does_not_open_and_opencv_says_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(CameraUnavailable, match="does not open"):
+        list(device_frames("/dev/null", clock=lambda: 0.0, timeout_s=1.0))
+    assert capfd.readouterr().err == ""
+
+
+class Sensor:
+    """Stands for a camera, which no machine of ours has: each picture is brighter by one."""
+
+    def __init__(self, *, pictures: int, deep: bool = False, hangs: bool = False) -> None:
+        self.given = 0
+        self.pictures = pictures
+        self.deep = deep
+        self.set_to: dict[int, float] = {}
+        self.released = threading.Event()
+        self.unplugged = threading.Event()
+        if not hangs:
+            self.unplugged.set()
+
+    def isOpened(self) -> bool:
+        return True
+
+    def get(self, what: int) -> float:
+        return float(int.from_bytes(b"Y16 " if self.deep else b"GREY", "little"))
+
+    def set(self, what: int, value: float) -> None:
+        self.set_to[what] = value
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.unplugged.wait()
+        if self.given == self.pictures:
+            return False, None
+        self.given += 1
+        grey = np.full((8, 8), 50 + min(self.given, 200), np.uint8)
+        return True, grey.astype(np.uint16) * 4 if self.deep else grey
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def watched(sensor: Sensor, timeout_s: float = 600.0) -> Iterator[Frame]:
+    return device_frames(
+        "/dev/null", clock=time.monotonic, timeout_s=timeout_s, opened=lambda path: sensor
+    )
+
+
+def test_the_first_frames_of_a_camera_are_left_out_and_the_times_of_the_others_rise() -> None:
+    found = list(itertools.islice(watched(Sensor(pictures=1 << 60)), 4))
+    assert found[0].image_rgb.shape == (8, 8, 3)
+    assert all(frame.image_rgb[0, 0, 0] > 50 + 5 for frame in found)
+    times = [frame.at_s for frame in found]
+    assert times[0] > 0
+    assert times == sorted(set(times))
+
+
+def test_who_leaves_early_lets_go_of_the_camera() -> None:
+    sensor = Sensor(pictures=1 << 60)
+    found = watched(sensor)
+    next(found)
+    found.close()  # type: ignore[attr-defined]
+    assert sensor.released.is_set()
+
+
+def test_an_infrared_camera_of_16_bits_is_asked_for_all_of_them() -> None:
+    import cv2
+
+    sensor = Sensor(pictures=1 << 60, deep=True)
+    assert 50 < next(watched(sensor)).image_rgb[0, 0, 0] <= 250
+    assert sensor.set_to == {cv2.CAP_PROP_CONVERT_RGB: 0}
+
+
+def test_a_camera_that_is_unplugged_is_told_apart_from_nobody_being_there() -> None:
+    with pytest.raises(CameraUnavailable, match="gives no picture"):
+        list(watched(Sensor(pictures=7)))
+
+
+def test_a_camera_that_hangs_does_not_hang_the_door() -> None:
+    sensor = Sensor(pictures=7, hangs=True)
+    with pytest.raises(CameraUnavailable, match="gives no picture"):
+        list(watched(sensor, timeout_s=0.01))
+    sensor.unplugged.set()

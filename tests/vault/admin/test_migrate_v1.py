@@ -1,0 +1,152 @@
+"""A vault that an older mien kept in the clear is sealed by hand, and never by an attacker."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import UsageError, VaultDamaged
+from mien.results import ModelId, Template
+from mien.settings import Settings, load_settings
+from mien.vault import Record, pack_template, unpack_template
+from mien.vault.admin.status import verify_all
+from mien.vault.backends.sqlite_schema import APPLICATION_ID
+from mien.vault.open import make_vault, open_vault
+from mien.vault.vault import SealedVault
+
+MODEL = ModelId("sface", "ab" * 32)
+PLAIN_TABLE = """
+CREATE TABLE templates (user TEXT NOT NULL PRIMARY KEY, model_name TEXT NOT NULL,
+    model_sha256 TEXT NOT NULL, created_at TEXT NOT NULL, payload BLOB NOT NULL,
+    checksum BLOB NOT NULL) WITHOUT ROWID
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"HOME": str(tmp_path)})
+
+
+def opened(settings: Settings) -> SealedVault:
+    return open_vault(settings, create=True, surface="library", environ={})
+
+
+def face(seed: int) -> Template:
+    vectors = np.random.default_rng(seed).normal(size=(2, 8)).astype(np.float32)
+    return Template(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), MODEL)
+
+
+def plain_row(user: str, template: Template) -> tuple[object, ...]:
+    """A row as schema 1 had it; anybody can compute its checksum."""
+    columns = (user, MODEL.name, MODEL.sha256, "2026-01-31T12:00:00+00:00", pack_template(template))
+    digest = hashlib.sha256(b"mien record 1")
+    for part in columns:
+        raw = part if isinstance(part, bytes) else part.encode()
+        digest.update(len(raw).to_bytes(8, "little") + raw)
+    return (*columns, digest.digest())
+
+
+def write_plain(path: Path, *rows: tuple[object, ...]) -> None:
+    """A vault file of schema 1."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(PLAIN_TABLE)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 1")
+        db.executemany("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?)", rows)
+    path.chmod(0o600)
+
+
+def test_a_plain_vault_is_not_read_but_sealed_when_that_is_asked_for(settings: Settings) -> None:
+    write_plain(settings.vault_path, plain_row("annabelle", face(1)), plain_row("ben", face(2)))
+    with opened(settings) as vault, pytest.raises(UsageError, match="run: mien vault init"):
+        vault.get("annabelle")
+    assert make_vault(settings, surface="library", environ={}).people == 2
+    with opened(settings) as vault:
+        found = vault.look_up("annabelle")
+        assert found is not None
+        assert found.record is not None
+        turned = unpack_template(found.record.payload, expected_model=MODEL)
+        plain = found.space_of(MODEL).reveal(turned.vectors)
+        np.testing.assert_allclose(plain, face(1).vectors, atol=1e-6)
+        assert verify_all(vault.safe) is not None
+    assert b"annabelle" not in settings.vault_path.read_bytes()
+    assert sorted(one.name for one in settings.vault_path.parent.iterdir()) == ["vault.sqlite"]
+
+
+def test_once_sealed_no_plain_vault_takes_its_place_again(settings: Settings) -> None:
+    write_plain(settings.vault_path, plain_row("ana", face(1)))
+    make_vault(settings, surface="library", environ={})
+    write_plain(settings.vault_path, plain_row("mallory", face(3)))
+    with pytest.raises(VaultDamaged, match="a sealed vault was seen there before"):
+        make_vault(settings, surface="library", environ={})
+
+
+def test_a_try_that_was_killed_is_begun_again(settings: Settings) -> None:
+    write_plain(settings.vault_path, plain_row("ana", face(1)))
+    settings.vault_path.with_name("vault.sqlite.sealing").write_bytes(b"half of it")
+    assert make_vault(settings, surface="library", environ={}).people == 1
+
+
+def test_a_plain_row_whose_checksum_is_wrong_stops_it_and_nothing_is_changed(
+    settings: Settings,
+) -> None:
+    *columns, _ = plain_row("ana", face(1))
+    write_plain(settings.vault_path, (*columns, bytes(32)))
+    before = settings.vault_path.read_bytes()
+    with pytest.raises(VaultDamaged, match="record of 'ana'"):
+        make_vault(settings, surface="library", environ={})
+    assert settings.vault_path.read_bytes() == before
+
+
+def test_where_there_is_a_vault_none_is_made(settings: Settings) -> None:
+    make_vault(settings, surface="library", environ={})
+    with pytest.raises(UsageError, match="there is a vault at"):
+        make_vault(settings, surface="library", environ={})
+
+
+# whoever can write the file, but has not the key -------------------------------------------
+
+
+def test_a_plain_row_planted_beside_the_sealed_ones_enrolls_nobody(settings: Settings) -> None:
+    with opened(settings) as vault:
+        vault.put(Record("ana", MODEL, "2026-01-31T12:00:00+00:00", b"x"), replace=False)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute(PLAIN_TABLE)
+        db.execute("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?)", plain_row("mallory", face(3)))
+    with opened(settings) as vault:
+        assert [head.user for head in vault.heads()] == ["ana"]
+        assert not vault.holds("mallory")
+    with pytest.raises(UsageError, match="there is a vault at"):
+        make_vault(settings, surface="library", environ={})
+    with opened(settings) as vault:
+        assert not vault.holds("mallory")
+
+
+@pytest.mark.parametrize("wiped", ["file", "cells"])
+def test_a_plain_vault_put_in_the_place_of_the_sealed_one_enrolls_nobody(
+    settings: Settings, wiped: str
+) -> None:
+    with opened(settings) as vault:
+        vault.put(Record("ana", MODEL, "2026-01-31T12:00:00+00:00", b"x"), replace=False)
+    if wiped == "file":
+        write_plain(settings.vault_path, plain_row("mallory", face(3)))
+    else:
+        with closing(sqlite3.connect(settings.vault_path)) as db, db:
+            for table in ("meta", "bucket", "record", "attempt", "log", "gallery"):
+                db.execute(f"DROP TABLE cell_{table}")
+            db.execute(PLAIN_TABLE)
+            db.execute(
+                "INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?)", plain_row("mallory", face(3))
+            )
+            db.execute("PRAGMA user_version = 1")
+    with opened(settings) as vault, pytest.raises(UsageError, match="not sealed"):
+        vault.holds("mallory")
+    with pytest.raises(VaultDamaged, match="a sealed vault was seen there before"):
+        make_vault(settings, surface="library", environ={})

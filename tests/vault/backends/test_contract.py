@@ -1,0 +1,240 @@
+"""What every back end keeps to: cells in spaces, one transaction at a time, all or nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mien.errors import UsageError
+from mien.vault.backends.base import (
+    MAX_KEY_BYTES,
+    MAX_VALUE_BYTES,
+    Cells,
+    MemoryStore,
+    Space,
+    Store,
+)
+from mien.vault.backends.postgres import PostgresStore
+from mien.vault.backends.sqlite import SqliteStore
+
+AnotherDoor = Callable[[], Store]
+"""Opens the same store once more."""
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def another_door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnotherDoor]:
+    memory, opened = MemoryStore(), list[Store]()
+
+    def door() -> Store:
+        if request.param == "memory":
+            return memory
+        if request.param == "sqlite":
+            # SQLite's waiting is not fair: on a busy machine one may come late
+            path = tmp_path / "vault.sqlite"
+            opened.append(SqliteStore(path, create=True, busy_timeout_s=60.0))
+        else:
+            opened.append(PostgresStore(request.getfixturevalue("postgres_url")))
+        return opened[-1]
+
+    door()  # the database is made before, and so dropped after, what opens it
+    yield door
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(another_door: AnotherDoor) -> Store:
+    return another_door()
+
+
+def put(store: Store, key: bytes, value: bytes, space: Space = Space.RECORD) -> None:
+    with store.writing() as cells:
+        cells.put(space, key, value)
+
+
+def get(store: Store, key: bytes, space: Space = Space.RECORD) -> bytes | None:
+    with store.reading() as cells:
+        return cells.get(space, key)
+
+
+def test_a_new_store_is_empty(store: Store) -> None:
+    with store.reading() as cells:
+        for space in Space:
+            assert cells.get(space, b"any") is None
+            assert cells.scan(space, after=b"", limit=5) == []
+    store.check()
+
+
+def test_what_was_put_is_there_for_whoever_opens_the_store(another_door: AnotherDoor) -> None:
+    put(another_door(), b"key", b"\x00\xff value")
+    assert get(another_door(), b"key") == b"\x00\xff value"
+
+
+def test_each_space_has_cells_of_its_own(store: Store) -> None:
+    for space in Space:
+        put(store, b"key", space.value.encode(), space)
+    for space in Space:
+        assert get(store, b"key", space) == space.value.encode()
+
+
+def test_a_cell_is_replaced_and_dropped(store: Store) -> None:
+    put(store, b"key", b"one")
+    put(store, b"key", b"two")
+    assert get(store, b"key") == b"two"
+    with store.writing() as cells:
+        assert cells.drop(Space.RECORD, b"key")
+        assert not cells.drop(Space.RECORD, b"key")
+    assert get(store, b"key") is None
+
+
+def test_a_space_is_cleared_and_no_other(store: Store) -> None:
+    put(store, b"key", b"one", Space.LOG)
+    put(store, b"other", b"two", Space.LOG)
+    put(store, b"key", b"three", Space.RECORD)
+    with store.writing() as cells:
+        cells.clear(Space.LOG)
+        cells.clear(Space.GALLERY)
+    assert get(store, b"key", Space.LOG) is None
+    assert get(store, b"other", Space.LOG) is None
+    assert get(store, b"key", Space.RECORD) == b"three"
+
+
+def test_a_scan_goes_on_after_a_key_in_the_order_of_bytes(store: Store) -> None:
+    keys = [b"\x00", b"a", b"a\x00", b"ab", b"b", b"\x7f", b"\x80", b"\xff"]
+    with store.writing() as cells:
+        for key in reversed(keys):
+            cells.put(Space.LOG, key, key)
+    with store.reading() as cells:
+        assert [key for key, _ in cells.scan(Space.LOG, after=b"", limit=100)] == keys
+        assert cells.scan(Space.LOG, after=b"a", limit=2) == [(b"a\x00", b"a\x00"), (b"ab", b"ab")]
+        assert cells.scan(Space.LOG, after=b"\xff", limit=2) == []
+        for limit in (0, -1):
+            with pytest.raises(ValueError, match="at least one"):
+                cells.scan(Space.LOG, after=b"", limit=limit)
+
+
+def test_an_empty_value_and_the_longest_key_are_kept(store: Store) -> None:
+    put(store, b"k" * MAX_KEY_BYTES, b"")
+    assert get(store, b"k" * MAX_KEY_BYTES) == b""
+
+
+@pytest.mark.parametrize("key", [b"", b"k" * (MAX_KEY_BYTES + 1), "text"])
+def test_what_is_no_key_is_refused(store: Store, key: bytes) -> None:
+    with pytest.raises(ValueError, match="a key is"), store.writing() as cells:
+        cells.put(Space.RECORD, key, b"")
+
+
+def test_what_is_no_value_is_refused(store: Store) -> None:
+    for value in (b"v" * (MAX_VALUE_BYTES + 1), "text"):
+        with pytest.raises(ValueError, match="a value is"), store.writing() as cells:
+            cells.put(Space.RECORD, b"key", value)  # type: ignore[arg-type]
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
+def test_an_exception_undoes_all_of_a_change(store: Store, error: type[BaseException]) -> None:
+    put(store, b"kept", b"1")
+
+    def change() -> None:
+        with store.writing() as cells:
+            cells.put(Space.RECORD, b"kept", b"2")
+            cells.put(Space.META, b"new", b"3")
+            cells.drop(Space.RECORD, b"kept")
+            raise error
+
+    with pytest.raises(error):
+        change()
+    assert get(store, b"kept") == b"1"
+    assert get(store, b"new", Space.META) is None
+    put(store, b"kept", b"4")  # the store is of use after that
+
+
+def test_a_change_sees_itself(store: Store) -> None:
+    with store.writing() as cells:
+        cells.put(Space.RECORD, b"key", b"1")
+        assert cells.get(Space.RECORD, b"key") == b"1"
+        assert cells.scan(Space.RECORD, after=b"", limit=9) == [(b"key", b"1")]
+
+
+def test_a_view_that_reads_changes_nothing(store: Store) -> None:
+    put(store, b"key", b"1")
+    with store.reading() as cells:
+        with pytest.raises(ValueError, match="only reads"):
+            cells.put(Space.RECORD, b"key", b"2")
+        with pytest.raises(ValueError, match="only reads"):
+            cells.drop(Space.RECORD, b"key")
+
+
+@pytest.mark.parametrize("writing", [True, False])
+def test_a_view_is_of_no_use_after_its_block(store: Store, writing: bool) -> None:
+    kept: list[Cells] = []
+    with store.writing() if writing else store.reading() as cells:
+        kept.append(cells)
+    with pytest.raises(ValueError, match="over"):
+        kept[0].get(Space.RECORD, b"key")
+    with pytest.raises(ValueError, match=r"over|only reads"):
+        kept[0].put(Space.RECORD, b"key", b"")
+
+
+def test_one_object_has_one_transaction_at_a_time(store: Store) -> None:
+    with store.writing():
+        with pytest.raises(ValueError, match="one transaction"), store.reading():
+            pass
+        with pytest.raises(ValueError, match=r"end the transaction|one transaction"):
+            store.close()
+    put(store, b"key", b"1")
+
+
+def test_a_closed_store_says_so_and_closes_twice(store: Store) -> None:
+    store.close()
+    store.close()
+    for view in (store.reading, store.writing):
+        with pytest.raises(ValueError, match="closed"), view():
+            pass
+
+
+def test_threads_that_add_up_lose_nothing(another_door: AnotherDoor) -> None:
+    doors = [another_door() for _ in range(3)]
+
+    def add(store: Store) -> None:
+        for _ in range(10):
+            with store.writing() as cells:
+                count = int(cells.get(Space.META, b"count") or b"0")
+                cells.put(Space.META, b"count", str(count + 1).encode())
+
+    threads = [threading.Thread(target=add, args=(store,)) for store in (*doors, doors[0])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert get(doors[0], b"count", Space.META) == b"40"
+
+
+def test_a_reader_sees_one_moment_whatever_others_write(another_door: AnotherDoor) -> None:
+    reader, writer = another_door(), another_door()
+    if reader is writer:
+        return  # one object in memory lets one in at a time
+    put(writer, b"a", b"old")
+    put(writer, b"b", b"old")
+    with reader.reading() as cells:
+        first = cells.get(Space.RECORD, b"a")
+        with writer.writing() as changed:
+            changed.put(Space.RECORD, b"a", b"new")
+            changed.put(Space.RECORD, b"b", b"new")
+        assert (first, cells.get(Space.RECORD, b"b")) == (b"old", b"old")
+    assert get(reader, b"b") == b"new"
+
+
+def test_an_absent_file_that_is_not_to_be_made_is_empty_and_stays_absent(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "no" / "vault.sqlite", create=False)
+    assert get(store, b"key") is None
+    store.check()
+    with pytest.raises(UsageError, match="there is no vault"), store.writing():
+        pass
+    assert list(tmp_path.iterdir()) == []

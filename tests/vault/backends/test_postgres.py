@@ -1,0 +1,168 @@
+"""What is particular about PostgreSQL: who else writes, what goes away, and what is never shown."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mien.cli.parser import main
+from mien.errors import UsageError, VaultDamaged
+from mien.vault.backends.base import Space
+from mien.vault.backends.postgres import PostgresStore
+
+
+@pytest.fixture
+def store(postgres_url: str) -> Iterator[PostgresStore]:
+    store = PostgresStore(postgres_url)
+    with store.writing() as cells:
+        cells.put(Space.RECORD, b"ana", b"payload")
+    yield store
+    store.close()
+
+
+def run(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(statement)
+
+
+def get(store: PostgresStore) -> bytes | None:
+    with store.reading() as cells:
+        return cells.get(Space.RECORD, b"ana")
+
+
+def test_a_connection_that_was_lost_is_opened_anew(store: PostgresStore, postgres_url: str) -> None:
+    run(
+        postgres_url,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid <> pg_backend_pid() AND datname = current_database()",
+    )
+    assert get(store) == b"payload"
+
+
+def test_one_that_is_lost_in_the_middle_of_a_change_changes_nothing(
+    store: PostgresStore, postgres_url: str
+) -> None:
+    def change() -> None:
+        with store.writing() as cells:
+            cells.put(Space.RECORD, b"ana", b"other")
+            run(
+                postgres_url,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()",
+            )
+            cells.put(Space.RECORD, b"ben", b"more")
+
+    with pytest.raises(VaultDamaged, match="does not answer"):
+        change()
+    assert get(store) == b"payload"
+
+
+def test_a_server_that_is_not_there_is_said_in_one_line_without_the_password() -> None:
+    store = PostgresStore("postgresql://ana:hush@127.0.0.1:1/mien?connect_timeout=1")
+    with pytest.raises(VaultDamaged, match="does not answer") as refusal, store.reading():
+        pass
+    assert str(refusal.value).isprintable()
+    assert "hush" not in str(refusal.value)
+    assert store.place == "postgresql://127.0.0.1:1/mien"
+
+
+@pytest.mark.parametrize(
+    ("user", "database", "words"),
+    [("postgres", "absent", "has no database of that name; make it with createdb"),
+     ("absent", "postgres", "does not know that user; make it with createuser")],
+)  # fmt: skip
+def test_a_database_or_user_that_is_not_there_is_said_without_the_password(
+    postgres_socket: str, user: str, database: str, words: str
+) -> None:
+    store = PostgresStore(f"postgresql://{user}:hush@/{database}?host={postgres_socket}")
+    with pytest.raises(VaultDamaged, match=words) as refusal, store.reading():
+        pass
+    assert "hush" not in str(refusal.value)
+
+
+def test_what_is_no_url_is_refused() -> None:
+    with pytest.raises(UsageError, match="no URL of PostgreSQL"):
+        PostgresStore("postgresql://host:port:port/%zz")
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE mien.version SET number = 99", "has schema 99 and this mien knows 1; upgrade"),
+        ("DELETE FROM mien.version", "version is not one"),
+        ("INSERT INTO mien.version VALUES (1)", "version is not one"),
+        ("DROP TABLE mien.cell_record", "tables is missing"),
+    ],
+)
+def test_tables_that_somebody_changed_are_damage(
+    store: PostgresStore, postgres_url: str, statement: str, words: str
+) -> None:
+    run(postgres_url, statement)
+    with pytest.raises(VaultDamaged, match=words):
+        get(store)
+
+
+def test_a_schema_planted_in_the_search_path_is_not_used(
+    store: PostgresStore, postgres_url: str
+) -> None:
+    run(postgres_url, "CREATE TABLE public.cell_record (key bytea, value bytea)")
+    run(postgres_url, "INSERT INTO public.cell_record VALUES ('ana', 'planted')")
+    assert get(store) == b"payload"
+
+
+def test_who_waits_for_a_writer_is_told_after_a_while(
+    store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mien.vault.backends.postgres as module
+
+    monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0.2)
+    other = PostgresStore(postgres_url)
+    refusals = []
+
+    def write() -> None:
+        try:
+            with other.writing() as cells:
+                cells.put(Space.RECORD, b"ana", b"late")
+        except VaultDamaged as error:
+            refusals.append(str(error))
+
+    with store.writing():
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+    other.close()
+    assert "in use by another program; try again" in refusals[0]
+
+
+@pytest.mark.usefixtures("home")
+def test_the_commands_take_a_database_for_a_vault(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIEN_VAULT", postgres_url)
+    assert main(["vault", "init"]) == 0
+    assert "made the vault postgresql://" in capsys.readouterr().out
+    assert main(["vault", "init"]) == 2
+    assert main(["vault", "status"]) == 0
+    assert main(["vault", "rotate"]) == 0
+    assert main(["vault", "verify"]) == 0
+    assert main(["log", "--verify"]) == 0
+    said = capsys.readouterr().out
+    assert "0 people, sealed with AES-256-GCM" in said
+    assert "the chain of 2 entries checks out" in said
+
+
+@pytest.mark.usefixtures("home")
+def test_a_face_enrolled_in_a_database_opens_from_it(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, astronaut: object
+) -> None:
+    from PIL import Image
+
+    monkeypatch.setenv("MIEN_VAULT", postgres_url)
+    Image.fromarray(astronaut).save(tmp_path / "her.png")  # type: ignore[arg-type]
+    assert main(["enroll", "eileen", str(tmp_path / "her.png")]) == 0
+    assert main(["unlock", "eileen", str(tmp_path / "her.png")]) == 0
+    assert main(["identify", str(tmp_path / "her.png")]) == 0

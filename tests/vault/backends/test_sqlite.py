@@ -1,0 +1,184 @@
+"""The SQLite store: how it keeps, and who else may use the file meanwhile.
+
+Damage is in test_sqlite_damage.py, what a path may be in test_place.py, what all stores
+have in common in test_store_contract.py.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.vault.raw_vault import RawVault
+
+from mien.errors import VaultDamaged
+from mien.vault.backends.base import Space
+from mien.vault.backends.sqlite import SqliteStore
+
+PRELUDE = """
+import os, signal, sqlite3, sys
+from tests.vault.raw_vault import RawVault
+"""
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    """Another Python process that uses the same mien."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", PRELUDE + script, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    return output
+
+
+def test_closed_it_is_one_file(filled: Path) -> None:
+    assert os.listdir(filled.parent) == [filled.name]
+    with RawVault(filled, create=False) as vault:
+        vault.remove("ana")
+    assert os.listdir(filled.parent) == [filled.name]
+
+
+def test_a_store_opened_before_the_file_was_made_sees_it(path: Path) -> None:
+    with RawVault(path, create=False) as reader, RawVault(path, create=True) as writer:
+        writer.put("ana")
+        assert reader.get("ana") == b"payload"
+
+
+def test_an_empty_file_is_an_empty_store_that_only_create_fills(path: Path) -> None:
+    path.touch(mode=0o600)
+    with RawVault(path, create=False) as vault:
+        assert vault.names() == []
+    assert path.stat().st_size == 0
+    with RawVault(path, create=True) as vault:
+        vault.put("ana")
+        assert vault.names() == ["ana"]
+
+
+def test_the_file_says_whose_it_is_and_which_schema_it_has(filled: Path) -> None:
+    header = filled.read_bytes()[:100]
+    assert header[68:72] == b"mien"  # where SQLite keeps the application_id
+    assert header[60:64] == bytes([0, 0, 0, 2])  # and the user_version
+
+
+def test_changes_wait_for_the_disk(filled: Path) -> None:
+    with RawVault(filled, create=False) as vault:
+        assert vault.store._db is not None
+        for pragma, value in (("synchronous", 2), ("journal_mode", "wal"), ("secure_delete", 1)):
+            assert vault.store._db.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+
+
+def test_what_was_forgotten_is_nowhere_in_the_files_while_the_store_is_open(path: Path) -> None:
+    face = b"the face of ana" * 500
+    with RawVault(path, create=True) as vault:
+        vault.put("ana", face)
+        assert any(face[:200] in one.read_bytes() for one in path.parent.iterdir())
+        vault.remove("ana")
+        assert not any(b"the face of ana" in one.read_bytes() for one in path.parent.iterdir())
+
+
+def test_a_busy_file_says_try_again_and_keeps_what_it_had(filled: Path) -> None:
+    with (
+        closing(sqlite3.connect(filled, isolation_level=None)) as other,
+        RawVault(filled, create=False, busy_timeout_s=0) as vault,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        for use in (lambda: vault.put("eve"), lambda: vault.remove("ana")):
+            with pytest.raises(VaultDamaged, match="in use by another program; try again"):
+                use()
+        assert vault.names() == ["ana", "ben", "zoë"]  # who reads is not held up
+        other.execute("ROLLBACK")
+
+
+def test_a_full_disk_changes_nothing(filled: Path) -> None:
+    script = """
+import resource
+vault = RawVault(sys.argv[1], create=False)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+size, (soft, hard) = os.path.getsize(sys.argv[1]), resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+try:
+    vault.put("eve", bytes(10_000_000))
+except Exception as error:
+    print(type(error).__name__, error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+print(vault.names())
+vault.close()
+"""
+    said, names = finish(start(script, filled)).splitlines()
+    assert said.startswith("VaultDamaged the vault")
+    assert "disk" in said
+    assert names == "['ana', 'ben', 'zoë']"
+    with RawVault(filled, create=False) as vault:
+        vault.store.check()
+        assert vault.get("ben") == b"b" * 6000
+
+
+def test_a_process_killed_in_the_middle_of_a_change_leaves_the_old_state(filled: Path) -> None:
+    script = """
+vault = RawVault(sys.argv[1], create=False)
+from mien.vault.backends.base import Space
+with vault.store.writing() as cells:
+    vault.store._db.execute("PRAGMA cache_size = 1")  # changed pages reach the log at once
+    for number in range(50):
+        cells.put(Space.RECORD, b"%d" % number, bytes(20_000))
+    cells.drop(Space.RECORD, b"ana")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    process = start(script, filled)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert filled.with_name("vault.sqlite-wal").stat().st_size > 100_000
+    with RawVault(filled, create=False) as vault:
+        vault.store.check()
+        assert vault.names() == ["ana", "ben", "zoë"]
+
+
+def test_two_processes_that_make_one_file_and_write_at_once_are_both_kept(path: Path) -> None:
+    script = """
+with RawVault(sys.argv[1], create=True) as vault:
+    for number in range(20):
+        vault.put(f"{sys.argv[2]} {number:02}")
+"""
+    both = [start(script, path, name) for name in ("left", "right")]
+    for process in both:
+        finish(process)
+    with RawVault(path, create=False) as vault:
+        names = vault.names()
+    assert names == [f"{side} {number:02}" for side in ("left", "right") for number in range(20)]
+
+
+def test_a_thread_of_its_own_may_use_the_store(filled: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    store = SqliteStore(filled, create=False)
+
+    def read(_: int) -> bytes | None:
+        with store.reading() as cells:
+            return cells.get(Space.RECORD, b"ana")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(read, range(20))) == {b"a" * 300}
+    store.close()
+
+
+def test_importing_the_vault_imports_neither_numpy_nor_sqlite_nor_cryptography() -> None:
+    script = """
+import subprocess
+heavy = {'numpy', 'sqlite3', 'cryptography', 'psycopg'}
+code = f"import sys, mien.vault, mien.vault.open; print(sorted({heavy} & set(sys.modules)))"
+print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout)
+"""
+    assert finish(start(script)).strip() == "[]"

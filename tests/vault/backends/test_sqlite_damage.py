@@ -1,0 +1,163 @@
+"""Damage to the SQLite file: an error in plain words, or bytes that the seals above will judge."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.vault.raw_vault import RawVault
+from tests.vault.sealed_parts import edit
+
+from mien.errors import MienError, UsageError, VaultDamaged
+from mien.vault.backends.sqlite import plain_words
+
+NAMES = ("ana", "ben", "zoë")
+
+
+def read_all(path: Path) -> list[object]:
+    """All that a store answers."""
+    with RawVault(path, create=False) as vault:
+        vault.store.check()
+        return [vault.names(), *(vault.get(name) for name in (*NAMES, "nobody"))]
+
+
+def bytes_or_damaged(path: Path) -> None:
+    """Anything but an answer or an error of ours in one line fails the test."""
+    # UnicodeDecodeError is RawVault's own: a name that was hit
+    with suppress(MienError, UnicodeDecodeError):
+        read_all(path)
+
+
+@pytest.mark.parametrize("value", ["text", 7, 1.5])
+def test_a_cell_that_is_no_bytes_is_damage(filled: Path, value: object) -> None:
+    edit(filled, "CREATE TABLE loose (key, value)")
+    edit(filled, "DROP TABLE cell_record")
+    edit(filled, "ALTER TABLE loose RENAME TO cell_record")
+    edit(filled, "INSERT INTO cell_record VALUES (?, ?)", b"ana", value)
+    with RawVault(filled, create=False) as vault, pytest.raises(VaultDamaged, match="not bytes"):
+        vault.get("ana")
+
+
+def test_a_cell_larger_than_any_of_ours_is_not_read(filled: Path) -> None:
+    edit(filled, "UPDATE cell_record SET value = zeroblob(67108865) WHERE key = ?", b"ana")
+    with RawVault(filled, create=False) as vault:
+        assert vault.get("ben") == b"b" * 6000
+        with pytest.raises(VaultDamaged, match="too large"):
+            vault.get("ana")
+        with pytest.raises(VaultDamaged, match="too large"):
+            vault.names()
+
+
+@pytest.mark.parametrize("offset", [3071, 3072, 3073])
+def test_a_size_in_the_schema_that_no_memory_holds_is_damage(filled: Path, offset: int) -> None:
+    whole = filled.read_bytes()
+    hit = b"\xff" * 15 + b"\n" * 5 + b"\xea\x01." + b"\xff" * 69 + b"\x002"  # as fuzzing found
+    filled.write_bytes(whole[:offset] + hit + whole[offset + len(hit) :])
+    bytes_or_damaged(filled)
+
+
+def test_an_absent_table_is_damage(filled: Path) -> None:
+    edit(filled, "DROP TABLE cell_record")
+    with RawVault(filled, create=True) as vault:
+        for use in (lambda: vault.get("ana"), vault.names, lambda: vault.put("eve")):
+            with pytest.raises(VaultDamaged, match="no such table"):
+                use()
+
+
+def test_after_damage_anywhere_there_is_an_answer_or_an_error_of_ours(filled: Path) -> None:
+    rng = np.random.default_rng(20260131)
+    whole = filled.read_bytes()
+    for offset in [*range(0, 120), *rng.integers(0, len(whole), size=200).tolist()]:
+        broken = bytearray(whole)
+        broken[offset] ^= int(rng.integers(1, 256))
+        filled.write_bytes(broken)
+        bytes_or_damaged(filled)
+
+
+def test_a_stretch_of_noise_is_an_answer_or_an_error_of_ours(filled: Path) -> None:
+    rng = np.random.default_rng(7)
+    whole = filled.read_bytes()
+    for _ in range(100):
+        start_byte, length = int(rng.integers(len(whole))), int(rng.integers(2, 3000))
+        broken = bytearray(whole)
+        broken[start_byte : start_byte + length] = rng.bytes(length)
+        filled.write_bytes(broken[: len(whole)])
+        bytes_or_damaged(filled)
+
+
+def test_a_file_cut_short_is_found(filled: Path) -> None:
+    whole = filled.read_bytes()
+    for length in [*range(1, 600, 37), *range(600, 4096 * 3, 911)]:
+        filled.write_bytes(whole[:length])
+        with pytest.raises(VaultDamaged):
+            read_all(filled)
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 20, 99, 100, 511, 512, 5000])
+def test_a_text_file_is_refused_and_not_touched(path: Path, size: int) -> None:
+    text = b"dear diary, " * 500
+    path.write_bytes(text[:size])
+    path.chmod(0o600)
+    for create in (False, True):
+        with pytest.raises(VaultDamaged, match="not a vault"):
+            RawVault(path, create=create)
+    assert path.read_bytes() == text[:size]
+
+
+@pytest.mark.parametrize("application_id", [0, 1, -1])
+def test_a_database_of_another_program_is_refused_and_not_touched(
+    path: Path, application_id: int
+) -> None:
+    edit(path, "CREATE TABLE bookmarks (url TEXT)")
+    edit(path, f"PRAGMA application_id = {application_id}")
+    path.chmod(0o600)
+    before = path.read_bytes()
+    for create in (False, True):
+        with pytest.raises(VaultDamaged, match="another program; set MIEN_VAULT to another file"):
+            RawVault(path, create=create)
+    assert path.read_bytes() == before
+
+
+def test_a_vault_of_schema_1_is_not_read_but_sealed_by_hand(path: Path) -> None:
+    edit(path, "CREATE TABLE templates (user)")
+    edit(path, "PRAGMA application_id = 0x6D69656E")
+    edit(path, "PRAGMA user_version = 1")
+    path.chmod(0o600)
+    for create in (False, True):
+        with pytest.raises(UsageError, match="older mien and is not sealed; run: mien vault init"):
+            RawVault(path, create=create)
+
+
+def test_a_newer_schema_says_upgrade(filled: Path) -> None:
+    edit(filled, "PRAGMA user_version = 3")
+    with pytest.raises(VaultDamaged, match="schema 3 and this mien knows 2; upgrade mien"):
+        RawVault(filled, create=True)
+
+
+def test_a_schema_that_never_was_is_damage(filled: Path) -> None:
+    edit(filled, "PRAGMA user_version = 0")
+    with pytest.raises(VaultDamaged, match="impossible schema 0"):
+        RawVault(filled, create=True)
+
+
+@pytest.mark.parametrize(
+    ("of_sqlite", "of_mien"),
+    [
+        ("database is locked", "try again in a moment"),
+        ("database table is locked: cell_log", "try again in a moment"),
+        ("database or disk is full", "free some space"),
+        ("attempt to write a readonly database", "is read-only"),
+        ("unable to open database file", "cannot be opened"),
+        ("disk I/O error", "check the disk"),
+        ("database disk image is malformed", "restore it from a backup"),
+        ("anything\nelse", r"'anything\nelse'"),
+    ],
+)
+def test_errors_of_sqlite_are_put_inplain_words(of_sqlite: str, of_mien: str) -> None:
+    with pytest.raises(VaultDamaged) as refusal, plain_words(Path("vault.sqlite")):
+        raise sqlite3.OperationalError(of_sqlite)
+    assert of_mien in str(refusal.value)
+    assert str(refusal.value).isprintable()

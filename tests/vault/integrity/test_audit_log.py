@@ -1,0 +1,130 @@
+"""The audit log: its chain notices every change, and its words are for people."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+
+import pytest
+
+from mien.errors import VaultDamaged
+from mien.vault.integrity.audit_log import (
+    FIRST_LINK,
+    MAX_ENTRY_BYTES,
+    Entry,
+    in_words,
+    link,
+    verify_chain,
+)
+
+UTC = timezone.utc
+
+
+def entry(
+    minute: int, outcome: str = "not_the_owner", user: str = "ana", kind: str = "unlock"
+) -> Entry:
+    at = f"2026-01-31T12:{minute:02}:00+00:00"
+    return Entry(at=at, kind=kind, user=user, outcome=outcome, where="command")
+
+
+def chain(count: int) -> tuple[list[tuple[int, bytes]], bytes]:
+    entries = [(number, entry(number).to_bytes()) for number in range(1, count + 1)]
+    head = FIRST_LINK
+    for _, packed in entries:
+        head = link(head, packed)
+    return entries, head
+
+
+def test_a_whole_chain_checks_out_and_an_empty_one_too() -> None:
+    entries, head = chain(4)
+    verify_chain(entries, head=head, count=4)
+    verify_chain([], head=FIRST_LINK, count=0)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("first removed", "entry 1 was removed"),
+        ("middle removed", "entry 2 was removed"),
+        ("last removed", "entry 4 and later were removed"),
+        ("all removed", "entry 1 and later were removed"),
+        ("edited", "an entry was edited"),
+        ("two swapped", "an entry was edited"),
+        ("one added", "one was added"),
+        ("one doubled", "was removed"),
+    ],
+)
+def test_every_change_of_a_chain_is_noticed(what: str, words: str) -> None:
+    entries, head = chain(4)
+    if what == "first removed":
+        del entries[0]
+    elif what == "middle removed":
+        del entries[1]
+    elif what == "last removed":
+        del entries[3]
+    elif what == "all removed":
+        entries = []
+    elif what == "edited":
+        entries[1] = (2, entry(2, "unlocked").to_bytes())
+    elif what == "two swapped":
+        entries[1], entries[2] = (2, entries[2][1]), (3, entries[1][1])
+    elif what == "one added":
+        entries.append((5, entry(5).to_bytes()))
+    elif what == "one doubled":
+        entries.insert(1, entries[1])
+    with pytest.raises(VaultDamaged, match=words):
+        verify_chain(entries, head=head, count=4)
+
+
+def test_an_entry_comes_back_and_nothing_else_does() -> None:
+    one = entry(1)
+    assert Entry.from_bytes(one.to_bytes()) == one
+    for packed in (
+        b"", b"{}", b"[1]", b"null", b"[" * 100_000, one.to_bytes() + b" ", b"\xff",
+        one.to_bytes().replace(b'"unlock"', b'"other"'),
+        one.to_bytes().replace(b"2026-01-31", b"yesterday!"),
+        one.to_bytes().replace(b'"ana"', b'"%s"' % (b"a" * MAX_ENTRY_BYTES)),
+    ):  # fmt: skip
+        with pytest.raises(VaultDamaged, match="entry of the log"):
+            Entry.from_bytes(packed)
+
+
+def said(*entries: Entry) -> list[str]:
+    return [line[18:] for line in in_words(entries, zone=UTC)]
+
+
+def test_failures_in_a_row_are_one_line() -> None:
+    assert said(*(entry(minute) for minute in (1, 2, 9))) == [
+        "3 attempts by someone else at ana's door, the last at 2026-01-31 12:09"
+    ]
+    assert said(entry(1)) == ["1 attempt by someone else at ana's door"]
+
+
+def test_between_two_unlocks_the_owner_was_away() -> None:
+    lines = said(entry(1, "unlocked"), entry(2), entry(3), entry(4), entry(5, "unlocked"))
+    assert lines == [
+        "ana unlocked",
+        "3 attempts by someone else at ana's door while ana was away, the last at 2026-01-31 12:04",
+        "ana unlocked",
+    ]
+
+
+def test_attempts_at_two_doors_are_two_lines() -> None:
+    assert said(entry(1), entry(2, user="ben"), entry(3)) == [
+        "1 attempt by someone else at ana's door",
+        "1 attempt by someone else at ben's door",
+        "1 attempt by someone else at ana's door",
+    ]
+
+
+def test_what_has_no_words_of_its_own_is_told_plainly() -> None:
+    assert said(entry(1, "unreadable_image")) == ["unlock ana: unreadable image"]
+
+
+def test_times_are_the_readers() -> None:
+    zone = timezone(timedelta(hours=9))
+    assert in_words([entry(1, "unlocked")], zone=zone)[0].startswith("2026-01-31 21:01  ")
+
+
+def test_an_entry_of_an_unknown_kind_is_not_written() -> None:
+    with pytest.raises(ValueError, match="one of"):
+        entry(1, kind="party").to_bytes()

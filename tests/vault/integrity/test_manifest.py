@@ -1,0 +1,170 @@
+"""The index: what is there, what is not there, and what was put there by somebody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from mien.errors import VaultDamaged
+from mien.vault.backends.base import MemoryStore, Space
+from mien.vault.crypto.aead import Seals
+from mien.vault.integrity.manifest import BUCKETS, Index
+
+SEALS = Seals(b"k" * 32, b"v" * 16)
+TAGS = [bytes([first]) + bytes([number]) * 31 for number, first in enumerate((0, 7, 7, 255), 1)]
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    """Four records, two of them in one bucket."""
+    store = MemoryStore()
+    with store.writing() as cells:
+        index = Index(cells, SEALS, new=True)
+        for tag in TAGS:
+            index.put(Space.RECORD, tag, b"value of " + tag)
+        index.finish()
+    return store
+
+
+def change(store: MemoryStore, tag: bytes, value: bytes | None) -> None:
+    """As mien would."""
+    with store.writing() as cells:
+        index = Index(cells, SEALS)
+        if value is None:
+            assert index.drop(Space.RECORD, tag)
+        else:
+            index.put(Space.RECORD, tag, value)
+        index.finish()
+
+
+def test_all_cells_are_found_in_the_order_of_their_tags(store: MemoryStore) -> None:
+    with store.reading() as cells:
+        index = Index(cells, SEALS)
+        assert [tag for tag, _ in index.scan(Space.RECORD)] == sorted(TAGS)
+        assert index.count(Space.RECORD) == 4
+        assert index.count(Space.ATTEMPT) == 0
+        cell = index.get(Space.RECORD, TAGS[1])
+        assert cell is not None
+        assert (cell.version, cell.value) == (1, b"value of " + TAGS[1])
+
+
+def test_a_cell_that_is_not_there_is_proven_not_to_be_there(store: MemoryStore) -> None:
+    with store.reading() as cells:
+        index = Index(cells, SEALS)
+        for first in range(BUCKETS):
+            assert index.get(Space.RECORD, bytes([first]) + b"x" * 31) is None
+
+
+def test_each_change_is_counted_and_gives_its_cells_a_version(store: MemoryStore) -> None:
+    change(store, TAGS[0], b"new")
+    change(store, TAGS[3], None)
+    with store.reading() as cells:
+        index = Index(cells, SEALS)
+        assert index.counter == 3
+        cell = index.get(Space.RECORD, TAGS[0])
+        assert cell is not None
+        assert cell.version == 2
+        assert index.get(Space.RECORD, TAGS[3]) is None
+
+
+def test_without_finish_nothing_is_counted(store: MemoryStore) -> None:
+    with store.writing() as cells:
+        Index(cells, SEALS).put(Space.RECORD, TAGS[0], b"new")
+    with store.reading() as cells, pytest.raises(VaultDamaged, match="altered"):
+        Index(cells, SEALS).get(Space.RECORD, TAGS[0])
+
+
+def raises_damage(store: MemoryStore, *tags: bytes) -> None:
+    with store.reading() as cells:
+        for tag in tags:
+            with pytest.raises(VaultDamaged):
+                Index(cells, SEALS).get(Space.RECORD, tag)
+        with pytest.raises(VaultDamaged):
+            list(Index(cells, SEALS).scan(Space.RECORD))
+
+
+def test_a_cell_altered_removed_swapped_or_put_back_is_noticed(store: MemoryStore) -> None:
+    def spoilt(tag: bytes, value: bytes | None) -> None:
+        with store.writing() as cells:
+            before = cells.get(Space.RECORD, tag)
+            assert before is not None
+            if value is None:
+                cells.drop(Space.RECORD, tag)
+            else:
+                cells.put(Space.RECORD, tag, value)
+        raises_damage(store, tag)
+        with store.writing() as cells:
+            cells.put(Space.RECORD, tag, before)
+
+    spoilt(TAGS[0], b"another")
+    spoilt(TAGS[1], None)
+    spoilt(TAGS[1], b"value of " + TAGS[2])
+    change(store, TAGS[3], b"new")
+    spoilt(TAGS[3], b"value of " + TAGS[3])
+
+
+def test_a_cell_that_mien_did_not_put_there_is_noticed(store: MemoryStore) -> None:
+    planted = b"\x07" + b"p" * 31
+    with store.writing() as cells:
+        cells.put(Space.RECORD, planted, b"planted")
+    raises_damage(store, planted)
+
+
+@pytest.mark.parametrize("bucket", [0, 7, 255, 9])
+def test_a_bucket_altered_removed_planted_or_put_back_is_noticed(
+    store: MemoryStore, bucket: int
+) -> None:
+    key = bytes([bucket])
+    with store.writing() as cells:
+        old = cells.get(Space.BUCKET, key)
+        if old is None:
+            cells.put(Space.BUCKET, key, b"x" * 73)
+        else:
+            cells.drop(Space.BUCKET, key)
+    raises_damage(store, key + b"x" * 31)
+    if old is None:
+        return
+    with store.writing() as cells:
+        cells.put(Space.BUCKET, key, old[:-1] + bytes([old[-1] ^ 1]))
+    raises_damage(store, key + b"x" * 31)
+    with store.writing() as cells:
+        cells.put(Space.BUCKET, key, old)
+    change(store, key + b"x" * 31, b"one more")
+    with store.writing() as cells:
+        cells.put(Space.BUCKET, key, old)
+    raises_damage(store, key + b"x" * 31)
+
+
+def test_a_manifest_of_another_key_altered_or_absent_opens_nothing(store: MemoryStore) -> None:
+    with store.reading() as cells, pytest.raises(VaultDamaged):
+        Index(cells, Seals(b"K" * 32, b"v" * 16))
+    with store.reading() as cells, pytest.raises(VaultDamaged):
+        Index(cells, Seals(b"k" * 32, b"w" * 16))
+    with store.writing() as cells:
+        sealed = cells.get(Space.META, b"manifest")
+        assert sealed is not None
+        cells.put(Space.META, b"manifest", sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    with store.reading() as cells, pytest.raises(VaultDamaged):
+        Index(cells, SEALS)
+    with store.writing() as cells:
+        cells.drop(Space.META, b"manifest")
+    with store.reading() as cells, pytest.raises(VaultDamaged, match="manifest is missing"):
+        Index(cells, SEALS)
+
+
+def test_log_entries_come_back_in_order_and_one_out_of_its_place_does_not_open(
+    store: MemoryStore,
+) -> None:
+    with store.writing() as cells:
+        index = Index(cells, SEALS)
+        for entry in (b"one", b"two", b"three"):
+            index.append_log(entry)
+        index.finish()
+    with store.reading() as cells:
+        index = Index(cells, SEALS)
+        assert index.log_entries() == [b"one", b"two", b"three"]
+        first = cells.get(Space.LOG, (1).to_bytes(8, "big"))
+        assert first is not None
+    with store.writing() as cells:
+        cells.put(Space.LOG, (2).to_bytes(8, "big"), first)
+    with store.reading() as cells, pytest.raises(VaultDamaged):
+        Index(cells, SEALS).log_entries()

@@ -1,0 +1,107 @@
+"""Attempts at the sealed vault: what each costs, and how long it makes one wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from tests.vault.sealed_parts import NOON, Clock, fail, opened
+
+from mien.errors import ExitCode, TooManyAttempts
+from mien.settings import Settings
+from mien.vault.limits.attempts import Moment
+from mien.vault.vault import SealedVault
+
+
+def test_five_failures_are_free_then_it_is_thirty_seconds_and_doubles(
+    vault: SealedVault, clock: Clock
+) -> None:
+    fail(vault, "ana", 5)
+    with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
+        fail(vault, "ana")
+    clock.wait(29.5)
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "ana")
+    clock.wait(0.5)
+    fail(vault, "ana")
+    with pytest.raises(TooManyAttempts, match="try again in 60 seconds"):
+        fail(vault, "ana")
+
+
+def test_a_clock_set_back_after_a_reboot_does_not_shorten_the_wait(
+    vault: SealedVault, clock: Clock
+) -> None:
+    fail(vault, "ana", 5)
+    clock.now = Moment(NOON.wall_s - 86_400, "boot two", 5.0)
+    with pytest.raises(TooManyAttempts, match="30 seconds"):
+        fail(vault, "ana")
+    clock.wait(30)
+    fail(vault, "ana")
+
+
+def test_a_success_clears_its_own_failures_and_nobody_elses(vault: SealedVault) -> None:
+    fail(vault, "ana", 4)
+    fail(vault, "bob", 5)
+    with vault.attempt("ana") as attempt:
+        attempt.outcome = ExitCode.UNLOCKED
+    fail(vault, "ana", 5)
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "bob")
+
+
+@pytest.mark.parametrize("outcome", [ExitCode.NO_FACE, ExitCode.SEVERAL_FACES])
+def test_a_picture_without_one_face_costs_nothing(vault: SealedVault, outcome: ExitCode) -> None:
+    for _ in range(20):
+        with vault.attempt("ana") as attempt:
+            attempt.outcome = outcome
+    fail(vault, "ana", 5)
+
+
+def test_an_attempt_that_never_says_how_it_ended_was_a_failure(vault: SealedVault) -> None:
+    for _ in range(5):
+        with vault.attempt("ana"):
+            pass
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "ana")
+
+
+def test_an_interrupted_attempt_stays_charged(vault: SealedVault) -> None:
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt), vault.attempt("ana"):
+            raise KeyboardInterrupt
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "ana")
+
+
+def test_fifty_failures_over_all_names_shut_every_door(vault: SealedVault) -> None:
+    for number in range(50):
+        fail(vault, f"name {number}")
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "somebody else")
+
+
+def test_after_a_reboot_a_clock_set_a_day_ahead_opens_no_door(
+    vault: SealedVault, clock: Clock
+) -> None:
+    fail(vault, "ana", 5)
+    clock.now = Moment(NOON.wall_s + 86_400, "boot two", 5.0)
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "ana")
+
+
+def test_two_machines_with_one_database_count_by_its_clock(
+    postgres_url: str, settings: Settings
+) -> None:
+    """The clock of B is 40 seconds ahead, and they try in turns."""
+    clocks = [Clock(), Clock()]
+    clocks[1].now = Moment(NOON.wall_s + 40, "boot of B", 1e6)
+    shared = replace(settings, vault_url=postgres_url)
+    with opened(shared, clocks[0]) as a, opened(shared, clocks[1]) as b:
+        fail(a, "ana", 5)
+        for machine in (b, a, b, a, b, a):
+            with pytest.raises(TooManyAttempts):
+                fail(machine, "ana")
+        noon = datetime.fromtimestamp(NOON.wall_s, timezone.utc)
+        told = [datetime.fromisoformat(entry.at) for entry in a.log_entries()]
+        assert all(abs(at - noon) > timedelta(minutes=5) for at in told)  # the log keeps it too

@@ -1,0 +1,246 @@
+"""The gallery: kept in step with the records, never more than a pointer, and sealed like them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import NotEnrolled, VaultDamaged
+from mien.results import FloatArray, ModelId, Template
+from mien.settings import Settings, load_settings
+from mien.vault import Record, pack_template
+from mien.vault.admin.rotation import rotate
+from mien.vault.admin.status import facts_of, verify_all
+from mien.vault.admin.transfer import export_people, import_people
+from mien.vault.backends.base import Space
+from mien.vault.open import open_memory_vault, open_vault
+from mien.vault.records.centroids import Centres
+from mien.vault.vault import SealedVault, SpaceOf
+from mien.vectors import centre_of
+
+MODEL, OTHER = ModelId("sface", "ab" * 32), ModelId("vggface2", "cd" * 32)
+
+
+def face(seed: int, dims: int = 8, photos: int = 2) -> FloatArray:
+    vectors = np.random.default_rng(seed).normal(size=(photos, dims)).astype(np.float32)
+    lengths: FloatArray = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / lengths).astype(np.float32)
+
+
+def enroll(vault: SealedVault, user: str, seed: int, model: ModelId = MODEL) -> None:
+    def make(stored: Record | None, space_of: SpaceOf) -> Record:
+        payload = pack_template(Template(space_of(model).protect(face(seed)), model))
+        return Record(user, model, "2026-01-31T12:00:00+00:00", payload)
+
+    vault.update(user, make)
+
+
+def people_in(vault: SealedVault, model: ModelId = MODEL) -> dict[str, FloatArray]:
+    """Whom the centres point to, with their plain centres."""
+    centres, space = vault.centres(model)
+    if space is None or not centres.tags:
+        return {}
+    found = {}
+    for tag, row in zip(centres.tags, space.reveal(centres.rows), strict=True):
+        record = vault.record_at(tag)
+        assert record is not None
+        found[record.user] = row
+    return found
+
+
+def expect(vault: SealedVault, **seeds: int) -> None:
+    found = people_in(vault)
+    assert sorted(found) == sorted(seeds)
+    for user, seed in seeds.items():
+        np.testing.assert_allclose(found[user], centre_of(face(seed)), atol=1e-5)
+    assert verify_all(vault.safe) is not None
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"HOME": str(tmp_path)})
+
+
+def opened(settings: Settings) -> SealedVault:
+    return open_vault(settings, create=True, surface="library", environ={})
+
+
+@pytest.fixture(params=["off", "on"])
+def vault(request: pytest.FixtureRequest, settings: Settings) -> Iterator[SealedVault]:
+    """Ana and ben, with a gallery and without: the answers are the same."""
+    with opened(settings) as vault:
+        enroll(vault, "ana", 1)
+        enroll(vault, "ben", 2)
+        if request.param == "on":
+            vault.set_gallery(True)
+        yield vault
+
+
+def gallery_cells(vault: SealedVault) -> int:
+    with vault.safe.reading() as opened:
+        assert opened is not None
+        return opened.index.count(Space.GALLERY)
+
+
+def test_it_is_off_by_default_and_can_be_taken_away(settings: Settings) -> None:
+    with opened(settings) as vault:
+        with pytest.raises(NotEnrolled, match="there is no vault"):
+            vault.set_gallery(True)
+        enroll(vault, "ana", 1)
+        assert gallery_cells(vault) == 0
+        vault.set_gallery(True)
+        assert gallery_cells(vault) == 2  # which models, and one block
+        facts = facts_of(vault.safe)
+        assert facts is not None
+        assert facts.gallery
+        vault.set_gallery(False)
+        assert gallery_cells(vault) == 0
+        expect(vault, ana=1)
+
+
+def test_it_follows_every_change(vault: SealedVault, tmp_path: Path) -> None:
+    expect(vault, ana=1, ben=2)
+    enroll(vault, "cleo", 3)
+    expect(vault, ana=1, ben=2, cleo=3)
+    enroll(vault, "ana", 4)
+    expect(vault, ana=4, ben=2, cleo=3)
+    vault.remove("ben")
+    expect(vault, ana=4, cleo=3)
+    rotate(vault.safe)
+    expect(vault, ana=4, cleo=3)
+    export_people(vault.safe, tmp_path / "people", "four random plain words")
+    vault.remove("ana")
+    enroll(vault, "cleo", 5)
+    import_people(vault.safe, tmp_path / "people", "four random plain words", taken="replace")
+    expect(vault, ana=4, cleo=3)
+    for user in ("ana", "cleo"):
+        vault.remove(user)
+    expect(vault)
+
+
+def test_each_model_has_its_own(vault: SealedVault) -> None:
+    enroll(vault, "dora", 6, OTHER)
+    assert sorted(people_in(vault, OTHER)) == ["dora"]
+    assert sorted(people_in(vault)) == ["ana", "ben"]
+    enroll(vault, "ana", 7, OTHER)  # enrolled anew with another model
+    assert sorted(people_in(vault, OTHER)) == ["ana", "dora"]
+    assert sorted(people_in(vault)) == ["ben"]
+    assert verify_all(vault.safe) is not None
+
+
+def test_what_another_process_changed_is_seen(vault: SealedVault, settings: Settings) -> None:
+    assert sorted(people_in(vault)) == ["ana", "ben"]
+    with opened(settings) as other:
+        enroll(other, "cleo", 3)
+        other.remove("ana")
+    expect(vault, ben=2, cleo=3)
+
+
+def test_an_empty_vault_has_nobody() -> None:
+    with open_memory_vault() as vault:
+        centres, space = vault.centres(MODEL)
+    assert centres.tags == ()
+    assert space is None
+    assert Centres.joined([]).rows.shape == (0, 0)
+
+
+def test_a_block_altered_removed_swapped_or_put_back_is_noticed(settings: Settings) -> None:
+    with opened(settings) as vault:
+        enroll(vault, "ana", 1)
+        vault.set_gallery(True)
+    before = settings.vault_path.read_bytes()
+    with closing(sqlite3.connect(settings.vault_path)) as db:
+        old = db.execute("SELECT key, value FROM cell_gallery ORDER BY key").fetchall()
+    with opened(settings) as vault:
+        enroll(vault, "ana", 2)
+    whole = settings.vault_path.read_bytes()
+    (a, first), (b, second) = old
+
+    def spoilt(*changes: tuple[str, tuple[bytes, ...]]) -> None:
+        with closing(sqlite3.connect(settings.vault_path)) as db, db:
+            for statement, values in changes:
+                db.execute(statement, values)
+        with opened(settings) as vault, pytest.raises(VaultDamaged):
+            people_in(vault)
+        settings.vault_path.write_bytes(whole)
+
+    update = "UPDATE cell_gallery SET value = ? WHERE key = ?"
+    spoilt((update, (first, a)), (update, (second, b)))  # put back from earlier
+    spoilt((update, (first, b)), (update, (second, a)))  # swapped
+    spoilt(("DELETE FROM cell_gallery WHERE key = ?", (a,)))
+    spoilt(("DELETE FROM cell_gallery WHERE key = ?", (b,)))
+    assert before != whole
+
+
+def test_a_gallery_that_says_something_else_than_the_records_is_noticed(
+    vault: SealedVault,
+) -> None:
+    from mien.vault.records import centroids
+
+    if not gallery_cells(vault):
+        return
+    with vault.safe.writing() as opened:
+        wrong = pack_template(Template(face(9), MODEL))
+        centroids.keep(opened, Record("ana", MODEL, "2026-01-31T12:00:00+00:00", wrong))
+    with pytest.raises(VaultDamaged, match="gallery does not agree"):
+        verify_all(vault.safe)
+    vault.set_gallery(False)
+    vault.set_gallery(True)
+    expect(vault, ana=1, ben=2)
+
+
+@pytest.mark.parametrize("on", [False, True])
+def test_hundreds_are_found_by_one_product(on: bool) -> None:
+    with open_memory_vault() as vault:
+        for seed in range(120):
+            enroll(vault, f"user {seed}", seed)
+        vault.set_gallery(on)
+        centres, space = vault.centres(MODEL)
+        assert space is not None
+        for seed in (0, 57, 119):
+            probe = space.protect(centre_of(face(seed))[np.newaxis])[0]
+            record = vault.record_at(centres.tags[int(np.argmax(centres.rows @ probe))])
+            assert record is not None
+            assert record.user == f"user {seed}"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["DELETE FROM cell_gallery", "UPDATE cell_gallery SET value = x'00'",
+     "UPDATE cell_gallery SET value = 7", "INSERT INTO cell_gallery VALUES (x'00', x'00')"],
+)  # fmt: skip
+@pytest.mark.parametrize("way_out", ["off", "on", "rotate"])
+def test_a_damaged_gallery_can_be_left_or_made_anew(
+    settings: Settings, damage: str, way_out: str
+) -> None:
+    with opened(settings) as vault:
+        enroll(vault, "ana", 1)
+        vault.set_gallery(True)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute(damage)
+    with opened(settings) as vault:
+        if way_out == "rotate":
+            rotate(vault.safe)
+        else:
+            vault.set_gallery(way_out == "on")
+        expect(vault, ana=1)
+        facts = facts_of(vault.safe)
+        assert facts is not None
+        assert facts.gallery is (way_out != "off")
+
+
+def test_a_damaged_gallery_says_what_to_do(settings: Settings) -> None:
+    with opened(settings) as vault:
+        enroll(vault, "ana", 1)
+        vault.set_gallery(True)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute("UPDATE cell_gallery SET value = x'00'")
+    with opened(settings) as vault:
+        for look in (lambda: vault.remove("ana"), lambda: verify_all(vault.safe)):
+            with pytest.raises(VaultDamaged, match="run: mien vault gallery off, then on"):
+                look()

@@ -1,0 +1,209 @@
+"""Where the service may listen, and who has a token."""
+
+from __future__ import annotations
+
+import stat
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.web.conftest import serving
+
+from mien.cli.parser import main
+from mien.errors import UsageError
+from mien.web.server import Where, check_certificate, check_where, hosts_of, listening_socket
+from mien.web.tokens import Tokens, allows
+
+DAY = "2026-01-31T12:00:00+00:00"
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Tokens:
+    return Tokens(tmp_path / "tokens.json")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
+def test_this_machine_alone_needs_nothing(tokens: Tokens, host: str) -> None:
+    check_where(Where(host=host), tokens)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "door.example", ""])
+def test_elsewhere_it_needs_tls_or_a_word_and_a_token(tokens: Tokens, host: str) -> None:
+    pem = Path("cert.pem")
+    with pytest.raises(UsageError, match="--tls-cert and --tls-key, or --insecure"):
+        check_where(Where(host=host), tokens)
+    for where in (Where(host=host, open_anyway=True), Where(host=host, cert=pem, key=pem)):
+        with pytest.raises(UsageError, match="nobody has a token; run: mien token create"):
+            check_where(where, tokens)
+    tokens.create("door", "unlock", created_at=DAY)
+    named = ("door.example",)
+    check_where(Where(host=host, open_anyway=True, names=named), tokens)
+    check_where(Where(host=host, cert=pem, key=pem, names=named), tokens)
+    with pytest.raises(UsageError, match="needs both"):
+        check_where(Where(cert=pem), tokens)
+
+
+def test_a_port_that_is_taken_or_no_port_is_said(tokens: Tokens) -> None:
+    with listening_socket(Where(port=0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            listening_socket(Where(port=port))
+    with pytest.raises(UsageError, match="a port is"):
+        check_where(Where(port=70_000), tokens)
+
+
+def test_the_host_header_is_where_it_listens_and_what_it_is_called() -> None:
+    assert hosts_of(Where(), 8437) == {"127.0.0.1:8437", "localhost:8437", "[::1]:8437"}
+    named = hosts_of(Where(host="192.168.1.5", names=("Door.example",)), 80)
+    assert named == {"192.168.1.5:80", "192.168.1.5", "door.example:80", "door.example"}
+    assert hosts_of(Where(host="fe80::1"), 8437) == {"[fe80::1]:8437"}
+
+
+def test_something_in_front_may_be_reached_at_another_port() -> None:
+    behind = hosts_of(Where(names=("door.example", "gate.example:8443", "[fe80::1]:444")), 8437)
+    assert behind - hosts_of(Where(), 8437) == {
+        "door.example", "door.example:8437", "gate.example:8443", "[fe80::1]:444",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["", "https://door.example", "door.example/x", "two names"])
+def test_a_name_is_a_host_and_no_address_of_a_page(tokens: Tokens, name: str) -> None:
+    with pytest.raises(UsageError, match="a name is HOST or HOST:PORT"):
+        check_where(Where(names=(name,)), tokens)
+
+
+@pytest.mark.parametrize("name", ["absent.pem", "a" * 300, "junk.pem"])
+def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / "junk.pem").write_text("no certificate")
+    with pytest.raises(UsageError, match="cannot use the certificate") as refused:
+        check_certificate(Where(cert=tmp_path / name, key=tmp_path / name))
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])
+def test_on_every_address_it_must_be_said_how_it_is_reached(tokens: Tokens, host: str) -> None:
+    tokens.create("door", "unlock", created_at=DAY)
+    with pytest.raises(UsageError, match="every address of this machine: say with --name HOST"):
+        check_where(Where(host=host, open_anyway=True), tokens)
+    named = Where(host=host, open_anyway=True, names=("door.example",))
+    assert hosts_of(named, 8437) == {"door.example", "door.example:8437"}
+
+
+# tokens --------------------------------------------------------------------------------------
+
+
+def test_a_token_is_known_by_its_secret_of_which_only_a_hash_is_kept(
+    tokens: Tokens, tmp_path: Path
+) -> None:
+    secret = tokens.create("door", "unlock", created_at=DAY)
+    assert tokens.scope_of(secret) == "unlock"
+    assert tokens.scope_of(secret + "x") is None
+    assert tokens.scope_of("") is None
+    path = tmp_path / "tokens.json"
+    assert secret not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Tokens(path).scope_of(secret) == "unlock"
+
+
+def test_a_token_that_was_revoked_is_unknown_at_once(tokens: Tokens, tmp_path: Path) -> None:
+    secret = tokens.create("door", "unlock", created_at=DAY)
+    Tokens(tmp_path / "tokens.json").revoke("door")
+    assert tokens.scope_of(secret) is None
+    with pytest.raises(UsageError, match="there is no token 'door'"):
+        tokens.revoke("door")
+
+
+def test_a_passing_token_is_in_no_file(tokens: Tokens, tmp_path: Path) -> None:
+    secret = tokens.create_passing("page", "admin")
+    assert tokens.scope_of(secret) == "admin"
+    assert not (tmp_path / "tokens.json").exists()
+    assert Tokens(tmp_path / "tokens.json").scope_of(secret) is None
+
+
+def test_each_scope_may_what_the_one_before_may() -> None:
+    order = ("unlock", "enroll", "admin")
+    may = [[allows(scope, wanted) for wanted in order] for scope in order]
+    assert may == [[True, False, False], [True, True, False], [True, True, True]]
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a b", "a/b", "x" * 65, "a\n"])
+def test_a_name_that_is_none_is_refused(tokens: Tokens, name: str) -> None:
+    with pytest.raises(UsageError):
+        tokens.create(name, "unlock", created_at=DAY)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[1]", b'[{"name":"a"}]', b"\xff", b"[" * 100_000,
+                b'[{"name":"a","scope":"god","sha256":"' + b"0" * 64 + b'","created_at":""}]'],
+)  # fmt: skip
+def test_a_file_that_mien_did_not_write_lets_nobody_in(
+    tokens: Tokens, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "tokens.json").write_bytes(content)
+    with pytest.raises(UsageError, match="cannot use the tokens"):
+        tokens.scope_of("mien_x")
+
+
+@pytest.mark.usefixtures("home")
+def test_the_commands_make_list_and_revoke(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["token", "list"]) == 0
+    assert main(["token", "create", "door"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("no tokens\nmien_")
+    assert main(["token", "create", "door"]) == 2
+    assert main(["token", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.startswith("door  scope unlock  made ")
+    assert "mien_" not in listed
+    assert main(["token", "revoke", "door"]) == 0
+    assert main(["serve", "--host", "0.0.0.0"]) == 2
+
+
+# TLS -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """Of this machine, signed by itself."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    cert_path, key_path = tmp_path / "cert.pem", tmp_path / "key.pem"
+    cert_path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return cert_path, key_path
+
+
+def test_with_a_certificate_it_speaks_tls(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    import ssl
+
+    cert, key = certificate
+    with serving(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as service:
+        assert service.address.startswith("https://127.0.0.1:")
+        trusting = ssl.create_default_context(cafile=str(cert))
+        url = service.address.replace("127.0.0.1", "localhost")
+        with httpx.Client(verify=trusting, headers=service.headers) as client:
+            assert client.get(f"{url}/v1/people").json()["people"] == []
