@@ -22,10 +22,10 @@ from mien.errors import ExitCode
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.open import open_vault
 from mien.vault.records.sealed_record import seal_record, user_tag
-from mien.vault.vault import SealedVault, VaultSpace
+from mien.vault.vault import RotatedSpace, Vault
 from mien.vectors import centre_of
 
 MODEL = ModelId("sface", "ab" * 32)
@@ -38,18 +38,18 @@ def faces(seed: int, n: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def fill(vault: SealedVault, people: int) -> None:
+def fill(vault: Vault, people: int) -> None:
     """All in one change, as an import does it."""
     with vault.safe.writing() as opened:
-        space = VaultSpace(opened.seals, MODEL)
+        space = RotatedSpace(opened.seals, MODEL)
         turned = space.protect(faces(1, people * PHOTOS)).reshape(people, PHOTOS, DIMS)
         for number, vectors in enumerate(turned):
             record = Record(f"user {number}", MODEL, STAMP, pack_template(Template(vectors, MODEL)))
             sealed = seal_record(record, opened.seals, version=opened.index.next_version)
-            opened.index.put(Space.RECORD, user_tag(record.user, opened.seals), sealed)
+            opened.index.put(Section.RECORD, user_tag(record.user, opened.seals), sealed)
 
 
-def one_door(vault: SealedVault, probe: np.ndarray) -> None:
+def one_door(vault: Vault, probe: np.ndarray) -> None:
     with vault.attempt("user 7") as attempt:
         found = vault.look_up("user 7")
         assert found is not None

@@ -17,17 +17,17 @@ with atheris.instrument_imports(include=["mien"]):
     from mien.vault import Record, pack_template, unpack_template
     from mien.vault.admin.status import verify_all
     from mien.vault.admin.transfer import export_people, import_people
-    from mien.vault.backends.base import MemoryStore, Space
+    from mien.vault.backends.base import MemoryStore, Section
     from mien.vault.crypto.key_wrap import Header
     from mien.vault.open import open_memory_vault, open_vault
     from mien.vault.records.sealed_record import unpack_record
-    from mien.vault.vault import SealedVault
+    from mien.vault.vault import Vault
 
 MODEL = ModelId("sface", "ab" * 32)
 WORDS = "four random plain words"
 HOME = Path(tempfile.mkdtemp(prefix="mien-fuzz-vault-"))
 SETTINGS = load_settings({"HOME": str(HOME)})
-SPACES = list(Space)
+SPACES = list(Section)
 
 
 def record_of(user: str, seed: int) -> Record:
@@ -36,12 +36,12 @@ def record_of(user: str, seed: int) -> Record:
     return Record(user, MODEL, "2026-01-31T12:00:00+00:00", pack_template(template))
 
 
-def said(vault: SealedVault) -> tuple[object, ...]:
+def said(vault: Vault) -> tuple[object, ...]:
     users = ("ana", "ben", "nobody")
     return (vault.heads(), *(vault.get(user) for user in users), vault.log_entries())
 
 
-def filled(vault: SealedVault) -> SealedVault:
+def filled(vault: Vault) -> Vault:
     vault.put(record_of("ana", 1), replace=False)
     vault.put(record_of("ben", 2), replace=False)
     vault.set_gallery(True)
@@ -59,7 +59,7 @@ KEY = SETTINGS.key_path.read_bytes()
 [WITNESS_PATH] = (SETTINGS.state_dir / "vaults").glob("*.seen")
 WITNESS = WITNESS_PATH.read_bytes()
 BUNDLE = (HOME / "people").read_bytes()
-HEADER = CELLS[Space.META, b"header"]
+HEADER = CELLS[Section.META, b"header"]
 
 
 def put_back() -> None:
@@ -99,7 +99,7 @@ def a_cell(data: bytes) -> None:
 def a_planted_cell(data: bytes) -> None:
     store = MEMORY.safe.store
     assert isinstance(store, MemoryStore)
-    space = SPACES[data[0] % len(SPACES)] if data else Space.RECORD
+    space = SPACES[data[0] % len(SPACES)] if data else Section.RECORD
     store._cells = {**CELLS, (space, data[1:33] or b"k"): data[33:]}
     try:
         assert said(MEMORY) == RIGHT or (space, data[1:33]) in CELLS

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from mien.errors import VaultDamaged
-from mien.files import alone
+from mien.files import exclusive_lock
 
 HOLD = """
 import sys
 from pathlib import Path
-from mien.files import alone
-with alone(Path(sys.argv[1]), ValueError):
+from mien.files import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), ValueError):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -30,11 +30,11 @@ def test_a_lock_that_another_program_keeps_is_told_and_then_free_again(tmp_path:
         assert holder.stdout.readline() == b"held\n"
         with (
             pytest.raises(VaultDamaged, match="another program keeps it locked; try again"),
-            alone(lock, VaultDamaged, wait_s=0),
+            exclusive_lock(lock, VaultDamaged, wait_s=0),
         ):
             pytest.fail("two had the lock")
         holder.communicate(timeout=60)
-    with alone(lock, VaultDamaged, wait_s=0):
+    with exclusive_lock(lock, VaultDamaged, wait_s=0):
         assert lock.stat().st_mode & 0o777 == 0o600
 
 
@@ -43,13 +43,16 @@ def test_a_place_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
     for place in (tmp_path / "file" / "lock", tmp_path / "zero\0byte" / "lock"):
         with (
             pytest.raises(VaultDamaged, match="its folder cannot be written"),
-            alone(place, VaultDamaged),
+            exclusive_lock(place, VaultDamaged),
         ):
             pytest.fail("there is no such place")
 
 
 def test_an_error_inside_the_block_stays_as_it_is_and_frees_the_lock(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="of the work"), alone(tmp_path / "lock", VaultDamaged):
+    with (
+        pytest.raises(OSError, match="of the work"),
+        exclusive_lock(tmp_path / "lock", VaultDamaged),
+    ):
         raise OSError("of the work")
-    with alone(tmp_path / "lock", VaultDamaged, wait_s=0):
+    with exclusive_lock(tmp_path / "lock", VaultDamaged, wait_s=0):
         assert os.listdir(tmp_path) == ["lock"]

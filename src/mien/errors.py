@@ -24,6 +24,7 @@ what happened, then what to do next.
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 
 
@@ -140,3 +141,21 @@ class ModelAltered(ModelUnavailable):
 
 class ModelMismatch(ModelUnavailable):
     """A template or a threshold was made with another model than the one in use."""
+
+
+def quote(text: object, *, at_most: int = 80) -> str:
+    """Text for a message: quoted, escaped so that it stays on its line, and cut."""
+    whole = text if isinstance(text, str) else str(text)
+    return repr(whole) if len(whole) <= at_most else repr(whole[:at_most]) + "..."
+
+
+def quote_path(path: str | os.PathLike[str]) -> str:
+    """A path as it may stand in a message: quoted, on one line, printable whatever its bytes."""
+    return repr(os.fsdecode(path))
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of another library says, short, on one line and printable."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join(said.split()) or type(error).__name__
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:120])

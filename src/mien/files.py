@@ -18,14 +18,14 @@ LOCK_STEP_S = 0.005
 def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Write beside, then rename: a reader sees the whole file or none. OSError if it cannot be.
 
-    The file is its owner's alone (0600). durable: on the disk when this returns.
+    The file is its owner's exclusive_lock (0600). durable: on the disk when this returns.
     """
-    with written_beside(path, content, durable=durable) as put_in_place:
+    with staged_write(path, content, durable=durable) as put_in_place:
         put_in_place()
 
 
 @contextmanager
-def written_beside(
+def staged_write(
     path: Path, content: bytes, *, durable: bool = False
 ) -> Iterator[Callable[[], None]]:
     """The content lies in a file beside `path`; calling what is yielded gives it that name.
@@ -83,7 +83,7 @@ def read_regular(
 
 
 @contextmanager
-def alone(
+def exclusive_lock(
     lock_path: Path, refused: Callable[[str], Exception], *, wait_s: float = LOCK_WAIT_S
 ) -> Iterator[None]:
     """No other process is in such a block with this lock file, which is made and stays.

@@ -13,7 +13,7 @@ from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
 from mien.vault.open import open_vault
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 
 NOON = datetime(2026, 1, 31, 13, 0, tzinfo=timezone(timedelta(hours=1)))
 OTHER_MODEL = ModelId("vggface2", "cd" * 32)
@@ -27,11 +27,11 @@ def settings_of(home: Path) -> Settings:
     return load_settings({"HOME": str(home)})
 
 
-def opened(home: Path) -> SealedVault:
+def opened(home: Path) -> Vault:
     return open_vault(settings_of(home), create=True, surface="library", environ={})
 
 
-def stored(user: str, vault: SealedVault, pipeline: Pipeline) -> Template:
+def stored(user: str, vault: Vault, pipeline: Pipeline) -> Template:
     """The template as it would be without the vault's secret."""
     found = vault.look_up(user)
     assert found is not None

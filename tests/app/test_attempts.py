@@ -14,7 +14,7 @@ from mien.errors import ExitCode, ModelMismatch, NotEnrolled, TooManyAttempts
 from mien.results import ByteArray, Decision, ModelId
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_memory_vault
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
@@ -44,7 +44,7 @@ def stranger(shared_photos: object) -> ByteArray:
 
 
 @pytest.fixture
-def vault(clock: Clock, pipeline: Pipeline, shots: list[ByteArray]) -> Iterator[SealedVault]:
+def vault(clock: Clock, pipeline: Pipeline, shots: list[ByteArray]) -> Iterator[Vault]:
     with open_memory_vault(clock=clock) as vault:
         enroll("eileen", shots[:3], pipeline=pipeline, vault=vault, mode="new", clock=lambda: NOON)
         yield vault
@@ -53,7 +53,7 @@ def vault(clock: Clock, pipeline: Pipeline, shots: list[ByteArray]) -> Iterator[
 def knock(
     user: str,
     image: ByteArray,
-    vault: SealedVault,
+    vault: Vault,
     pipeline: Pipeline,
     *,
     tell_unknown: bool = False,
@@ -64,7 +64,7 @@ def knock(
 
 
 def test_the_owner_gets_in_and_it_is_written_down(
-    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     assert knock("eileen", shots[3], vault, pipeline)
     last = vault.log_entries()[-1]
@@ -72,7 +72,7 @@ def test_the_owner_gets_in_and_it_is_written_down(
 
 
 def test_five_failures_shut_the_door_for_everybody_the_owner_too(
-    vault: SealedVault,
+    vault: Vault,
     pipeline: Pipeline,
     shots: list[ByteArray],
     stranger: ByteArray,
@@ -89,7 +89,7 @@ def test_five_failures_shut_the_door_for_everybody_the_owner_too(
 
 
 def test_a_picture_without_a_face_costs_nothing(
-    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     for _ in range(9):
         blank = np.zeros((200, 200, 3), np.uint8)
@@ -103,7 +103,7 @@ def told(decision: Decision) -> tuple[str, ExitCode, bool, bool]:
 
 
 def test_a_name_that_nobody_has_reads_like_somebody_elses(
-    vault: SealedVault, pipeline: Pipeline, stranger: ByteArray, shots: list[ByteArray]
+    vault: Vault, pipeline: Pipeline, stranger: ByteArray, shots: list[ByteArray]
 ) -> None:
     known = [knock("eileen", stranger, vault, pipeline) for _ in range(5)]
     unknown = [knock("nobody", stranger, vault, pipeline) for _ in range(5)]
@@ -121,7 +121,7 @@ def test_a_name_that_nobody_has_reads_like_somebody_elses(
 
 
 def test_whoever_looks_like_the_decoy_is_refused_all_the_same(
-    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mien.results import Template
 
@@ -134,9 +134,9 @@ def test_whoever_looks_like_the_decoy_is_refused_all_the_same(
 
 
 def test_decoys_of_two_names_and_of_two_vaults_differ(
-    vault: SealedVault, pipeline: Pipeline, clock: Clock
+    vault: Vault, pipeline: Pipeline, clock: Clock
 ) -> None:
-    def seed(of: SealedVault, user: str) -> bytes:
+    def seed(of: Vault, user: str) -> bytes:
         found = of.look_up(user)
         assert found is not None
         return found.decoy
@@ -148,14 +148,14 @@ def test_decoys_of_two_names_and_of_two_vaults_differ(
 
 
 def test_whoever_may_know_is_told_that_nobody_has_the_name(
-    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     with pytest.raises(NotEnrolled, match="nobody is not enrolled; run: mien enroll nobody"):
         knock("nobody", shots[3], vault, pipeline, tell_unknown=True)
 
 
 def test_a_template_of_another_model_opens_nothing(
-    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     from mien.results import Template
     from mien.vault import Record, pack_template
@@ -169,7 +169,7 @@ def test_a_template_of_another_model_opens_nothing(
 
 
 def test_to_be_recognised_has_a_count_of_its_own(
-    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray], stranger: ByteArray
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray], stranger: ByteArray
 ) -> None:
     for _ in range(5):
         assert identify(stranger, vault=vault, pipeline=pipeline).user is None
@@ -181,7 +181,7 @@ def test_to_be_recognised_has_a_count_of_its_own(
 
 
 def test_whatever_fails_inside_counts_as_a_try(
-    vault: SealedVault, pipeline: Pipeline, shots: list[ByteArray]
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     def broken(model: ModelId | None) -> Pipeline:
         raise RuntimeError("the engine fell over")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.app.enroll import Neighbours, enroll_photos, look_at, merge
+from mien.app.enroll import Neighbours, analyse_photos, enroll_photos, merge
 from mien.app.pipeline import Pipeline
 from mien.errors import (
     EnrollmentRefused,
@@ -248,7 +248,7 @@ def test_turning_every_vector_changes_nothing_that_is_said(
 ) -> None:
     """A vault keeps templates turned by a secret: all that enrollment says are cosines."""
     turn = np.linalg.qr(np.random.default_rng(3).normal(size=(128, 128)))[0].astype(np.float32)
-    plain = look_at(shots, pipeline)
+    plain = analyse_photos(shots, pipeline)
     turned = merge(replace(plain, vectors=plain.vectors @ turn), pipeline)
     for a, b in zip(merge(plain, pipeline).photos, turned.photos, strict=True):
         assert a.name == b.name

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from mien.app.enroll import Enrollment, Neighbours, enroll_photos, look_at, merge
+from mien.app.enroll import Enrollment, Neighbours, analyse_photos, enroll_photos, merge
 from mien.app.pipeline import Pipeline
 from mien.app.verify import compare, unlock
 from mien.compat.face_unlock import FaceUnlock
@@ -77,7 +77,7 @@ def enrollment_in(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> Callable[[Transform | None], Enrollment]:
     def enrolled(space: Transform | None) -> Enrollment:
-        looked = look_at(shots[:3], pipeline)
+        looked = analyse_photos(shots[:3], pipeline)
         if space is None:
             return Neighbours({}, pipeline).warn(merge(looked, pipeline), user="ana")
         turned = merge(looked.protected(space), pipeline)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.app.pipeline import Pipeline
-from mien.app.voting import chosen, voted
+from mien.app.voting import choose_frames, vote
 from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
 from mien.lab.recapture import recapture
 from mien.media.frame import Frame
@@ -42,7 +42,7 @@ def watch(words: str) -> tuple[Decision, int]:
     frames: Iterable[Frame] = [
         Frame(0.1 * at, DARK if word == "dark" else BLANK) for at, word in enumerate(words.split())
     ]
-    return voted(frames, look), looked
+    return vote(frames, look), looked
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_fails_while_looking_opens_nothing() -> None:
         raise RuntimeError("the engine fell over")
 
     with pytest.raises(RuntimeError):
-        voted([Frame(0.0, BLANK)], look)
+        vote([Frame(0.0, BLANK)], look)
 
 
 def test_frames_that_fail_open_nothing() -> None:
@@ -122,7 +122,7 @@ def test_frames_that_fail_open_nothing() -> None:
         raise OSError("unplugged")
 
     with pytest.raises(OSError, match="unplugged"):
-        voted(frames(), lambda image: decision("0.9"))
+        vote(frames(), lambda image: decision("0.9"))
 
 
 def test_a_stranger_of_whom_one_frame_in_ten_passes_gets_in_less_often() -> None:
@@ -143,7 +143,7 @@ def test_enrollment_takes_frames_that_are_unlike_and_stops_at_five(
     shots = [recapture(astronaut, rng) for _ in range(3)]
     wall = np.full((200, 200, 3), 120, np.uint8)
     film = [wall, shots[0], shots[0], shots[0], shots[1], wall, shots[2]]
-    kept = chosen([Frame(0.1 * at, image) for at, image in enumerate(film)], pipeline)
+    kept = choose_frames([Frame(0.1 * at, image) for at, image in enumerate(film)], pipeline)
     assert 1 <= len(kept) <= 3
     assert np.array_equal(kept[0], shots[0])
     assert sum(np.array_equal(one, shots[0]) for one in kept) == 1
@@ -152,15 +152,15 @@ def test_enrollment_takes_frames_that_are_unlike_and_stops_at_five(
 def test_a_film_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:
     wall = np.full((200, 200, 3), 120, np.uint8)
     with pytest.raises(NoFaceFound, match="no frame to enroll from: 1 without a face; no face"):
-        chosen([Frame(0.0, wall)], pipeline)
+        choose_frames([Frame(0.0, wall)], pipeline)
 
 
 def test_a_film_without_light_enrolls_nobody_and_says_that_it_is_dark(pipeline: Pipeline) -> None:
     with pytest.raises(NoFaceFound, match="no frame to enroll from: 2 dark; turn on a light"):
-        chosen([Frame(0.0, DARK), Frame(0.1, DARK)], pipeline)
+        choose_frames([Frame(0.0, DARK), Frame(0.1, DARK)], pipeline)
 
 
 def test_a_film_of_several_people_enrolls_nobody(pipeline: Pipeline, astronaut: ByteArray) -> None:
     two = np.hstack([astronaut, astronaut])
     with pytest.raises(SeveralFacesFound, match="1 with several faces; 2 faces of similar size"):
-        chosen([Frame(0.0, two)], pipeline)
+        choose_frames([Frame(0.0, two)], pipeline)

@@ -1,4 +1,4 @@
-"""Quality: each measure on a crop made by hand, and the words that follow from it."""
+"""Quality: each measure_quality on a crop made by hand, and the words that follow from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from mien.app.pipeline import Pipeline
-from mien.faces.quality import Quality, measure
+from mien.faces.quality import Quality, measure_quality
 from mien.results import ByteArray, Crop, Face
 
 FRONTAL = ((40.0, 50.0), (80.0, 50.0), (60.0, 75.0), (45.0, 95.0), (75.0, 95.0))
@@ -36,7 +36,7 @@ def blurred(crop: Crop, radius: float) -> Crop:
 def test_brightness_is_the_luma_of_the_middle() -> None:
     red = np.zeros((112, 112, 3), np.uint8)
     red[:, :, 0] = 200
-    found = measure(face_of(), crop_of(red))
+    found = measure_quality(face_of(), crop_of(red))
     assert found.brightness == pytest.approx(0.299 * 200, abs=0.01)
     assert found.contrast == pytest.approx(0.0, abs=0.01)
     assert found.sharpness == pytest.approx(0.0, abs=0.01)
@@ -45,15 +45,15 @@ def test_brightness_is_the_luma_of_the_middle() -> None:
 def test_what_lies_around_the_face_does_not_count() -> None:
     framed = np.full((112, 112, 3), 255, np.uint8)
     framed[20:102, 20:92] = 30
-    assert measure(face_of(), crop_of(framed)).brightness == pytest.approx(30, abs=0.01)
+    assert measure_quality(face_of(), crop_of(framed)).brightness == pytest.approx(30, abs=0.01)
 
 
 def test_contrast_of_even_stripes_is_half_their_distance() -> None:
-    assert measure(face_of(), stripes(100, 160)).contrast == pytest.approx(30, abs=0.5)
+    assert measure_quality(face_of(), stripes(100, 160)).contrast == pytest.approx(30, abs=0.5)
 
 
 def test_a_good_crop_gets_no_advice() -> None:
-    assert measure(face_of(), stripes(90, 170)).advice == ()
+    assert measure_quality(face_of(), stripes(90, 170)).advice == ()
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,19 @@ def test_a_good_crop_gets_no_advice() -> None:
     ],
 )
 def test_the_advice_names_what_is_wrong(dark: int, light: int, words: tuple[str, ...]) -> None:
-    assert measure(face_of(), stripes(dark, light)).advice == words
+    assert measure_quality(face_of(), stripes(dark, light)).advice == words
 
 
 def test_a_blur_takes_sharpness_away_and_is_said() -> None:
     sharp = stripes(60, 200)
     soft = blurred(sharp, 2.0)
-    assert measure(face_of(), soft).sharpness < measure(face_of(), sharp).sharpness / 20
+    assert (
+        measure_quality(face_of(), soft).sharpness
+        < measure_quality(face_of(), sharp).sharpness / 20
+    )
     waves = 128 + 60 * np.sin(np.arange(112) / 15)  # contrast enough, and no edge anywhere
     smooth = crop_of(np.broadcast_to(waves[:, np.newaxis, np.newaxis], (112, 112, 3)))
-    assert measure(face_of(), smooth).advice == ("blurred: hold still and clean the lens",)
+    assert measure_quality(face_of(), smooth).advice == ("blurred: hold still and clean the lens",)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_a_blur_takes_sharpness_away_and_is_said() -> None:
 )
 def test_turn_is_how_far_the_nose_stands_aside_in_eye_distances(nose_x: float, turn: float) -> None:
     points = [FRONTAL[0], FRONTAL[1], (nose_x, 75.0), *FRONTAL[3:]]
-    found = measure(face_of(points), stripes(90, 170))
+    found = measure_quality(face_of(points), stripes(90, 170))
     assert found.turn == pytest.approx(turn, abs=1e-5)
     if abs(turn) > 0.5:
         assert found.advice == ("turned away: look into the camera",)
@@ -92,20 +95,20 @@ def test_turn_is_how_far_the_nose_stands_aside_in_eye_distances(nose_x: float, t
 def test_tilt_is_the_angle_of_the_eyes_and_no_turn(degrees: float) -> None:
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    found = measure(face_of((np.array(FRONTAL) - 60) @ turn.T + 60), stripes(90, 170))
+    found = measure_quality(face_of((np.array(FRONTAL) - 60) @ turn.T + 60), stripes(90, 170))
     assert found.tilt_degrees == pytest.approx(degrees, abs=1e-3)
     assert found.turn == pytest.approx(0.0, abs=1e-5)
     assert (found.advice == ("tilted: hold the head upright",)) is (abs(degrees) > 30)
 
 
 def test_a_small_face_is_told_to_come_closer() -> None:
-    found = measure(face_of(np.array(FRONTAL) / 2), stripes(90, 170))
+    found = measure_quality(face_of(np.array(FRONTAL) / 2), stripes(90, 170))
     assert found.eye_distance_px == pytest.approx(20.0)
     assert found.advice == ("the face is too small: move closer",)
 
 
 def test_eyes_in_one_place_are_measured_without_a_division_by_zero() -> None:
-    found = measure(face_of(np.full((5, 2), 30.0)), stripes(90, 170))
+    found = measure_quality(face_of(np.full((5, 2), 30.0)), stripes(90, 170))
     assert np.isfinite([found.turn, found.tilt_degrees, found.eye_distance_px]).all()
 
 
@@ -128,9 +131,9 @@ def test_a_good_photo_gets_no_advice_and_a_spoilt_one_does(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     face = pipeline.door_face(astronaut)
-    assert measure(face, pipeline.crop(astronaut, face)).advice == ()
+    assert measure_quality(face, pipeline.crop(astronaut, face)).advice == ()
     dark = (astronaut // 5).astype(np.uint8)
-    assert "too dark: face a light" in measure(face, pipeline.crop(dark, face)).advice
+    assert "too dark: face a light" in measure_quality(face, pipeline.crop(dark, face)).advice
     soft = np.asarray(Image.fromarray(astronaut).filter(ImageFilter.GaussianBlur(6)))
-    advice = measure(face, pipeline.crop(np.ascontiguousarray(soft), face)).advice
+    advice = measure_quality(face, pipeline.crop(np.ascontiguousarray(soft), face)).advice
     assert advice == ("blurred: hold still and clean the lens",)

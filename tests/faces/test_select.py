@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.faces.select import CENTRE_WEIGHT, SELECTION_METHODS, SURE, ranked
+from mien.faces.select import CENTRE_WEIGHT, SELECTION_METHODS, SURE, rank_faces
 from mien.results import Faces
 
 SHAPE = (100, 200, 3)  # its middle is at (100, 50)
@@ -43,42 +43,42 @@ def test_the_four_methods_are_those_of_the_reference() -> None:
     ],
 )
 def test_each_method_has_its_order(method: str, order: list[int]) -> None:
-    assert ranked(THREE, method, SHAPE).tolist() == order
+    assert rank_faces(THREE, method, SHAPE).tolist() == order
 
 
 @pytest.mark.parametrize("method", SELECTION_METHODS)
 def test_no_face_gives_no_row(method: str) -> None:
-    rows = ranked(Faces.none(), method, SHAPE)
+    rows = rank_faces(Faces.none(), method, SHAPE)
     assert rows.shape == (0,)
     assert len(Faces.none().take(rows)) == 0
 
 
 def test_largest_over_threshold_leaves_out_a_score_at_the_threshold() -> None:
     exactly = faces((0, 0, 9, 9, SURE), (0, 0, 5, 5, 0.91))
-    assert ranked(exactly, "largest_over_threshold", SHAPE).tolist() == [1]
+    assert rank_faces(exactly, "largest_over_threshold", SHAPE).tolist() == [1]
 
 
 def test_largest_over_threshold_may_leave_nobody() -> None:
     doubtful = faces((0, 0, 9, 9, 0.8), (0, 0, 5, 5, 0.7))
-    assert ranked(doubtful, "largest_over_threshold", SHAPE).tolist() == []
+    assert rank_faces(doubtful, "largest_over_threshold", SHAPE).tolist() == []
 
 
 def test_a_squared_pixel_off_the_middle_costs_two_pixels_of_area() -> None:
     assert CENTRE_WEIGHT == 2.0
     centred, eight_off = (95, 45, 105, 55, 0.9), (102, 44, 114, 56, 0.9)  # 100 and 144 - 2 * 64
-    assert ranked(faces(eight_off, centred), "center_weighted_size", SHAPE).tolist() == [1, 0]
+    assert rank_faces(faces(eight_off, centred), "center_weighted_size", SHAPE).tolist() == [1, 0]
     four_off = (98, 44, 110, 56, 0.9)  # 144 - 2 * 16
-    assert ranked(faces(centred, four_off), "center_weighted_size", SHAPE).tolist() == [1, 0]
+    assert rank_faces(faces(centred, four_off), "center_weighted_size", SHAPE).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("method", SELECTION_METHODS)
 def test_of_equal_faces_the_detector_s_first_comes_first(method: str) -> None:
     twins = faces((10, 40, 20, 50, 0.95), (10, 40, 20, 50, 0.95))
-    assert ranked(twins, method, SHAPE).tolist() == [0, 1]
+    assert rank_faces(twins, method, SHAPE).tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("method", ["", "Largest", "smallest", "none"])
 def test_an_unknown_method_is_refused_with_the_known_ones(method: str) -> None:
     with pytest.raises(ValueError, match="unknown selection_method") as caught:
-        ranked(THREE, method, SHAPE)
+        rank_faces(THREE, method, SHAPE)
     assert all(known in str(caught.value) for known in SELECTION_METHODS)

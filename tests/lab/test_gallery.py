@@ -10,7 +10,7 @@ from PIL import Image
 
 from mien.app.pipeline import Pipeline
 from mien.errors import UsageError
-from mien.lab.gallery import Gallery, explore_folder, gallery_sections, look_at
+from mien.lab.gallery import Gallery, analyse_photos, explore_folder, gallery_sections
 from mien.lab.recapture import recapture
 from mien.results import ByteArray
 
@@ -33,7 +33,7 @@ def root(tmp_path_factory: pytest.TempPathFactory, astronaut: ByteArray) -> Path
 
 @pytest.fixture(scope="module")
 def gallery(root: Path, pipeline: Pipeline) -> Gallery:
-    return look_at(root, pipeline)
+    return analyse_photos(root, pipeline)
 
 
 def test_every_face_is_cut_embedded_and_named(gallery: Gallery, root: Path) -> None:
@@ -71,7 +71,7 @@ def test_every_photo_is_walked_once_with_progress(root: Path, pipeline: Pipeline
             walked.append(photo)
             yield photo
 
-    look_at(root, pipeline, progress=progress)
+    analyse_photos(root, pipeline, progress=progress)
     assert len(walked) == len(set(walked)) == 8
 
 
@@ -79,12 +79,12 @@ def test_a_folder_in_which_no_face_is_found_is_refused(tmp_path: Path, pipeline:
     (tmp_path / "ana").mkdir()
     Image.new("RGB", (99, 99)).save(tmp_path / "ana" / "black.png")
     with pytest.raises(UsageError, match="no face found in the 1 photos"):
-        look_at(tmp_path, pipeline)
+        analyse_photos(tmp_path, pipeline)
 
 
 def test_a_folder_without_people_is_refused(tmp_path: Path, pipeline: Pipeline) -> None:
     with pytest.raises(UsageError, match="one sub-folder per person"):
-        look_at(tmp_path, pipeline)
+        analyse_photos(tmp_path, pipeline)
 
 
 def test_exploring_writes_three_pictures_and_a_report_of_all(

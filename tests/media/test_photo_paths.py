@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import ExitCode, UnreadableImage, UsageError
-from mien.media.photo_paths import one_line, people_folder, photo_paths, shown
+from mien.errors import ExitCode, UnreadableImage, UsageError, one_line, quote_path
+from mien.media.photo_paths import people_folder, photo_paths
 
 
 def make(root: Path, *names: str) -> list[Path]:
@@ -152,8 +152,8 @@ def test_a_linked_folder_of_photos_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_name_is_shown_on_one_printable_line() -> None:
-    assert shown("a\nb\x1b[31m.jpg") == r"'a\nb\x1b[31m.jpg'"
-    assert shown(os.fsdecode(b"caf\xe9.jpg")) == r"'caf\udce9.jpg'"
+    assert quote_path("a\nb\x1b[31m.jpg") == r"'a\nb\x1b[31m.jpg'"
+    assert quote_path(os.fsdecode(b"caf\xe9.jpg")) == r"'caf\udce9.jpg'"
 
 
 def test_the_reason_of_another_library_is_put_on_one_line() -> None:

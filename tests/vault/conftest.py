@@ -16,7 +16,7 @@ from mien.results import ModelId
 from mien.settings import Settings, load_settings
 from mien.vault import Record
 from mien.vault.open import open_memory_vault
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 
 MakeRecord = Callable[..., Record]
 
@@ -84,9 +84,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
-def vault(
-    request: pytest.FixtureRequest, settings: Settings, clock: Clock
-) -> Iterator[SealedVault]:
+def vault(request: pytest.FixtureRequest, settings: Settings, clock: Clock) -> Iterator[Vault]:
     if request.param == "postgres":
         settings = replace(settings, vault_url=request.getfixturevalue("postgres_url"))
     memory = request.param == "memory"

@@ -28,17 +28,17 @@ from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
 from mien.vault.admin.rotation import drop_old_keys, rotate
-from mien.vault.admin.status import facts_of, verify_all
+from mien.vault.admin.status import vault_status, verify_all
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_vault
-from mien.vault.vault import SealedVault, SpaceOf
+from mien.vault.vault import SpaceOf, Vault
 
 MODEL = ModelId("sface", "ab" * 32)
 OPERATIONS = ("enroll", "replace", "forget", "attempt", "rotate")
 People = dict[str, int]
 
 
-def opened(settings: Settings, day: int = 0) -> SealedVault:
+def opened(settings: Settings, day: int = 0) -> Vault:
     """The vault on that day: a try that was killed is a failure, and has to be waited for."""
     now = Moment(wall_s=1e9 + 1e5 * day, boot_id="boot one", boot_s=1e5 * day)
     return open_vault(settings, create=True, surface="library", clock=lambda: now, environ={})
@@ -49,7 +49,7 @@ def face(seed: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def enroll(vault: SealedVault, user: str, seed: int) -> None:
+def enroll(vault: Vault, user: str, seed: int) -> None:
     def make(stored: Record | None, space_of: SpaceOf) -> Record:
         payload = pack_template(Template(space_of(MODEL).protect(face(seed)), MODEL))
         return Record(user, MODEL, "2026-01-31T12:00:00+00:00", payload)
@@ -57,7 +57,7 @@ def enroll(vault: SealedVault, user: str, seed: int) -> None:
     vault.update(user, make)
 
 
-def change(vault: SealedVault, operation: str, user: str, seed: int) -> None:
+def change(vault: Vault, operation: str, user: str, seed: int) -> None:
     if operation in ("enroll", "replace"):
         enroll(vault, user, seed)
     elif operation == "forget":
@@ -78,7 +78,7 @@ def expected(people: People, operation: str, user: str, seed: int) -> People:
     return after
 
 
-def held(vault: SealedVault, seeds: list[int]) -> People:
+def held(vault: Vault, seeds: list[int]) -> People:
     """Whom the vault holds, and with which face. ValueError for a face that nobody enrolled."""
     people = {}
     for head in vault.heads():
@@ -148,7 +148,7 @@ def enroll_again(settings: Settings, user: str) -> None:
 
 def counter_of(settings: Settings) -> int:
     with opened(settings) as vault:
-        facts = facts_of(vault.safe)
+        facts = vault_status(vault.safe)
     assert facts is not None
     return facts.counter
 

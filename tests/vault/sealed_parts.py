@@ -14,7 +14,7 @@ from mien.settings import Settings
 from mien.vault import Record, pack_template
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_vault
-from mien.vault.vault import SealedVault, VaultSpace
+from mien.vault.vault import RotatedSpace, Vault
 
 NOON = Moment(wall_s=1_800_000_000.0, boot_id="boot one", boot_s=1000.0)
 
@@ -33,7 +33,7 @@ class Clock:
         self.now = Moment(wall_s, self.now.boot_id, boot_s)
 
 
-def opened(settings: Settings, clock: Clock) -> SealedVault:
+def opened(settings: Settings, clock: Clock) -> Vault:
     return open_vault(settings, create=True, surface="library", clock=clock, environ={})
 
 
@@ -43,13 +43,13 @@ def record_of(user: str, model: ModelId, *, seed: int = 1) -> Record:
     return Record(user, model, "2026-01-31T12:00:00+00:00", pack_template(Template(vectors, model)))
 
 
-def protected(vault: SealedVault, vectors: FloatArray, model: ModelId) -> FloatArray:
+def protected(vault: Vault, vectors: FloatArray, model: ModelId) -> FloatArray:
     """The vectors as this vault stores them."""
     with vault.safe.writing() as opened:  # makes a vault where there is none
-        return VaultSpace(opened.seals, model).protect(vectors)
+        return RotatedSpace(opened.seals, model).protect(vectors)
 
 
-def fail(vault: SealedVault, user: str, times: int = 1) -> None:
+def fail(vault: Vault, user: str, times: int = 1) -> None:
     for _ in range(times):
         with vault.attempt(user) as attempt:
             attempt.outcome = ExitCode.NOT_THE_OWNER

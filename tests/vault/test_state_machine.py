@@ -22,10 +22,10 @@ from mien.vault import Record, pack_template, unpack_template
 from mien.vault.admin.rotation import rotate
 from mien.vault.admin.status import verify_all
 from mien.vault.admin.transfer import export_people, import_people
-from mien.vault.backends.base import Cells, Space
+from mien.vault.backends.base import Cells, Section
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_vault
-from mien.vault.vault import SealedVault, SpaceOf
+from mien.vault.vault import SpaceOf, Vault
 
 MODEL = ModelId("sface", "ab" * 32)
 USERS = st.sampled_from(["ana", "ben", "zoë"])
@@ -53,30 +53,30 @@ class _Doomed:
         if self.left < 0:
             raise PowerLoss
 
-    def get(self, space: Space, key: bytes) -> bytes | None:
+    def get(self, space: Section, key: bytes) -> bytes | None:
         return self.cells.get(space, key)
 
     def wall_s(self) -> float | None:
         return self.cells.wall_s()
 
-    def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         return self.cells.scan(space, after=after, limit=limit)
 
-    def put(self, space: Space, key: bytes, value: bytes) -> None:
+    def put(self, space: Section, key: bytes, value: bytes) -> None:
         self._step()
         self.cells.put(space, key, value)
 
-    def drop(self, space: Space, key: bytes) -> bool:
+    def drop(self, space: Section, key: bytes) -> bool:
         self._step()
         return self.cells.drop(space, key)
 
-    def clear(self, space: Space) -> None:
+    def clear(self, space: Section) -> None:
         self._step()
         self.cells.clear(space)
 
 
 @contextmanager
-def power_loss(vault: SealedVault, after: int) -> Iterator[None]:
+def power_loss(vault: Vault, after: int) -> Iterator[None]:
     """The so manyth change of a cell never happens."""
     store = vault.safe.store
     real = store.writing
@@ -106,7 +106,7 @@ class VaultMachine(RuleBasedStateMachine):
         self.exports = 0
         self.vault = self.opened()
 
-    def opened(self) -> SealedVault:
+    def opened(self) -> Vault:
         return open_vault(
             self.settings, create=True, surface="library", clock=self.clock, environ={}
         )

@@ -12,8 +12,8 @@ from mien.errors import KeyUnavailable, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
 from mien.vault.admin.rotation import rotate
-from mien.vault.admin.status import facts_of, verify_all
-from mien.vault.backends.base import Space
+from mien.vault.admin.status import vault_status, verify_all
+from mien.vault.backends.base import Section
 from mien.vault.open import open_memory_vault
 
 
@@ -106,7 +106,7 @@ def test_a_vault_in_memory_whose_header_was_altered_stays_shut(
         vault.put(record_of("ana", model), replace=False)
         with vault.safe.writing() as opened:
             other = replace(opened.header, key_id=bytes(16))
-            opened.cells.put(Space.META, b"header", other.to_bytes())
+            opened.cells.put(Section.META, b"header", other.to_bytes())
         with pytest.raises(KeyUnavailable, match="not in memory"):
             vault.get("ana")
 
@@ -193,7 +193,7 @@ def test_a_vault_that_was_seen_and_is_gone_does_not_check_out(
     else:
         settings.vault_path.unlink()
     with opened(settings, clock) as vault:
-        for look in (verify_all, facts_of):
+        for look in (verify_all, vault_status):
             with pytest.raises(VaultDamaged, match="is gone: it was seen there at change 1"):
                 look(vault.safe)
         verify_all(vault.safe, accept=vault.noted("accept_copy"))  # it was taken away on purpose

@@ -21,10 +21,10 @@ from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import Kdf
 from mien.vault.open import open_memory_vault
 from mien.vault.transaction import Keys
-from mien.vault.vault import SealedVault, SpaceOf
+from mien.vault.vault import SpaceOf, Vault
 
 
-def test_what_was_put_is_what_is_got(vault: SealedVault, model: ModelId) -> None:
+def test_what_was_put_is_what_is_got(vault: Vault, model: ModelId) -> None:
     ana = record_of("ana", model)
     vault.put(ana, replace=False)
     assert vault.get("ana") == ana
@@ -33,23 +33,21 @@ def test_what_was_put_is_what_is_got(vault: SealedVault, model: ModelId) -> None
     assert vault.everybody(model)[0] == [ana]
 
 
-def test_a_taken_name_is_refused_and_the_first_record_stays(
-    vault: SealedVault, model: ModelId
-) -> None:
+def test_a_taken_name_is_refused_and_the_first_record_stays(vault: Vault, model: ModelId) -> None:
     vault.put(record_of("ana", model), replace=False)
     with pytest.raises(AlreadyEnrolled):
         vault.put(record_of("ana", model, seed=2), replace=False)
     assert vault.get("ana") == record_of("ana", model)
 
 
-def test_a_forgotten_user_is_gone(vault: SealedVault, model: ModelId) -> None:
+def test_a_forgotten_user_is_gone(vault: Vault, model: ModelId) -> None:
     vault.put(record_of("ana", model), replace=False)
     assert vault.remove("ana")
     assert not vault.remove("ana")
     assert vault.get("ana") is None
 
 
-def test_an_update_that_fails_changes_nothing(vault: SealedVault, model: ModelId) -> None:
+def test_an_update_that_fails_changes_nothing(vault: Vault, model: ModelId) -> None:
     vault.put(record_of("ana", model), replace=False)
 
     def refuse(stored: Record | None, space_of: SpaceOf) -> Record:
@@ -60,7 +58,7 @@ def test_an_update_that_fails_changes_nothing(vault: SealedVault, model: ModelId
     assert vault.get("ana") == record_of("ana", model)
 
 
-def test_the_log_says_what_happened_in_order(vault: SealedVault, model: ModelId) -> None:
+def test_the_log_says_what_happened_in_order(vault: Vault, model: ModelId) -> None:
     vault.put(record_of("ana", model), replace=False)
     fail(vault, "ana")
     vault.remove("ana")
@@ -73,7 +71,7 @@ def test_the_log_says_what_happened_in_order(vault: SealedVault, model: ModelId)
 
 
 def test_stored_vectors_keep_their_cosines_and_are_not_the_plain_ones(
-    vault: SealedVault, model: ModelId
+    vault: Vault, model: ModelId
 ) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model).vectors
     turned = protected(vault, plain, model)
@@ -81,9 +79,7 @@ def test_stored_vectors_keep_their_cosines_and_are_not_the_plain_ones(
     np.testing.assert_allclose(turned @ turned.T, plain @ plain.T, atol=1e-6)
 
 
-def test_a_rotation_keeps_everybody_and_turns_their_templates(
-    vault: SealedVault, model: ModelId
-) -> None:
+def test_a_rotation_keeps_everybody_and_turns_their_templates(vault: Vault, model: ModelId) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model)
     before = Template(protected(vault, plain.vectors, model), model)
     vault.put(replace(record_of("ana", model), payload=pack_template(before)), replace=False)
@@ -102,7 +98,7 @@ def test_a_rotation_keeps_everybody_and_turns_their_templates(
 
 
 def test_an_export_comes_back_in_another_vault(
-    vault: SealedVault, model: ModelId, tmp_path: Path
+    vault: Vault, model: ModelId, tmp_path: Path
 ) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model)
     turned = Template(protected(vault, plain.vectors, model), model)

@@ -13,7 +13,7 @@ from typing import Any
 from mien.app.pipeline import Pipeline
 from mien.results import ModelId
 from mien.vault.open import open_memory_vault
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 from mien.web.app import Parts, make_app
 from mien.web.body import BodyLimits
 from mien.web.middleware import Guard, Limits
@@ -41,7 +41,7 @@ class Inside:
 
 @contextmanager
 def inside(
-    folder: Path, *, vault: SealedVault | None = None, body: BodyLimits | None = None, **more: Any
+    folder: Path, *, vault: Vault | None = None, body: BodyLimits | None = None, **more: Any
 ) -> Iterator[Inside]:
     """more: for Parts."""
     tokens, lines, gate = Tokens(folder / "tokens.json"), [], Gate(1)

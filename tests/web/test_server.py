@@ -1,4 +1,4 @@
-"""Where the service may listen, and who has a token."""
+"""ListenOptions the service may listen, and who has a token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from tests.web.conftest import serving
 
 from mien.cli.parser import main
 from mien.errors import UsageError
-from mien.web.server import Where, check_certificate, check_where, hosts_of, listening_socket
+from mien.web.server import (
+    ListenOptions,
+    check_certificate,
+    check_where,
+    hosts_of,
+    listening_socket,
+)
 from mien.web.tokens import Tokens, allows
 
 DAY = "2026-01-31T12:00:00+00:00"
@@ -25,44 +31,49 @@ def tokens(tmp_path: Path) -> Tokens:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
 def test_this_machine_alone_needs_nothing(tokens: Tokens, host: str) -> None:
-    check_where(Where(host=host), tokens)
+    check_where(ListenOptions(host=host), tokens)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "door.example", ""])
 def test_elsewhere_it_needs_tls_or_a_word_and_a_token(tokens: Tokens, host: str) -> None:
     pem = Path("cert.pem")
     with pytest.raises(UsageError, match="--tls-cert and --tls-key, or --insecure"):
-        check_where(Where(host=host), tokens)
-    for where in (Where(host=host, open_anyway=True), Where(host=host, cert=pem, key=pem)):
+        check_where(ListenOptions(host=host), tokens)
+    for where in (
+        ListenOptions(host=host, open_anyway=True),
+        ListenOptions(host=host, cert=pem, key=pem),
+    ):
         with pytest.raises(UsageError, match="nobody has a token; run: mien token create"):
             check_where(where, tokens)
     tokens.create("door", "unlock", created_at=DAY)
     named = ("door.example",)
-    check_where(Where(host=host, open_anyway=True, names=named), tokens)
-    check_where(Where(host=host, cert=pem, key=pem, names=named), tokens)
+    check_where(ListenOptions(host=host, open_anyway=True, names=named), tokens)
+    check_where(ListenOptions(host=host, cert=pem, key=pem, names=named), tokens)
     with pytest.raises(UsageError, match="needs both"):
-        check_where(Where(cert=pem), tokens)
+        check_where(ListenOptions(cert=pem), tokens)
 
 
 def test_a_port_that_is_taken_or_no_port_is_said(tokens: Tokens) -> None:
-    with listening_socket(Where(port=0)) as taken:
+    with listening_socket(ListenOptions(port=0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1 port {port}"):
-            listening_socket(Where(port=port))
+            listening_socket(ListenOptions(port=port))
     with pytest.raises(UsageError, match="a port is"):
-        check_where(Where(port=70_000), tokens)
+        check_where(ListenOptions(port=70_000), tokens)
 
 
 def test_the_host_header_is_where_it_listens_and_what_it_is_called() -> None:
-    assert hosts_of(Where(), 8437) == {"127.0.0.1:8437", "localhost:8437", "[::1]:8437"}
-    named = hosts_of(Where(host="192.168.1.5", names=("Door.example",)), 80)
+    assert hosts_of(ListenOptions(), 8437) == {"127.0.0.1:8437", "localhost:8437", "[::1]:8437"}
+    named = hosts_of(ListenOptions(host="192.168.1.5", names=("Door.example",)), 80)
     assert named == {"192.168.1.5:80", "192.168.1.5", "door.example:80", "door.example"}
-    assert hosts_of(Where(host="fe80::1"), 8437) == {"[fe80::1]:8437"}
+    assert hosts_of(ListenOptions(host="fe80::1"), 8437) == {"[fe80::1]:8437"}
 
 
 def test_something_in_front_may_be_reached_at_another_port() -> None:
-    behind = hosts_of(Where(names=("door.example", "gate.example:8443", "[fe80::1]:444")), 8437)
-    assert behind - hosts_of(Where(), 8437) == {
+    behind = hosts_of(
+        ListenOptions(names=("door.example", "gate.example:8443", "[fe80::1]:444")), 8437
+    )
+    assert behind - hosts_of(ListenOptions(), 8437) == {
         "door.example", "door.example:8437", "gate.example:8443", "[fe80::1]:444",
     }  # fmt: skip
 
@@ -70,14 +81,14 @@ def test_something_in_front_may_be_reached_at_another_port() -> None:
 @pytest.mark.parametrize("name", ["", "https://door.example", "door.example/x", "two names"])
 def test_a_name_is_a_host_and_no_address_of_a_page(tokens: Tokens, name: str) -> None:
     with pytest.raises(UsageError, match="a name is HOST or HOST:PORT"):
-        check_where(Where(names=(name,)), tokens)
+        check_where(ListenOptions(names=(name,)), tokens)
 
 
 @pytest.mark.parametrize("name", ["absent.pem", "a" * 300, "junk.pem"])
 def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "junk.pem").write_text("no certificate")
     with pytest.raises(UsageError, match="cannot use the certificate") as refused:
-        check_certificate(Where(cert=tmp_path / name, key=tmp_path / name))
+        check_certificate(ListenOptions(cert=tmp_path / name, key=tmp_path / name))
     assert str(refused.value).isprintable()
 
 
@@ -85,8 +96,8 @@ def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, n
 def test_on_every_address_it_must_be_said_how_it_is_reached(tokens: Tokens, host: str) -> None:
     tokens.create("door", "unlock", created_at=DAY)
     with pytest.raises(UsageError, match="every address of this machine: say with --name HOST"):
-        check_where(Where(host=host, open_anyway=True), tokens)
-    named = Where(host=host, open_anyway=True, names=("door.example",))
+        check_where(ListenOptions(host=host, open_anyway=True), tokens)
+    named = ListenOptions(host=host, open_anyway=True, names=("door.example",))
     assert hosts_of(named, 8437) == {"door.example", "door.example:8437"}
 
 

@@ -13,11 +13,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mien.app.pipeline import Pipeline
-from mien.errors import EnrollmentRefused, MienError, NoFaceFound, SeveralFacesFound, UsageError
-from mien.faces.quality import Quality, measure
-from mien.matching.policy import PLAIN, Space, consistency, look_alikes, near_duplicates
+from mien.errors import (
+    EnrollmentRefused,
+    MienError,
+    NoFaceFound,
+    SeveralFacesFound,
+    UsageError,
+    quote_path,
+)
+from mien.faces.quality import Quality, measure_quality
+from mien.matching.policy import PLAIN_SPACE, VectorSpace, consistency, look_alikes, near_duplicates
 from mien.media.image_file import Source, read_image
-from mien.media.photo_paths import shown
 from mien.results import Crop, Face, FloatArray, Template
 from mien.vectors import centre_of
 
@@ -85,7 +91,7 @@ class _Seen:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looked:
+class AnalysedPhotos:
     """What the photos showed, before any stored template is known.
 
     vectors: (k, d) float32 unit rows, a row for each photo. Never print them.
@@ -94,7 +100,7 @@ class Looked:
     vectors: FloatArray = field(repr=False)
     seen: tuple[_Seen, ...] = field(repr=False)
 
-    def protected(self, space: Space) -> Looked:
+    def protected(self, space: VectorSpace) -> AnalysedPhotos:
         """The same photos with their vectors mapped into the space of the stored templates."""
         return replace(self, vectors=space.protect(self.vectors))
 
@@ -108,18 +114,18 @@ def enroll_photos(
 ) -> Enrollment:
     """Make a template of these photos, on top of an earlier one if given.
 
-    `look_at` and then `merge`: see there for the arguments and the errors.
+    `analyse_photos` and then `merge`: see there for the arguments and the errors.
     Nothing is stored here, so nothing is lost by a refusal.
     """
-    return merge(look_at(photos, pipeline, progress=progress), pipeline, onto=onto)
+    return merge(analyse_photos(photos, pipeline, progress=progress), pipeline, onto=onto)
 
 
-def look_at(
+def analyse_photos(
     photos: Sequence[Source],
     pipeline: Pipeline,
     *,
     progress: Progress = lambda photos: photos,
-) -> Looked:
+) -> AnalysedPhotos:
     """Read, search, cut and embed: the slow part, which needs no stored template.
 
     photos: paths, bytes, PIL images or arrays, at least one. progress: wraps the
@@ -129,10 +135,12 @@ def look_at(
     if len(photos) == 0:
         raise UsageError("no photos to enroll; name at least one picture")
     seen = tuple(_look(photo, at, pipeline) for at, photo in enumerate(progress(photos)))
-    return Looked(pipeline.embed([one.crop for one in seen]), seen)
+    return AnalysedPhotos(pipeline.embed([one.crop for one in seen]), seen)
 
 
-def merge(looked: Looked, pipeline: Pipeline, *, onto: Template | None = None) -> Enrollment:
+def merge(
+    looked: AnalysedPhotos, pipeline: Pipeline, *, onto: Template | None = None
+) -> Enrollment:
     """Join the photos to an earlier template, or make a new one: fast, and reads no picture.
 
     onto: in the same space as looked.vectors. Raises EnrollmentRefused when the photos
@@ -152,7 +160,7 @@ def merge(looked: Looked, pipeline: Pipeline, *, onto: Template | None = None) -
     for row, similarity in zip(kept, left_out, strict=True):
         if row >= len(old):
             one = looked.seen[row - len(old)]
-            quality = measure(one.face, one.crop)
+            quality = measure_quality(one.face, one.crop)
             enrolled.append(EnrolledPhoto(one.name, one.face, quality, similarity))
     template = Template(vectors[kept], pipeline.model)
     words = pipeline.expectation(photos=len(kept))
@@ -166,7 +174,10 @@ class Neighbours:
     """
 
     def __init__(
-        self, templates: Mapping[str, Template], pipeline: Pipeline, space: Space = PLAIN
+        self,
+        templates: Mapping[str, Template],
+        pipeline: Pipeline,
+        space: VectorSpace = PLAIN_SPACE,
     ) -> None:
         self._pipeline = pipeline
         self._space = space
@@ -197,7 +208,7 @@ class Neighbours:
 
 
 def _look(photo: Source, at: int, pipeline: Pipeline) -> _Seen:
-    name = shown(photo) if isinstance(photo, (str, os.PathLike)) else f"photo {at + 1}"
+    name = quote_path(photo) if isinstance(photo, (str, os.PathLike)) else f"photo {at + 1}"
     image = read_image(photo)
     try:
         face = pipeline.door_face(image)

@@ -137,10 +137,12 @@ def _try_engine(settings: Settings) -> str:
 
 def _try_vault(settings: Settings) -> str:
     from mien.vault.admin.status import verify_all
-    from mien.vault.crypto.passphrase import asker
+    from mien.vault.crypto.passphrase import passphrase_prompt
     from mien.vault.open import open_safe
 
-    safe = open_safe(settings, create=False, ask=asker(settings.passphrase_file, "passphrase"))
+    safe = open_safe(
+        settings, create=False, ask=passphrase_prompt(settings.passphrase_file, "passphrase")
+    )
     place = safe.store.place
     try:
         facts = verify_all(safe)

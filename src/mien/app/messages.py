@@ -54,17 +54,17 @@ def enrollment_data(user: str, enrollment: Enrollment) -> dict[str, object]:
     }
 
 
-def numbers(decision: Decision) -> str:
+def describe_scores(decision: Decision) -> str:
     """Similarity and threshold, and how often a stranger would score this high."""
     words = f"similarity {decision.similarity:.3f}, threshold {decision.threshold.value:.3f}"
     return f"{words}; {decision.odds}" if decision.odds else words
 
 
-def in_words(decision: Decision) -> str:
-    """The reason, with the numbers where there was a face to compare."""
+def describe_decision(decision: Decision) -> str:
+    """The reason, with the describe_scores where there was a face to compare."""
     if decision.similarity != decision.similarity:  # not a number: there was no face to compare
         return decision.reason
-    return f"{decision.reason}, {numbers(decision)}"
+    return f"{decision.reason}, {describe_scores(decision)}"
 
 
 def decision_data(decision: Decision) -> dict[str, object]:

@@ -15,7 +15,7 @@ from mien.errors import NoFaceFound, SeveralFacesFound, UsageError
 from mien.faces.align import crop_by_recipe
 from mien.faces.detect import Cascade, CascadeSettings, Search
 from mien.faces.embed import Embedder
-from mien.media.pixels import shrunk
+from mien.media.pixels import downscale
 from mien.models import (
     EMBEDDERS,
     ONET,
@@ -176,7 +176,7 @@ class Pipeline:
         factor = math.ceil(math.sqrt(image_rgb.shape[0] * image_rgb.shape[1] / MAX_DOOR_PIXELS))
         if factor <= 1:
             return self.faces(image_rgb, "largest")
-        found = self.faces(shrunk(image_rgb, factor), "largest")
+        found = self.faces(downscale(image_rgb, factor), "largest")
         # pixel i of the small picture covers the pixels factor * i and on: edges scale as they are
         return Faces(found.boxes_xyxy * factor, found.points_xy * factor, found.scores)
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from mien.app.enroll import Enrollment, Neighbours, Progress, look_at, merge
+from mien.app.enroll import Enrollment, Neighbours, Progress, analyse_photos, merge
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamaged
-from mien.matching.policy import PLAIN, Space, decide, similarity_to
+from mien.matching.policy import PLAIN_SPACE, VectorSpace, decide, similarity_to
 from mien.media.image_file import Source
 from mien.results import ByteArray, Decision, Face, FloatArray, ModelId, Template, Threshold
 from mien.vault import (
@@ -26,7 +26,7 @@ from mien.vault import (
 from mien.vectors import centre_of
 
 if TYPE_CHECKING:
-    from mien.vault.vault import Found, SealedVault, SpaceOf
+    from mien.vault.vault import LookupResult, SpaceOf, Vault
 
 Mode = Literal["new", "replace", "add"]
 Clock = Callable[[], datetime]
@@ -47,7 +47,7 @@ def enroll(
     photos: Sequence[Source],
     *,
     pipeline: Pipeline,
-    vault: SealedVault,
+    vault: Vault,
     mode: Mode,
     clock: Clock,
     progress: Progress = lambda photos: photos,
@@ -60,7 +60,7 @@ def enroll(
     user = check_user_name(user)
     if mode == "new" and vault.holds(user):
         raise already_enrolled(user)  # before any photo is looked at; asked again below
-    looked = look_at(photos, pipeline, progress=progress)
+    looked = analyse_photos(photos, pipeline, progress=progress)
     merge(looked, pipeline)  # photos of two people are refused before the vault is touched
     made: list[Enrollment] = []
 
@@ -80,7 +80,7 @@ def enroll(
 
 
 def _compared_with_others(
-    user: str, enrollment: Enrollment, vault: SealedVault, pipeline: Pipeline
+    user: str, enrollment: Enrollment, vault: Vault, pipeline: Pipeline
 ) -> Enrollment:
     """With the warnings; where somebody's record is damaged, without those, and saying so."""
     try:
@@ -88,7 +88,7 @@ def _compared_with_others(
         others = {one.user: template_of(one, pipeline) for one in records if one.user != user}
     except VaultDamaged as error:
         return replace(enrollment, not_compared=str(error))
-    return Neighbours(others, pipeline, space or PLAIN).warn(enrollment, user=user)
+    return Neighbours(others, pipeline, space or PLAIN_SPACE).warn(enrollment, user=user)
 
 
 def template_of(record: Record, pipeline: Pipeline) -> Template:
@@ -100,7 +100,7 @@ def open_door(
     user: str,
     image_rgb: ByteArray,
     *,
-    vault: SealedVault,
+    vault: Vault,
     pipeline_of: Callable[[ModelId | None], Pipeline],
     target_fmr: float | None = None,
     tell_unknown: bool,
@@ -120,7 +120,7 @@ def try_door(
     user: str,
     show: Callable[[Look], Decision],
     *,
-    vault: SealedVault,
+    vault: Vault,
     pipeline_of: Callable[[ModelId | None], Pipeline],
     target_fmr: float | None = None,
     tell_unknown: bool,
@@ -146,7 +146,7 @@ def try_door(
 
 
 def _look_at(
-    found: Found,
+    found: LookupResult,
     pipeline_of: Callable[[ModelId | None], Pipeline],
     target_fmr: float | None,
 ) -> Look:
@@ -190,7 +190,7 @@ def unlock(
     threshold: Threshold | None = None,
     *,
     target_fmr: float | None = None,
-    space: Space = PLAIN,
+    space: VectorSpace = PLAIN_SPACE,
 ) -> Decision:
     """Is the face at the door the template's? No face and several faces are a no, with reason.
 
@@ -217,7 +217,7 @@ def unlock(
     )
 
 
-def _shift(template: Template, probe: FloatArray, space: Space, pipeline: Pipeline) -> float:
+def _shift(template: Template, probe: FloatArray, space: VectorSpace, pipeline: Pipeline) -> float:
     """How like strangers the two faces are; probe: plain (d,). The cohort is plain, too."""
     return pipeline.shift(space.reveal(centre_of(template.vectors)[np.newaxis])[0], probe)
 
@@ -241,7 +241,7 @@ def _judged(
     )
 
 
-def identify(image_rgb: ByteArray, *, vault: SealedVault, pipeline: Pipeline) -> Identification:
+def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Identification:
     """The enrolled person most like the face at the door, or nobody.
 
     Counted and written down as a try to be recognised, which has a count of its own.
@@ -268,7 +268,12 @@ def identify(image_rgb: ByteArray, *, vault: SealedVault, pipeline: Pipeline) ->
 
 
 def _is_it(
-    record: Record, enrolled: int, space: Space, face: Face, plain: FloatArray, pipeline: Pipeline
+    record: Record,
+    enrolled: int,
+    space: VectorSpace,
+    face: Face,
+    plain: FloatArray,
+    pipeline: Pipeline,
 ) -> Identification:
     """Whether the face is that of the record, the nearest of so many who are enrolled."""
     template = template_of(record, pipeline)
@@ -301,7 +306,7 @@ def compare(a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline) -> tuple[Dec
     return decision, a_face, b_face
 
 
-def forget(user: str, vault: SealedVault) -> str:
+def forget(user: str, vault: Vault) -> str:
     """Remove a template; returns the name as it was stored. Raises NotEnrolled if there is none."""
     user = check_user_name(user)
     if not vault.remove(user):

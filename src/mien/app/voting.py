@@ -18,7 +18,7 @@ import numpy as np
 from mien.app.pipeline import Pipeline
 from mien.app.verify import Look
 from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
-from mien.faces.quality import measure
+from mien.faces.quality import measure_quality
 from mien.media.frame import Frame, is_dark
 from mien.results import ByteArray, Decision, FloatArray
 
@@ -50,7 +50,7 @@ class LeftOut:
         return f"{so_far}: {faults}; {self.advice[most[0][0]]}"
 
 
-def voted(frames: Iterable[Frame], look: Look) -> Decision:
+def vote(frames: Iterable[Frame], look: Look) -> Decision:
     """Yes when three of the first five frames with one face are; decided as soon as that is clear.
 
     Dark frames and those without a face, or with several, are waited out and do not vote.
@@ -88,7 +88,7 @@ def _undecided(votes: int) -> str:
     return f"{votes} frame{'s' * (votes != 1)} with one face, and {NEEDED} must agree"
 
 
-def chosen(frames: Iterable[Frame], pipeline: Pipeline) -> list[ByteArray]:
+def choose_frames(frames: Iterable[Frame], pipeline: Pipeline) -> list[ByteArray]:
     """Up to five frames to enroll from: one good face on each, and each unlike the ones before.
 
     Raises NoFaceFound where not one frame is good, or SeveralFacesFound where such came last,
@@ -139,7 +139,7 @@ def _good(
             yield image, Fault(SEVERAL, str(error))
             continue
         crop = pipeline.crop(image, face)
-        advice = measure(face, crop).advice
+        advice = measure_quality(face, crop).advice
         yield image, Fault(POOR, advice[0]) if advice else pipeline.embed([crop])[0]
 
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mien.cli.door import Answer
+from mien.cli.door import CommandResult
 from mien.errors import ExitCode, ModelMissing
 from mien.settings import Settings, load_settings
 
@@ -18,7 +18,7 @@ SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
 DEFAULT_MODEL = "sface"
 
 
-def audit(args: Namespace) -> Answer:
+def audit(args: Namespace) -> CommandResult:
     """args.folder, args.out: Paths. args.model: names of embedders, or None for the default."""
     import numpy as np
 
@@ -46,7 +46,7 @@ def audit(args: Namespace) -> Answer:
         "report": str(report),
         "figures": str(args.out / JSON_NAME),
     }
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
 def _pipelines(asked: Sequence[str], settings: Settings) -> tuple[list[Pipeline], list[str]]:
@@ -82,13 +82,15 @@ def _not_added(settings: Settings) -> list[str]:
 
 
 def _lines(found: Audit) -> list[str]:
+    from mien.errors import quote_path
     from mien.lab.audit.report import answers
-    from mien.media.photo_paths import shown
 
     photos = "1 photo" if found.photos == 1 else f"{found.photos} photos"
     people = "1 person" if found.people == 1 else f"{found.people} people"
     lines = [f"{photos} of {people}"]
-    lines += [f"  left out: {shown(name)}: {why.replace('_', ' ')}" for name, why in found.left_out]
+    lines += [
+        f"  left out: {quote_path(name)}: {why.replace('_', ' ')}" for name, why in found.left_out
+    ]
     lines += answers(found)
     for one in found.models:
         lines += _table(one)

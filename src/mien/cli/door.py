@@ -1,6 +1,6 @@
 """One function per command: open the parts, call one use case, put the answer into words.
 
-An `Answer` carries no picture and no embedding, so neither can reach a log.
+An `CommandResult` carries no picture and no embedding, so neither can reach a log.
 Imports of the parts lie inside the functions: `mien forget` loads no model.
 """
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from mien.media.frame import Frame
     from mien.media.image_file import Source
     from mien.results import Decision, ModelId
-    from mien.vault.vault import SealedVault
+    from mien.vault.vault import Vault
 
 DEFAULT_MODEL = "sface"
 SEED = 20201013  # of the small demo's variants; the day of the article's first commit
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """What a command says: lines for people, data for programs, a code for both."""
 
     exit_code: ExitCode
@@ -39,7 +39,7 @@ class Answer:
     data: dict[str, object]
 
 
-def enroll(args: Namespace) -> Answer:
+def enroll(args: Namespace) -> CommandResult:
     from mien.app.messages import enrollment_data, enrollment_lines
     from mien.app.pipeline import open_pipeline
     from mien.app.verify import enroll
@@ -54,9 +54,9 @@ def enroll(args: Namespace) -> Answer:
     with open_vault_of(settings, create=True) as vault:
         pipeline = open_pipeline(settings, args.model)
         if frames is not None:
-            from mien.app.voting import chosen
+            from mien.app.voting import choose_frames
 
-            photos = chosen(frames, pipeline)
+            photos = choose_frames(frames, pipeline)
         enrollment = enroll(
             user,
             photos,
@@ -66,16 +66,16 @@ def enroll(args: Namespace) -> Answer:
             clock=lambda: datetime.now(timezone.utc),
             progress=photo_bar,
         )
-    return Answer(
+    return CommandResult(
         ExitCode.UNLOCKED, enrollment_lines(user, enrollment), enrollment_data(user, enrollment)
     )
 
 
-def unlock(args: Namespace) -> Answer:
+def unlock(args: Namespace) -> CommandResult:
     settings = load_settings(engine=args.engine)
     usual = _start_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien.app import verify as use_cases
-    from mien.app.messages import decision_data, in_words
+    from mien.app.messages import decision_data, describe_decision
     from mien.models import EMBEDDERS
     from mien.vault import check_user_name
 
@@ -99,9 +99,9 @@ def unlock(args: Namespace) -> Answer:
             tell_unknown=True,  # whoever runs this can read the list of people anyway
         )
     word = "unlocked" if decision else "locked"
-    return Answer(
+    return CommandResult(
         decision.outcome,
-        (f"{word}: {user}, {in_words(decision)}",),
+        (f"{word}: {user}, {describe_decision(decision)}",),
         {"user": user, **decision_data(decision)},
     )
 
@@ -110,18 +110,18 @@ def _what_is_shown(args: Namespace) -> Callable[[Look], Decision]:
     """The photo, read now, or the frames that are to vote."""
     frames = frames_of(args, args.photo is not None)
     if frames is not None:
-        from mien.app.voting import voted
+        from mien.app.voting import vote
 
-        return lambda look: voted(frames, look)
+        return lambda look: vote(frames, look)
     from mien.media.image_file import read_image
 
     image = read_image(args.photo)
     return lambda look: look(image)
 
 
-def identify(args: Namespace) -> Answer:
+def identify(args: Namespace) -> CommandResult:
     from mien.app import verify as use_cases
-    from mien.app.messages import decision_data, in_words
+    from mien.app.messages import decision_data, describe_decision
     from mien.app.pipeline import open_pipeline
     from mien.media.image_file import read_image
 
@@ -130,16 +130,16 @@ def identify(args: Namespace) -> Answer:
     with open_vault_of(settings, create=False) as vault:
         found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings, args.model))
     who = found.user or "nobody enrolled"
-    return Answer(
+    return CommandResult(
         found.decision.outcome,
-        (f"{who}: {in_words(found.decision)}",),
+        (f"{who}: {describe_decision(found.decision)}",),
         {"user": found.user, **decision_data(found.decision)},
     )
 
 
-def compare(args: Namespace) -> Answer:
+def compare(args: Namespace) -> CommandResult:
     from mien.app import verify as use_cases
-    from mien.app.messages import decision_data, numbers
+    from mien.app.messages import decision_data, describe_scores
     from mien.app.pipeline import open_pipeline
     from mien.media.image_file import read_image
 
@@ -148,14 +148,14 @@ def compare(args: Namespace) -> Answer:
         a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
     )
     word = "one person" if decision else "two people"
-    return Answer(
+    return CommandResult(
         decision.outcome,
-        (f"{word}: {numbers(decision)}",),
+        (f"{word}: {describe_scores(decision)}",),
         decision_data(decision),
     )
 
 
-def people(args: Namespace) -> Answer:
+def people(args: Namespace) -> CommandResult:
     with open_vault_of(load_settings(), create=False) as vault:
         heads = vault.heads()
     lines = [f"{head.user}  enrolled {head.created_at}  with {head.model.name}" for head in heads]
@@ -168,19 +168,19 @@ def people(args: Namespace) -> Answer:
         ],
     }
     nobody = ("nobody is enrolled; run: mien enroll NAME PHOTO...",)
-    return Answer(ExitCode.UNLOCKED, tuple(lines) or nobody, data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or nobody, data)
 
 
-def forget(args: Namespace) -> Answer:
+def forget(args: Namespace) -> CommandResult:
     from mien.app import verify as use_cases
 
     with open_vault_of(load_settings(), create=False) as vault:
         user = use_cases.forget(args.name, vault)
     data: dict[str, object] = {"outcome": "forgotten", "exit_code": 0, "user": user}
-    return Answer(ExitCode.UNLOCKED, (f"forgot {user}",), data)
+    return CommandResult(ExitCode.UNLOCKED, (f"forgot {user}",), data)
 
 
-def explore(args: Namespace) -> Answer:
+def explore(args: Namespace) -> CommandResult:
     from mien.app.pipeline import open_pipeline
     from mien.cli.progress import photo_bar
     from mien.lab.gallery import explore_folder
@@ -203,10 +203,10 @@ def explore(args: Namespace) -> Answer:
         "left_out": [{"photo": str(path), "why": why} for path, why in gallery.left_out],
         "report": str(report),
     }
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
-def demo(args: Namespace) -> Answer:
+def demo(args: Namespace) -> CommandResult:
     import numpy as np
 
     from mien.app.pipeline import open_pipeline
@@ -231,7 +231,7 @@ def demo(args: Namespace) -> Answer:
     return _demo_answer(result)
 
 
-def models(args: Namespace) -> Answer:
+def models(args: Namespace) -> CommandResult:
     from mien.app.health import model_states
 
     states = model_states(load_settings())
@@ -256,10 +256,12 @@ def models(args: Namespace) -> Answer:
             for s in states
         ],
     }
-    return Answer(ExitCode.MODEL_UNAVAILABLE if bad else ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(
+        ExitCode.MODEL_UNAVAILABLE if bad else ExitCode.UNLOCKED, tuple(lines), data
+    )
 
 
-def doctor(args: Namespace) -> Answer:
+def doctor(args: Namespace) -> CommandResult:
     from mien.app.health import check_all
 
     checks = check_all(load_settings())
@@ -271,7 +273,7 @@ def doctor(args: Namespace) -> Answer:
         "exit_code": int(code),
         "checks": [{"what": c.what, "state": c.state, "found": c.found} for c in checks],
     }
-    return Answer(code, lines, data)
+    return CommandResult(code, lines, data)
 
 
 def _start_pipeline(settings: Settings, model: str) -> Pipeline:
@@ -302,16 +304,16 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
     return device_frames(args.camera, clock=monotonic, timeout_s=args.timeout)
 
 
-def open_vault_of(settings: Settings, *, create: bool, surface: str = "command") -> SealedVault:
+def open_vault_of(settings: Settings, *, create: bool, surface: str = "command") -> Vault:
     """The vault of these settings, for a command; asks for its passphrase where it has one."""
-    from mien.vault.crypto.passphrase import asker
+    from mien.vault.crypto.passphrase import passphrase_prompt
     from mien.vault.open import open_vault
 
-    ask = asker(settings.passphrase_file, "passphrase of the vault")
+    ask = passphrase_prompt(settings.passphrase_file, "passphrase of the vault")
     return open_vault(settings, create=create, surface=surface, ask=ask)
 
 
-def _demo_answer(result: DemoResult) -> Answer:
+def _demo_answer(result: DemoResult) -> CommandResult:
     from mien.app.messages import decision_data
     from mien.lab.demo.run import probe_rows
     from mien.lab.names import shown_name
@@ -334,4 +336,4 @@ def _demo_answer(result: DemoResult) -> Answer:
         ],
         "report": str(result.report),
     }
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)

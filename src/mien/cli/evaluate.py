@@ -6,7 +6,7 @@ from argparse import Namespace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from mien.cli.door import Answer
+from mien.cli.door import CommandResult
 from mien.errors import ExitCode
 from mien.settings import Settings, load_settings, usable_cores
 
@@ -22,7 +22,7 @@ FLIP: dict[str, tuple[WayName, ...]] = {
 }
 
 
-def evaluate_pairs(args: Namespace) -> Answer:
+def evaluate_pairs(args: Namespace) -> CommandResult:
     """args.pairs: Path of the pairs file. args.images: Path of the folder of people.
 
     And what both commands have: model, engine, workers (or None), flip_average (a key of `FLIP`),
@@ -38,7 +38,7 @@ def evaluate_pairs(args: Namespace) -> Answer:
     return _answer(args, evaluation, settings)
 
 
-def evaluate_folder(args: Namespace) -> Answer:
+def evaluate_folder(args: Namespace) -> CommandResult:
     """args.folder: Path of the folder of people. args.face: which face of a photo counts."""
     from mien.lab.evaluate import run
 
@@ -80,7 +80,7 @@ def _progress() -> Progress:
     )
 
 
-def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Answer:
+def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> CommandResult:
     from mien.lab.evaluate.embeddings import open_eye
     from mien.lab.evaluate.report import JSON_NAME, as_data, figure_lines, write_evaluation
 
@@ -99,4 +99,4 @@ def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Answ
         "json": str(args.out / JSON_NAME),
         **as_data(evaluation, now),
     }
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)

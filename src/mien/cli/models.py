@@ -6,14 +6,14 @@ from argparse import Namespace
 from dataclasses import replace
 
 from mien.cli import door
-from mien.cli.door import Answer
+from mien.cli.door import CommandResult
 from mien.errors import ExitCode, MienError
 from mien.settings import Settings, load_settings
 
 SEED = 20180402  # of the crops on which graph and torch are compared; the day in the file's name
 
 
-def models(args: Namespace) -> Answer:
+def models(args: Namespace) -> CommandResult:
     """The table that pip fills, then what can be added; a model not added is no fault."""
     from mien.models import ADDED_ROWS
 
@@ -31,7 +31,7 @@ def models(args: Namespace) -> Answer:
     return replace(answer, exit_code=code, lines=(*answer.lines, "", *lines), data=data)
 
 
-def add(args: Namespace) -> Answer:
+def add(args: Namespace) -> CommandResult:
     """args.model: the row's name. args.file: Path of its weights, or None to fetch them."""
     from datetime import datetime, timezone
 
@@ -60,7 +60,7 @@ def add(args: Namespace) -> Answer:
         "graph_sha256": dict(record.graph_sha256),
         "apart_from_torch": dict(added.apart),
     }
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
 def _state(name: str, settings: Settings) -> tuple[str, str]:

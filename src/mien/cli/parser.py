@@ -17,7 +17,7 @@ from mien.cli import evaluate as evaluate_commands
 from mien.cli import models as models_commands
 from mien.cli import serve as serve_commands
 from mien.cli import vault as vault_commands
-from mien.cli.door import Answer
+from mien.cli.door import CommandResult
 from mien.errors import ExitCode, MienError, UsageError
 from mien.settings import ENGINES, KEY_KINDS
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.print_help(sys.stderr)
             return int(ExitCode.USAGE)
         args = parser.parse_args(given)
-        answer: Answer = args.run(args)
+        answer: CommandResult = args.run(args)
     except MienError as error:
         return _refuse(args, error)
     except KeyboardInterrupt:
@@ -262,7 +262,7 @@ def _add_evaluate(verbs: Verbs) -> None:
 def _verb(
     verbs: Verbs,
     name: str,
-    run: Callable[[argparse.Namespace], Answer],
+    run: Callable[[argparse.Namespace], CommandResult],
     words: str,
 ) -> _Parser:
     verb = verbs.add_parser(

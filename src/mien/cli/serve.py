@@ -7,7 +7,7 @@ from argparse import Namespace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from mien.cli.door import Answer, open_vault_of
+from mien.cli.door import CommandResult, open_vault_of
 from mien.errors import ExitCode, MissingExtra
 from mien.settings import Settings, load_settings
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from mien.web.tokens import Tokens
 
 
-def serve(args: Namespace) -> Answer:
+def serve(args: Namespace) -> CommandResult:
     """Runs until it is told to stop.
 
     args: host, port, tls_cert, tls_key, name, insecure, no_page.
     """
     try:
-        from mien.web.server import Where, run_service
+        from mien.web.server import ListenOptions, run_service
     except ModuleNotFoundError as error:
         raise MissingExtra(
             f"the service needs {error.name}; run: pip install 'mien[serve]'"
         ) from error
     settings = load_settings(engine=args.engine)
-    where = Where(
+    where = ListenOptions(
         host=args.host,
         port=args.port,
         cert=args.tls_cert,
@@ -40,7 +40,7 @@ def serve(args: Namespace) -> Answer:
     ready = _log_address if args.no_page else _say
     run_service(settings, vault, where, ready=ready, page=not args.no_page)
     data: dict[str, object] = {"outcome": "stopped", "exit_code": 0}
-    return Answer(ExitCode.UNLOCKED, ("stopped; what was accepted is finished",), data)
+    return CommandResult(ExitCode.UNLOCKED, ("stopped; what was accepted is finished",), data)
 
 
 def _say(address: str) -> None:
@@ -56,7 +56,7 @@ def _log_address(address: str) -> None:
     write_line(line_of(now_utc, listening=address))
 
 
-def token_create(args: Namespace) -> Answer:
+def token_create(args: Namespace) -> CommandResult:
     """args.token, args.scope."""
     made_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     secret = _tokens(load_settings()).create(args.token, args.scope, created_at=made_at)
@@ -65,10 +65,10 @@ def token_create(args: Namespace) -> Answer:
         "outcome": "made", "exit_code": 0, "name": args.token, "scope": args.scope,
         "token": secret,
     }  # fmt: skip
-    return Answer(ExitCode.UNLOCKED, lines, data)
+    return CommandResult(ExitCode.UNLOCKED, lines, data)
 
 
-def token_list(args: Namespace) -> Answer:
+def token_list(args: Namespace) -> CommandResult:
     tokens = _tokens(load_settings()).all()
     lines = [f"{one.name}  scope {one.scope}  made {one.created_at}" for one in tokens]
     data: dict[str, object] = {
@@ -78,14 +78,14 @@ def token_list(args: Namespace) -> Answer:
             {"name": one.name, "scope": one.scope, "created": one.created_at} for one in tokens
         ],
     }
-    return Answer(ExitCode.UNLOCKED, tuple(lines) or ("no tokens",), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or ("no tokens",), data)
 
 
-def token_revoke(args: Namespace) -> Answer:
+def token_revoke(args: Namespace) -> CommandResult:
     """args.token."""
     _tokens(load_settings()).revoke(args.token)
     data: dict[str, object] = {"outcome": "revoked", "exit_code": 0, "name": args.token}
-    return Answer(ExitCode.UNLOCKED, (f"revoked {args.token}",), data)
+    return CommandResult(ExitCode.UNLOCKED, (f"revoked {args.token}",), data)
 
 
 def _tokens(settings: Settings) -> Tokens:

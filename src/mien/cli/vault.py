@@ -6,13 +6,13 @@ from argparse import Namespace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mien.cli.door import Answer, open_vault_of
+from mien.cli.door import CommandResult, open_vault_of
 from mien.errors import ExitCode, UsageError
 from mien.settings import Settings, load_settings
-from mien.vault.crypto.passphrase import asker, new_passphrase
+from mien.vault.crypto.passphrase import new_passphrase, passphrase_prompt
 
 if TYPE_CHECKING:
-    from mien.vault.admin.status import Facts
+    from mien.vault.admin.status import VaultStatus
 
 WHAT = "passphrase of the vault"
 OF_EXPORT = "passphrase of the export"
@@ -20,7 +20,7 @@ OPTION = "name it with --passphrase-file"
 NO_VAULT = "there is no vault yet; the first mien enroll makes one, or: mien vault init"
 
 
-def init(args: Namespace) -> Answer:
+def init(args: Namespace) -> CommandResult:
     """args.key: a kind of key, or None."""
     from mien.vault.open import make_vault
 
@@ -36,18 +36,18 @@ def init(args: Namespace) -> Answer:
         "outcome": "made", "exit_code": 0, "place": place, "key": facts.key_kind,
         "sealed": facts.people,
     }  # fmt: skip
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
-def status(args: Namespace) -> Answer:
-    from mien.vault.admin.status import facts_of
+def status(args: Namespace) -> CommandResult:
+    from mien.vault.admin.status import vault_status
 
     with open_vault_of(load_settings(), create=False) as vault:
-        facts = facts_of(vault.safe)
+        facts = vault_status(vault.safe)
         return _facts_answer(facts, vault.safe.store.place, "shown")
 
 
-def verify(args: Namespace) -> Answer:
+def verify(args: Namespace) -> CommandResult:
     """args.accept: an older copy, put back on purpose, is taken for the vault."""
     from mien.vault.admin.status import verify_all
 
@@ -57,18 +57,18 @@ def verify(args: Namespace) -> Answer:
         return _facts_answer(facts, vault.safe.store.place, "verified")
 
 
-def rotate(args: Namespace) -> Answer:
+def rotate(args: Namespace) -> CommandResult:
     """args.key: where the new key goes; None stays with the present kind. args.accept_log: a log
     that was tampered with is no hindrance. args.new_passphrase_file: or None, for the file of
     the present one, or to be asked.
     """
     from mien.vault.admin.rotation import rotate as rotate_keys
-    from mien.vault.admin.status import facts_of
+    from mien.vault.admin.status import vault_status
     from mien.vault.open import keys_of
 
     settings = load_settings()
     with open_vault_of(settings, create=False) as vault:
-        before = facts_of(vault.safe)
+        before = vault_status(vault.safe)
         if before is not None and (args.key or before.key_kind) == "passphrase":
             chosen = new_passphrase(args.new_passphrase_file or settings.passphrase_file, WHAT)
             vault.safe.keys = keys_of(settings, lambda: chosen)
@@ -80,7 +80,7 @@ def rotate(args: Namespace) -> Answer:
             accept_log=vault.noted("accept_log") if args.accept_log else None,
             last=vault.noted("rotate"),
         )
-        after = facts_of(vault.safe)
+        after = vault_status(vault.safe)
     assert after is not None  # rotate refuses where there is no vault
     lines = [f"sealed {_people(count)} under a new key", f"  key: {after.key_where}"]
     if args.new_passphrase_file is not None:
@@ -88,10 +88,10 @@ def rotate(args: Namespace) -> Answer:
     data: dict[str, object] = {
         "outcome": "rotated", "exit_code": 0, "people": count, "key": after.key_kind,
     }  # fmt: skip
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
-def gallery(args: Namespace) -> Answer:
+def gallery(args: Namespace) -> CommandResult:
     """args.state: on or off."""
     with open_vault_of(load_settings(), create=False) as vault:
         vault.set_gallery(args.state == "on")
@@ -102,10 +102,10 @@ def gallery(args: Namespace) -> Answer:
         else "the gallery is off: mien identify opens every record"
     )
     data: dict[str, object] = {"outcome": "set", "exit_code": 0, "gallery": args.state}
-    return Answer(ExitCode.UNLOCKED, (words,), data)
+    return CommandResult(ExitCode.UNLOCKED, (words,), data)
 
 
-def export(args: Namespace) -> Answer:
+def export(args: Namespace) -> CommandResult:
     """args.file: a new file. args.passphrase_file: or None, to be asked."""
     from mien.vault.admin.transfer import export_people
 
@@ -119,14 +119,14 @@ def export(args: Namespace) -> Answer:
         f"exported {_people(count)} to {args.file}",
         "  whoever has file and passphrase has them",
     )
-    return Answer(ExitCode.UNLOCKED, lines, data)
+    return CommandResult(ExitCode.UNLOCKED, lines, data)
 
 
-def bring_in(args: Namespace) -> Answer:
+def bring_in(args: Namespace) -> CommandResult:
     """args.file: of an export. args.replace, args.keep: what happens to names that are taken."""
     from mien.vault.admin.transfer import import_people
 
-    passphrase = asker(args.passphrase_file, OF_EXPORT, name_it=OPTION)()
+    passphrase = passphrase_prompt(args.passphrase_file, OF_EXPORT, name_it=OPTION)()
     taken = "replace" if args.replace else "keep" if args.keep else "refuse"
     with open_vault_of(load_settings(), create=True) as vault:
         found = import_people(
@@ -139,18 +139,18 @@ def bring_in(args: Namespace) -> Answer:
         "outcome": "imported", "exit_code": 0,
         "added": list(found.added), "kept": list(found.kept),
     }  # fmt: skip
-    return Answer(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
-def log(args: Namespace) -> Answer:
+def log(args: Namespace) -> CommandResult:
     """args.verify: say that the chain checks out. It is checked in either case."""
-    from mien.vault.integrity.audit_log import in_words
+    from mien.vault.integrity.audit_log import describe_entries
 
     with open_vault_of(load_settings(), create=False) as vault:
         entries = vault.log_entries()
     here = datetime.now().astimezone().tzinfo
     assert here is not None  # astimezone gives one always
-    lines = in_words(entries, zone=here)
+    lines = describe_entries(entries, zone=here)
     if args.verify:
         lines.append(f"the chain of {len(entries)} entries checks out: none edited, none removed")
     data: dict[str, object] = {
@@ -161,12 +161,12 @@ def log(args: Namespace) -> Answer:
             for e in entries
         ],
     }
-    return Answer(ExitCode.UNLOCKED, tuple(lines) or ("nothing happened yet",), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or ("nothing happened yet",), data)
 
 
-def _facts_answer(facts: Facts | None, place: str, outcome: str) -> Answer:
+def _facts_answer(facts: VaultStatus | None, place: str, outcome: str) -> CommandResult:
     if facts is None:
-        return Answer(
+        return CommandResult(
             ExitCode.UNLOCKED,
             (NO_VAULT,),
             {"outcome": outcome, "exit_code": 0, "place": place, "people": 0, "key": None},
@@ -192,7 +192,7 @@ def _facts_answer(facts: Facts | None, place: str, outcome: str) -> Answer:
         "gallery": facts.gallery,
         "more_keys": facts.more_keys,
     }
-    return Answer(ExitCode.UNLOCKED, lines, data)
+    return CommandResult(ExitCode.UNLOCKED, lines, data)
 
 
 def _more_keys(count: int) -> tuple[str, ...]:

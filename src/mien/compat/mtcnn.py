@@ -18,7 +18,7 @@ import numpy as np
 from mien.app.pipeline import open_cascade
 from mien.faces.align import margin_crop
 from mien.faces.detect import Cascade, CascadeSettings
-from mien.faces.select import SELECTION_METHODS, ranked
+from mien.faces.select import SELECTION_METHODS, rank_faces
 from mien.media.image_file import Source, read_image
 from mien.results import ByteArray, Faces, FloatArray
 from mien.settings import load_settings
@@ -119,7 +119,7 @@ class MTCNN:
     def _in_order(self, image: ByteArray) -> Faces:
         faces = self._cascade.find(image, "all")
         order = "largest" if self.select_largest else "probability"
-        return faces.take(ranked(faces, order, image.shape))
+        return faces.take(rank_faces(faces, order, image.shape))
 
     def _detected(self, image: ByteArray, landmarks: bool) -> tuple[Any, ...]:
         faces = self._in_order(image)
@@ -135,7 +135,7 @@ class MTCNN:
         # all are kept
         chosen = found
         if not self.keep_all:
-            chosen = found.take(ranked(found, self.selection_method, image.shape)[:1])
+            chosen = found.take(rank_faces(found, self.selection_method, image.shape)[:1])
         if len(chosen) == 0 and not (self.empty and self.keep_all):
             return None, ([None] if self.keep_all else None)
         crops = self._cut(image, chosen, by_area=isinstance(img, np.ndarray), save_path=save_path)

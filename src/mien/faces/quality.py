@@ -57,7 +57,7 @@ class Quality:
         return tuple(words for failed, words in checks if failed)
 
 
-def measure(face: Face, crop: Crop) -> Quality:
+def measure_quality(face: Face, crop: Crop) -> Quality:
     """Measure one face. crop: of any recipe, (side, side, 3) uint8 RGB."""
     luma = crop.pixels.astype(np.float32) @ LUMA  # (side, side)
     middle = _middle(luma)

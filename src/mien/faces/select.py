@@ -12,7 +12,7 @@ SURE = 0.9  # what `largest_over_threshold` calls sure
 CENTRE_WEIGHT = 2.0  # pixels of area that a squared pixel off the middle costs
 
 
-def ranked(faces: Faces, method: str, image_shape: tuple[int, ...]) -> IndexArray:
+def rank_faces(faces: Faces, method: str, image_shape: tuple[int, ...]) -> IndexArray:
     """Rows of `faces`, the one that is meant first; ties keep the detector's order.
 
     probability: surest first. largest: largest area first. largest_over_threshold:

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from mien.app.pipeline import Pipeline
-from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageError
+from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageError, quote_path
 from mien.lab.explore import pca, similarity_matrix
 from mien.lab.plots import crop_grid, heat_map, pca_map
 from mien.lab.report.html import Picture, Section, Table, write_report
 from mien.media.image_file import people_folder, read_image
-from mien.media.photo_paths import shown
 from mien.results import ByteArray, FloatArray
 
 Photo = tuple[Path, str]
@@ -53,7 +52,7 @@ class Gallery:
         return [row for row, name in enumerate(self.people) if name == person]
 
 
-def look_at(
+def analyse_photos(
     root: str | os.PathLike[str], pipeline: Pipeline, *, progress: Walk = lambda photos: photos
 ) -> Gallery:
     """Find the face of every photo under `root`.
@@ -71,7 +70,7 @@ def look_at(
             left_out.append((path, str(error)))
             continue
         except (NoFaceFound, SeveralFacesFound) as error:
-            left_out.append((path, f"{shown(path)}: {error}"))
+            left_out.append((path, f"{quote_path(path)}: {error}"))
             continue
         crops.append(crop)
         names.append(person)
@@ -91,7 +90,7 @@ def explore_folder(
     root: Path, out: Path, pipeline: Pipeline, *, progress: Walk = lambda photos: photos
 ) -> tuple[Gallery, Path]:
     """Look at a folder of people and write the report of it into `out`."""
-    gallery = look_at(root, pipeline, progress=progress)
+    gallery = analyse_photos(root, pipeline, progress=progress)
     sections = gallery_sections(gallery, made_folder(out))
     return gallery, write_report(out, f"mien explore {root.resolve().name}", sections)
 
@@ -101,7 +100,9 @@ def made_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make the folder {shown(folder)}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot make the folder {quote_path(folder)}: {error.strerror}"
+        ) from error
     return folder
 
 

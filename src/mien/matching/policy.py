@@ -15,7 +15,7 @@ from mien.vectors import centre_of
 NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved or a frame apart
 
 
-class Space(Protocol):
+class VectorSpace(Protocol):
     """The space that templates lie in. Its maps keep every cosine. (n, d) unit rows, float32."""
 
     def protect(self, vectors: FloatArray) -> FloatArray:
@@ -27,7 +27,7 @@ class Space(Protocol):
         ...
 
 
-class PlainSpace:
+class PlainVectorSpace:
     """The space of the embeddings themselves."""
 
     def protect(self, vectors: FloatArray) -> FloatArray:
@@ -37,7 +37,7 @@ class PlainSpace:
         return vectors
 
 
-PLAIN = PlainSpace()
+PLAIN_SPACE = PlainVectorSpace()
 
 
 def decide(

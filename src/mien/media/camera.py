@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from mien.errors import CameraUnavailable, UnreadableImage, UsageError
+from mien.errors import CameraUnavailable, UnreadableImage, UsageError, quote_path
 from mien.media.frame import MAX_FRAME_PIXELS, Depth, Frame, Limit
-from mien.media.photo_paths import shown
 from mien.media.pixels import grey_to_rgb, scaled
 from mien.results import ByteArray
 
@@ -157,14 +156,14 @@ class _Reader:
 
     def silent(self) -> CameraUnavailable:
         return CameraUnavailable(
-            f"the camera {shown(self._path)} gives no picture; unplug it and plug it in"
+            f"the camera {quote_path(self._path)} gives no picture; unplug it and plug it in"
         )
 
 
 def _closed(path: Path) -> CameraUnavailable:
     return CameraUnavailable(
-        f"the camera {shown(path)} does not open; close the program that is using it, or choose"
-        " another with --camera"
+        f"the camera {quote_path(path)} does not open; close the program that is using it, or"
+        " choose another with --camera"
     )
 
 
@@ -173,13 +172,13 @@ def _expect_camera(path: Path) -> None:
         status = os.stat(path)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise CameraUnavailable(
-            f"there is no camera {shown(path)}; plug one in, or choose another with --camera"
+            f"there is no camera {quote_path(path)}; plug one in, or choose another with --camera"
         ) from error
     if not stat.S_ISCHR(status.st_mode):
-        raise UsageError(f"{shown(path)} is no device; for a film use --frames")
+        raise UsageError(f"{quote_path(path)} is no device; for a film use --frames")
     if not os.access(path, os.R_OK | os.W_OK):
         raise CameraUnavailable(
-            f"you may not use the camera {shown(path)}; join the group video:"
+            f"you may not use the camera {quote_path(path)}; join the group video:"
             " sudo usermod -aG video $USER, and log in again"
         )
 
@@ -192,7 +191,7 @@ def _video_frames(path: str) -> Iterator[Frame]:
     try:
         size = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
         if not capture.isOpened() or not 0 < size <= MAX_FRAME_PIXELS:
-            raise UnreadableImage(f"{shown(path)} is no film that can be read; give another")
+            raise UnreadableImage(f"{quote_path(path)} is no film that can be read; give another")
         while True:
             there, picture = capture.read()
             if not there:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import UnreadableImage
-from mien.media.photo_paths import one_line, people_folder, photo_paths, shown
+from mien.errors import UnreadableImage, one_line, quote_path
+from mien.media.photo_paths import people_folder, photo_paths
 from mien.media.pixels import (
     GREY,
     WhiteOf,
@@ -116,7 +116,7 @@ def read_image(
     an animation, or more than `max_pixels`.
     """
     if isinstance(source, (str, os.PathLike)):
-        return _decode(_read_file(source), shown(source), max_pixels, white_of)
+        return _decode(_read_file(source), quote_path(source), max_pixels, white_of)
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _decode(bytes(source), "the bytes given", max_pixels, white_of)
     if not isinstance(source, np.ndarray):
@@ -135,7 +135,7 @@ def read_image(
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
-    name = shown(path)
+    name = quote_path(path)
     flags = os.O_RDONLY
     for extra in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):  # not all on every system
         flags |= getattr(os, extra, 0)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.errors import UnreadableImage, UsageError
+from mien.errors import UnreadableImage, UsageError, one_line, quote_path
 
 SUFFIXES = (
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
@@ -47,7 +47,7 @@ def people_folder(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
         top = os.stat(root)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"cannot list the folder {shown(root)}: {one_line(error)}; check the path"
+            f"cannot list the folder {quote_path(root)}: {one_line(error)}; check the path"
         ) from error
     pairs = []
     for person in people:
@@ -55,22 +55,10 @@ def people_folder(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
         pairs += [(photo, person) for photo in _photos_under(Path(root, person), seen)]
     if not pairs:
         raise UsageError(
-            f"no photo of a person in {shown(root)}; make one sub-folder per person, "
+            f"no photo of a person in {quote_path(root)}; make one sub-folder per person, "
             "named after them, and put their photos in it"
         )
     return pairs
-
-
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path as it may stand in a message: quoted, on one line, printable whatever its bytes."""
-    return repr(os.fsdecode(path))
-
-
-def one_line(error: BaseException) -> str:
-    """What an error of another library says, short, on one line and printable."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = " ".join(said.split()) or type(error).__name__
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:120])
 
 
 def _matches(argument: str) -> list[Path]:
@@ -85,7 +73,7 @@ def _matches(argument: str) -> list[Path]:
     import glob
 
     if not glob.has_magic(argument):
-        raise UnreadableImage(f"there is no file {shown(argument)}; check the path")
+        raise UnreadableImage(f"there is no file {quote_path(argument)}; check the path")
     try:
         found = [Path(name) for name in glob.glob(argument)]
     except (OSError, ValueError, re.error):  # a NUL or a broken range in the pattern
@@ -95,7 +83,7 @@ def _matches(argument: str) -> list[Path]:
 
 
 def _nothing(argument: str, why: str) -> list[Path]:
-    raise UsageError(f"{shown(argument)} gives no photo: {why}; check it, or name the files")
+    raise UsageError(f"{quote_path(argument)} gives no photo: {why}; check it, or name the files")
 
 
 def _names_in(folder: str) -> list[str]:
@@ -103,7 +91,7 @@ def _names_in(folder: str) -> list[str]:
         return os.listdir(folder)
     except OSError as error:
         raise UsageError(
-            f"cannot list the folder {shown(folder)}: {one_line(error)}; check its permissions"
+            f"cannot list the folder {quote_path(folder)}: {one_line(error)}; check its permissions"
         ) from error
 
 
@@ -133,5 +121,6 @@ def _photos_under(folder: Path, seen: set[tuple[int, int]]) -> list[Path]:
 
 def _not_listed(error: OSError) -> None:
     raise UsageError(
-        f"cannot list the folder {shown(error.filename)}: {one_line(error)}; check its permissions"
+        f"cannot list the folder {quote_path(error.filename)}: {one_line(error)};"
+        " check its permissions"
     ) from error

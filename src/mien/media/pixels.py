@@ -66,7 +66,7 @@ def over_grey(rgba: ByteArray) -> ByteArray:
     return (mixed // 255).astype(np.uint8)
 
 
-def shrunk(image_rgb: ByteArray, factor: int) -> ByteArray:
+def downscale(image_rgb: ByteArray, factor: int) -> ByteArray:
     """Means of factor x factor pixels; what is left over at the far edges is averaged too."""
     from PIL import Image
 

@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mien.errors import UnreadableImage, UsageError
+from mien.errors import UnreadableImage, UsageError, quote_path
 from mien.media.camera import video_frames
 from mien.media.frame import Depth, Frame, Limit
 from mien.media.image_file import read_image
 from mien.media.mjpeg import START as MJPEG_START
 from mien.media.mjpeg import STEP_S, mjpeg_frames
-from mien.media.photo_paths import photo_paths, shown
+from mien.media.photo_paths import photo_paths
 from mien.media.stream import Stream
 from mien.media.y4m import START as Y4M_START
 from mien.media.y4m import y4m_frames
@@ -58,7 +58,7 @@ def film_frames(
 
 
 def _named(source: str) -> str:
-    return "standard input" if source == "-" else shown(source)
+    return "standard input" if source == "-" else quote_path(source)
 
 
 def _frames_of(source: str, left_s: Left, max_frame_bytes: int) -> Iterator[Frame]:
@@ -92,7 +92,7 @@ def _opened(source: str) -> Iterator[int]:
     try:
         mode = os.fstat(descriptor).st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISFIFO(mode)):
-            raise UsageError(f"{shown(source)} is a device; for a camera use --camera")
+            raise UsageError(f"{quote_path(source)} is a device; for a camera use --camera")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -6,12 +6,12 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mien.errors import KeyUnavailable, UsageError, VaultDamaged
+from mien.errors import KeyUnavailable, UsageError, VaultDamaged, quote
 from mien.settings import Settings
 from mien.vault.admin.migrate_v1 import plain_records, put_in_place
 from mien.vault.admin.rotation import turned_anew
-from mien.vault.admin.status import Facts, facts_of
-from mien.vault.backends.base import MemoryStore, Space, Store
+from mien.vault.admin.status import VaultStatus, vault_status
+from mien.vault.backends.base import MemoryStore, Section, Store
 from mien.vault.backends.sqlite import SqliteStore
 from mien.vault.backends.sqlite_path import COMPANION_SUFFIXES
 from mien.vault.crypto.aead import KEY_BYTES
@@ -26,10 +26,10 @@ from mien.vault.crypto.key_sources import (
 from mien.vault.crypto.key_wrap import Kdf
 from mien.vault.integrity.rollback_guard import Witness
 from mien.vault.limits.attempts import Moment, moment_now
-from mien.vault.records.record import Record, shown
+from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import seal_record, user_tag
 from mien.vault.transaction import Safe
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 
 Ask = Callable[[], str]
 
@@ -93,7 +93,7 @@ def open_vault(
     ask: Ask = no_prompt,
     clock: Callable[[], Moment] = moment_now,
     environ: Mapping[str, str] | None = None,
-) -> SealedVault:
+) -> Vault:
     """The vault of these settings.
 
     create: make it at the first change where there is none; otherwise an absent vault
@@ -101,7 +101,7 @@ def open_vault(
     cannot be a vault.
     """
     safe = open_safe(settings, create=create, ask=ask, environ=environ)
-    return SealedVault(safe, surface=surface, clock=clock)
+    return Vault(safe, surface=surface, clock=clock)
 
 
 def make_vault(
@@ -112,7 +112,7 @@ def make_vault(
     ask: Ask = no_prompt,
     clock: Callable[[], Moment] = moment_now,
     environ: Mapping[str, str] | None = None,
-) -> Facts:
+) -> VaultStatus:
     """Make an empty vault, or seal what an older mien kept in the clear.
 
     kind: where its key goes; None is the one of the settings. UsageError where there is a
@@ -123,20 +123,20 @@ def make_vault(
     if plain is None:
         store = _open_store(settings, create=True)
         safe = Safe(store, keys, _witness(settings, store.place))
-        with SealedVault(safe, surface=surface, clock=clock) as vault:
+        with Vault(safe, surface=surface, clock=clock) as vault:
             return _filled(vault, [], kind)
     place = SqliteStore(settings.vault_path, create=False).place
     witness = _witness(settings, place)
     if witness.last() is not None:
         raise VaultDamaged(
-            f"{shown(place)} holds faces in the clear, and a sealed vault was seen there before:"
+            f"{quote(place)} holds faces in the clear, and a sealed vault was seen there before:"
             " somebody may have put it there; restore the vault from a backup"
         )
     made = settings.vault_path.with_name(settings.vault_path.name + ".sealing")
     for suffix in ("", *COMPANION_SUFFIXES):  # left by a try that was killed
         made.with_name(made.name + suffix).unlink(missing_ok=True)
     safe = Safe(SqliteStore(made, create=True), keys, None)
-    with SealedVault(safe, surface=surface, clock=clock) as vault:
+    with Vault(safe, surface=surface, clock=clock) as vault:
         facts = _filled(vault, plain, kind)
         with vault.safe.reading() as opened:
             assert opened is not None  # it was made just now
@@ -147,21 +147,21 @@ def make_vault(
     return facts
 
 
-def _filled(vault: SealedVault, plain: list[Record], kind: str | None) -> Facts:
+def _filled(vault: Vault, plain: list[Record], kind: str | None) -> VaultStatus:
     with vault.safe.writing(kind=kind) as opened:
         if opened.index.counter:
             raise UsageError(
-                f"there is a vault at {shown(vault.safe.store.place)} already;"
+                f"there is a vault at {quote(vault.safe.store.place)} already;"
                 " mien vault status says more"
             )
         vault.noted("vault")(opened)
         for record in plain:
             turned = turned_anew(record, None, opened.seals)
             sealed = seal_record(turned, opened.seals, version=opened.index.next_version)
-            opened.index.put(Space.RECORD, user_tag(turned.user, opened.seals), sealed)
+            opened.index.put(Section.RECORD, user_tag(turned.user, opened.seals), sealed)
         if plain:
             vault.noted("import")(opened)
-    facts = facts_of(vault.safe)
+    facts = vault_status(vault.safe)
     assert facts is not None  # it was made just now
     return facts
 
@@ -188,9 +188,9 @@ def _witness(settings: Settings, place: str) -> Witness:
     return Witness(settings.state_dir / "vaults", place)
 
 
-def open_memory_vault(*, clock: Callable[[], Moment] = moment_now) -> SealedVault:
+def open_memory_vault(*, clock: Callable[[], Moment] = moment_now) -> Vault:
     """A vault that forgets when the program ends, under a key that nobody else has."""
-    return SealedVault(Safe(MemoryStore(), _MemoryKeys(), None), clock=clock)
+    return Vault(Safe(MemoryStore(), _MemoryKeys(), None), clock=clock)
 
 
 class _MemoryKeys:

@@ -8,14 +8,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass
 from typing import Protocol
 
-from mien.errors import KeyUnavailable, NotEnrolled, VaultDamaged
-from mien.vault.backends.base import Cells, Space, Store
+from mien.errors import KeyUnavailable, NotEnrolled, VaultDamaged, quote
+from mien.vault.backends.base import Cells, Section, Store
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, Seals
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
 from mien.vault.integrity.manifest import Index
 from mien.vault.integrity.rollback_guard import Sighting, Witness
-from mien.vault.records.record import shown
 
 HEADER_KEY = b"header"
 
@@ -105,7 +104,7 @@ class Safe:
         last = None if self.witness is None or accept else self.witness.last()
         with ExitStack() as noting:
             with self.store.writing() as cells:
-                packed = cells.get(Space.META, HEADER_KEY)
+                packed = cells.get(Section.META, HEADER_KEY)
                 if packed is None:
                     opened = self._made(cells, kind, create=create)
                 else:
@@ -161,13 +160,13 @@ class Safe:
         vault_id, data_key = self.random(VAULT_ID_BYTES), self.random(KEY_BYTES)
         header, _ = self.new_header(data_key, vault_id, kind)
         packed, seals = header.to_bytes(), Seals(data_key, vault_id)
-        cells.put(Space.META, HEADER_KEY, packed)
+        cells.put(Section.META, HEADER_KEY, packed)
         self._unlocked = (packed, header, seals)  # who chose a passphrase is not asked again
         return Opened(Index(cells, seals, new=True), seals, header, cells)
 
     def _snapshot(self, transaction: ExitStack) -> Opened | None:
         cells = transaction.enter_context(self.store.reading())
-        packed = cells.get(Space.META, HEADER_KEY)
+        packed = cells.get(Section.META, HEADER_KEY)
         if packed is None:
             self._expect_empty(cells)
             return None
@@ -177,7 +176,7 @@ class Safe:
             # a rotation may have taken the key away since this snapshot: look once more
             transaction.close()
             cells = transaction.enter_context(self.store.reading())
-            newer = cells.get(Space.META, HEADER_KEY)
+            newer = cells.get(Section.META, HEADER_KEY)
             if newer is None or newer == packed:
                 raise
             return self._open(newer, cells)
@@ -197,14 +196,14 @@ class Safe:
             self.witness.expect(last, opened.seals.vault_id, opened.index.counter)
 
     def _expect_empty(self, cells: Cells) -> None:
-        for space in Space:
+        for space in Section:
             if cells.scan(space, after=b"", limit=1):
                 raise VaultDamaged(
-                    f"the vault {shown(self.store.place)} has lost its header;"
+                    f"the vault {quote(self.store.place)} has lost its header;"
                     " restore it from a backup"
                 )
 
 
 def no_vault(place: str) -> NotEnrolled:
     """The error for a change of a vault that is not there, in the same words everywhere."""
-    return NotEnrolled(f"there is no vault at {shown(place)}; run: mien vault init")
+    return NotEnrolled(f"there is no vault at {quote(place)}; run: mien vault init")

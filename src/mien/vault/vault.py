@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mien.errors import ExitCode, MienError
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.crypto.aead import Seals
 from mien.vault.integrity.audit_log import Entry
 from mien.vault.integrity.manifest import BUCKETS
@@ -46,7 +46,7 @@ class Attempt:
     user: str = ""
 
 
-class VaultSpace:
+class RotatedSpace:
     """The space that one model's templates lie in: turned by a secret of the vault.
 
     Good as long as the vault is not rotated: take it in the transaction that reads.
@@ -72,12 +72,12 @@ class VaultSpace:
         return self._transform
 
 
-SpaceOf = Callable[["ModelId"], VaultSpace]
+SpaceOf = Callable[["ModelId"], RotatedSpace]
 """A model -> the space of its templates, in the transaction at hand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class LookupResult:
     """record: None for a name that nobody has. decoy: 32 secret bytes, ever the same for a name."""
 
     record: Record | None
@@ -85,7 +85,7 @@ class Found:
     decoy: bytes = field(repr=False)
 
 
-class SealedVault:
+class Vault:
     """Templates, attempts and log of one vault. Safe to use from several threads.
 
     safe: the store with its key. surface: one of `SURFACES`, for the log. clock: what
@@ -116,16 +116,16 @@ class SealedVault:
         with self.safe.reading() as opened:
             return None if opened is None else _record_of(name, opened)
 
-    def look_up(self, user: str) -> Found | None:
+    def look_up(self, user: str) -> LookupResult | None:
         """What there is of this name, in one transaction; None where there is no vault yet."""
         name = check_user_name(user)
         with self.safe.reading() as opened:
             if opened is None:
                 return None
             seals = opened.seals
-            return Found(
+            return LookupResult(
                 record=_record_of(name, opened),
-                space_of=lambda model: VaultSpace(seals, model),
+                space_of=lambda model: RotatedSpace(seals, model),
                 decoy=seals.tag("decoy", name),
             )
 
@@ -136,7 +136,7 @@ class SealedVault:
     def holds_anybody(self) -> bool:
         """Whether anybody is enrolled, by the index."""
         with self.safe.reading() as opened:
-            return opened is not None and opened.index.count(Space.RECORD) > 0
+            return opened is not None and opened.index.count(Section.RECORD) > 0
 
     def update(
         self,
@@ -154,7 +154,7 @@ class SealedVault:
         name = check_user_name(user)
         with self.safe.writing() as opened:
             stored = None if replace else _record_of(name, opened)
-            record = make(stored, lambda model: VaultSpace(opened.seals, model))
+            record = make(stored, lambda model: RotatedSpace(opened.seals, model))
             self._store(record, opened)
             self._log(opened, "enroll", name, "done")
         return record
@@ -162,7 +162,9 @@ class SealedVault:
     def put(self, record: Record, *, replace: bool) -> None:
         """Keep the record. AlreadyEnrolled if the name is taken and `replace` is false."""
         with self.safe.writing() as opened:
-            if not replace and opened.index.get(Space.RECORD, user_tag(record.user, opened.seals)):
+            if not replace and opened.index.get(
+                Section.RECORD, user_tag(record.user, opened.seals)
+            ):
                 raise already_enrolled(record.user)
             self._store(record, opened)
             self._log(opened, "enroll", record.user, "done")
@@ -174,11 +176,11 @@ class SealedVault:
             return False  # an absent vault is not made by forgetting
         with self.safe.writing() as opened:
             tag = user_tag(name, opened.seals)
-            removed = opened.index.drop(Space.RECORD, tag)
+            removed = opened.index.drop(Section.RECORD, tag)
             from mien.vault.records import centroids
 
             centroids.forget(opened, tag)
-            opened.index.drop(Space.ATTEMPT, opened.seals.tag("attempt", name))
+            opened.index.drop(Section.ATTEMPT, opened.seals.tag("attempt", name))
             self._log(opened, "forget", name, "done" if removed else "not_enrolled")
         return removed
 
@@ -188,7 +190,7 @@ class SealedVault:
             found = [] if opened is None else list(_all_records(opened))
         return sorted((record.head for record in found), key=lambda head: head.user)
 
-    def everybody(self, model: ModelId) -> tuple[list[Record], VaultSpace | None]:
+    def everybody(self, model: ModelId) -> tuple[list[Record], RotatedSpace | None]:
         """All records of this model, sorted by user name, and the space of their templates.
 
         Nobody, and no space, where there is no vault yet.
@@ -197,9 +199,9 @@ class SealedVault:
             if opened is None:
                 return [], None
             found = [one for one in _all_records(opened, model.sha256) if one.model == model]
-            return sorted(found, key=lambda one: one.user), VaultSpace(opened.seals, model)
+            return sorted(found, key=lambda one: one.user), RotatedSpace(opened.seals, model)
 
-    def centres(self, model: ModelId) -> tuple[Centres, VaultSpace | None]:
+    def centres(self, model: ModelId) -> tuple[Centres, RotatedSpace | None]:
         """The centres of all templates of this model, and their space, for one matrix product.
 
         What was read before and has not changed since is not read again.
@@ -215,12 +217,12 @@ class SealedVault:
                 if number not in known or known[number][0] != digest:
                     known[number] = (digest, centres_in(opened, model, number))
             parts = [known[number][1] for number in range(BUCKETS)]
-            return Centres.joined(parts), VaultSpace(opened.seals, model)
+            return Centres.joined(parts), RotatedSpace(opened.seals, model)
 
     def record_at(self, tag: bytes) -> Record | None:
         """The record of a tag that `centres` gave; None if it was removed since."""
         with self.safe.reading() as opened:
-            cell = None if opened is None else opened.index.get(Space.RECORD, tag)
+            cell = None if opened is None else opened.index.get(Section.RECORD, tag)
             return None if opened is None or cell is None else open_record(tag, cell, opened.seals)
 
     def set_gallery(self, on: bool) -> None:
@@ -273,7 +275,7 @@ class SealedVault:
         """Let go of the store. A second call does nothing."""
         self.safe.store.close()
 
-    def __enter__(self) -> SealedVault:
+    def __enter__(self) -> Vault:
         return self
 
     def __exit__(
@@ -289,12 +291,12 @@ class SealedVault:
             if opened is None:
                 return False
             tag = user_tag(name, opened.seals)
-            return tag in opened.index.tags(Space.RECORD, tag[0])
+            return tag in opened.index.tags(Section.RECORD, tag[0])
 
     def _store(self, record: Record, opened: Opened) -> None:
         index = opened.index
         sealed = seal_record(record, opened.seals, version=index.next_version)
-        index.put(Space.RECORD, user_tag(record.user, opened.seals), sealed)
+        index.put(Section.RECORD, user_tag(record.user, opened.seals), sealed)
         from mien.vault.records import centroids
 
         centroids.keep(opened, record)
@@ -322,11 +324,11 @@ class SealedVault:
 
 def _record_of(name: str, opened: Opened) -> Record | None:
     tag = user_tag(name, opened.seals)
-    cell = opened.index.get(Space.RECORD, tag)
+    cell = opened.index.get(Section.RECORD, tag)
     return None if cell is None else open_record(tag, cell, opened.seals)
 
 
 def _all_records(opened: Opened, sha256: str | None = None) -> Iterator[Record]:
-    for tag, cell in opened.index.scan(Space.RECORD):
+    for tag, cell in opened.index.scan(Section.RECORD):
         if sha256 is None or model_hash_of(cell) == sha256:
             yield open_record(tag, cell, opened.seals)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mien.web.responses import Answer, told
+from mien.web.responses import OutcomeResponse, told
 from mien.web.tokens import Tokens, allows
 
 PEOPLE = "/v1/people/"
@@ -46,7 +46,7 @@ def pattern_of(method: str, path: str) -> str | None:
 
 def admitted(
     tokens: Tokens, wanted: str, authorization: str
-) -> tuple[str, None] | tuple[None, Answer]:
+) -> tuple[str, None] | tuple[None, OutcomeResponse]:
     """The scope of the token in this header, or the answer to who has none that is enough.
 
     Raises UsageError where the file of tokens cannot be used.
@@ -61,7 +61,7 @@ def admitted(
     return scope, None
 
 
-def no_token() -> Answer:
+def no_token() -> OutcomeResponse:
     """401, and how to make one."""
     words = "a token is needed; mien token create NAME makes one"
     return told("no_token", 401, words, WWW_Authenticate="Bearer")

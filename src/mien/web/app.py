@@ -19,12 +19,12 @@ from mien.app import verify as use_cases
 from mien.app.messages import enrollment_data
 from mien.app.pipeline import Pipeline
 from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
-from mien.faces.quality import measure
+from mien.faces.quality import measure_quality
 from mien.media.image_file import read_image
 from mien.results import ModelId
-from mien.vault.integrity.audit_log import in_words
+from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.records.record import check_user_name
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 from mien.web import schemas
 from mien.web.error_handlers import NOTHING, NoToken, answer_faults
 from mien.web.log import Now, Write, now_utc, write_line
@@ -32,7 +32,7 @@ from mien.web.metrics import Metrics
 from mien.web.middleware import Guard, Limits
 from mien.web.openapi import describe, says
 from mien.web.pool import Gate
-from mien.web.responses import Answer, decided, told
+from mien.web.responses import OutcomeResponse, decided, told
 from mien.web.routes.explore import MAX_PHOTOS, explored
 from mien.web.routes.people import people_data
 from mien.web.tokens import Tokens, allows
@@ -45,7 +45,7 @@ MAX_NAME = 256  # of what is sent; check_user_name says what a name may be
 class Parts:
     """What the service is made of. pipeline_of: as for `open_door`; safe from several threads."""
 
-    vault: SealedVault
+    vault: Vault
     pipeline_of: Callable[[ModelId | None], Pipeline]
     tokens: Tokens
     gate: Gate
@@ -171,10 +171,12 @@ def _add_doors(app: FastAPI, parts: Parts) -> None:
         return decided(decision, all_of_it=True)
 
     @app.post("/v1/look", tags=["door"], responses=says(schemas.Look, *POSTED, 422))
-    async def look(photo: Annotated[UploadFile, File()], may: May) -> Answer:
+    async def look(photo: Annotated[UploadFile, File()], may: May) -> OutcomeResponse:
         """Where is the face, and what would make the photo better? Nothing is stored or counted."""
         content = await photo.read()
-        return Answer(await parts.gate.run(lambda: _looked(content, parts.pipeline_of(None))))
+        return OutcomeResponse(
+            await parts.gate.run(lambda: _looked(content, parts.pipeline_of(None)))
+        )
 
 
 def _looked(content: bytes, pipeline: Pipeline) -> dict[str, object]:
@@ -185,7 +187,7 @@ def _looked(content: bytes, pipeline: Pipeline) -> dict[str, object]:
     except (NoFaceFound, SeveralFacesFound) as error:
         outcome = ExitCode(error.exit_code).name.lower()
         return {"outcome": outcome, "advice": [str(error)], "face": None, **size}
-    quality = measure(face, pipeline.crop(image, face))
+    quality = measure_quality(face, pipeline.crop(image, face))
     return {
         "outcome": "found",
         "advice": list(quality.advice),
@@ -199,10 +201,10 @@ def _looked(content: bytes, pipeline: Pipeline) -> dict[str, object]:
 
 def _add_people(app: FastAPI, parts: Parts) -> None:
     @app.get("/v1/people", tags=["people"], responses=says(schemas.People, 401, 503))
-    async def people(may: May) -> Answer:
+    async def people(may: May) -> OutcomeResponse:
         """Who is enrolled, and how good each template is."""
         found = await parts.gate.run(lambda: people_data(parts.vault, parts.pipeline_of(None)))
-        return Answer({"outcome": "listed", "exit_code": 0, "people": found})
+        return OutcomeResponse({"outcome": "listed", "exit_code": 0, "people": found})
 
     @app.post(
         "/v1/people/{user}",
@@ -214,7 +216,7 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
         photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
         may: May,
         mode: Annotated[Literal["new", "add", "replace"], Form()] = "new",
-    ) -> Answer:
+    ) -> OutcomeResponse:
         """Remember a face from photos: all of them, or none."""
         contents = [await photo.read() for photo in photos]
         enrollment = await parts.gate.run(
@@ -227,32 +229,32 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
                 clock=parts.clock,
             )
         )
-        return Answer(enrollment_data(user, enrollment))
+        return OutcomeResponse(enrollment_data(user, enrollment))
 
     @app.delete(
         "/v1/people/{user}", tags=["people"], responses=says(schemas.Forgotten, 401, 404, 503)
     )
-    async def forget(user: User, may: May) -> Answer:
+    async def forget(user: User, may: May) -> OutcomeResponse:
         """Remove a person's template."""
         gone = await parts.gate.run(lambda: use_cases.forget(user, parts.vault))
-        return Answer({"outcome": "forgotten", "exit_code": 0, "user": gone})
+        return OutcomeResponse({"outcome": "forgotten", "exit_code": 0, "user": gone})
 
     @app.api_route("/v1/people/{user:path}", methods=["POST", "DELETE"], include_in_schema=False)
-    async def no_name(user: str, may: May) -> Answer:
+    async def no_name(user: str, may: May) -> OutcomeResponse:
         """What no name can be: with a slash in it, or nothing. The words say so."""
         check_user_name(user)
         return told("usage", 404, NOTHING)
 
     @app.get("/v1/log", tags=["people"], responses=says(schemas.Log, 401, 503))
-    async def log(may: May, last: Annotated[int, Query(ge=1)] = 1000) -> Answer:
+    async def log(may: May, last: Annotated[int, Query(ge=1)] = 1000) -> OutcomeResponse:
         """What happened at the door, in words, oldest first; its whole chain was verified.
 
         last: how many lines of the newest; `earlier` says how many came before them.
         """
         entries = await parts.gate.run(parts.vault.log_entries)
-        lines = in_words(entries, zone=timezone.utc)
+        lines = describe_entries(entries, zone=timezone.utc)
         earlier = max(0, len(lines) - last)
-        return Answer({
+        return OutcomeResponse({
             "outcome": "verified", "exit_code": 0, "entries": len(entries), "earlier": earlier,
             "words": lines[-last:],
         })  # fmt: skip
@@ -260,10 +262,12 @@ def _add_people(app: FastAPI, parts: Parts) -> None:
 
 def _add_rest(app: FastAPI, parts: Parts) -> None:
     @app.post("/v1/explore", tags=["lab"], responses=says(schemas.Explored, *POSTED))
-    async def explore(photos: Annotated[list[UploadFile], File()], may: May) -> Answer:
+    async def explore(photos: Annotated[list[UploadFile], File()], may: May) -> OutcomeResponse:
         """The faces of photos, their similarities, and a map of them. Nothing is kept."""
         named = [(_safe_name(photo.filename), await photo.read()) for photo in photos]
-        return Answer(await parts.gate.run(lambda: explored(named, parts.pipeline_of(None))))
+        return OutcomeResponse(
+            await parts.gate.run(lambda: explored(named, parts.pipeline_of(None)))
+        )
 
     @app.get("/v1/health", tags=["service"], responses=says(schemas.Health))
     async def health() -> Response:
@@ -274,7 +278,7 @@ def _add_rest(app: FastAPI, parts: Parts) -> None:
     async def ready() -> Response:
         """Models are loaded and the vault opens: a call would be worked on."""
         await parts.gate.run(lambda: (parts.pipeline_of(None), parts.vault.holds_anybody()))
-        return Answer({"outcome": "ready"})
+        return OutcomeResponse({"outcome": "ready"})
 
     @app.get(
         "/metrics", tags=["service"], response_class=PlainTextResponse, responses=says(None, 401)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from mien.web.responses import Answer, busy, told
+from mien.web.responses import OutcomeResponse, busy, told
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -61,7 +61,7 @@ class Body:
     def __init__(
         self, receive: Receive, *, limits: BodyLimits, room: Room, clock: Callable[[], float]
     ) -> None:
-        self.refusal: Answer | None = None
+        self.refusal: OutcomeResponse | None = None
         self._receive, self._limits, self._room, self._clock = receive, limits, room, clock
         self._until = clock() + limits.arrives_s
         self._held, self._ended = 0, False
@@ -96,12 +96,12 @@ class Body:
         self._held += size
 
 
-def too_large(limits: BodyLimits) -> Answer:
+def too_large(limits: BodyLimits) -> OutcomeResponse:
     """413"""
     return told("too_large", 413, f"a request has at most {limits.of_one} bytes")
 
 
-def too_slow(limits: BodyLimits) -> Answer:
+def too_slow(limits: BodyLimits) -> OutcomeResponse:
     """408; the rest of the body is not waited for."""
     words = f"a body has {limits.arrives_s:g} s to arrive"
     return told("too_slow", 408, words, Connection="close")

@@ -16,7 +16,7 @@ from mien.web.access import NEEDS, Note, admitted, pattern_of
 from mien.web.body import Body, BodyLimits, BodyRefused, Message, Receive, Room, too_large
 from mien.web.log import Now, Write, line_of, now_utc, write_line
 from mien.web.metrics import Metrics, known_method
-from mien.web.responses import Answer, busy, told
+from mien.web.responses import OutcomeResponse, busy, told
 from mien.web.tokens import Tokens
 
 Send = Callable[[Message], Awaitable[None]]
@@ -121,7 +121,7 @@ class Guard:
         line = {"method": method, "route": route, "status": status, "outcome": outcome}
         self.log(line_of(self.now, **line, ms=round(took_s * 1000, 1)))
 
-    def _refusal(self, scope: MutableMapping[str, Any], note: Note) -> Answer | None:
+    def _refusal(self, scope: MutableMapping[str, Any], note: Note) -> OutcomeResponse | None:
         """In this order: who asks from where, with which token, and only then with how much."""
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
@@ -136,7 +136,7 @@ class Guard:
 
     def _of_elsewhere(
         self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]
-    ) -> Answer | None:
+    ) -> OutcomeResponse | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if host not in self.limits.hosts:
             # a page of another site whose name was made to point here (DNS rebinding)
@@ -152,7 +152,7 @@ class Guard:
 
     def _of_token(
         self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], note: Note
-    ) -> Answer | None:
+    ) -> OutcomeResponse | None:
         pattern = pattern_of(scope["method"], scope["path"])
         wanted = NEEDS[scope["method"], pattern] if pattern else None
         if wanted is None:
@@ -167,7 +167,7 @@ class Guard:
 
     def _of_body(
         self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]
-    ) -> Answer | None:
+    ) -> OutcomeResponse | None:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or len(length) > 18:
             return told("usage", 400, "the length of the body is no number")

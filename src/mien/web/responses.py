@@ -35,7 +35,7 @@ OUTSIDE = ("outcome", "exit_code", "reason")
 """What of a decision whoever may only try is told: a similarity would help to get in."""
 
 
-class Answer(JSONResponse):
+class OutcomeResponse(JSONResponse):
     """JSON with an outcome, which the log of the service gets, too."""
 
     def __init__(
@@ -53,15 +53,15 @@ class Answer(JSONResponse):
         await super().__call__(scope, receive, send)
 
 
-def decided(decision: Decision, *, all_of_it: bool, **more: object) -> Answer:
+def decided(decision: Decision, *, all_of_it: bool, **more: object) -> OutcomeResponse:
     """The answer to a try. all_of_it: with similarity, threshold, odds and face."""
     data = decision_data(decision)
     if not all_of_it:
         data = {key: data[key] for key in OUTSIDE}
-    return Answer({**data, **more}, STATUS[decision.outcome])
+    return OutcomeResponse({**data, **more}, STATUS[decision.outcome])
 
 
-def refused(error: MienError) -> Answer:
+def refused(error: MienError) -> OutcomeResponse:
     """The answer to what went wrong, in one line."""
     code = ExitCode(error.exit_code)
     status = STATUS.get(code, 500)
@@ -73,16 +73,16 @@ def refused(error: MienError) -> Answer:
     if isinstance(error, TooManyAttempts):
         headers["Retry-After"] = str(max(1, math.ceil(error.wait_s)))
     data = {"outcome": code.name.lower(), "exit_code": int(code), "error": str(error)}
-    return Answer(data, status, headers)
+    return OutcomeResponse(data, status, headers)
 
 
-def told(outcome: str, status: int, words: str, **headers: str) -> Answer:
+def told(outcome: str, status: int, words: str, **headers: str) -> OutcomeResponse:
     """An answer that no command has: busy, no token, no such route."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer({"outcome": outcome, "error": words}, status, named)
+    return OutcomeResponse({"outcome": outcome, "error": words}, status, named)
 
 
-def busy() -> Answer:
+def busy() -> OutcomeResponse:
     """503: come back in a second."""
     words = "too many calls at once; try again in a second"
     return told("busy", 503, words, Retry_After="1")

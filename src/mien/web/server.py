@@ -12,11 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.errors import UsageError
-from mien.media.photo_paths import shown
+from mien.errors import UsageError, quote_path
 from mien.results import ModelId
 from mien.settings import Settings, usable_cores
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 from mien.web.app import Parts, make_app
 from mien.web.log import libraries_told
 from mien.web.middleware import Limits
@@ -29,7 +28,7 @@ GRACE_S = 30  # for what was accepted, before the process ends
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ListenOptions:
     """host, port: to listen on; port 0 takes any. cert, key: PEM files for TLS, or neither.
 
     names: further names by which the service is reached, with a port where that is another
@@ -45,11 +44,11 @@ class Where:
 
 
 def tokens_path(settings: Settings) -> Path:
-    """Where the tokens of this user's service are kept."""
+    """ListenOptions the tokens of this user's service are kept."""
     return settings.data_dir / "tokens.json"
 
 
-def check_where(where: Where, tokens: Tokens) -> None:
+def check_where(where: ListenOptions, tokens: Tokens) -> None:
     """UsageError for a place where the service would stand open."""
     if (where.cert is None) is not (where.key is None):
         raise UsageError("TLS needs both --tls-cert and --tls-key")
@@ -77,7 +76,7 @@ def check_where(where: Where, tokens: Tokens) -> None:
         )
 
 
-def check_certificate(where: Where) -> None:
+def check_certificate(where: ListenOptions) -> None:
     """UsageError for TLS files that cannot be used, before anything listens."""
     if where.cert is None or where.key is None:
         return
@@ -89,12 +88,12 @@ def check_certificate(where: Where) -> None:
     except (OSError, ValueError) as error:  # ssl's own is an OSError
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unusable"
         raise UsageError(
-            f"cannot use the certificate {shown(where.cert)} with the key {shown(where.key)}:"
-            f" {why}; give PEM files, the key without a passphrase"
+            f"cannot use the certificate {quote_path(where.cert)} with the key"
+            f" {quote_path(where.key)}: {why}; give PEM files, the key without a passphrase"
         ) from error
 
 
-def listening_socket(where: Where) -> socket.socket:
+def listening_socket(where: ListenOptions) -> socket.socket:
     """Bound and listening. UsageError where the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
     made = None
@@ -116,8 +115,8 @@ def listening_socket(where: Where) -> socket.socket:
 
 def run_service(
     settings: Settings,
-    vault: SealedVault,
-    where: Where,
+    vault: Vault,
+    where: ListenOptions,
     *,
     ready: Callable[[str], None],
     page: bool = True,
@@ -179,7 +178,7 @@ def run_service(
         Server(config).run(sockets=[listening])
 
 
-def hosts_of(where: Where, port: int) -> frozenset[str]:
+def hosts_of(where: ListenOptions, port: int) -> frozenset[str]:
     """What the Host header may be, in lower case: other names are of somebody else."""
     own = {where.host} - set(EVERYWHERE)
     if _is_loopback(where.host):

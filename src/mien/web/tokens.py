@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mien.errors import UsageError
-from mien.files import alone, write_whole
+from mien.files import exclusive_lock, write_whole
 
 SCOPES = ("unlock", "enroll", "admin")
 """Each may do what the one before it may, and more."""
@@ -59,7 +59,7 @@ class Tokens:
         return secret
 
     def create_passing(self, name: str, scope: str) -> str:
-        """A token of this process alone, such as that of the page."""
+        """A token of this process exclusive_lock, such as that of the page."""
         secret, token = _new(name, scope, "")
         self._passing.append(token)
         return secret
@@ -113,7 +113,7 @@ class Tokens:
             raise self._unusable(error.strerror or "it cannot be written") from error
 
     def _alone(self) -> AbstractContextManager[None]:
-        return alone(self._path.with_name(self._path.name + ".lock"), self._unusable)
+        return exclusive_lock(self._path.with_name(self._path.name + ".lock"), self._unusable)
 
     def _unusable(self, why: str) -> UsageError:
         return UsageError(f"cannot use the tokens in {str(self._path)!r}: {why}")

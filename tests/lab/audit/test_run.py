@@ -15,7 +15,7 @@ from PIL import Image
 
 from mien.app.pipeline import Pipeline
 from mien.cli import audit as audit_commands
-from mien.cli.door import Answer
+from mien.cli.door import CommandResult
 from mien.errors import ExitCode, ModelMissing, UsageError
 from mien.lab.audit.figures import Share
 from mien.lab.audit.report import (
@@ -286,5 +286,5 @@ def test_a_folder_in_which_no_face_is_found_is_a_usage_error(home: Path, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def audited(folder: Path, out: Path, models: list[str] | None) -> Answer:
+def audited(folder: Path, out: Path, models: list[str] | None) -> CommandResult:
     return audit_commands.audit(Namespace(folder=folder, out=out, model=models, json=False))

@@ -17,7 +17,7 @@ from mien.vault import Record, pack_template, unpack_template
 from mien.vault.admin.status import verify_all
 from mien.vault.backends.sqlite_schema import APPLICATION_ID
 from mien.vault.open import make_vault, open_vault
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 
 MODEL = ModelId("sface", "ab" * 32)
 PLAIN_TABLE = """
@@ -32,7 +32,7 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings({"HOME": str(tmp_path)})
 
 
-def opened(settings: Settings) -> SealedVault:
+def opened(settings: Settings) -> Vault:
     return open_vault(settings, create=True, surface="library", environ={})
 
 

@@ -14,13 +14,13 @@ from mien.results import ModelId
 from mien.settings import Settings
 from mien.vault.admin.transfer import export_people
 from mien.vault.transaction import Opened
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 
 WORDS = "four random plain words"
 
 
 def test_an_export_is_in_the_log_when_the_file_is_there(
-    vault: SealedVault, model: ModelId, tmp_path: Path
+    vault: Vault, model: ModelId, tmp_path: Path
 ) -> None:
     vault.put(record_of("ana", model), replace=False)
     file = tmp_path / "people.mien"
@@ -56,7 +56,7 @@ def test_an_export_that_cannot_be_logged_leaves_no_file(
 
 @pytest.mark.parametrize("name", ["a" * 300, "folder/" + "a" * 300, "file/people.mien", "link"])
 def test_a_file_that_cannot_be_written_is_said_in_one_line_and_not_logged(
-    vault: SealedVault, model: ModelId, tmp_path: Path, name: str
+    vault: Vault, model: ModelId, tmp_path: Path, name: str
 ) -> None:
     vault.put(record_of("ana", model), replace=False)
     (tmp_path / "file").write_text("no folder")
@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line_and_not_logged(
     assert [entry.kind for entry in vault.log_entries()] == ["enroll"]
 
 
-def test_nothing_is_exported_where_nothing_is(vault: SealedVault, tmp_path: Path) -> None:
+def test_nothing_is_exported_where_nothing_is(vault: Vault, tmp_path: Path) -> None:
     with pytest.raises(NotEnrolled, match="there is no vault"):
         export_people(vault.safe, tmp_path / "people.mien", WORDS)
     with pytest.raises(MienError, match="12 characters"):

@@ -14,7 +14,7 @@ from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     Cells,
     MemoryStore,
-    Space,
+    Section,
     Store,
 )
 from mien.vault.backends.postgres import PostgresStore
@@ -50,19 +50,19 @@ def store(another_door: AnotherDoor) -> Store:
     return another_door()
 
 
-def put(store: Store, key: bytes, value: bytes, space: Space = Space.RECORD) -> None:
+def put(store: Store, key: bytes, value: bytes, space: Section = Section.RECORD) -> None:
     with store.writing() as cells:
         cells.put(space, key, value)
 
 
-def get(store: Store, key: bytes, space: Space = Space.RECORD) -> bytes | None:
+def get(store: Store, key: bytes, space: Section = Section.RECORD) -> bytes | None:
     with store.reading() as cells:
         return cells.get(space, key)
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
     with store.reading() as cells:
-        for space in Space:
+        for space in Section:
             assert cells.get(space, b"any") is None
             assert cells.scan(space, after=b"", limit=5) == []
     store.check()
@@ -74,9 +74,9 @@ def test_what_was_put_is_there_for_whoever_opens_the_store(another_door: Another
 
 
 def test_each_space_has_cells_of_its_own(store: Store) -> None:
-    for space in Space:
+    for space in Section:
         put(store, b"key", space.value.encode(), space)
-    for space in Space:
+    for space in Section:
         assert get(store, b"key", space) == space.value.encode()
 
 
@@ -85,35 +85,38 @@ def test_a_cell_is_replaced_and_dropped(store: Store) -> None:
     put(store, b"key", b"two")
     assert get(store, b"key") == b"two"
     with store.writing() as cells:
-        assert cells.drop(Space.RECORD, b"key")
-        assert not cells.drop(Space.RECORD, b"key")
+        assert cells.drop(Section.RECORD, b"key")
+        assert not cells.drop(Section.RECORD, b"key")
     assert get(store, b"key") is None
 
 
 def test_a_space_is_cleared_and_no_other(store: Store) -> None:
-    put(store, b"key", b"one", Space.LOG)
-    put(store, b"other", b"two", Space.LOG)
-    put(store, b"key", b"three", Space.RECORD)
+    put(store, b"key", b"one", Section.LOG)
+    put(store, b"other", b"two", Section.LOG)
+    put(store, b"key", b"three", Section.RECORD)
     with store.writing() as cells:
-        cells.clear(Space.LOG)
-        cells.clear(Space.GALLERY)
-    assert get(store, b"key", Space.LOG) is None
-    assert get(store, b"other", Space.LOG) is None
-    assert get(store, b"key", Space.RECORD) == b"three"
+        cells.clear(Section.LOG)
+        cells.clear(Section.GALLERY)
+    assert get(store, b"key", Section.LOG) is None
+    assert get(store, b"other", Section.LOG) is None
+    assert get(store, b"key", Section.RECORD) == b"three"
 
 
 def test_a_scan_goes_on_after_a_key_in_the_order_of_bytes(store: Store) -> None:
     keys = [b"\x00", b"a", b"a\x00", b"ab", b"b", b"\x7f", b"\x80", b"\xff"]
     with store.writing() as cells:
         for key in reversed(keys):
-            cells.put(Space.LOG, key, key)
+            cells.put(Section.LOG, key, key)
     with store.reading() as cells:
-        assert [key for key, _ in cells.scan(Space.LOG, after=b"", limit=100)] == keys
-        assert cells.scan(Space.LOG, after=b"a", limit=2) == [(b"a\x00", b"a\x00"), (b"ab", b"ab")]
-        assert cells.scan(Space.LOG, after=b"\xff", limit=2) == []
+        assert [key for key, _ in cells.scan(Section.LOG, after=b"", limit=100)] == keys
+        assert cells.scan(Section.LOG, after=b"a", limit=2) == [
+            (b"a\x00", b"a\x00"),
+            (b"ab", b"ab"),
+        ]
+        assert cells.scan(Section.LOG, after=b"\xff", limit=2) == []
         for limit in (0, -1):
             with pytest.raises(ValueError, match="at least one"):
-                cells.scan(Space.LOG, after=b"", limit=limit)
+                cells.scan(Section.LOG, after=b"", limit=limit)
 
 
 def test_an_empty_value_and_the_longest_key_are_kept(store: Store) -> None:
@@ -124,13 +127,13 @@ def test_an_empty_value_and_the_longest_key_are_kept(store: Store) -> None:
 @pytest.mark.parametrize("key", [b"", b"k" * (MAX_KEY_BYTES + 1), "text"])
 def test_what_is_no_key_is_refused(store: Store, key: bytes) -> None:
     with pytest.raises(ValueError, match="a key is"), store.writing() as cells:
-        cells.put(Space.RECORD, key, b"")
+        cells.put(Section.RECORD, key, b"")
 
 
 def test_what_is_no_value_is_refused(store: Store) -> None:
     for value in (b"v" * (MAX_VALUE_BYTES + 1), "text"):
         with pytest.raises(ValueError, match="a value is"), store.writing() as cells:
-            cells.put(Space.RECORD, b"key", value)  # type: ignore[arg-type]
+            cells.put(Section.RECORD, b"key", value)  # type: ignore[arg-type]
 
 
 class Stop(Exception):
@@ -143,32 +146,32 @@ def test_an_exception_undoes_all_of_a_change(store: Store, error: type[BaseExcep
 
     def change() -> None:
         with store.writing() as cells:
-            cells.put(Space.RECORD, b"kept", b"2")
-            cells.put(Space.META, b"new", b"3")
-            cells.drop(Space.RECORD, b"kept")
+            cells.put(Section.RECORD, b"kept", b"2")
+            cells.put(Section.META, b"new", b"3")
+            cells.drop(Section.RECORD, b"kept")
             raise error
 
     with pytest.raises(error):
         change()
     assert get(store, b"kept") == b"1"
-    assert get(store, b"new", Space.META) is None
+    assert get(store, b"new", Section.META) is None
     put(store, b"kept", b"4")  # the store is of use after that
 
 
 def test_a_change_sees_itself(store: Store) -> None:
     with store.writing() as cells:
-        cells.put(Space.RECORD, b"key", b"1")
-        assert cells.get(Space.RECORD, b"key") == b"1"
-        assert cells.scan(Space.RECORD, after=b"", limit=9) == [(b"key", b"1")]
+        cells.put(Section.RECORD, b"key", b"1")
+        assert cells.get(Section.RECORD, b"key") == b"1"
+        assert cells.scan(Section.RECORD, after=b"", limit=9) == [(b"key", b"1")]
 
 
 def test_a_view_that_reads_changes_nothing(store: Store) -> None:
     put(store, b"key", b"1")
     with store.reading() as cells:
         with pytest.raises(ValueError, match="only reads"):
-            cells.put(Space.RECORD, b"key", b"2")
+            cells.put(Section.RECORD, b"key", b"2")
         with pytest.raises(ValueError, match="only reads"):
-            cells.drop(Space.RECORD, b"key")
+            cells.drop(Section.RECORD, b"key")
 
 
 @pytest.mark.parametrize("writing", [True, False])
@@ -177,9 +180,9 @@ def test_a_view_is_of_no_use_after_its_block(store: Store, writing: bool) -> Non
     with store.writing() if writing else store.reading() as cells:
         kept.append(cells)
     with pytest.raises(ValueError, match="over"):
-        kept[0].get(Space.RECORD, b"key")
+        kept[0].get(Section.RECORD, b"key")
     with pytest.raises(ValueError, match=r"over|only reads"):
-        kept[0].put(Space.RECORD, b"key", b"")
+        kept[0].put(Section.RECORD, b"key", b"")
 
 
 def test_one_object_has_one_transaction_at_a_time(store: Store) -> None:
@@ -205,15 +208,15 @@ def test_threads_that_add_up_lose_nothing(another_door: AnotherDoor) -> None:
     def add(store: Store) -> None:
         for _ in range(10):
             with store.writing() as cells:
-                count = int(cells.get(Space.META, b"count") or b"0")
-                cells.put(Space.META, b"count", str(count + 1).encode())
+                count = int(cells.get(Section.META, b"count") or b"0")
+                cells.put(Section.META, b"count", str(count + 1).encode())
 
     threads = [threading.Thread(target=add, args=(store,)) for store in (*doors, doors[0])]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert get(doors[0], b"count", Space.META) == b"40"
+    assert get(doors[0], b"count", Section.META) == b"40"
 
 
 def test_a_reader_sees_one_moment_whatever_others_write(another_door: AnotherDoor) -> None:
@@ -223,11 +226,11 @@ def test_a_reader_sees_one_moment_whatever_others_write(another_door: AnotherDoo
     put(writer, b"a", b"old")
     put(writer, b"b", b"old")
     with reader.reading() as cells:
-        first = cells.get(Space.RECORD, b"a")
+        first = cells.get(Section.RECORD, b"a")
         with writer.writing() as changed:
-            changed.put(Space.RECORD, b"a", b"new")
-            changed.put(Space.RECORD, b"b", b"new")
-        assert (first, cells.get(Space.RECORD, b"b")) == (b"old", b"old")
+            changed.put(Section.RECORD, b"a", b"new")
+            changed.put(Section.RECORD, b"b", b"new")
+        assert (first, cells.get(Section.RECORD, b"b")) == (b"old", b"old")
     assert get(reader, b"b") == b"new"
 
 

@@ -11,7 +11,7 @@ from mien.vault.integrity.audit_log import (
     FIRST_LINK,
     MAX_ENTRY_BYTES,
     Entry,
-    in_words,
+    describe_entries,
     link,
     verify_chain,
 )
@@ -89,7 +89,7 @@ def test_an_entry_comes_back_and_nothing_else_does() -> None:
 
 
 def said(*entries: Entry) -> list[str]:
-    return [line[18:] for line in in_words(entries, zone=UTC)]
+    return [line[18:] for line in describe_entries(entries, zone=UTC)]
 
 
 def test_failures_in_a_row_are_one_line() -> None:
@@ -122,7 +122,7 @@ def test_what_has_no_words_of_its_own_is_told_plainly() -> None:
 
 def test_times_are_the_readers() -> None:
     zone = timezone(timedelta(hours=9))
-    assert in_words([entry(1, "unlocked")], zone=zone)[0].startswith("2026-01-31 21:01  ")
+    assert describe_entries([entry(1, "unlocked")], zone=zone)[0].startswith("2026-01-31 21:01  ")
 
 
 def test_an_entry_of_an_unknown_kind_is_not_written() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mien.errors import VaultDamaged
-from mien.vault.backends.base import MemoryStore, Space
+from mien.vault.backends.base import MemoryStore, Section
 from mien.vault.crypto.aead import Seals
 from mien.vault.integrity.manifest import BUCKETS, Index
 
@@ -20,7 +20,7 @@ def store() -> MemoryStore:
     with store.writing() as cells:
         index = Index(cells, SEALS, new=True)
         for tag in TAGS:
-            index.put(Space.RECORD, tag, b"value of " + tag)
+            index.put(Section.RECORD, tag, b"value of " + tag)
         index.finish()
     return store
 
@@ -30,19 +30,19 @@ def change(store: MemoryStore, tag: bytes, value: bytes | None) -> None:
     with store.writing() as cells:
         index = Index(cells, SEALS)
         if value is None:
-            assert index.drop(Space.RECORD, tag)
+            assert index.drop(Section.RECORD, tag)
         else:
-            index.put(Space.RECORD, tag, value)
+            index.put(Section.RECORD, tag, value)
         index.finish()
 
 
 def test_all_cells_are_found_in_the_order_of_their_tags(store: MemoryStore) -> None:
     with store.reading() as cells:
         index = Index(cells, SEALS)
-        assert [tag for tag, _ in index.scan(Space.RECORD)] == sorted(TAGS)
-        assert index.count(Space.RECORD) == 4
-        assert index.count(Space.ATTEMPT) == 0
-        cell = index.get(Space.RECORD, TAGS[1])
+        assert [tag for tag, _ in index.scan(Section.RECORD)] == sorted(TAGS)
+        assert index.count(Section.RECORD) == 4
+        assert index.count(Section.ATTEMPT) == 0
+        cell = index.get(Section.RECORD, TAGS[1])
         assert cell is not None
         assert (cell.version, cell.value) == (1, b"value of " + TAGS[1])
 
@@ -51,7 +51,7 @@ def test_a_cell_that_is_not_there_is_proven_not_to_be_there(store: MemoryStore) 
     with store.reading() as cells:
         index = Index(cells, SEALS)
         for first in range(BUCKETS):
-            assert index.get(Space.RECORD, bytes([first]) + b"x" * 31) is None
+            assert index.get(Section.RECORD, bytes([first]) + b"x" * 31) is None
 
 
 def test_each_change_is_counted_and_gives_its_cells_a_version(store: MemoryStore) -> None:
@@ -60,40 +60,40 @@ def test_each_change_is_counted_and_gives_its_cells_a_version(store: MemoryStore
     with store.reading() as cells:
         index = Index(cells, SEALS)
         assert index.counter == 3
-        cell = index.get(Space.RECORD, TAGS[0])
+        cell = index.get(Section.RECORD, TAGS[0])
         assert cell is not None
         assert cell.version == 2
-        assert index.get(Space.RECORD, TAGS[3]) is None
+        assert index.get(Section.RECORD, TAGS[3]) is None
 
 
 def test_without_finish_nothing_is_counted(store: MemoryStore) -> None:
     with store.writing() as cells:
-        Index(cells, SEALS).put(Space.RECORD, TAGS[0], b"new")
+        Index(cells, SEALS).put(Section.RECORD, TAGS[0], b"new")
     with store.reading() as cells, pytest.raises(VaultDamaged, match="altered"):
-        Index(cells, SEALS).get(Space.RECORD, TAGS[0])
+        Index(cells, SEALS).get(Section.RECORD, TAGS[0])
 
 
 def raises_damage(store: MemoryStore, *tags: bytes) -> None:
     with store.reading() as cells:
         for tag in tags:
             with pytest.raises(VaultDamaged):
-                Index(cells, SEALS).get(Space.RECORD, tag)
+                Index(cells, SEALS).get(Section.RECORD, tag)
         with pytest.raises(VaultDamaged):
-            list(Index(cells, SEALS).scan(Space.RECORD))
+            list(Index(cells, SEALS).scan(Section.RECORD))
 
 
 def test_a_cell_altered_removed_swapped_or_put_back_is_noticed(store: MemoryStore) -> None:
     def spoilt(tag: bytes, value: bytes | None) -> None:
         with store.writing() as cells:
-            before = cells.get(Space.RECORD, tag)
+            before = cells.get(Section.RECORD, tag)
             assert before is not None
             if value is None:
-                cells.drop(Space.RECORD, tag)
+                cells.drop(Section.RECORD, tag)
             else:
-                cells.put(Space.RECORD, tag, value)
+                cells.put(Section.RECORD, tag, value)
         raises_damage(store, tag)
         with store.writing() as cells:
-            cells.put(Space.RECORD, tag, before)
+            cells.put(Section.RECORD, tag, before)
 
     spoilt(TAGS[0], b"another")
     spoilt(TAGS[1], None)
@@ -105,7 +105,7 @@ def test_a_cell_altered_removed_swapped_or_put_back_is_noticed(store: MemoryStor
 def test_a_cell_that_mien_did_not_put_there_is_noticed(store: MemoryStore) -> None:
     planted = b"\x07" + b"p" * 31
     with store.writing() as cells:
-        cells.put(Space.RECORD, planted, b"planted")
+        cells.put(Section.RECORD, planted, b"planted")
     raises_damage(store, planted)
 
 
@@ -115,22 +115,22 @@ def test_a_bucket_altered_removed_planted_or_put_back_is_noticed(
 ) -> None:
     key = bytes([bucket])
     with store.writing() as cells:
-        old = cells.get(Space.BUCKET, key)
+        old = cells.get(Section.BUCKET, key)
         if old is None:
-            cells.put(Space.BUCKET, key, b"x" * 73)
+            cells.put(Section.BUCKET, key, b"x" * 73)
         else:
-            cells.drop(Space.BUCKET, key)
+            cells.drop(Section.BUCKET, key)
     raises_damage(store, key + b"x" * 31)
     if old is None:
         return
     with store.writing() as cells:
-        cells.put(Space.BUCKET, key, old[:-1] + bytes([old[-1] ^ 1]))
+        cells.put(Section.BUCKET, key, old[:-1] + bytes([old[-1] ^ 1]))
     raises_damage(store, key + b"x" * 31)
     with store.writing() as cells:
-        cells.put(Space.BUCKET, key, old)
+        cells.put(Section.BUCKET, key, old)
     change(store, key + b"x" * 31, b"one more")
     with store.writing() as cells:
-        cells.put(Space.BUCKET, key, old)
+        cells.put(Section.BUCKET, key, old)
     raises_damage(store, key + b"x" * 31)
 
 
@@ -140,13 +140,13 @@ def test_a_manifest_of_another_key_altered_or_absent_opens_nothing(store: Memory
     with store.reading() as cells, pytest.raises(VaultDamaged):
         Index(cells, Seals(b"k" * 32, b"w" * 16))
     with store.writing() as cells:
-        sealed = cells.get(Space.META, b"manifest")
+        sealed = cells.get(Section.META, b"manifest")
         assert sealed is not None
-        cells.put(Space.META, b"manifest", sealed[:-1] + bytes([sealed[-1] ^ 1]))
+        cells.put(Section.META, b"manifest", sealed[:-1] + bytes([sealed[-1] ^ 1]))
     with store.reading() as cells, pytest.raises(VaultDamaged):
         Index(cells, SEALS)
     with store.writing() as cells:
-        cells.drop(Space.META, b"manifest")
+        cells.drop(Section.META, b"manifest")
     with store.reading() as cells, pytest.raises(VaultDamaged, match="manifest is missing"):
         Index(cells, SEALS)
 
@@ -162,9 +162,9 @@ def test_log_entries_come_back_in_order_and_one_out_of_its_place_does_not_open(
     with store.reading() as cells:
         index = Index(cells, SEALS)
         assert index.log_entries() == [b"one", b"two", b"three"]
-        first = cells.get(Space.LOG, (1).to_bytes(8, "big"))
+        first = cells.get(Section.LOG, (1).to_bytes(8, "big"))
         assert first is not None
     with store.writing() as cells:
-        cells.put(Space.LOG, (2).to_bytes(8, "big"), first)
+        cells.put(Section.LOG, (2).to_bytes(8, "big"), first)
     with store.reading() as cells, pytest.raises(VaultDamaged):
         Index(cells, SEALS).log_entries()

@@ -11,11 +11,11 @@ from tests.vault.sealed_parts import NOON, Clock, fail, opened
 from mien.errors import ExitCode, TooManyAttempts
 from mien.settings import Settings
 from mien.vault.limits.attempts import Moment
-from mien.vault.vault import SealedVault
+from mien.vault.vault import Vault
 
 
 def test_five_failures_are_free_then_it_is_thirty_seconds_and_doubles(
-    vault: SealedVault, clock: Clock
+    vault: Vault, clock: Clock
 ) -> None:
     fail(vault, "ana", 5)
     with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
@@ -30,7 +30,7 @@ def test_five_failures_are_free_then_it_is_thirty_seconds_and_doubles(
 
 
 def test_a_clock_set_back_after_a_reboot_does_not_shorten_the_wait(
-    vault: SealedVault, clock: Clock
+    vault: Vault, clock: Clock
 ) -> None:
     fail(vault, "ana", 5)
     clock.now = Moment(NOON.wall_s - 86_400, "boot two", 5.0)
@@ -40,7 +40,7 @@ def test_a_clock_set_back_after_a_reboot_does_not_shorten_the_wait(
     fail(vault, "ana")
 
 
-def test_a_success_clears_its_own_failures_and_nobody_elses(vault: SealedVault) -> None:
+def test_a_success_clears_its_own_failures_and_nobody_elses(vault: Vault) -> None:
     fail(vault, "ana", 4)
     fail(vault, "bob", 5)
     with vault.attempt("ana") as attempt:
@@ -51,14 +51,14 @@ def test_a_success_clears_its_own_failures_and_nobody_elses(vault: SealedVault) 
 
 
 @pytest.mark.parametrize("outcome", [ExitCode.NO_FACE, ExitCode.SEVERAL_FACES])
-def test_a_picture_without_one_face_costs_nothing(vault: SealedVault, outcome: ExitCode) -> None:
+def test_a_picture_without_one_face_costs_nothing(vault: Vault, outcome: ExitCode) -> None:
     for _ in range(20):
         with vault.attempt("ana") as attempt:
             attempt.outcome = outcome
     fail(vault, "ana", 5)
 
 
-def test_an_attempt_that_never_says_how_it_ended_was_a_failure(vault: SealedVault) -> None:
+def test_an_attempt_that_never_says_how_it_ended_was_a_failure(vault: Vault) -> None:
     for _ in range(5):
         with vault.attempt("ana"):
             pass
@@ -66,7 +66,7 @@ def test_an_attempt_that_never_says_how_it_ended_was_a_failure(vault: SealedVaul
         fail(vault, "ana")
 
 
-def test_an_interrupted_attempt_stays_charged(vault: SealedVault) -> None:
+def test_an_interrupted_attempt_stays_charged(vault: Vault) -> None:
     for _ in range(5):
         with pytest.raises(KeyboardInterrupt), vault.attempt("ana"):
             raise KeyboardInterrupt
@@ -74,16 +74,14 @@ def test_an_interrupted_attempt_stays_charged(vault: SealedVault) -> None:
         fail(vault, "ana")
 
 
-def test_fifty_failures_over_all_names_shut_every_door(vault: SealedVault) -> None:
+def test_fifty_failures_over_all_names_shut_every_door(vault: Vault) -> None:
     for number in range(50):
         fail(vault, f"name {number}")
     with pytest.raises(TooManyAttempts):
         fail(vault, "somebody else")
 
 
-def test_after_a_reboot_a_clock_set_a_day_ahead_opens_no_door(
-    vault: SealedVault, clock: Clock
-) -> None:
+def test_after_a_reboot_a_clock_set_a_day_ahead_opens_no_door(vault: Vault, clock: Clock) -> None:
     fail(vault, "ana", 5)
     clock.now = Moment(NOON.wall_s + 86_400, "boot two", 5.0)
     with pytest.raises(TooManyAttempts):

@@ -15,12 +15,12 @@ from mien.results import FloatArray, ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
 from mien.vault.admin.rotation import rotate
-from mien.vault.admin.status import facts_of, verify_all
+from mien.vault.admin.status import vault_status, verify_all
 from mien.vault.admin.transfer import export_people, import_people
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.open import open_memory_vault, open_vault
 from mien.vault.records.centroids import Centres
-from mien.vault.vault import SealedVault, SpaceOf
+from mien.vault.vault import SpaceOf, Vault
 from mien.vectors import centre_of
 
 MODEL, OTHER = ModelId("sface", "ab" * 32), ModelId("vggface2", "cd" * 32)
@@ -32,7 +32,7 @@ def face(seed: int, dims: int = 8, photos: int = 2) -> FloatArray:
     return (vectors / lengths).astype(np.float32)
 
 
-def enroll(vault: SealedVault, user: str, seed: int, model: ModelId = MODEL) -> None:
+def enroll(vault: Vault, user: str, seed: int, model: ModelId = MODEL) -> None:
     def make(stored: Record | None, space_of: SpaceOf) -> Record:
         payload = pack_template(Template(space_of(model).protect(face(seed)), model))
         return Record(user, model, "2026-01-31T12:00:00+00:00", payload)
@@ -40,7 +40,7 @@ def enroll(vault: SealedVault, user: str, seed: int, model: ModelId = MODEL) -> 
     vault.update(user, make)
 
 
-def people_in(vault: SealedVault, model: ModelId = MODEL) -> dict[str, FloatArray]:
+def people_in(vault: Vault, model: ModelId = MODEL) -> dict[str, FloatArray]:
     """Whom the centres point to, with their plain centres."""
     centres, space = vault.centres(model)
     if space is None or not centres.tags:
@@ -53,7 +53,7 @@ def people_in(vault: SealedVault, model: ModelId = MODEL) -> dict[str, FloatArra
     return found
 
 
-def expect(vault: SealedVault, **seeds: int) -> None:
+def expect(vault: Vault, **seeds: int) -> None:
     found = people_in(vault)
     assert sorted(found) == sorted(seeds)
     for user, seed in seeds.items():
@@ -66,12 +66,12 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings({"HOME": str(tmp_path)})
 
 
-def opened(settings: Settings) -> SealedVault:
+def opened(settings: Settings) -> Vault:
     return open_vault(settings, create=True, surface="library", environ={})
 
 
 @pytest.fixture(params=["off", "on"])
-def vault(request: pytest.FixtureRequest, settings: Settings) -> Iterator[SealedVault]:
+def vault(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Vault]:
     """Ana and ben, with a gallery and without: the answers are the same."""
     with opened(settings) as vault:
         enroll(vault, "ana", 1)
@@ -81,10 +81,10 @@ def vault(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Sealed
         yield vault
 
 
-def gallery_cells(vault: SealedVault) -> int:
+def gallery_cells(vault: Vault) -> int:
     with vault.safe.reading() as opened:
         assert opened is not None
-        return opened.index.count(Space.GALLERY)
+        return opened.index.count(Section.GALLERY)
 
 
 def test_it_is_off_by_default_and_can_be_taken_away(settings: Settings) -> None:
@@ -95,7 +95,7 @@ def test_it_is_off_by_default_and_can_be_taken_away(settings: Settings) -> None:
         assert gallery_cells(vault) == 0
         vault.set_gallery(True)
         assert gallery_cells(vault) == 2  # which models, and one block
-        facts = facts_of(vault.safe)
+        facts = vault_status(vault.safe)
         assert facts is not None
         assert facts.gallery
         vault.set_gallery(False)
@@ -103,7 +103,7 @@ def test_it_is_off_by_default_and_can_be_taken_away(settings: Settings) -> None:
         expect(vault, ana=1)
 
 
-def test_it_follows_every_change(vault: SealedVault, tmp_path: Path) -> None:
+def test_it_follows_every_change(vault: Vault, tmp_path: Path) -> None:
     expect(vault, ana=1, ben=2)
     enroll(vault, "cleo", 3)
     expect(vault, ana=1, ben=2, cleo=3)
@@ -123,7 +123,7 @@ def test_it_follows_every_change(vault: SealedVault, tmp_path: Path) -> None:
     expect(vault)
 
 
-def test_each_model_has_its_own(vault: SealedVault) -> None:
+def test_each_model_has_its_own(vault: Vault) -> None:
     enroll(vault, "dora", 6, OTHER)
     assert sorted(people_in(vault, OTHER)) == ["dora"]
     assert sorted(people_in(vault)) == ["ana", "ben"]
@@ -133,7 +133,7 @@ def test_each_model_has_its_own(vault: SealedVault) -> None:
     assert verify_all(vault.safe) is not None
 
 
-def test_what_another_process_changed_is_seen(vault: SealedVault, settings: Settings) -> None:
+def test_what_another_process_changed_is_seen(vault: Vault, settings: Settings) -> None:
     assert sorted(people_in(vault)) == ["ana", "ben"]
     with opened(settings) as other:
         enroll(other, "cleo", 3)
@@ -178,7 +178,7 @@ def test_a_block_altered_removed_swapped_or_put_back_is_noticed(settings: Settin
 
 
 def test_a_gallery_that_says_something_else_than_the_records_is_noticed(
-    vault: SealedVault,
+    vault: Vault,
 ) -> None:
     from mien.vault.records import centroids
 
@@ -229,7 +229,7 @@ def test_a_damaged_gallery_can_be_left_or_made_anew(
         else:
             vault.set_gallery(way_out == "on")
         expect(vault, ana=1)
-        facts = facts_of(vault.safe)
+        facts = vault_status(vault.safe)
         assert facts is not None
         assert facts.gallery is (way_out != "off")
 

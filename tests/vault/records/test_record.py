@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.errors import UsageError
+from mien.errors import UsageError, quote
 from mien.results import ModelId
 from mien.vault import Record, check_user_name, utc_stamp
-from mien.vault.records.record import MAX_PAYLOAD_BYTES, shown
+from mien.vault.records.record import MAX_PAYLOAD_BYTES
 
 MakeRecord = Callable[..., Record]
 
@@ -145,5 +145,5 @@ def test_a_stamp_is_what_a_record_takes(make_record: MakeRecord) -> None:
 
 @given(st.text(st.characters()))
 def test_shown_text_is_one_short_printable_line(text: str) -> None:
-    assert shown(text).isprintable()
-    assert len(shown(text)) <= 10 * 80 + 5
+    assert quote(text).isprintable()
+    assert len(quote(text)) <= 10 * 80 + 5

@@ -11,14 +11,13 @@ import numpy as np
 
 from mien.app.pipeline import Pipeline
 from mien.compat.face_unlock import FaceUnlock
-from mien.errors import MissingExtra, UnreadableImage, UsageError
-from mien.lab.gallery import Gallery, Walk, gallery_sections, look_at, made_folder
+from mien.errors import MissingExtra, UnreadableImage, UsageError, quote_path
+from mien.lab.gallery import Gallery, Walk, analyse_photos, gallery_sections, made_folder
 from mien.lab.names import shown_name
 from mien.lab.plots import probe_card
 from mien.lab.recapture import recapture
 from mien.lab.report.html import Picture, Section, Table, write_report
 from mien.media.image_file import photo_paths, read_image
-from mien.media.photo_paths import shown
 from mien.results import ByteArray, Decision
 
 SMALL_NOTE = (
@@ -64,7 +63,7 @@ def run_demo(
     a folder of probes the last photo of each person is held out as a probe.
     """
     split = os.path.isdir(root / "faces")  # Path.is_dir raises for a name that is too long
-    gallery = look_at(root / "faces" if split else root, pipeline, progress=progress)
+    gallery = analyse_photos(root / "faces" if split else root, pipeline, progress=progress)
     owner = _owner(gallery, owner)
     enrolled = [gallery.photos[row] for row in gallery.rows_of(owner)]
     if split and os.path.isdir(root / "faces_test"):
@@ -74,7 +73,7 @@ def run_demo(
         enrolled = [photo for photo in enrolled if photo not in held_out]
     if not enrolled:
         raise UsageError(
-            f"{shown(owner)} has one photo only; the demo needs one to enroll and one to try"
+            f"{quote_path(owner)} has one photo only; the demo needs one to enroll and one to try"
         )
     door = FaceUnlock(enrolled, pipeline=pipeline)
     probes, unread = _try_all(door, held_out)
@@ -95,7 +94,7 @@ def run_small_demo(
     shots = [photo] + [recapture(photo, rng) for _ in range(ENROLLMENT_SHOTS)]
     for number, shot in enumerate(shots[:-1]):
         _save(shot, person / f"shot_{number + 1}.png")
-    gallery = look_at(people, pipeline, progress=progress)
+    gallery = analyse_photos(people, pipeline, progress=progress)
     door = FaceUnlock([str(path) for path in gallery.photos], pipeline=pipeline)
     probes = [
         _try(door, "held-out shot", shots[-1]),
@@ -192,7 +191,8 @@ def _owner(gallery: Gallery, asked: str | None) -> str:
     if asked is not None:
         if asked not in people:
             raise UsageError(
-                f"no face of {shown(asked)} found; choose one of {', '.join(map(shown, people))}"
+                f"no face of {quote_path(asked)} found; choose one of "
+                f"{', '.join(map(quote_path, people))}"
             )
         return asked
     return "me" if "me" in people else max(people, key=lambda who: len(gallery.rows_of(who)))

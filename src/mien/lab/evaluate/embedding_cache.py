@@ -21,8 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.errors import UsageError
-from mien.media.photo_paths import one_line, shown
+from mien.errors import UsageError, one_line, quote_path
 from mien.results import UNIT_NORM_TOLERANCE, FloatArray
 
 HASH_BYTES, SUM_BYTES = 32, 16
@@ -74,7 +73,7 @@ class EmbeddingCache:
                     data = data[os.write(file, data) :]
         except OSError as error:
             raise UsageError(
-                f"cannot write the cache {shown(self.path.parent)}: {one_line(error)}; "
+                f"cannot write the cache {quote_path(self.path.parent)}: {one_line(error)}; "
                 "make room or run with --no-cache"
             ) from error
 

@@ -22,11 +22,11 @@ import numpy.typing as npt
 
 from mien.app.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
 from mien.errors import NoFaceFound, UnreadableImage, UsageError
-from mien.faces.select import ranked
+from mien.faces.select import rank_faces
 from mien.lab.evaluate.embedding_cache import Cached, EmbeddingCache
 from mien.lab.evaluate.workers import over_workers
 from mien.media.image_file import read_image
-from mien.media.pixels import shrunk
+from mien.media.pixels import downscale
 from mien.models import DETECTOR_ROWS, EMBEDDERS, EmbedderRow, added_embedder
 from mien.results import ByteArray, Crop, Face, FloatArray, ModelId
 from mien.settings import Settings
@@ -140,14 +140,14 @@ class Eye:
         if self._choice == "largest":
             # a face that is a fifth of the side still has more pixels than a crop wants
             area = image.shape[0] * image.shape[1]
-            image = shrunk(image, max(1, math.ceil(math.sqrt(area / MAX_DOOR_PIXELS))))
+            image = downscale(image, max(1, math.ceil(math.sqrt(area / MAX_DOOR_PIXELS))))
         faces = self._pipeline.faces(image, "all" if self._choice == "centre" else "largest")
         if not len(faces):
             raise NoFaceFound(NO_FACE)
         row = (
             nearest_centre(faces.boxes_xyxy, image)
             if self._choice == "centre"
-            else int(ranked(faces, "largest", image.shape)[0])
+            else int(rank_faces(faces, "largest", image.shape)[0])
         )
         return self._cut(image, faces[row])
 

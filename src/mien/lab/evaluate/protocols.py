@@ -21,8 +21,8 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import UsageError
-from mien.media.photo_paths import one_line, people_folder, shown
+from mien.errors import UsageError, one_line, quote_path
+from mien.media.photo_paths import people_folder
 from mien.metrics.scores import CountArray
 
 MAX_FILE_BYTES = 50_000_000  # LFW's has 150,000
@@ -75,7 +75,9 @@ def read_people(root: Path) -> People:
     found = people_folder(root)
     rows = {name: row for row, name in enumerate(dict.fromkeys(name for _, name in found))}
     if len(rows) < 2:
-        raise UsageError(f"only one person in {shown(root)}; add a sub-folder of somebody else")
+        raise UsageError(
+            f"only one person in {quote_path(root)}; add a sub-folder of somebody else"
+        )
     person = np.array([rows[name] for _, name in found], np.int64)
     return People(tuple(path for path, _ in found), tuple(rows), person)
 
@@ -113,15 +115,17 @@ class _Reader:
         """The lines, empty ones at the end left out."""
         try:
             if not self._file.is_file():
-                raise UsageError(f"there is no pairs file {shown(self._file)}; check --pairs")
+                raise UsageError(f"there is no pairs file {quote_path(self._file)}; check --pairs")
             with open(self._file, "rb") as file:
                 data = file.read(MAX_FILE_BYTES + 1)
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"cannot read {shown(self._file)}: {one_line(error)}; check --pairs"
+                f"cannot read {quote_path(self._file)}: {one_line(error)}; check --pairs"
             ) from error
         if len(data) > MAX_FILE_BYTES:
-            raise UsageError(f"{shown(self._file)} is too large for a pairs file; check --pairs")
+            raise UsageError(
+                f"{quote_path(self._file)} is too large for a pairs file; check --pairs"
+            )
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -160,15 +164,15 @@ class _Reader:
         """Row of the photo, which must be there."""
         bad = not name or ".." in name or name.startswith(".") or any(c in name for c in "/\\:")
         if bad or not name.isprintable():
-            self._refuse(f"has the name {shown(name[:60])}, which cannot be a folder's")
+            self._refuse(f"has the name {quote_path(name[:60])}, which cannot be a folder's")
         if not NUMBER.fullmatch(number):
-            self._refuse(f"has the image number {shown(number[:20])}, expected digits")
+            self._refuse(f"has the image number {quote_path(number[:20])}, expected digits")
         key = (name, int(number))
         if key not in self._rows:
             photo = self._images / name / f"{name}_{key[1]:04d}.jpg"
             if not os.path.isfile(photo):
-                where = shown(os.path.join(name, photo.name))
-                self._refuse(f"names {where}, which is not under {shown(self._images)}")
+                where = quote_path(os.path.join(name, photo.name))
+                self._refuse(f"names {where}, which is not under {quote_path(self._images)}")
             self._rows[key] = len(self._photos)
             self._photos.append(photo)
         return self._rows[key]
@@ -179,4 +183,4 @@ class _Reader:
         return People(tuple(self._photos), tuple(names), person)
 
     def _refuse(self, what: str) -> NoReturn:
-        raise UsageError(f"{shown(self._file)}, line {max(self._line, 1)}: {what}")
+        raise UsageError(f"{quote_path(self._file)}, line {max(self._line, 1)}: {what}")

@@ -12,11 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from mien.errors import UsageError, VaultDamaged
+from mien.errors import UsageError, VaultDamaged, quote
 from mien.vault.backends.sqlite import connect, plain_words
 from mien.vault.backends.sqlite_path import find_vault_file
 from mien.vault.backends.sqlite_schema import PLAIN_SCHEMA, schema_version
-from mien.vault.records.record import Record, shown
+from mien.vault.records.record import Record
 
 BUSY_TIMEOUT_S = 5.0
 _COLUMNS = "user, model_name, model_sha256, created_at, payload, checksum"
@@ -64,7 +64,7 @@ def _plain_record(row: tuple[Any, ...]) -> Record:
 
 def _damaged(user: object) -> VaultDamaged:
     return VaultDamaged(
-        f"the record of {shown(user)} in the vault is damaged; restore the file from a backup,"
+        f"the record of {quote(user)} in the vault is damaged; restore the file from a backup,"
         " or move it away and enroll again"
     )
 

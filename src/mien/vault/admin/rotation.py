@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mien.errors import KeyUnavailable, VaultDamaged
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.crypto.aead import KEY_BYTES, Seals
 from mien.vault.integrity.manifest import Index
 from mien.vault.limits.counters import PURPOSE as ATTEMPT
@@ -51,7 +51,7 @@ def rotate(
         if accept_log is not None and not contents.log_is_whole:
             accept_log(opened)
         last(opened)
-        opened.cells.put(Space.META, HEADER_KEY, opened.header.to_bytes())
+        opened.cells.put(Section.META, HEADER_KEY, opened.header.to_bytes())
     try:
         drop_old_keys(safe, also=old.header.kind)
     except VaultDamaged as error:
@@ -88,22 +88,22 @@ class _Contents:
 def _contents_of(old: Opened, *, accept_log: bool) -> _Contents:
     """VaultDamaged for what does not check out, before a new key is made."""
     attempts = []
-    for tag, cell in old.index.scan(Space.ATTEMPT):
+    for tag, cell in old.index.scan(Section.ATTEMPT):
         bound_to = [tag, cell.version.to_bytes(8, "big")]
         attempts.append(old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to))
     entries, whole = _log_of(old, accept=accept_log)
     return _Contents(
-        records=[open_record(tag, cell, old.seals) for tag, cell in old.index.scan(Space.RECORD)],
+        records=[open_record(tag, cell, old.seals) for tag, cell in old.index.scan(Section.RECORD)],
         attempts=attempts,
         log=entries,
         log_is_whole=whole,
-        gallery=old.index.count(Space.GALLERY) > 0,  # by the index: its cells may be damaged
+        gallery=old.index.count(Section.GALLERY) > 0,  # by the index: its cells may be damaged
     )
 
 
 def _empty(old: Opened) -> None:
-    for space in Space:
-        if space is not Space.META:
+    for space in Section:
+        if space is not Section.META:
             old.cells.clear(space)
 
 
@@ -113,7 +113,7 @@ def _reseal(contents: _Contents, old: Opened, new: Opened) -> None:
     for record in contents.records:
         turned = turned_anew(record, old.seals, new.seals)
         sealed = seal_record(turned, new.seals, version=new.index.next_version)
-        new.index.put(Space.RECORD, user_tag(turned.user, new.seals), sealed)
+        new.index.put(Section.RECORD, user_tag(turned.user, new.seals), sealed)
     for plain in contents.attempts:
         write_plain(plain, name_of_attempts(plain), new)
     for entry in contents.log:

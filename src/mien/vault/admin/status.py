@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mien.errors import KeyUnavailable, VaultDamaged
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.crypto.key_wrap import Header
 from mien.vault.integrity.audit_log import Entry
 from mien.vault.limits.counters import PURPOSE as ATTEMPT
@@ -17,7 +17,7 @@ from mien.vault.transaction import Opened, Safe
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class VaultStatus:
     """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far. gallery: kept?
     more_keys: how many a rotation that was killed left beside its own.
     """
@@ -31,7 +31,7 @@ class Facts:
     more_keys: int
 
 
-def facts_of(safe: Safe) -> Facts | None:
+def vault_status(safe: Safe) -> VaultStatus | None:
     """From the index alone; None where there is no vault yet. VaultDamaged where it is gone."""
     with safe.reading() as opened:
         if opened is not None:
@@ -40,7 +40,7 @@ def facts_of(safe: Safe) -> Facts | None:
     return None
 
 
-def verify_all(safe: Safe, *, accept: Callable[[Opened], None] | None = None) -> Facts | None:
+def verify_all(safe: Safe, *, accept: Callable[[Opened], None] | None = None) -> VaultStatus | None:
     """Open every record, count and log entry, and let the store look itself over.
 
     accept: an older copy was put back on purpose, which this then notes in the log, or the
@@ -54,9 +54,9 @@ def verify_all(safe: Safe, *, accept: Callable[[Opened], None] | None = None) ->
         if opened is None:
             safe.expect_never_seen(accept=accept is not None)
             return None
-        for tag, cell in opened.index.scan(Space.RECORD):
+        for tag, cell in opened.index.scan(Section.RECORD):
             open_record(tag, cell, opened.seals)
-        for tag, cell in opened.index.scan(Space.ATTEMPT):
+        for tag, cell in opened.index.scan(Section.ATTEMPT):
             bound_to = [tag, cell.version.to_bytes(8, "big")]
             plain = opened.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)
             if opened.seals.tag(ATTEMPT, name_of_attempts(plain)) != tag:
@@ -68,19 +68,19 @@ def verify_all(safe: Safe, *, accept: Callable[[Opened], None] | None = None) ->
     if accept is None:
         return facts
     safe.accept(accept)
-    return facts_of(safe)
+    return vault_status(safe)
 
 
-def _facts(opened: Opened, safe: Safe) -> Facts:
+def _facts(opened: Opened, safe: Safe) -> VaultStatus:
     header, index = opened.header, opened.index
     source = safe.keys.source(header.kind, header.vault_id, header.kdf)
-    return Facts(
+    return VaultStatus(
         key_kind=header.kind,
         key_where=source.where,
-        people=index.count(Space.RECORD),
+        people=index.count(Section.RECORD),
         counter=index.counter,
         log_entries=index.log_count,
-        gallery=index.count(Space.GALLERY) > 0,
+        gallery=index.count(Section.GALLERY) > 0,
         more_keys=_more_keys(header, safe),
     )
 

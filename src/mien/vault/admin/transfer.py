@@ -17,10 +17,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.errors import UsageError, VaultDamaged
-from mien.files import written_beside
+from mien.errors import UsageError, VaultDamaged, quote
+from mien.files import staged_write
 from mien.vault.admin.rotation import turned_anew
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, Seals
 from mien.vault.crypto.key_wrap import (
     KEY_ID_BYTES,
@@ -31,7 +31,7 @@ from mien.vault.crypto.key_wrap import (
     wrap,
 )
 from mien.vault.crypto.passphrase import long_enough
-from mien.vault.records.record import Record, already_enrolled, shown
+from mien.vault.records.record import Record, already_enrolled
 from mien.vault.records.sealed_record import (
     open_record,
     pack_record,
@@ -72,7 +72,7 @@ def export_people(
     """
     long_enough(passphrase)
     if os.path.lexists(path):
-        raise UsageError(f"{shown(str(path))} exists; name a new file")
+        raise UsageError(f"{quote(str(path))} exists; name a new file")
     with safe.reading() as there:
         if there is None:
             raise no_vault(safe.store.place)
@@ -81,11 +81,11 @@ def export_people(
         with safe.writing(create=False) as opened:
             records = [
                 turned_anew(open_record(tag, cell, opened.seals), opened.seals, None)
-                for tag, cell in opened.index.scan(Space.RECORD)
+                for tag, cell in opened.index.scan(Section.RECORD)
             ]
             last(opened)
             whole = _sealed(records, *key)
-            put_in_place = written.enter_context(written_beside(path, whole, durable=True))
+            put_in_place = written.enter_context(staged_write(path, whole, durable=True))
         put_in_place()
     return len(records)
 
@@ -95,7 +95,7 @@ def _unwritable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"cannot write {shown(str(path))}: {error.strerror}") from error
+        raise UsageError(f"cannot write {quote(str(path))}: {error.strerror}") from error
 
 
 def _key_of(passphrase: str, random: Callable[[int], bytes]) -> tuple[bytes, Seals]:
@@ -143,7 +143,7 @@ def import_people(
     with safe.writing() as opened:
         for plain in records:
             tag = user_tag(plain.user, opened.seals)
-            if opened.index.get(Space.RECORD, tag) is not None:
+            if opened.index.get(Section.RECORD, tag) is not None:
                 if taken == "refuse":
                     raise already_enrolled(plain.user, _TAKEN)
                 if taken == "keep":
@@ -151,7 +151,7 @@ def import_people(
                     continue
             record = turned_anew(plain, None, opened.seals)
             sealed = seal_record(record, opened.seals, version=opened.index.next_version)
-            opened.index.put(Space.RECORD, tag, sealed)
+            opened.index.put(Section.RECORD, tag, sealed)
             centroids.keep(opened, record)
             added.append(plain.user)
         last(opened)
@@ -162,10 +162,10 @@ def _records_in(path: Path, passphrase: str) -> list[Record]:
     """What is wrong with it is the file's fault, and not the vault's, whose words these were."""
     content = _read(path)
     try:
-        return list(_unpacked(_opened(content, passphrase, f"the export {shown(str(path))}")))
+        return list(_unpacked(_opened(content, passphrase, f"the export {quote(str(path))}")))
     except VaultDamaged as error:
         raise VaultDamaged(
-            f"the export {shown(str(path))} is damaged or was altered, and nobody was imported;"
+            f"the export {quote(str(path))} is damaged or was altered, and nobody was imported;"
             " export again"
         ) from error
 
@@ -185,12 +185,12 @@ def _opened(content: bytes, passphrase: str, name: str) -> bytes:
 def _read(path: Path) -> bytes:
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"{shown(str(path))} is no file of mien vault export")
+            raise UsageError(f"{quote(str(path))} is no file of mien vault export")
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"cannot read {shown(str(path))}: {error.strerror}") from error
+        raise UsageError(f"cannot read {quote(str(path))}: {error.strerror}") from error
     if not content.startswith(_MAGIC) or len(content) < len(_MAGIC) + _LENGTH.size:
-        raise UsageError(f"{shown(str(path))} is no file of mien vault export")
+        raise UsageError(f"{quote(str(path))} is no file of mien vault export")
     return content
 
 

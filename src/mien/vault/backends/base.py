@@ -17,7 +17,7 @@ MAX_KEY_BYTES = 64
 MAX_VALUE_BYTES = 64 * 1024 * 1024  # the largest template, sealed, is half of it
 
 
-class Space(Enum):
+class Section(Enum):
     """The tables. The value is the table's name in every back end."""
 
     META = "meta"
@@ -31,11 +31,11 @@ class Space(Enum):
 class Cells(Protocol):
     """One consistent view of the store, good inside its `with` block only."""
 
-    def get(self, space: Space, key: bytes) -> bytes | None:
+    def get(self, space: Section, key: bytes) -> bytes | None:
         """The value, or None."""
         ...
 
-    def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """At most `limit` cells, 1 or more, whose key is greater than `after`, by key bytes."""
         ...
 
@@ -43,15 +43,15 @@ class Cells(Protocol):
         """Unix time by the store's own clock; None where the store is on this machine."""
         ...
 
-    def put(self, space: Space, key: bytes, value: bytes) -> None:
+    def put(self, space: Section, key: bytes, value: bytes) -> None:
         """Set the cell. ValueError in a view that only reads."""
         ...
 
-    def drop(self, space: Space, key: bytes) -> bool:
+    def drop(self, space: Section, key: bytes) -> bool:
         """Remove the cell; False if there was none. ValueError in a view that only reads."""
         ...
 
-    def clear(self, space: Space) -> None:
+    def clear(self, space: Section) -> None:
         """Remove every cell of the space, whatever it holds. ValueError in a view that only
         reads."""
         ...
@@ -92,7 +92,7 @@ class MemoryStore:
     """A `Store` in dictionaries, which forgets when the program ends."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[Space, bytes], bytes] = {}
+        self._cells: dict[tuple[Section, bytes], bytes] = {}
         self._lock = threading.Lock()
         self._busy_thread: int | None = None
         self._closed = False
@@ -163,30 +163,30 @@ class View:
 class DictCells(View):
     """A view of cells in a dictionary."""
 
-    def __init__(self, cells: dict[tuple[Space, bytes], bytes], *, writable: bool) -> None:
+    def __init__(self, cells: dict[tuple[Section, bytes], bytes], *, writable: bool) -> None:
         super().__init__(writable=writable)
         self._cells = cells
 
-    def get(self, space: Space, key: bytes) -> bytes | None:
+    def get(self, space: Section, key: bytes) -> bytes | None:
         self._expect_open()
         return self._cells.get((space, key))
 
-    def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
         keys = sorted(key for where, key in self._cells if where is space)
         some = keys[bisect_right(keys, after) :][:limit]
         return [(key, self._cells[space, key]) for key in some]
 
-    def put(self, space: Space, key: bytes, value: bytes) -> None:
+    def put(self, space: Section, key: bytes, value: bytes) -> None:
         self._expect_writable()
         self._cells[space, check_key(key)] = check_value(value)
 
-    def drop(self, space: Space, key: bytes) -> bool:
+    def drop(self, space: Section, key: bytes) -> bool:
         self._expect_writable()
         return self._cells.pop((space, key), None) is not None
 
-    def clear(self, space: Space) -> None:
+    def clear(self, space: Section) -> None:
         self._expect_writable()
         for found in [one for one in self._cells if one[0] is space]:
             del self._cells[found]

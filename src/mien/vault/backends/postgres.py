@@ -7,17 +7,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from mien.errors import MissingExtra, UsageError, VaultDamaged
+from mien.errors import MissingExtra, UsageError, VaultDamaged, quote
 from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     Cells,
-    Space,
+    Section,
     View,
     check_key,
     check_limit,
     check_value,
 )
-from mien.vault.records.record import shown
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,14 +27,14 @@ _REFUSED = (
     ('database "', "has no database of that name; make it with createdb"),
     ('role "', "does not know that user; make it with createuser, or mend MIEN_VAULT"),
 )
-"""What the server says with `does not exist`, and what we say: its text is never shown."""
+"""What the server says with `does not exist`, and what we say: its text is never quote."""
 _LOCK = 0x6D69656E  # "mien": whoever writes holds it, so that writers come one after the other
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     tuple(
         f"CREATE TABLE mien.cell_{space.value} (key bytea PRIMARY KEY, value bytea NOT NULL)"
-        for space in Space
+        for space in Section
     ),
 )
 """Step n, counted from 1, leads to schema n. A step that was released is never edited."""
@@ -81,7 +80,7 @@ class PostgresStore:
 
     def check(self) -> None:
         with self.reading() as cells:
-            for space in Space:
+            for space in Section:
                 cells.scan(space, after=b"", limit=1)
 
     def close(self) -> None:
@@ -153,7 +152,7 @@ class PostgresStore:
             raise _damaged(self._place, "its version is not one that mien writes")
         if version > SCHEMA_VERSION:
             raise VaultDamaged(
-                f"the vault {shown(self._place)} has schema {version} and this mien knows"
+                f"the vault {quote(self._place)} has schema {version} and this mien knows"
                 f" {SCHEMA_VERSION}; upgrade mien"
             )
         return version
@@ -181,7 +180,7 @@ class _PostgresCells(View):
         self._place = place
         self._there = there
 
-    def get(self, space: Space, key: bytes) -> bytes | None:
+    def get(self, space: Section, key: bytes) -> bytes | None:
         self._expect_open()
         if not self._there:
             return None
@@ -189,7 +188,7 @@ class _PostgresCells(View):
         row = self._db.execute(query, (key,), binary=True).fetchone()
         return None if row is None else self._bytes(row[0])
 
-    def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
         if not self._there:
@@ -204,7 +203,7 @@ class _PostgresCells(View):
         (wall_s,) = _row(self._db.execute("SELECT extract(epoch FROM clock_timestamp())::float8"))
         return float(wall_s)
 
-    def put(self, space: Space, key: bytes, value: bytes) -> None:
+    def put(self, space: Section, key: bytes, value: bytes) -> None:
         self._expect_writable()
         query = (
             f"INSERT INTO mien.cell_{space.value} (key, value) VALUES (%s, %s)"
@@ -212,12 +211,12 @@ class _PostgresCells(View):
         )
         self._db.execute(query, (check_key(key), check_value(value)))
 
-    def drop(self, space: Space, key: bytes) -> bool:
+    def drop(self, space: Section, key: bytes) -> bool:
         self._expect_writable()
         query = f"DELETE FROM mien.cell_{space.value} WHERE key = %s"
         return self._db.execute(query, (key,)).rowcount > 0
 
-    def clear(self, space: Space) -> None:
+    def clear(self, space: Section) -> None:
         self._expect_writable()
         self._db.execute(f"DELETE FROM mien.cell_{space.value}")
 
@@ -253,24 +252,24 @@ def _plain_words(place: str) -> Iterator[None]:
         yield
     except psycopg.errors.LockNotAvailable as error:
         raise VaultDamaged(
-            f"the vault {shown(place)} is in use by another program; try again in a moment"
+            f"the vault {quote(place)} is in use by another program; try again in a moment"
         ) from error
     except psycopg.errors.UndefinedTable as error:
         raise _damaged(place, "one of its tables is missing") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise VaultDamaged(
-            f"the database {shown(place)} does not let this role in; grant it the schema mien"
+            f"the database {quote(place)} does not let this role in; grant it the schema mien"
         ) from error
     except psycopg.OperationalError as error:
         for said, words in _REFUSED:
             if said in str(error) and "does not exist" in str(error):
-                raise VaultDamaged(f"the server of {shown(place)} {words}") from error
+                raise VaultDamaged(f"the server of {quote(place)} {words}") from error
         if any(said in str(error) for said in ("password authentication", "no password")):
             raise VaultDamaged(
-                f"the database {shown(place)} refuses that user or password; mend MIEN_VAULT"
+                f"the database {quote(place)} refuses that user or password; mend MIEN_VAULT"
             ) from error
         raise VaultDamaged(
-            f"the database {shown(place)} does not answer ({_kind(error)}); start it, or mend"
+            f"the database {quote(place)} does not answer ({_kind(error)}); start it, or mend"
             " MIEN_VAULT"
         ) from error
     except psycopg.Error as error:
@@ -285,7 +284,7 @@ def _kind(error: Exception) -> str:
 
 def _damaged(place: str, why: str) -> VaultDamaged:
     return VaultDamaged(
-        f"the vault {shown(place)} is damaged, or not a vault ({why}); restore it from a backup"
+        f"the vault {quote(place)} is damaged, or not a vault ({why}); restore it from a backup"
     )
 
 

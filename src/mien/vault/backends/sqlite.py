@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.errors import UsageError, VaultDamaged
+from mien.errors import UsageError, VaultDamaged, quote
 from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     Cells,
     DictCells,
-    Space,
+    Section,
     View,
     check_key,
     check_limit,
@@ -22,7 +22,6 @@ from mien.vault.backends.base import (
 )
 from mien.vault.backends.sqlite_path import create_vault_file, find_vault_file
 from mien.vault.backends.sqlite_schema import PLAIN_SCHEMA, migrate, schema_version
-from mien.vault.records.record import shown
 
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened, for a quick start
     import sqlite3
@@ -83,7 +82,7 @@ class SqliteStore:
             db = self._opened(create=self._create)
             if db is None:
                 raise UsageError(
-                    f"there is no vault at {shown(self.place)}; run: mien enroll NAME PHOTO..."
+                    f"there is no vault at {quote(self.place)}; run: mien enroll NAME PHOTO..."
                 )
             cells = _SqliteCells(db, self._path, writable=True)
             with plain_words(self._path), _transaction(db, "BEGIN IMMEDIATE"), closing(cells):
@@ -143,7 +142,7 @@ class SqliteStore:
                 version = schema_version(db, self._path)
                 if version == PLAIN_SCHEMA:
                     raise UsageError(
-                        f"the vault {shown(self.place)} was made by an older mien and is not"
+                        f"the vault {quote(self.place)} was made by an older mien and is not"
                         " sealed; run: mien vault init"
                     )
                 if version == 0:
@@ -169,32 +168,32 @@ class _SqliteCells(View):
         self._path = path
         self.dropped = False
 
-    def get(self, space: Space, key: bytes) -> bytes | None:
+    def get(self, space: Section, key: bytes) -> bytes | None:
         self._expect_open()
         query = f"SELECT {_VALUE} FROM cell_{space.value} WHERE key = ?"
         row = self._db.execute(query, (key,)).fetchone()
         return None if row is None else self._bytes(row[0])
 
-    def scan(self, space: Space, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
         query = f"SELECT key, {_VALUE} FROM cell_{space.value} WHERE key > ? ORDER BY key LIMIT ?"
         rows = self._db.execute(query, (after, limit)).fetchall()
         return [(self._bytes(key), self._bytes(value)) for key, value in rows]
 
-    def put(self, space: Space, key: bytes, value: bytes) -> None:
+    def put(self, space: Section, key: bytes, value: bytes) -> None:
         self._expect_writable()
         row = (check_key(key), check_value(value))
         self._db.execute(f"REPLACE INTO cell_{space.value} (key, value) VALUES (?, ?)", row)
 
-    def drop(self, space: Space, key: bytes) -> bool:
+    def drop(self, space: Section, key: bytes) -> bool:
         self._expect_writable()
         query = f"DELETE FROM cell_{space.value} WHERE key = ?"
         found = self._db.execute(query, (key,)).rowcount > 0
         self.dropped = self.dropped or found
         return found
 
-    def clear(self, space: Space) -> None:
+    def clear(self, space: Section) -> None:
         self._expect_writable()
         self.dropped = self._db.execute(f"DELETE FROM cell_{space.value}").rowcount > 0 or (
             self.dropped
@@ -253,7 +252,7 @@ def plain_words(path: Path) -> Iterator[None]:
     except MemoryError as error:
         # SQLite believes the sizes in a damaged schema and asks for as much
         raise VaultDamaged(
-            f"the vault {shown(str(path))} asks for more memory than there is: close other"
+            f"the vault {quote(str(path))} asks for more memory than there is: close other"
             " programs; if it still does, it is damaged: restore it from a backup"
         ) from error
 
@@ -261,12 +260,12 @@ def plain_words(path: Path) -> Iterator[None]:
 def _worded(error: Exception, path: Path) -> VaultDamaged:
     for said, words in _PLAIN_WORDS:
         if said in str(error):
-            return VaultDamaged(f"the vault {shown(str(path))} {words}")
+            return VaultDamaged(f"the vault {quote(str(path))} {words}")
     return _damaged(path, str(error))
 
 
 def _damaged(path: Path, why: str) -> VaultDamaged:
     return VaultDamaged(
-        f"{shown(str(path))} is damaged, or not a vault ({shown(why)});"
+        f"{quote(str(path))} is damaged, or not a vault ({quote(why)});"
         " restore it from a backup, or move it away and enroll again"
     )

@@ -12,8 +12,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from mien.errors import MienError, UsageError, VaultDamaged
-from mien.vault.records.record import shown
+from mien.errors import MienError, UsageError, VaultDamaged, quote
 
 # SQLite trusts these beside the file: a journal left by a crash is copied back into it
 COMPANION_SUFFIXES = ("-journal", "-wal", "-shm")
@@ -35,7 +34,7 @@ def find_vault_file(path: Path) -> Path | None:
         status = os.stat(path)
     except FileNotFoundError as error:
         raise UsageError(
-            f"the vault {shown(path)} is a link to nothing; remove the link, or mend it"
+            f"the vault {quote(path)} is a link to nothing; remove the link, or mend it"
         ) from error
     except OSError as error:
         raise _cannot("reach", path, error) from error
@@ -64,27 +63,27 @@ def _cannot(verb: str, path: Path, error: Exception) -> MienError:
     if isinstance(error, OSError):
         why = error.strerror or type(error).__name__
         return VaultDamaged(
-            f"cannot {verb} the vault {shown(path)}: {why};"
+            f"cannot {verb} the vault {quote(path)}: {why};"
             " mend the permissions, or set MIEN_VAULT to another file"
         )
-    return UsageError(f"{shown(path)} cannot be a file name; set MIEN_VAULT to another file")
+    return UsageError(f"{quote(path)} cannot be a file name; set MIEN_VAULT to another file")
 
 
 def _expect_file_of_ours(path: Path, status: os.stat_result, *, root_may_own: bool) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise UsageError(f"the vault {shown(path)} is {kind}; set MIEN_VAULT to a file")
+        raise UsageError(f"the vault {quote(path)} is {kind}; set MIEN_VAULT to a file")
     if os.name != "posix":
         return  # owner and mode say nothing there
     us = os.geteuid()
     if status.st_uid != us and not (root_may_own and status.st_uid == 0):
         raise VaultDamaged(
-            f"the vault {shown(path)} belongs to user id {status.st_uid} and not to you ({us});"
+            f"the vault {quote(path)} belongs to user id {status.st_uid} and not to you ({us});"
             " give it the right owner with chown if you trust it"
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise VaultDamaged(
-            f"the vault {shown(path)} can be changed by other users"
+            f"the vault {quote(path)} can be changed by other users"
             f" (mode {stat.S_IMODE(status.st_mode):04o});"
             " run chmod 600 on it if you trust what is in it"
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.errors import VaultDamaged
-from mien.vault.records.record import shown
+from mien.errors import VaultDamaged, quote
 
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened
     import sqlite3
@@ -61,12 +60,12 @@ def schema_version(db: sqlite3.Connection, path: Path) -> int:
         raise _of_another_program(path)
     if version > SCHEMA_VERSION:
         raise VaultDamaged(
-            f"the vault {shown(path)} has schema {version} and this mien knows {SCHEMA_VERSION};"
+            f"the vault {quote(path)} has schema {version} and this mien knows {SCHEMA_VERSION};"
             " upgrade mien"
         )
     if version < 1:
         raise VaultDamaged(
-            f"the vault {shown(path)} has the impossible schema {version}; restore it from a backup"
+            f"the vault {quote(path)} has the impossible schema {version}; restore it from a backup"
         )
     return version
 
@@ -91,6 +90,6 @@ def _numbers(db: sqlite3.Connection) -> tuple[int, int, int]:
 
 def _of_another_program(path: Path) -> VaultDamaged:
     return VaultDamaged(
-        f"{shown(path)} is not a vault but the file of another program;"
+        f"{quote(path)} is not a vault but the file of another program;"
         " set MIEN_VAULT to another file"
     )

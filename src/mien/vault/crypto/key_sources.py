@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mien.errors import KeyUnavailable, MissingExtra
-from mien.files import alone, read_regular, write_whole
+from mien.errors import KeyUnavailable, MissingExtra, quote
+from mien.files import exclusive_lock, read_regular, write_whole
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Kdf, kek_of_passphrase
 from mien.vault.crypto.passphrase import long_enough
-from mien.vault.records.record import shown
 
 MAX_FILE_BYTES = 64 * 1024
 CREDENTIAL = "mien.key"
@@ -123,10 +122,10 @@ class FileKeys:
             raise self._unusable(error.strerror or "it cannot be written") from error
 
     def _alone(self) -> AbstractContextManager[None]:
-        return alone(self._path.with_name(self._path.name + ".lock"), self._unusable)
+        return exclusive_lock(self._path.with_name(self._path.name + ".lock"), self._unusable)
 
     def _unusable(self, why: str) -> KeyUnavailable:
-        return KeyUnavailable(f"cannot use the key file {shown(str(self._path))}: {why}")
+        return KeyUnavailable(f"cannot use the key file {quote(str(self._path))}: {why}")
 
 
 class KeyringKeys:
@@ -193,7 +192,7 @@ class KeyringKeys:
             return ask(keyring)
         except ImportError as error:  # keyring imports the backend that it was told to use
             raise KeyUnavailable(
-                f"the keyring backend cannot be loaded ({shown(str(error))}); mend"
+                f"the keyring backend cannot be loaded ({quote(str(error))}); mend"
                 " PYTHON_KEYRING_BACKEND, or keep the key in a file: MIEN_VAULT_KEY=file"
             ) from error
         except NoKeyringError as error:
@@ -203,7 +202,7 @@ class KeyringKeys:
             ) from error
         except KeyringError as error:
             raise KeyUnavailable(
-                f"the OS keyring refused ({shown(str(error))}); unlock it and try again"
+                f"the OS keyring refused ({quote(str(error))}); unlock it and try again"
             ) from error
 
 
@@ -215,7 +214,7 @@ def systemd_credential(environ: Mapping[str, str]) -> Path | None:
         return path if path is not None and path.exists() else None
     except OSError as error:  # a folder that we may not enter
         raise KeyUnavailable(
-            f"cannot look into {shown(str(folder))} for the credential: {error.strerror}"
+            f"cannot look into {quote(str(folder))} for the credential: {error.strerror}"
         ) from error
 
 
@@ -234,7 +233,7 @@ class SystemdKeys:
         try:
             content = read_regular(self._path, MAX_FILE_BYTES + 1)
         except OSError as error:
-            words = f"cannot read the credential {shown(str(self._path))}: {error.strerror}"
+            words = f"cannot read the credential {quote(str(self._path))}: {error.strerror}"
             raise KeyUnavailable(words) from error
         name = str(self._path)
         return _key_in(_parsed(content, name), self._vault_id, key_id, name)
@@ -279,7 +278,7 @@ class PassphraseKeys:
 
 def _parsed(content: bytes, where: str) -> list[_Line]:
     if len(content) > MAX_FILE_BYTES:
-        raise KeyUnavailable(f"{shown(where)} is too large for a key file")
+        raise KeyUnavailable(f"{quote(where)} is too large for a key file")
     lines = []
     for number, line in enumerate(content.splitlines(), start=1):
         parts = line.split()
@@ -290,9 +289,9 @@ def _parsed(content: bytes, where: str) -> list[_Line]:
             sound, vault_id, key_id, key = False, b"", b"", b""
         sizes = (len(vault_id), len(key_id), len(key))
         if not sound or sizes != (VAULT_ID_BYTES, KEY_ID_BYTES, KEY_BYTES):
-            # the line itself may be a key with a slip in it, and is not shown
+            # the line itself may be a key with a slip in it, and is not quote
             raise KeyUnavailable(
-                f"line {number} of {shown(where)} is no key of mien; restore the file"
+                f"line {number} of {quote(where)} is no key of mien; restore the file"
             )
         lines.append(_Line(vault_id, key_id, key))
     return lines
@@ -307,6 +306,6 @@ def _key_in(lines: list[_Line], vault_id: bytes, key_id: bytes, where: str) -> b
 
 def _absent(where: str) -> KeyUnavailable:
     return KeyUnavailable(
-        f"the key of this vault is not in {shown(where)}; restore the key from a backup, or move"
+        f"the key of this vault is not in {quote(where)}; restore the key from a backup, or move"
         " the vault away and enroll again"
     )

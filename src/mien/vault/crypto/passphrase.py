@@ -15,7 +15,9 @@ MIN_CHARACTERS = 12
 OF_VAULT = "set MIEN_VAULT_PASSPHRASE_FILE"
 
 
-def asker(file: Path | None, what: str, *, name_it: str = OF_VAULT) -> Callable[[], str]:
+def passphrase_prompt(
+    file: Path | None, what: str, *, name_it: str = OF_VAULT
+) -> Callable[[], str]:
     """Gives the passphrase once it is needed. what: it is of, for the prompt.
 
     name_it: how a file is named where nobody can type, for the error. file: is read where

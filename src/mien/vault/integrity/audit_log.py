@@ -85,7 +85,7 @@ def broken(what: str) -> VaultDamaged:
     )
 
 
-def in_words(entries: Sequence[Entry], *, zone: tzinfo) -> list[str]:
+def describe_entries(entries: Sequence[Entry], *, zone: tzinfo) -> list[str]:
     """Lines for people, oldest first; tries that failed in a row become one line.
 
     zone: the reader's time zone.

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mien.errors import VaultDamaged
-from mien.vault.backends.base import Cells, Space
+from mien.vault.backends.base import Cells, Section
 from mien.vault.crypto.aead import Seals
 from mien.vault.integrity.audit_log import FIRST_LINK, broken, link, verify_chain
 
@@ -31,7 +31,7 @@ _PURPOSE = "manifest"
 _HEAD = struct.Struct("<8sQQ32s")
 _MAGIC = b"mienIDX1"
 _ENTRY = struct.Struct(f"<B{TAG_BYTES}sQ32s")
-_SPACES = {Space.RECORD: 1, Space.ATTEMPT: 2, Space.GALLERY: 3}
+_SPACES = {Section.RECORD: 1, Section.ATTEMPT: 2, Section.GALLERY: 3}
 _EMPTY = bytes(32)
 _PAGE = 200
 
@@ -64,29 +64,29 @@ class Index:
         """The version of what this transaction writes."""
         return self.counter + 1
 
-    def get(self, space: Space, tag: bytes) -> Cell | None:
+    def get(self, space: Section, tag: bytes) -> Cell | None:
         entry = self._bucket(tag[0]).get((_SPACES[space], tag))
         value = self._cells.get(space, tag)
         return self._checked(entry, value)
 
-    def put(self, space: Space, tag: bytes, value: bytes) -> None:
+    def put(self, space: Section, tag: bytes, value: bytes) -> None:
         """The value must be sealed for `next_version`."""
         digest = hashlib.sha256(value).digest()
         self._edited(tag[0])[_SPACES[space], tag] = (self.next_version, digest)
         self._cells.put(space, tag, value)
 
-    def drop(self, space: Space, tag: bytes) -> bool:
+    def drop(self, space: Section, tag: bytes) -> bool:
         found = self._edited(tag[0]).pop((_SPACES[space], tag), None) is not None
         return self._cells.drop(space, tag) or found
 
-    def clear(self, space: Space) -> None:
+    def clear(self, space: Section) -> None:
         """Drop all cells of the space, also damaged ones and those that do not belong there."""
         for number in range(BUCKETS):
             for tag in self.tags(space, number):
                 del self._edited(number)[_SPACES[space], tag]
         self._cells.clear(space)
 
-    def scan(self, space: Space) -> Iterator[tuple[bytes, Cell]]:
+    def scan(self, space: Section) -> Iterator[tuple[bytes, Cell]]:
         """All cells of the space by tag; fails at the end if one that belongs here was missing."""
         known = self._known(space)
         after = b""
@@ -101,7 +101,7 @@ class Index:
         if known:
             raise _damaged(f"{len(known)} of its cells are missing")
 
-    def cells_in(self, space: Space, number: int) -> Iterator[tuple[bytes, Cell]]:
+    def cells_in(self, space: Section, number: int) -> Iterator[tuple[bytes, Cell]]:
         """The cells of one bucket, whose tags begin with this byte, by tag."""
         for tag in sorted(self.tags(space, number)):
             cell = self.get(space, tag)
@@ -112,11 +112,11 @@ class Index:
         """SHA-256 of one bucket: the same digest is the same cells."""
         return self._digests[number]
 
-    def count(self, space: Space) -> int:
+    def count(self, space: Section) -> int:
         """How many cells the space has, by the buckets alone."""
         return len(self._known(space))
 
-    def tags(self, space: Space, number: int) -> set[bytes]:
+    def tags(self, space: Section, number: int) -> set[bytes]:
         """The tags of the space in one bucket, whether or not their cells are sound."""
         return {tag for where, tag in self._bucket(number) if where == _SPACES[space]}
 
@@ -124,14 +124,14 @@ class Index:
         """The next entry, sealed at its place in the chain."""
         number = self.log_count + 1
         key = number.to_bytes(8, "big")
-        self._cells.put(Space.LOG, key, self._seals.seal(entry, purpose="log", bound_to=[key]))
+        self._cells.put(Section.LOG, key, self._seals.seal(entry, purpose="log", bound_to=[key]))
         self.log_count, self.log_head = number, link(self.log_head, entry)
 
     def log_entries(self) -> list[bytes]:
         """The whole log, oldest first. VaultDamaged where it was tampered with."""
         entries = []
         last = b""
-        while page := self._cells.scan(Space.LOG, after=last, limit=_PAGE):
+        while page := self._cells.scan(Section.LOG, after=last, limit=_PAGE):
             for key, sealed in page:
                 if len(key) != 8 or key <= last:
                     raise broken("an entry is out of order")
@@ -151,7 +151,7 @@ class Index:
         entries = []
         last = b""
         with suppress(VaultDamaged):  # what cannot even be listed ends it
-            while page := self._cells.scan(Space.LOG, after=last, limit=_PAGE):
+            while page := self._cells.scan(Section.LOG, after=last, limit=_PAGE):
                 if page[0][0] <= last:
                     break
                 last = page[-1][0]
@@ -167,13 +167,13 @@ class Index:
             )
             self._digests[number] = hashlib.sha256(packed).digest() if packed else _EMPTY
             if packed:
-                self._cells.put(Space.BUCKET, bytes([number]), packed)
+                self._cells.put(Section.BUCKET, bytes([number]), packed)
             else:
-                self._cells.drop(Space.BUCKET, bytes([number]))
+                self._cells.drop(Section.BUCKET, bytes([number]))
         self.counter += 1
         head = _HEAD.pack(_MAGIC, self.counter, self.log_count, self.log_head)
         sealed = self._seals.seal(head + b"".join(self._digests), purpose=_PURPOSE, bound_to=[])
-        self._cells.put(Space.META, MANIFEST_KEY, sealed)
+        self._cells.put(Section.META, MANIFEST_KEY, sealed)
         self._changed = {}
 
     def _entry(self, key: bytes, sealed: bytes) -> bytes | None:
@@ -183,7 +183,7 @@ class Index:
         return None
 
     def _read_manifest(self) -> None:
-        sealed = self._cells.get(Space.META, MANIFEST_KEY)
+        sealed = self._cells.get(Section.META, MANIFEST_KEY)
         if sealed is None:
             raise _damaged("its manifest is missing")
         plain = self._seals.open(sealed, purpose=_PURPOSE, bound_to=[])
@@ -201,7 +201,7 @@ class Index:
     def _bucket(self, number: int) -> dict[tuple[int, bytes], tuple[int, bytes]]:
         if number in self._changed:
             return self._changed[number]
-        packed = self._cells.get(Space.BUCKET, bytes([number])) or b""
+        packed = self._cells.get(Section.BUCKET, bytes([number])) or b""
         digest = hashlib.sha256(packed).digest() if packed else _EMPTY
         if not hmac.compare_digest(digest, self._digests[number]) or len(packed) % _ENTRY.size:
             raise _damaged("a part of its index was altered, removed or put back")
@@ -210,7 +210,7 @@ class Index:
             for space, tag, version, digest in _ENTRY.iter_unpack(packed)
         }
 
-    def _known(self, space: Space) -> dict[bytes, tuple[int, bytes]]:
+    def _known(self, space: Section) -> dict[bytes, tuple[int, bytes]]:
         return {
             tag: entry
             for number in range(BUCKETS)

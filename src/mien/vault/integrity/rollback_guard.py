@@ -15,9 +15,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.errors import VaultDamaged
-from mien.files import alone, read_regular, written_beside
-from mien.vault.records.record import shown
+from mien.errors import VaultDamaged, quote
+from mien.files import exclusive_lock, read_regular, staged_write
 
 _MAX_BYTES = 512
 
@@ -70,12 +69,12 @@ class Witness:
             return
         if last.vault_id != vault_id:
             raise VaultDamaged(
-                f"{shown(self._place)} is not the vault that was last seen there; if you put"
+                f"{quote(self._place)} is not the vault that was last seen there; if you put"
                 " it there yourself, run: mien vault verify --accept"
             )
         if counter < last.counter:
             raise VaultDamaged(
-                f"{shown(self._place)} is an old copy: it is at change {counter}, and change"
+                f"{quote(self._place)} is an old copy: it is at change {counter}, and change"
                 f" {last.counter} was seen; if you put the copy there yourself, run:"
                 " mien vault verify --accept"
             )
@@ -85,7 +84,7 @@ class Witness:
         last = self.last()
         if last is not None:
             raise VaultDamaged(
-                f"the vault {shown(self._place)} is gone: it was seen there at change"
+                f"the vault {quote(self._place)} is gone: it was seen there at change"
                 f" {last.counter}; restore it from a backup, or, if you took it away yourself,"
                 " run: mien vault verify --accept"
             )
@@ -120,7 +119,7 @@ class Witness:
                     self.last()
                 line = f"mien-seen-1 {vault_id.hex()} {counter}\n"
                 try:
-                    put = written.enter_context(written_beside(self._path, line.encode()))
+                    put = written.enter_context(staged_write(self._path, line.encode()))
                 except OSError as error:
                     raise self._damaged(error.strerror or "it cannot be written") from error
             yield lambda: self._remember(sighting, put, accept=accept)
@@ -136,15 +135,15 @@ class Witness:
                     put_in_place()
         except (OSError, VaultDamaged) as error:
             raise VaultDamaged(
-                f"done, but not remembered in {shown(str(self._path))}: an older copy of the vault"
+                f"done, but not remembered in {quote(str(self._path))}: an older copy of the vault"
                 " would pass until the next change; mend that folder"
             ) from error
 
     def _alone(self) -> AbstractContextManager[None]:
-        return alone(self._path.parent / ".lock", self._damaged)
+        return exclusive_lock(self._path.parent / ".lock", self._damaged)
 
     def _damaged(self, why: str) -> VaultDamaged:
         return VaultDamaged(
-            f"cannot use {shown(str(self._path))}, which remembers the vault's last state: {why};"
+            f"cannot use {quote(str(self._path))}, which remembers the vault's last state: {why};"
             " mend it, or run: mien vault verify --accept"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mien.errors import TooManyAttempts, VaultDamaged
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.limits.attempts import (
     FREE_FAILURES,
     GLOBAL_FREE_FAILURES,
@@ -81,7 +81,7 @@ def name_of_attempts(plain: bytes) -> str:
 
 def _read(name: str, opened: Opened, now: Moment) -> Attempts:
     tag = opened.seals.tag(PURPOSE, name)
-    cell = opened.index.get(Space.ATTEMPT, tag)
+    cell = opened.index.get(Section.ATTEMPT, tag)
     if cell is None:
         return Attempts.fresh(now)
     bound_to = [tag, cell.version.to_bytes(8, "big")]
@@ -102,7 +102,7 @@ def write_plain(plain: bytes, name: str, opened: Opened) -> None:
     tag = opened.seals.tag(PURPOSE, name)
     bound_to = [tag, opened.index.next_version.to_bytes(8, "big")]
     sealed = opened.seals.seal(plain, purpose=PURPOSE, bound_to=bound_to)
-    opened.index.put(Space.ATTEMPT, tag, sealed)
+    opened.index.put(Section.ATTEMPT, tag, sealed)
 
 
 def _parsed(plain: bytes) -> tuple[str, Attempts]:

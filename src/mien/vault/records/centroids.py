@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.errors import VaultDamaged
 from mien.results import FloatArray, ModelId
-from mien.vault.backends.base import Space
+from mien.vault.backends.base import Section
 from mien.vault.integrity.manifest import BUCKETS, Cell
 from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import model_hash_of, open_record, user_tag
@@ -64,7 +64,7 @@ def turn_on(opened: Opened) -> None:
     """Make the gallery from all records, or make it anew."""
     turn_off(opened)
     parts: dict[tuple[str, int], list[tuple[bytes, FloatArray]]] = {}
-    for tag, cell in opened.index.scan(Space.RECORD):
+    for tag, cell in opened.index.scan(Section.RECORD):
         record = open_record(tag, cell, opened.seals)
         parts.setdefault((record.model.sha256, tag[0]), []).append((tag, _centre(record)))
     for (sha256, number), found in parts.items():
@@ -74,7 +74,7 @@ def turn_on(opened: Opened) -> None:
 
 def turn_off(opened: Opened) -> None:
     """Remove the gallery, also one that is damaged; the records stay."""
-    opened.index.clear(Space.GALLERY)
+    opened.index.clear(Section.GALLERY)
 
 
 def keep(opened: Opened, record: Record) -> None:
@@ -105,7 +105,7 @@ def centres_in(opened: Opened, model: ModelId, number: int) -> Centres:
     if is_on(opened):
         block = _block(opened, model.sha256, number)
     else:
-        cells = opened.index.cells_in(Space.RECORD, number)
+        cells = opened.index.cells_in(Section.RECORD, number)
         block = {
             tag: _centre(open_record(tag, cell, opened.seals))
             for tag, cell in cells
@@ -121,7 +121,7 @@ def check(opened: Opened) -> None:
     if not is_on(opened):
         return
     expected: dict[tuple[str, bytes], FloatArray] = {}
-    for tag, cell in opened.index.scan(Space.RECORD):
+    for tag, cell in opened.index.scan(Section.RECORD):
         record = open_record(tag, cell, opened.seals)
         expected[record.model.sha256, tag] = _centre(record)
     found = {
@@ -150,7 +150,7 @@ def _block(opened: Opened, sha256: str, number: int) -> dict[bytes, FloatArray]:
 def _write(opened: Opened, sha256: str, number: int, block: dict[bytes, FloatArray]) -> None:
     tag = _block_tag(opened, sha256, number)
     if not block:
-        opened.index.drop(Space.GALLERY, tag)
+        opened.index.drop(Section.GALLERY, tag)
         return
     rows = np.stack(list(block.values())).astype("<f4")
     packed = _HEAD.pack(_MAGIC, *rows.shape) + b"".join(block) + rows.tobytes()
@@ -182,7 +182,7 @@ def _models(opened: Opened) -> list[str]:
 
 def _get(opened: Opened, tag: bytes) -> Cell | None:
     try:
-        return opened.index.get(Space.GALLERY, tag)
+        return opened.index.get(Section.GALLERY, tag)
     except VaultDamaged as error:
         raise VaultDamaged(
             "a cell of the gallery was altered, removed or put back, the records were not; run:"
@@ -205,7 +205,7 @@ def _block_tag(opened: Opened, sha256: str, number: int) -> bytes:
 def _seal(opened: Opened, tag: bytes, plain: bytes) -> None:
     bound_to = [tag, opened.index.next_version.to_bytes(8, "big")]
     sealed = opened.seals.seal(plain, purpose=_PURPOSE, bound_to=bound_to)
-    opened.index.put(Space.GALLERY, tag, sealed)
+    opened.index.put(Section.GALLERY, tag, sealed)
 
 
 def _open(opened: Opened, tag: bytes, cell: Cell) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from mien.errors import AlreadyEnrolled, UsageError
+from mien.errors import AlreadyEnrolled, UsageError, quote
 
 if TYPE_CHECKING:  # results brings numpy, and a record has no array
     from mien.results import ModelId
@@ -43,11 +43,11 @@ class Record:
 
     def __post_init__(self) -> None:
         if check_user_name(self.user) != self.user:
-            raise ValueError(f"user {shown(self.user)} is not what check_user_name returns")
+            raise ValueError(f"user {quote(self.user)} is not what check_user_name returns")
         for name, text in (("name", self.model.name), ("sha256", self.model.sha256)):
             if not (1 <= len(text) <= MAX_MODEL_CHARACTERS and text.isprintable()):
                 raise ValueError(
-                    f"model {name} {shown(text)} must be 1 to 128 printable characters"
+                    f"model {name} {quote(text)} must be 1 to 128 printable characters"
                 )
         _expect_utc_stamp(self.created_at)
         if not isinstance(self.payload, bytes) or len(self.payload) > MAX_PAYLOAD_BYTES:
@@ -70,7 +70,7 @@ def check_user_name(name: str) -> str:
     normal = unicodedata.normalize("NFC", name) if short_enough else name
     fault = _name_fault(normal)
     if fault:
-        raise UsageError(f"the user name {shown(name)} {fault}; choose a name such as 'ana'")
+        raise UsageError(f"the user name {quote(name)} {fault}; choose a name such as 'ana'")
     return normal
 
 
@@ -85,13 +85,7 @@ def already_enrolled(
     user: str, way_out: str = "pass --replace to start over, or --add to add these photos"
 ) -> AlreadyEnrolled:
     """The error for a taken name, in the same words everywhere."""
-    return AlreadyEnrolled(f"{shown(user)} is enrolled already; {way_out}")
-
-
-def shown(text: object, *, at_most: int = 80) -> str:
-    """Text for a message: quoted, escaped so that it stays on its line, and cut."""
-    whole = text if isinstance(text, str) else str(text)
-    return repr(whole) if len(whole) <= at_most else repr(whole[:at_most]) + "..."
+    return AlreadyEnrolled(f"{quote(user)} is enrolled already; {way_out}")
 
 
 def _name_fault(name: str) -> str | None:
@@ -117,6 +111,6 @@ def _expect_utc_stamp(text: str) -> None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"created_at {shown(text)} is not a time") from error
+        raise ValueError(f"created_at {quote(text)} is not a time") from error
     if moment.utcoffset() != timedelta(0) or utc_stamp(moment) != text:
-        raise ValueError(f"created_at {shown(text)} is not as utc_stamp writes it")
+        raise ValueError(f"created_at {quote(text)} is not as utc_stamp writes it")

@@ -19,8 +19,8 @@ import json
 import struct
 from typing import TYPE_CHECKING
 
-from mien.errors import ModelMismatch, UsageError, VaultDamaged
-from mien.vault.records.record import MAX_MODEL_CHARACTERS, shown
+from mien.errors import ModelMismatch, UsageError, VaultDamaged, quote
+from mien.vault.records.record import MAX_MODEL_CHARACTERS
 
 if TYPE_CHECKING:  # numpy and results are imported where a template is made or read
     from mien.results import ModelId, Template
@@ -128,9 +128,9 @@ def _expect_model(found: ModelId, expected: ModelId) -> None:
     if found == expected:
         return
     if found.name == expected.name:
-        made_with = f"another file of the model {shown(found.name)} (SHA-256 {shown(found.sha256)})"
+        made_with = f"another file of the model {quote(found.name)} (SHA-256 {quote(found.sha256)})"
     else:
-        made_with = f"the model {shown(found.name)}, and {shown(expected.name)} is in use"
+        made_with = f"the model {quote(found.name)}, and {quote(expected.name)} is in use"
     raise ModelMismatch(f"the template was made with {made_with}; enroll again with --replace")
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from mien.app.enroll import Enrollment, Neighbours
 from mien.app.pipeline import Pipeline
 from mien.app.verify import template_of
-from mien.matching.policy import PLAIN, consistency
-from mien.vault.vault import SealedVault
+from mien.matching.policy import PLAIN_SPACE, consistency
+from mien.vault.vault import Vault
 
 
-def people_data(vault: SealedVault, pipeline: Pipeline) -> list[dict[str, object]]:
+def people_data(vault: Vault, pipeline: Pipeline) -> list[dict[str, object]]:
     """One entry for each, by name. Strength is known for those of the pipeline's model."""
     records, space = vault.everybody(pipeline.model)
     templates = {record.user: template_of(record, pipeline) for record in records}
-    neighbours = Neighbours(templates, pipeline, space or PLAIN)
+    neighbours = Neighbours(templates, pipeline, space or PLAIN_SPACE)
     found: list[dict[str, object]] = []
     for head in vault.heads():
         entry: dict[str, object] = {
