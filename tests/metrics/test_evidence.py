@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from mien.errors import ExitCode, UsageError
+from mien.errors import ExitCode, MissingExtra, UsageError
 from mien.metrics import (
     NotEnoughEvidence,
     check_fmr_supported,
@@ -86,13 +89,18 @@ def test_clopper_pearson_agrees_with_the_closed_form_where_there_is_one() -> Non
 )
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.999])
 def test_clopper_pearson_agrees_with_scipy(errors: int, trials: int, level: float) -> None:
-    stats = pytest.importorskip("scipy.stats", reason="needs SciPy: pip install scikit-learn")
     tail = (1 - level) / 2
     found = clopper_pearson(errors, trials, level=level)
     assert found.low == pytest.approx(stats.beta.ppf(tail, errors, trials - errors + 1), rel=1e-6)
     assert found.high == pytest.approx(
         stats.beta.ppf(1 - tail, errors + 1, trials - errors), rel=1e-6
     )
+
+
+def test_an_interval_without_scipy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[lab\]'"):
+        clopper_pearson(1, 10)
 
 
 @given(trials=st.integers(1, 10**7), data=st.data())

@@ -15,7 +15,9 @@ from mien.settings import Settings, usable_cores
 PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
 EXTRAS = {
     "openvino": "openvino",
-    "matplotlib": "demo",
+    "matplotlib": "lab",
+    "scipy": "lab",
+    "jinja2": "lab",
     "scikit-image": "demo",
     "fastapi": "serve",
     "psycopg": "postgres",

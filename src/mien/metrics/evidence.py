@@ -17,11 +17,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mien.errors import UsageError
+from mien.errors import MissingExtra, UsageError
 
 RULE_OF_3 = 3
 RULE_OF_30 = 30
-BISECTIONS = 100  # halves 1 down to less than the spacing of doubles around any rate met here
 
 
 class NotEnoughEvidence(UsageError):
@@ -122,13 +121,21 @@ def independent_rate(errors: int, trials: int, *, level: float = 0.95) -> ErrorR
 
 
 def clopper_pearson(errors: int, trials: int, *, level: float = 0.95) -> Interval:
-    """Exact two-sided interval of a rate from independent trials."""
+    """Exact two-sided interval of a rate from independent trials (Clopper and Pearson, 1934).
+
+    Raises MissingExtra without SciPy.
+    """
     _expect_level(level)
     if not 0 <= errors <= trials or trials < 1:
         raise ValueError(f"expected 0 <= errors <= trials and a trial, got {errors} of {trials}")
+    try:
+        from scipy.special import betainccinv, betaincinv
+    except ImportError as error:
+        raise MissingExtra("intervals need SciPy; run: pip install 'mien[lab]'") from error
     tail = (1.0 - level) / 2.0
-    low = 0.0 if errors == 0 else _beta_quantile(tail, errors, trials - errors + 1)
-    high = 1.0 if errors == trials else _beta_quantile(1.0 - tail, errors + 1, trials - errors)
+    right = trials - errors
+    low = 0.0 if errors == 0 else float(betaincinv(errors, right + 1, tail))
+    high = 1.0 if right == 0 else float(betainccinv(errors + 1, right, tail))
     return Interval(low, high, level, "Clopper-Pearson")
 
 
@@ -153,50 +160,3 @@ def percent(rate: float) -> str:
 def _expect_level(level: float) -> None:
     if not 0.0 < level < 1.0:
         raise ValueError(f"a level of confidence is between 0 and 1, got {level}")
-
-
-def _beta_quantile(share: float, a: float, b: float) -> float:
-    """The x at which the Beta(a, b) distribution reaches `share`."""
-    low, high = 0.0, 1.0
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2.0
-        if _beta_share(middle, a, b) < share:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
-
-
-def _beta_share(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I_x(a, b)."""
-    if x <= 0.0 or x >= 1.0:
-        return float(x >= 1.0)
-    if x > (a + 1.0) / (a + b + 2.0):  # the fraction converges fast on the other side only
-        return 1.0 - _beta_share_below_mean(1.0 - x, math.log1p(-x), math.log(x), b, a)
-    return _beta_share_below_mean(x, math.log(x), math.log1p(-x), a, b)
-
-
-def _beta_share_below_mean(x: float, log_x: float, log_rest: float, a: float, b: float) -> float:
-    """x^a (1-x)^b / (a B(a, b)) times the continued fraction, by Lentz's method.
-
-    The logarithms of x and 1 - x come along because 1 - x may have lost its digits.
-    """
-    log_beta = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
-    front = math.exp(a * log_x + b * log_rest - log_beta) / a
-    tiny = 1e-300
-    c, d = 1.0, 1.0 / _away_from_zero(1.0 - (a + b) * x / (a + 1.0), tiny)
-    fraction = d
-    for m in range(1, 100_000):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for step in (even, odd):
-            d = 1.0 / _away_from_zero(1.0 + step * d, tiny)
-            c = _away_from_zero(1.0 + step / c, tiny)
-            fraction *= c * d
-        if abs(c * d - 1.0) < 1e-15:
-            break
-    return front * fraction
-
-
-def _away_from_zero(value: float, tiny: float) -> float:
-    return value if abs(value) > tiny else tiny

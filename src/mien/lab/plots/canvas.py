@@ -281,7 +281,7 @@ def _expect_matplotlib() -> None:
     try:
         import matplotlib.backends.backend_agg  # noqa: F401
     except ImportError as error:
-        raise MissingExtra("matplotlib is missing; run: pip install 'mien[demo]'") from error
+        raise MissingExtra("matplotlib is missing; run: pip install 'mien[lab]'") from error
 
 
 def _font(size: float, bold: bool) -> FontProperties:
