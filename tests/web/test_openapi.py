@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.web.conftest import GUARD_S, serving
 from tests.web.in_process import inside
 
-from mien.web.access import NEEDS
+from mien.web.auth import REQUIRED_SCOPES
 
 schemathesis = pytest.importorskip("schemathesis", reason="pip install 'mien[test]'")
 
@@ -34,8 +34,8 @@ def operations(described: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any
 
 def test_every_operation_names_the_scope_that_it_needs(described: dict[str, Any]) -> None:
     found = operations(described)
-    assert set(found) == set(NEEDS)
-    for key, wanted in NEEDS.items():
+    assert set(found) == set(REQUIRED_SCOPES)
+    for key, wanted in REQUIRED_SCOPES.items():
         assert found[key].get("security") == (wanted and [{"token": [wanted]}])
     scheme = described["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
@@ -47,7 +47,7 @@ def test_every_answer_is_described_and_malformed_input_is_400(described: dict[st
     for (method, path), operation in operations(described).items():
         answers = operation["responses"]
         wanted = {"200", "400", "403", "421", "500"}
-        if NEEDS[method, path]:
+        if REQUIRED_SCOPES[method, path]:
             wanted.add("401")
         if method == "POST":
             wanted |= {"408", "413", "503"}

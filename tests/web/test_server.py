@@ -12,100 +12,104 @@ from tests.web.conftest import serving
 
 from mien.cli.parser import main
 from mien.errors import UsageError
+from mien.web.auth import TokenStore, allows
 from mien.web.server import (
     ListenOptions,
+    allowed_hosts,
     check_certificate,
-    check_where,
-    hosts_of,
-    listening_socket,
+    check_listen_options,
+    open_listening_socket,
 )
-from mien.web.tokens import Tokens, allows
 
 DAY = "2026-01-31T12:00:00+00:00"
 
 
 @pytest.fixture
-def tokens(tmp_path: Path) -> Tokens:
-    return Tokens(tmp_path / "tokens.json")
+def tokens(tmp_path: Path) -> TokenStore:
+    return TokenStore(tmp_path / "tokens.json")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
-def test_this_machine_alone_needs_nothing(tokens: Tokens, host: str) -> None:
-    check_where(ListenOptions(host=host), tokens)
+def test_this_machine_alone_needs_nothing(tokens: TokenStore, host: str) -> None:
+    check_listen_options(ListenOptions(host=host), tokens)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "door.example", ""])
-def test_elsewhere_it_needs_tls_or_a_word_and_a_token(tokens: Tokens, host: str) -> None:
+def test_elsewhere_it_needs_tls_or_a_word_and_a_token(tokens: TokenStore, host: str) -> None:
     pem = Path("cert.pem")
     with pytest.raises(UsageError, match="--tls-cert and --tls-key, or --insecure"):
-        check_where(ListenOptions(host=host), tokens)
+        check_listen_options(ListenOptions(host=host), tokens)
     for where in (
-        ListenOptions(host=host, open_anyway=True),
-        ListenOptions(host=host, cert=pem, key=pem),
+        ListenOptions(host=host, insecure=True),
+        ListenOptions(host=host, certificate=pem, key=pem),
     ):
-        with pytest.raises(UsageError, match="nobody has a token; run: mien token create"):
-            check_where(where, tokens)
+        with pytest.raises(UsageError, match="no token exists; run: mien token create"):
+            check_listen_options(where, tokens)
     tokens.create("door", "unlock", created_at=DAY)
     named = ("door.example",)
-    check_where(ListenOptions(host=host, open_anyway=True, names=named), tokens)
-    check_where(ListenOptions(host=host, cert=pem, key=pem, names=named), tokens)
+    check_listen_options(ListenOptions(host=host, insecure=True, names=named), tokens)
+    check_listen_options(ListenOptions(host=host, certificate=pem, key=pem, names=named), tokens)
     with pytest.raises(UsageError, match="needs both"):
-        check_where(ListenOptions(cert=pem), tokens)
+        check_listen_options(ListenOptions(certificate=pem), tokens)
 
 
-def test_a_port_that_is_taken_or_no_port_is_said(tokens: Tokens) -> None:
-    with listening_socket(ListenOptions(port=0)) as taken:
+def test_a_port_that_is_taken_or_no_port_is_said(tokens: TokenStore) -> None:
+    with open_listening_socket(ListenOptions(port=0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1 port {port}"):
-            listening_socket(ListenOptions(port=port))
-    with pytest.raises(UsageError, match="a port is"):
-        check_where(ListenOptions(port=70_000), tokens)
+            open_listening_socket(ListenOptions(port=port))
+    with pytest.raises(UsageError, match="a port is a number"):
+        check_listen_options(ListenOptions(port=70_000), tokens)
 
 
 def test_the_host_header_is_where_it_listens_and_what_it_is_called() -> None:
-    assert hosts_of(ListenOptions(), 8437) == {"127.0.0.1:8437", "localhost:8437", "[::1]:8437"}
-    named = hosts_of(ListenOptions(host="192.168.1.5", names=("Door.example",)), 80)
+    assert allowed_hosts(ListenOptions(), 8437) == {
+        "127.0.0.1:8437",
+        "localhost:8437",
+        "[::1]:8437",
+    }
+    named = allowed_hosts(ListenOptions(host="192.168.1.5", names=("Door.example",)), 80)
     assert named == {"192.168.1.5:80", "192.168.1.5", "door.example:80", "door.example"}
-    assert hosts_of(ListenOptions(host="fe80::1"), 8437) == {"[fe80::1]:8437"}
+    assert allowed_hosts(ListenOptions(host="fe80::1"), 8437) == {"[fe80::1]:8437"}
 
 
 def test_something_in_front_may_be_reached_at_another_port() -> None:
-    behind = hosts_of(
+    behind = allowed_hosts(
         ListenOptions(names=("door.example", "gate.example:8443", "[fe80::1]:444")), 8437
     )
-    assert behind - hosts_of(ListenOptions(), 8437) == {
+    assert behind - allowed_hosts(ListenOptions(), 8437) == {
         "door.example", "door.example:8437", "gate.example:8443", "[fe80::1]:444",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["", "https://door.example", "door.example/x", "two names"])
-def test_a_name_is_a_host_and_no_address_of_a_page(tokens: Tokens, name: str) -> None:
-    with pytest.raises(UsageError, match="a name is HOST or HOST:PORT"):
-        check_where(ListenOptions(names=(name,)), tokens)
+def test_a_name_is_a_host_and_no_address_of_a_page(tokens: TokenStore, name: str) -> None:
+    with pytest.raises(UsageError, match="--name takes HOST or HOST:PORT"):
+        check_listen_options(ListenOptions(names=(name,)), tokens)
 
 
 @pytest.mark.parametrize("name", ["absent.pem", "a" * 300, "junk.pem"])
 def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "junk.pem").write_text("no certificate")
     with pytest.raises(UsageError, match="cannot use the certificate") as refused:
-        check_certificate(ListenOptions(cert=tmp_path / name, key=tmp_path / name))
+        check_certificate(ListenOptions(certificate=tmp_path / name, key=tmp_path / name))
     assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])
-def test_on_every_address_it_must_be_said_how_it_is_reached(tokens: Tokens, host: str) -> None:
+def test_on_every_address_it_must_be_said_how_it_is_reached(tokens: TokenStore, host: str) -> None:
     tokens.create("door", "unlock", created_at=DAY)
-    with pytest.raises(UsageError, match="every address of this machine: say with --name HOST"):
-        check_where(ListenOptions(host=host, open_anyway=True), tokens)
-    named = ListenOptions(host=host, open_anyway=True, names=("door.example",))
-    assert hosts_of(named, 8437) == {"door.example", "door.example:8437"}
+    with pytest.raises(UsageError, match=r"every address of this machine; .*: --name HOST"):
+        check_listen_options(ListenOptions(host=host, insecure=True), tokens)
+    named = ListenOptions(host=host, insecure=True, names=("door.example",))
+    assert allowed_hosts(named, 8437) == {"door.example", "door.example:8437"}
 
 
 # tokens --------------------------------------------------------------------------------------
 
 
 def test_a_token_is_known_by_its_secret_of_which_only_a_hash_is_kept(
-    tokens: Tokens, tmp_path: Path
+    tokens: TokenStore, tmp_path: Path
 ) -> None:
     secret = tokens.create("door", "unlock", created_at=DAY)
     assert tokens.scope_of(secret) == "unlock"
@@ -114,22 +118,22 @@ def test_a_token_is_known_by_its_secret_of_which_only_a_hash_is_kept(
     path = tmp_path / "tokens.json"
     assert secret not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert Tokens(path).scope_of(secret) == "unlock"
+    assert TokenStore(path).scope_of(secret) == "unlock"
 
 
-def test_a_token_that_was_revoked_is_unknown_at_once(tokens: Tokens, tmp_path: Path) -> None:
+def test_a_token_that_was_revoked_is_unknown_at_once(tokens: TokenStore, tmp_path: Path) -> None:
     secret = tokens.create("door", "unlock", created_at=DAY)
-    Tokens(tmp_path / "tokens.json").revoke("door")
+    TokenStore(tmp_path / "tokens.json").revoke("door")
     assert tokens.scope_of(secret) is None
     with pytest.raises(UsageError, match="there is no token 'door'"):
         tokens.revoke("door")
 
 
-def test_a_passing_token_is_in_no_file(tokens: Tokens, tmp_path: Path) -> None:
-    secret = tokens.create_passing("page", "admin")
+def test_a_passing_token_is_in_no_file(tokens: TokenStore, tmp_path: Path) -> None:
+    secret = tokens.create_temporary("page", "admin")
     assert tokens.scope_of(secret) == "admin"
     assert not (tmp_path / "tokens.json").exists()
-    assert Tokens(tmp_path / "tokens.json").scope_of(secret) is None
+    assert TokenStore(tmp_path / "tokens.json").scope_of(secret) is None
 
 
 def test_each_scope_may_what_the_one_before_may() -> None:
@@ -139,7 +143,7 @@ def test_each_scope_may_what_the_one_before_may() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a/b", "x" * 65, "a\n"])
-def test_a_name_that_is_none_is_refused(tokens: Tokens, name: str) -> None:
+def test_a_name_that_is_none_is_refused(tokens: TokenStore, name: str) -> None:
     with pytest.raises(UsageError):
         tokens.create(name, "unlock", created_at=DAY)
 
@@ -149,7 +153,7 @@ def test_a_name_that_is_none_is_refused(tokens: Tokens, name: str) -> None:
                 b'[{"name":"a","scope":"god","sha256":"' + b"0" * 64 + b'","created_at":""}]'],
 )  # fmt: skip
 def test_a_file_that_mien_did_not_write_lets_nobody_in(
-    tokens: Tokens, tmp_path: Path, content: bytes
+    tokens: TokenStore, tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / "tokens.json").write_bytes(content)
     with pytest.raises(UsageError, match="cannot use the tokens"):
@@ -165,7 +169,7 @@ def test_the_commands_make_list_and_revoke(capsys: pytest.CaptureFixture[str]) -
     assert main(["token", "create", "door"]) == 2
     assert main(["token", "list"]) == 0
     listed = capsys.readouterr().out
-    assert listed.startswith("door  scope unlock  made ")
+    assert listed.startswith("door  scope unlock  created ")
     assert "mien_" not in listed
     assert main(["token", "revoke", "door"]) == 0
     assert main(["serve", "--host", "0.0.0.0"]) == 2

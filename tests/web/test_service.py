@@ -95,11 +95,11 @@ def test_identify_compare_look_people_and_log(client: httpx.Client, shots: Path)
     people = client.get("/v1/people").json()["people"]
     assert [(one["user"], one["photos"]) for one in people] == [("eileen", 3)]
     log = client.get("/v1/log").json()
-    assert any(line.endswith("eileen was recognised") for line in log["words"])
+    assert any(line.endswith("eileen was recognised") for line in log["lines"])
     assert log["earlier"] == 0
     newest = client.get("/v1/log", params={"last": 1}).json()
-    assert newest["words"] == log["words"][-1:]
-    assert (newest["earlier"], newest["entries"]) == (len(log["words"]) - 1, log["entries"])
+    assert newest["lines"] == log["lines"][-1:]
+    assert (newest["earlier"], newest["entries"]) == (len(log["lines"]) - 1, log["entries"])
     assert client.get("/v1/log", params={"last": 0}).status_code == 400
 
 
@@ -113,15 +113,15 @@ def test_every_answer_is_what_its_description_says(client: httpx.Client, shots: 
     for schema, answer in (
         (schemas.Decision, client.post("/v1/unlock", data=eileen, files=[one])),
         (schemas.Decision, client.post("/v1/unlock", data=eileen, files=[wall])),
-        (schemas.Identified, client.post("/v1/identify", files=[one])),
+        (schemas.Identification, client.post("/v1/identify", files=[one])),
         (schemas.Decision, client.post("/v1/compare", files=pair)),
-        (schemas.Look, client.post("/v1/look", files=[one])),
-        (schemas.Look, client.post("/v1/look", files=[wall])),
+        (schemas.PhotoAdvice, client.post("/v1/look", files=[one])),
+        (schemas.PhotoAdvice, client.post("/v1/look", files=[wall])),
         (schemas.Enrollment, client.post("/v1/people/zora", files=new)),
         (schemas.People, client.get("/v1/people")),
         (schemas.Forgotten, client.delete("/v1/people/zora")),
         (schemas.Error, client.delete("/v1/people/zora")),
-        (schemas.Explored, client.post("/v1/explore", files=lot)),
+        (schemas.Exploration, client.post("/v1/explore", files=lot)),
         (schemas.Log, client.get("/v1/log")),
         (schemas.Health, client.get("/v1/health")),
         (schemas.Ready, client.get("/v1/ready")),

@@ -1,1 +1,1 @@
-"""HTTP: the page and the service."""
+"""The HTTP service and its page. Needs the extra `serve`, except `mien.web.auth`."""

@@ -1,4 +1,4 @@
-"""What goes wrong in a route, as an answer in one line."""
+"""Every exception that leaves a route becomes a response with a one-line message."""
 
 from __future__ import annotations
 
@@ -8,53 +8,56 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from mien.errors import MienError, UsageError
-from mien.web.access import no_token
-from mien.web.pool import Busy
-from mien.web.responses import busy, refused, told
+from mien.web.auth import NotAuthenticated
+from mien.web.pool import PoolFull
+from mien.web.responses import (
+    busy_response,
+    error_response,
+    message_response,
+    token_required_response,
+)
 
-NOTHING = "there is nothing here"
-WORDS = {404: NOTHING, 405: "not with this method"}
-
-
-class NoToken(Exception):
-    """The guard let nobody in, so nothing is done."""
-
-
-def answer_faults(app: FastAPI) -> None:
-    """Every exception has its answer; nothing of Python is shown."""
-    app.add_exception_handler(MienError, _of_mien)
-    app.add_exception_handler(Busy, _too_many)
-    app.add_exception_handler(NoToken, _nobody)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _of_http)
-    app.add_exception_handler(Exception, _fault)
+NOT_FOUND = "there is no such address"
+MESSAGES = {404: NOT_FOUND, 405: "this address does not accept this method"}
 
 
-async def _of_mien(request: Request, error: Exception) -> Response:
+def add_error_handlers(app: FastAPI) -> None:
+    """Register a handler for every exception; no response shows a traceback."""
+    app.add_exception_handler(MienError, _handle_mien_error)
+    app.add_exception_handler(PoolFull, _handle_pool_full)
+    app.add_exception_handler(NotAuthenticated, _handle_not_authenticated)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(HTTPException, _handle_http_exception)
+    app.add_exception_handler(Exception, _handle_unexpected)
+
+
+async def _handle_mien_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, MienError)
-    return refused(error)
+    return error_response(error)
 
 
-async def _too_many(request: Request, error: Exception) -> Response:
-    return busy()
+async def _handle_pool_full(request: Request, error: Exception) -> Response:
+    return busy_response()
 
 
-async def _nobody(request: Request, error: Exception) -> Response:
-    return no_token()
+async def _handle_not_authenticated(request: Request, error: Exception) -> Response:
+    return token_required_response()
 
 
-async def _malformed(request: Request, error: Exception) -> Response:
+async def _handle_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    where = ", ".join(str(one["loc"][-1]) for one in error.errors())[:200]
-    return refused(UsageError(f"the request is wrong or lacks something: {where}"))
+    fields = ", ".join(str(one["loc"][-1]) for one in error.errors())[:200]
+    return error_response(UsageError(f"missing or invalid in the request: {fields}"))
 
 
-async def _of_http(request: Request, error: Exception) -> Response:
+async def _handle_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    answer = told("usage", error.status_code, WORDS.get(error.status_code, "a bad request"))
-    answer.headers.update(error.headers or {})  # Allow, of a method that is not
-    return answer
+    message = MESSAGES.get(error.status_code, "the request is malformed")
+    response = message_response("usage", error.status_code, message)
+    response.headers.update(error.headers or {})  # such as Allow, with 405
+    return response
 
 
-async def _fault(request: Request, error: Exception) -> Response:
-    return told("fault", 500, "something broke; the door stays locked, mien doctor may say why")
+async def _handle_unexpected(request: Request, error: Exception) -> Response:
+    message = "internal error; nothing was unlocked. To look for the cause: mien doctor"
+    return message_response("internal_error", 500, message)

@@ -1,69 +1,53 @@
-"""Counters in Prometheus' text format, version 0.0.4."""
+"""Counters in the Prometheus text format, made by prometheus_client."""
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.5, 10.0)
+_METHODS = ("GET", "POST", "DELETE", "HEAD", "OPTIONS")
 
 
 def known_method(method: str) -> str:
-    """The method, or "other": anybody can invent one."""
-    return method if method in ("GET", "POST", "DELETE", "HEAD", "OPTIONS") else "other"
+    """The HTTP method, or "other": a client may invent any number of methods."""
+    return method if method in _METHODS else "other"
 
 
 class Metrics:
-    """Requests by method, route and status, and how long they took. Safe from several threads."""
+    """Counts of requests and decisions, and response times. Safe to use from several threads.
+
+    Labels have few values and never a name: a route is its pattern, not its path.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._requests: Counter[tuple[str, str, int]] = Counter()
-        self._slower: Counter[tuple[str, float]] = Counter()
-        self._sum_s: Counter[str] = Counter()
-        self._outcomes: Counter[str] = Counter()
+        self._registry = registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter("mien_requests", "Requests.", labels, registry=registry)
+        self._seconds = Histogram(
+            "mien_request_seconds",
+            "Time from the request's headers to the end of its response.",
+            ("route",),
+            buckets=BUCKETS_S,
+            registry=registry,
+        )
+        self._decisions = Counter(
+            "mien_decisions", "Decisions of unlock and identify.", ("outcome",), registry=registry
+        )
+        self._active = Gauge(
+            "mien_active_calls", "Calls that are running or queued.", registry=registry
+        )
 
-    def note(self, method: str, route: str, status: int, took_s: float) -> None:
-        """One request has ended. method: as `known_method` has it."""
-        with self._lock:
-            self._requests[method, route, status] += 1
-            self._sum_s[route] += took_s  # type: ignore[assignment]
-            for edge in BUCKETS_S:
-                self._slower[route, edge] += took_s <= edge
+    def record_request(self, method: str, route: str, status: int, duration_s: float) -> None:
+        """Count one finished request. method: from `known_method`."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(duration_s)
 
-    def outcome(self, name: str) -> None:
-        """One try at a door has ended so."""
-        with self._lock:
-            self._outcomes[name] += 1
+    def record_decision(self, outcome: str) -> None:
+        """Count one decision of unlock or identify."""
+        self._decisions.labels(outcome).inc()
 
-    def text(self, *, inside: int) -> str:
-        """inside: calls that are worked on or wait."""
-        with self._lock:
-            requests = sorted(self._requests.items())
-            routes = sorted({route for _, route, _ in self._requests})
-            lines = ["# TYPE mien_requests_total counter"]
-            lines += [
-                f'mien_requests_total{{method="{method}",route="{route}",status="{status}"}}'
-                f" {count}"
-                for (method, route, status), count in requests
-            ]
-            lines.append("# TYPE mien_request_seconds histogram")
-            for route in routes:
-                count = sum(n for (_, of, _), n in requests if of == route)
-                lines += [
-                    f'mien_request_seconds_bucket{{route="{route}",le="{edge}"}} '
-                    f"{self._slower[route, edge]}"
-                    for edge in BUCKETS_S
-                ]
-                lines.append(f'mien_request_seconds_bucket{{route="{route}",le="+Inf"}} {count}')
-                lines.append(
-                    f'mien_request_seconds_sum{{route="{route}"}} {self._sum_s[route]:.6f}'
-                )
-                lines.append(f'mien_request_seconds_count{{route="{route}"}} {count}')
-            lines.append("# TYPE mien_decisions_total counter")
-            lines += [
-                f'mien_decisions_total{{outcome="{name}"}} {count}'
-                for name, count in sorted(self._outcomes.items())
-            ]
-        lines += ["# TYPE mien_calls_inside gauge", f"mien_calls_inside {inside}"]
-        return "\n".join(lines) + "\n"
+    def render(self, *, active_calls: int) -> bytes:
+        """All metrics in the text format 0.0.4. active_calls: running and queued ones."""
+        self._active.set(active_calls)
+        return generate_latest(self._registry)

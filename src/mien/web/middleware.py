@@ -1,10 +1,12 @@
-"""What every request has to pass before a route sees it, and what every answer carries.
+"""The checks that every request passes before a route sees it, and what every response gets.
 
-Pure ASGI: it holds for pages, for errors and for what no route knows, too.
+Plain ASGI, so it covers the page, errors and unknown addresses as well. In this order: the
+origin of the request, its token, the size of its body.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
@@ -12,174 +14,298 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mien.errors import UsageError
-from mien.web.access import NEEDS, Note, admitted, pattern_of
-from mien.web.body import Body, BodyLimits, BodyRefused, Message, Receive, Room, too_large
-from mien.web.log import Now, Write, line_of, now_utc, write_line
+from mien.web.auth import (
+    REQUIRED_SCOPES,
+    NotAuthenticated,
+    NotPermitted,
+    TokenStore,
+    authorize,
+    route_pattern,
+)
+from mien.web.log import Clock, WriteLine, log_line, now_utc, write_line
 from mien.web.metrics import Metrics, known_method
-from mien.web.responses import OutcomeResponse, busy, told
-from mien.web.tokens import Tokens
-
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
-        b" connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none';"
-        b" frame-ancestors 'none'",
-    ),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"cache-control", b"no-store"),
+from mien.web.responses import (
+    SECURITY_HEADERS,
+    OutcomeResponse,
+    busy_response,
+    message_response,
+    token_required_response,
 )
 
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Headers = dict[bytes, bytes]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-ONCE = (b"host", b"origin", b"content-length", b"authorization")
-"""Headers that may not be there twice: two readers could take two of them."""
+MIB = 1024 * 1024
+UNREPEATABLE_HEADERS = (b"host", b"origin", b"content-length", b"authorization")
+"""With two of one of these, two readers could each take another one."""
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What middleware and route tell each other of a request; in its ASGI scope under "mien".
+
+    token_scope: of the token, where the route requires one. outcome: for the log.
+    """
+
+    token_scope: str | None = None
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """hosts: what the Host header may be, with port. body: of what clients send."""
+class BodyLimits:
+    """max_bytes: of one body. total_bytes: of all bodies that are in memory at the same time.
+
+    timeout_s: how long a body may take to arrive.
+    """
+
+    max_bytes: int = 32 * MIB
+    total_bytes: int = 256 * MIB
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """hosts: the allowed values of the Host header, in lower case, with port."""
 
     hosts: frozenset[str]
     body: BodyLimits = field(default_factory=BodyLimits)
 
 
 @dataclass(slots=True)
-class Guard:
+class Middleware:
     """Wraps the application.
 
-    clock: seconds that only rise. now: for the log, which takes one JSON line for each
-    request: no picture, no embedding, no token, no name. full: whether a call would find
-    no place; its body is then not read.
+    clock: seconds, monotonic. now: for the log, which gets one line for each request, without
+    a picture, embedding, token or name. pool_is_full: whether a call would be refused now; the
+    body of a POST is then not read.
     """
 
     app: App
-    limits: Limits
+    limits: RequestLimits
     metrics: Metrics
-    tokens: Tokens
+    tokens: TokenStore
     clock: Callable[[], float] = time.monotonic
-    now: Now = now_utc
-    log: Write = write_line
-    full: Callable[[], bool] = lambda: False
-    room: Room = field(init=False)
+    now: Clock = now_utc
+    log: WriteLine = write_line
+    pool_is_full: Callable[[], bool] = lambda: False
+    _memory: BodyMemory = field(init=False)
 
     def __post_init__(self) -> None:
-        self.room = Room(self.limits.body.of_all)
+        self._memory = BodyMemory(self.limits.body.total_bytes)
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status, method = self.clock(), 500, scope["method"]
-        note = Note()
-        # whatever may be asked with GET may be asked with HEAD: the same without its body
-        scope = {**scope, "mien": note, "method": "GET" if method == "HEAD" else method}
-        body = Body(receive, limits=self.limits.body, room=self.room, clock=self.clock)
-
-        async def answer(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message = {**message, "headers": _with_ours(message.get("headers", []))}
-            elif method == "HEAD":
-                message = {**message, "body": b""}
-            await send(message)
-
-        async def of_app(message: Message) -> None:
-            # FastAPI makes a 400 of whatever reading the body raises: ours says what it was
-            if body.refusal is None:
-                await answer(message)
-
+        started, method = self.clock(), scope["method"]
+        # HEAD is answered wherever GET is: the same response without its body
+        routed_as = "GET" if method == "HEAD" else method
+        scope = {**scope, "mien": RequestState(), "method": routed_as}
+        body = BodyReader(receive, limits=self.limits.body, memory=self._memory, clock=self.clock)
+        sender = ResponseSender(send, without_body=method == "HEAD")
         try:
-            refusal = self._refusal(scope, note)
-            if refusal is None:
-                # with GET no route reads a body, but a long answer listens for who leaves
-                source = receive if scope["method"] == "GET" else body.receive
-                with suppress(BodyRefused):
-                    await self.app(scope, source, of_app)
-                refusal = body.refusal
-            if refusal is not None:
-                await refusal(scope, receive, answer)
+            await self._respond(scope, receive, body, sender)
         finally:
-            body.forget()
-            self._told(scope, known_method(method), status, self.clock() - started)
+            body.release()
+            self._record(scope, known_method(method), sender.status, self.clock() - started)
 
-    def _told(
-        self, scope: MutableMapping[str, Any], method: str, status: int, took_s: float
+    async def _respond(
+        self, scope: Scope, receive: Receive, body: BodyReader, sender: ResponseSender
     ) -> None:
-        route = route_of(scope)
-        self.metrics.note(method, route, status, took_s)
-        # a page, a method that is none: no command has such an outcome
-        outcome = scope["mien"].outcome or ("done" if status < 400 else "fault")
-        line = {"method": method, "route": route, "status": status, "outcome": outcome}
-        self.log(line_of(self.now, **line, ms=round(took_s * 1000, 1)))
+        async def send_unless_refused(message: Message) -> None:
+            # FastAPI makes a 400 of whatever reading the body raises; ours gives the reason
+            if body.refusal is None:
+                await sender.send(message)
 
-    def _refusal(self, scope: MutableMapping[str, Any], note: Note) -> OutcomeResponse | None:
-        """In this order: who asks from where, with which token, and only then with how much."""
-        headers: dict[bytes, bytes] = {}
+        refusal = self._refusal(scope)
+        if refusal is None:
+            # no route reads a body with GET, but a long response listens for a disconnect
+            source = receive if scope["method"] == "GET" else body.receive
+            with suppress(BodyRefused):
+                await self.app(scope, source, send_unless_refused)
+            refusal = body.refusal
+        if refusal is not None:
+            await refusal(scope, receive, sender.send)
+
+    def _record(self, scope: Scope, method: str, status: int, duration_s: float) -> None:
+        route = _route_of(scope)
+        self.metrics.record_request(method, route, status, duration_s)
+        # the page and unknown methods have no outcome of a command
+        outcome = scope["mien"].outcome or ("done" if status < 400 else "internal_error")
+        fields = {"method": method, "route": route, "status": status, "outcome": outcome}
+        self.log(log_line(self.now, **fields, ms=round(duration_s * 1000, 1)))
+
+    def _refusal(self, scope: Scope) -> OutcomeResponse | None:
+        """The response to a request that no route may see; None for one that may go on."""
+        headers: Headers = {}
         for name, value in scope["headers"]:
-            if name in headers and name in ONCE:
-                return told("usage", 400, "a header is there twice")
+            if name in headers and name in UNREPEATABLE_HEADERS:
+                message = f"the header {name.decode()} is repeated; send it once"
+                return message_response("usage", 400, message)
             headers[name] = value
         return (
-            self._of_elsewhere(scope, headers)
-            or self._of_token(scope, headers, note)
-            or self._of_body(scope, headers)
+            self._check_origin(scope, headers)
+            or self._check_token(scope, headers)
+            or self._check_body(scope, headers)
         )
 
-    def _of_elsewhere(
-        self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]
-    ) -> OutcomeResponse | None:
+    def _check_origin(self, scope: Scope, headers: Headers) -> OutcomeResponse | None:
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if host not in self.limits.hosts:
-            # a page of another site whose name was made to point here (DNS rebinding)
-            return told("wrong_host", 421, "this is not the host that you asked for")
+            # another site's name that was made to point to this machine (DNS rebinding)
+            message = "unknown host; to allow a name: mien serve --name HOST"
+            return message_response("wrong_host", 421, message)
         origin = headers.get(b"origin")
-        ours = (None, f"http://{host}", f"https://{host}")
+        own_origins = (None, f"http://{host}", f"https://{host}")
         site = headers.get(b"sec-fetch-site", b"same-origin")
-        if (origin and origin.decode("latin-1").lower()) not in ours or (
+        if (origin and origin.decode("latin-1").lower()) not in own_origins or (
             site not in (b"same-origin", b"none") and not _is_link_to_page(scope, headers)
         ):
-            return told("forbidden", 403, "pages of other sites may not ask")
+            return message_response("forbidden", 403, "requests from other sites are refused")
         return None
 
-    def _of_token(
-        self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes], note: Note
-    ) -> OutcomeResponse | None:
-        pattern = pattern_of(scope["method"], scope["path"])
-        wanted = NEEDS[scope["method"], pattern] if pattern else None
-        if wanted is None:
+    def _check_token(self, scope: Scope, headers: Headers) -> OutcomeResponse | None:
+        pattern = route_pattern(scope["method"], scope["path"])
+        required = REQUIRED_SCOPES[scope["method"], pattern] if pattern else None
+        if required is None:
             return None
-        shown = headers.get(b"authorization", b"").decode("latin-1")
+        authorization = headers.get(b"authorization", b"").decode("latin-1")
         try:
-            note.may, refusal = admitted(self.tokens, wanted, shown)
-        except UsageError:  # its words name a file of this machine
-            words = "the tokens of this service cannot be used; mien token list says why"
-            return told("fault", 500, words)
-        return refusal
+            scope["mien"].token_scope = authorize(self.tokens, authorization, required=required)
+        except NotAuthenticated:
+            return token_required_response()
+        except NotPermitted:
+            message = f"the token's scope is too small: {required} is required"
+            return message_response("forbidden", 403, message)
+        except UsageError:  # its message names a file of this machine
+            message = "the service's tokens cannot be read; for the reason: mien token list"
+            return message_response("internal_error", 500, message)
+        return None
 
-    def _of_body(
-        self, scope: MutableMapping[str, Any], headers: dict[bytes, bytes]
-    ) -> OutcomeResponse | None:
+    def _check_body(self, scope: Scope, headers: Headers) -> OutcomeResponse | None:
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or len(length) > 18:
-            return told("usage", 400, "the length of the body is no number")
-        if int(length) > self.limits.body.of_one:
-            return too_large(self.limits.body)
-        if scope["method"] == "POST" and (self.full() or not self.room.has(int(length))):
-            return busy()
+            return message_response("usage", 400, "Content-Length is not a valid number")
+        if int(length) > self.limits.body.max_bytes:
+            return _too_large(self.limits.body)
+        if scope["method"] == "POST" and (
+            self.pool_is_full() or not self._memory.has_room_for(int(length))
+        ):
+            return busy_response()
         return None
 
 
-def _is_link_to_page(scope: MutableMapping[str, Any], headers: dict[bytes, bytes]) -> bool:
-    """Somebody follows a link to the page, which holds no secret; in no frame, and no API."""
+class ResponseSender:
+    """Sends a response with the security headers added, and remembers its status.
+
+    without_body: send the headers only, for HEAD.
+    """
+
+    def __init__(self, send: Send, *, without_body: bool) -> None:
+        self.status = 500  # of a request whose application failed before it responded
+        self._send, self._without_body = send, without_body
+
+    async def send(self, message: Message) -> None:
+        """Pass one ASGI message on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = [pair for pair in message.get("headers", []) if pair[0].lower() != b"server"]
+            message = {**message, "headers": [*own, *SECURITY_HEADERS]}
+        elif self._without_body:
+            message = {**message, "body": b""}
+        await self._send(message)
+
+
+class BodyRefused(Exception):
+    """The body is not read any further; `BodyReader.refusal` is the response."""
+
+
+class BodyMemory:
+    """The memory for all request bodies together, in bytes."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+
+    def has_room_for(self, size: int) -> bool:
+        """Whether a body of this size fits now."""
+        return size <= self._free
+
+    def reserve(self, size: int) -> None:
+        """Take this much; the caller asks `has_room_for` first."""
+        self._free -= size
+
+    def release(self, size: int) -> None:
+        """Give this much back."""
+        self._free += size
+
+
+class BodyReader:
+    """Receives the body of one request within the limits. clock: seconds, monotonic.
+
+    refusal: the response, once the body was refused. A framework may already have made a
+    response of its own from the BodyRefused that `receive` raised; this one is sent instead.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        limits: BodyLimits,
+        memory: BodyMemory,
+        clock: Callable[[], float],
+    ) -> None:
+        self.refusal: OutcomeResponse | None = None
+        self._receive, self._limits, self._memory, self._clock = receive, limits, memory, clock
+        self._deadline = clock() + limits.timeout_s
+        self._reserved, self._complete = 0, False
+
+    async def receive(self) -> Message:
+        """The next ASGI message. Raises BodyRefused."""
+        if self._complete:  # only the disconnect can follow, and it has no deadline
+            return await self._receive()
+        try:
+            left_s = max(0.0, self._deadline - self._clock())
+            message = await asyncio.wait_for(self._receive(), left_s)
+        except asyncio.TimeoutError as error:  # not the builtin one before Python 3.11
+            self.refusal = _too_slow(self._limits)
+            raise BodyRefused from error
+        self._reserve(len(message.get("body", b"")))
+        self._complete = not message.get("more_body", False)
+        return message
+
+    def release(self) -> None:
+        """Free the memory of this body, at the end of the request."""
+        self._memory.release(self._reserved)
+        self._reserved = 0
+
+    def _reserve(self, size: int) -> None:
+        if self._reserved + size > self._limits.max_bytes:
+            self.refusal = _too_large(self._limits)
+            raise BodyRefused
+        if not self._memory.has_room_for(size):
+            self.refusal = busy_response()
+            raise BodyRefused
+        self._memory.reserve(size)
+        self._reserved += size
+
+
+def _too_large(limits: BodyLimits) -> OutcomeResponse:
+    message = f"the request is larger than {limits.max_bytes} bytes; send fewer or smaller photos"
+    return message_response("too_large", 413, message)
+
+
+def _too_slow(limits: BodyLimits) -> OutcomeResponse:
+    message = f"the request did not arrive within {limits.timeout_s:g} s"
+    # the rest of the body is not waited for
+    return message_response("too_slow", 408, message, Connection="close")
+
+
+def _is_link_to_page(scope: Scope, headers: Headers) -> bool:
+    """Whether a link was followed to the page, which holds no secret; not a frame, not the API."""
     return (
         (scope["method"], scope["path"]) == ("GET", "/")
         and headers.get(b"sec-fetch-mode") == b"navigate"
@@ -187,11 +313,7 @@ def _is_link_to_page(scope: MutableMapping[str, Any], headers: dict[bytes, bytes
     )
 
 
-def _with_ours(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return [*(pair for pair in headers if pair[0].lower() != b"server"), *HEADERS]
-
-
-def route_of(scope: MutableMapping[str, Any]) -> str:
-    """The route's pattern, never the path: a path has names in it."""
-    known = pattern_of(scope["method"], scope["path"])
+def _route_of(scope: Scope) -> str:
+    """The route's pattern, never the path, which may contain a person's name."""
+    known = route_pattern(scope["method"], scope["path"])
     return known or str(getattr(scope.get("route"), "path", "none"))

@@ -1,101 +1,102 @@
-"""The description of the service, as true as its answers."""
+"""The OpenAPI description of the service: scopes, statuses and schemas, as they really are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from mien.web.access import NEEDS
+from mien.web.auth import REQUIRED_SCOPES
 from mien.web.schemas import Error
 
-SCHEME = {
+SECURITY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "mien_...",
-    "description": "Made by `mien token create NAME --scope SCOPE`. Each scope may what the one"
-    " before it may: **unlock** tries doors and is told outcome and reason; **enroll** is told the"
-    " numbers, enrolls, compares, looks, lists, explores; **admin** forgets, reads the log and the"
-    " metrics. An operation names the scope that it needs.",
+    "description": "Created by `mien token create NAME --scope SCOPE`. Each scope may do what the"
+    " one before it may: **unlock** tries to unlock and identify, and is told outcome and reason;"
+    " **enroll** is told the numbers, and enrolls, compares, looks, lists and explores; **admin**"
+    " forgets, and reads the log and the metrics. Each operation names the scope that it requires.",
 }
 
-WORDS = {
-    400: "the request is wrong; malformed input too is this, and not 422",
-    401: "no token, or one that is not known",
-    403: "the token's scope is too small, or the request comes from a page of another site",
+DESCRIPTIONS = {
+    400: "the request is wrong or malformed; malformed input is never 422",
+    401: "no valid token",
+    403: "the token's scope is too small, or the request comes from another site",
     404: "this name is not enrolled",
-    408: "the body came too slowly",
+    408: "the body did not arrive in time",
     409: "the name is enrolled already",
     413: "the body is too large",
-    421: "another host than this",
-    422: "the photos do not serve: no face, several, no picture, or different people",
-    429: "too many attempts",
-    500: "the vault, its key or a model: `outcome` says which",
-    503: "too much at once",
+    421: "the Host header is not one of this service",
+    422: "the photos cannot be used: no face, several faces, no picture, or different people",
+    429: "too many failed attempts",
+    500: "the vault, its key or a model cannot be used, or an internal error; see `outcome`",
+    503: "the service is busy",
 }
-RETRIES = (429, 503)
-ALWAYS = (400, 403, 421, 500)
+STATUSES_WITH_RETRY_AFTER = (429, 503)
+COMMON_ERRORS = (400, 403, 421, 500)
+POST_ERRORS = (401, 408, 413, 503)
+ATTEMPT_ERRORS = (*POST_ERRORS, 429)
 
 
-def says(
-    good: type[BaseModel] | None, *also: int, no: type[BaseModel] | None = None
+def describe_responses(
+    success: type[BaseModel] | None, *errors: int, refusal: type[BaseModel] | None = None
 ) -> dict[int | str, dict[str, Any]]:
-    """`responses=` of a route, besides those that every route has.
+    """The argument `responses` of a route.
 
-    good: None for what is no JSON. also: statuses of errors. no: what 403 and 422 hold where
-    the photo's answer is no.
+    success: None for a response that is not JSON. errors: the statuses of its own; those of every
+    route are added. refusal: what 403 and 422 contain where a decision on a photo is a refusal.
     """
-    done: dict[str, Any] = {"description": "done"} | ({} if good is None else {"model": good})
+    done: dict[str, Any] = {"description": "done"} | ({} if success is None else {"model": success})
     found: dict[int | str, dict[str, Any]] = {200: done}
-    found |= {status: _error(status) for status in (*ALWAYS, *also)}
-    if no is not None:
+    found |= {status: _describe_error(status) for status in (*COMMON_ERRORS, *errors)}
+    if refusal is not None:
         found[403] = {
-            "model": no | Error,
-            "description": f"not the owner, or a name that nobody has; or {WORDS[403]}",
+            "model": refusal | Error,
+            "description": f"not the owner, or nobody of this name; or {DESCRIPTIONS[403]}",
         }
-        found[422] = {"model": no | Error, "description": WORDS[422]}
+        found[422] = {"model": refusal | Error, "description": DESCRIPTIONS[422]}
     return found
 
 
-def describe(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """In place of `app.openapi`, which knows neither tokens nor what a malformed request gets."""
-    plain = app.openapi
+def complete_openapi(app: FastAPI) -> None:
+    """Replace `app.openapi`, which knows neither the tokens nor the response to malformed input."""
+    generate = app.openapi
 
-    def described() -> dict[str, Any]:
+    def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            made = plain()
-            for path, operations in made["paths"].items():
+            description = generate()
+            for path, operations in description["paths"].items():
                 for method, operation in operations.items():
-                    _complete(operation, NEEDS[method.upper(), path])
-            schemas = made["components"]["schemas"]
+                    _complete_operation(operation, REQUIRED_SCOPES[method.upper(), path])
+            schemas = description["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            made["components"]["securitySchemes"] = {"token": SCHEME}
-            app.openapi_schema = made
+            description["components"]["securitySchemes"] = {"token": SECURITY_SCHEME}
+            app.openapi_schema = description
         return app.openapi_schema
 
-    return described
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(operation: dict[str, Any], wanted: str | None) -> None:
-    answers = operation["responses"]
-    # what FastAPI would answer to malformed input, had mien not its own words for it
-    if "HTTPValidationError" in str(answers.get("422")):
-        del answers["422"]
-    if wanted is not None:
-        operation["security"] = [{"token": [wanted]}]
+def _complete_operation(operation: dict[str, Any], required_scope: str | None) -> None:
+    responses = operation["responses"]
+    # FastAPI would respond so to malformed input; our handler responds with 400
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    if required_scope is not None:
+        operation["security"] = [{"token": [required_scope]}]
 
 
-def _error(status: int) -> dict[str, Any]:
-    # by its name and not as a model, which would take the media type of its route
+def _describe_error(status: int) -> dict[str, Any]:
+    # by reference, because a model would take the media type of its route
     schema = {"$ref": f"#/components/schemas/{Error.__name__}"}
     found: dict[str, Any] = {
-        "description": WORDS[status],
+        "description": DESCRIPTIONS[status],
         "content": {"application/json": {"schema": schema}},
     }
-    if status in RETRIES:
+    if status in STATUSES_WITH_RETRY_AFTER:
         found["headers"] = {
             "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}}
         }

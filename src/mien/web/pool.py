@@ -1,4 +1,4 @@
-"""As many calls at once as there are cores, a few that wait, and an answer at once for the rest."""
+"""Worker threads: one call for each core at a time, a short queue, and a refusal beyond it."""
 
 from __future__ import annotations
 
@@ -7,53 +7,53 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-WAITING_PER_WORKER = 3  # besides the one that is worked on: four admitted for each core
+QUEUED_PER_WORKER = 3  # besides the running one: four calls are accepted for each core
 
-Made = TypeVar("Made")
-
-
-class Busy(Exception):
-    """Too many calls are inside already; come back in a second."""
+Result = TypeVar("Result")
 
 
-class Gate:
-    """Runs work on threads, off the event loop. workers: calls at the same time."""
+class PoolFull(Exception):
+    """No more calls are accepted now; try again in a second."""
+
+
+class WorkerPool:
+    """Runs calls on threads, off the event loop. workers: how many calls run at the same time."""
 
     def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mien-call")
-        self._limit = workers * (1 + WAITING_PER_WORKER)
-        self._inside = 0
+        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="mien-call")
+        self._capacity = workers * (1 + QUEUED_PER_WORKER)
+        self._active = 0
 
     @property
-    def inside(self) -> int:
-        """Calls that were let in and have not ended."""
-        return self._inside
+    def active(self) -> int:
+        """How many calls were accepted and have not ended: running and queued."""
+        return self._active
 
     @property
-    def full(self) -> bool:
-        """Whether a call would be turned away now."""
-        return self._inside >= self._limit
+    def is_full(self) -> bool:
+        """Whether a call would be refused now."""
+        return self._active >= self._capacity
 
-    async def run(self, work: Callable[[], Made]) -> Made:
-        """What `work` gives. Raises Busy at once, and what `work` raises.
+    async def run(self, call: Callable[[], Result]) -> Result:
+        """Run the call on a worker thread. Raises PoolFull at once, and what the call raises.
 
-        A caller who leaves takes no place away from the next one sooner than its work ends.
+        A client that disconnects frees no place before its call has ended.
         """
-        if self.full:
-            raise Busy
-        self._inside += 1
+        if self.is_full:
+            raise PoolFull
+        self._active += 1
         loop = asyncio.get_running_loop()
         try:
-            future: Future[Made] = self._pool.submit(work)
+            future: Future[Result] = self._executor.submit(call)
         except BaseException:
-            self._inside -= 1
+            self._active -= 1
             raise
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._leave))
+        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._release))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """Wait for what was let in."""
-        self._pool.shutdown(wait=True)
+        """Wait until every accepted call has ended."""
+        self._executor.shutdown(wait=True)
 
-    def _leave(self) -> None:
-        self._inside -= 1
+    def _release(self) -> None:
+        self._active -= 1

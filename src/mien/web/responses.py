@@ -1,11 +1,11 @@
-"""Outcomes as HTTP: which status, which JSON."""
+"""Outcomes as HTTP responses: the status, the headers and the JSON of each."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mien.app.messages import decision_data
@@ -17,8 +17,9 @@ from mien.errors import (
     TooManyAttempts,
 )
 from mien.results import Decision
+from mien.web import schemas
 
-STATUS = {
+STATUS_OF_OUTCOME = {
     ExitCode.UNLOCKED: 200,
     ExitCode.NOT_THE_OWNER: 403,
     ExitCode.USAGE: 400,
@@ -29,23 +30,45 @@ STATUS = {
     ExitCode.TOO_MANY_ATTEMPTS: 429,
     ExitCode.NOT_LIVE: 403,
 }
-"""Of an outcome; what is not here is a fault on our side, 500."""
+"""An outcome that is not listed is a fault of the service: 500."""
 
-OUTSIDE = ("outcome", "exit_code", "reason")
-"""What of a decision whoever may only try is told: a similarity would help to get in."""
+UNLOCK_SCOPE_FIELDS = ("outcome", "exit_code", "reason")
+"""What a client of scope unlock is told of a decision: a similarity would help it to get in."""
+
+SECURITY_HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:;"
+        b" connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none';"
+        b" frame-ancestors 'none'",
+    ),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cache-control", b"no-store"),
+)
+"""The middleware adds these to every response."""
 
 
-class OutcomeResponse(JSONResponse):
-    """JSON with an outcome, which the log of the service gets, too."""
+class OutcomeResponse(Response):
+    """A response model as JSON. Its outcome is also what the service's log records.
+
+    Fields that were not set when the model was made are left out.
+    """
+
+    media_type = "application/json"
 
     def __init__(
         self,
-        data: Mapping[str, object],
+        content: schemas.OutcomeModel,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(data, status_code, headers)
-        self._outcome = str(data["outcome"])
+        super().__init__(content.model_dump_json(exclude_unset=True), status_code, headers)
+        self._outcome = content.outcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "mien" in scope:
@@ -53,36 +76,63 @@ class OutcomeResponse(JSONResponse):
         await super().__call__(scope, receive, send)
 
 
-def decided(decision: Decision, *, all_of_it: bool, **more: object) -> OutcomeResponse:
-    """The answer to a try. all_of_it: with similarity, threshold, odds and face."""
-    data = decision_data(decision)
-    if not all_of_it:
-        data = {key: data[key] for key in OUTSIDE}
-    return OutcomeResponse({**data, **more}, STATUS[decision.outcome])
+def decision_response(decision: Decision, *, with_scores: bool) -> OutcomeResponse:
+    """The response to unlock and compare.
+
+    with_scores: include similarity, threshold, odds and face.
+    """
+    content = schemas.Decision.model_validate(_decision_fields(decision, with_scores))
+    return OutcomeResponse(content, STATUS_OF_OUTCOME[decision.outcome])
 
 
-def refused(error: MienError) -> OutcomeResponse:
-    """The answer to what went wrong, in one line."""
+def identification_response(
+    decision: Decision, user: str | None, *, with_scores: bool
+) -> OutcomeResponse:
+    """The response to identify. user: who it is, or None."""
+    fields = _decision_fields(decision, with_scores) | {"user": user}
+    content = schemas.Identification.model_validate(fields)
+    return OutcomeResponse(content, STATUS_OF_OUTCOME[decision.outcome])
+
+
+def _decision_fields(decision: Decision, with_scores: bool) -> dict[str, object]:
+    fields = decision_data(decision)
+    if with_scores:
+        return fields
+    return {name: value for name, value in fields.items() if name in UNLOCK_SCOPE_FIELDS}
+
+
+def error_response(error: MienError) -> OutcomeResponse:
+    """The response to an expected error, with its one-line message."""
     code = ExitCode(error.exit_code)
-    status = STATUS.get(code, 500)
+    status = STATUS_OF_OUTCOME.get(code, 500)
     if isinstance(error, AlreadyEnrolled):
         status = 409
     if isinstance(error, EnrollmentRefused):
         status = 422
     headers = {}
     if isinstance(error, TooManyAttempts):
+        # rounded up: a client that waits this long must not be refused once more
         headers["Retry-After"] = str(max(1, math.ceil(error.wait_s)))
-    data = {"outcome": code.name.lower(), "exit_code": int(code), "error": str(error)}
-    return OutcomeResponse(data, status, headers)
+    content = schemas.Error(outcome=code.name.lower(), exit_code=int(code), error=str(error))
+    return OutcomeResponse(content, status, headers)
 
 
-def told(outcome: str, status: int, words: str, **headers: str) -> OutcomeResponse:
-    """An answer that no command has: busy, no token, no such route."""
+def message_response(outcome: str, status: int, message: str, **headers: str) -> OutcomeResponse:
+    """A response whose outcome only HTTP has: busy, no token, no such route.
+
+    headers: `Retry_After="1"` becomes `Retry-After: 1`.
+    """
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return OutcomeResponse({"outcome": outcome, "error": words}, status, named)
+    return OutcomeResponse(schemas.Error(outcome=outcome, error=message), status, named)
 
 
-def busy() -> OutcomeResponse:
-    """503: come back in a second."""
-    words = "too many calls at once; try again in a second"
-    return told("busy", 503, words, Retry_After="1")
+def busy_response() -> OutcomeResponse:
+    """503: the service has no room for the call; try again in a second."""
+    message = "the service is busy; try again in a second"
+    return message_response("busy", 503, message, Retry_After="1")
+
+
+def token_required_response() -> OutcomeResponse:
+    """401: the request carries no known token."""
+    message = "a valid token is required; to create one: mien token create NAME"
+    return message_response("no_token", 401, message, WWW_Authenticate="Bearer")

@@ -1,5 +1,7 @@
-"""What the service answers, for its description. Nothing is checked against these at run time:
-the tests do it."""
+"""What the service responds with: each response is made as one of these models and validated.
+
+The same models are the schemas in the service's OpenAPI description.
+"""
 
 # no postponed annotations here: pydantic reads them
 
@@ -7,119 +9,133 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-OUTCOMES = Literal["unlocked", "not_the_owner", "no_face", "several_faces"]
+MAX_NAME = 256  # characters of a name in a request; check_user_name decides what a name may be
+
 Point = list[float]
 
 
-class Strict(BaseModel):
-    """What is not named here is not answered."""
+class StrictModel(BaseModel):
+    """A model that allows no further fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Error(Strict):
-    """Why nothing was done, in one line. exit_code: as on the command line, where it has one."""
+class OutcomeModel(StrictModel):
+    """A response with an outcome; the log of the service records it, too."""
 
     outcome: str = Field(examples=["usage"])
-    error: str = Field(examples=["the request is wrong or lacks something: photo"])
-    exit_code: int | None = Field(None, examples=[2])
 
 
-class Face(Strict):
-    """Where the face is, in pixels of the photo."""
+class Error(OutcomeModel):
+    """Why nothing was done, in one line. exit_code: the command line's, if it has one."""
 
-    box_xyxy: list[float] = Field(min_length=4, max_length=4, examples=[[102.1, 80.4, 240.0, 260]])
-    points_xy: list[Point] = Field(min_length=5, max_length=5, description="eyes, nose, mouth")
-    score: float = Field(ge=0, le=1, description="higher is surer")
-
-
-class Decision(Strict):
-    """Yes or no. What comes after the reason is for scope enroll and above."""
-
-    outcome: OUTCOMES = Field(examples=["unlocked"])
-    exit_code: int = Field(examples=[0])
-    reason: str = Field(examples=["the same person"])
-    similarity: float | None = Field(None, examples=[0.71], description="higher is more alike")
-    threshold: float | None = Field(None, examples=[0.42])
-    model: str | None = Field(None, examples=["sface"])
-    odds: str | None = Field(None, description="how often a stranger scores this high")
-    face: Face | None = None
+    error: str = Field(examples=["missing or invalid in the request: photo"])
+    exit_code: int | None = Field(default=None, examples=[2])
 
 
-class Identified(Decision):
-    """user: who it is; null for nobody."""
-
-    user: str | None = Field(examples=["anna"])
-
-
-class SeenFace(Strict):
+class FacePlace(StrictModel):
     """Where the face is, in pixels of the photo."""
 
     box_xyxy: list[float] = Field(min_length=4, max_length=4)
     points_xy: list[Point] = Field(min_length=5, max_length=5)
 
 
-class Look(Strict):
-    """advice: what would make the photo better; empty when nothing would."""
+class Face(StrictModel):
+    """Where the face is, in pixels of the photo, and how sure the detector is."""
+
+    box_xyxy: list[float] = Field(min_length=4, max_length=4, examples=[[102.1, 80.4, 240.0, 260]])
+    points_xy: list[Point] = Field(min_length=5, max_length=5, description="eyes, nose, mouth")
+    score: float = Field(ge=0, le=1, description="higher is surer")
+
+
+class Decision(OutcomeModel):
+    """Accepted or refused. The fields after `reason` need scope enroll or admin."""
+
+    outcome: Literal["unlocked", "not_the_owner", "no_face", "several_faces"] = Field(
+        examples=["unlocked"]
+    )
+    exit_code: int = Field(examples=[0])
+    reason: str = Field(examples=["the same person"])
+    similarity: float | None = Field(
+        default=None, examples=[0.71], description="higher is more alike"
+    )
+    threshold: float | None = Field(default=None, examples=[0.42])
+    model: str | None = Field(default=None, examples=["sface"])
+    odds: str | None = Field(default=None, description="how often a stranger scores this high")
+    face: Face | None = None
+
+
+class Identification(Decision):
+    """user: who it is; null if nobody matches."""
+
+    user: str | None = Field(examples=["anna"])
+
+
+class PhotoAdvice(OutcomeModel):
+    """advice: what would make the photo better; empty if nothing would."""
 
     outcome: Literal["found", "no_face", "several_faces"]
     advice: list[str] = Field(examples=[["move closer: the face is 52 px wide"]])
-    face: SeenFace | None
+    face: FacePlace | None
     width: int
     height: int
 
 
-class LookAlike(Strict):
-    """Somebody else who is enrolled and looks like this person."""
+class LookAlike(StrictModel):
+    """Another enrolled person who looks like this one."""
 
     user: str
     similarity: float
 
 
-class Person(Strict):
-    """What follows the model is known for templates of the model that is in use."""
+class Person(StrictModel):
+    """The fields after `model` are known for templates of the model in use."""
 
     user: str = Field(examples=["anna"])
     enrolled: str = Field(examples=["2026-01-31T12:00:00+00:00"])
     model: str = Field(examples=["sface"])
-    photos: int = Field(0, examples=[3])
-    agreement: float | None = Field(None, description="the least of each photo with the others")
-    margin: float | None = Field(None, description="of the threshold over the closest stranger")
+    photos: int = Field(default=0, examples=[3])
+    agreement: float | None = Field(
+        default=None, description="the lowest similarity of one photo to the others"
+    )
+    margin: float | None = Field(
+        default=None, description="how far the most similar stranger stays below the threshold"
+    )
     expectation: str | None = None
     look_alikes: list[LookAlike] = []
 
 
-class People(Strict):
-    """By name."""
+class People(OutcomeModel):
+    """Everybody who is enrolled, by name."""
 
     outcome: Literal["listed"]
     exit_code: int
     people: list[Person]
 
 
-class TakenPhoto(Strict):
-    """leave_one_out: how well it agrees with the others."""
+class EnrolledPhoto(StrictModel):
+    """leave_one_out: its similarity to the other photos; null for a single photo."""
 
     photo: str
     leave_one_out: float | None
     advice: list[str]
 
 
-class SkippedPhoto(Strict):
-    """Nearly the same as another one."""
+class SkippedPhoto(StrictModel):
+    """A photo that is nearly the same as another one."""
 
     photo: str
     same_as: str
 
 
-class Enrollment(Strict):
-    """What was remembered."""
+class Enrollment(OutcomeModel):
+    """The stored template, and how good it is."""
 
     outcome: Literal["enrolled"]
     exit_code: int
     user: str = Field(examples=["anna"])
     photos_in_template: int = Field(examples=[3])
-    photos: list[TakenPhoto]
+    photos: list[EnrolledPhoto]
     skipped: list[SkippedPhoto]
     advice: list[str]
     expectation: str | None
@@ -128,56 +144,56 @@ class Enrollment(Strict):
     look_alikes: list[LookAlike]
 
 
-class Forgotten(Strict):
-    """Whose template is gone."""
+class Forgotten(OutcomeModel):
+    """Whose template was deleted."""
 
     outcome: Literal["forgotten"]
     exit_code: int
     user: str = Field(examples=["anna"])
 
 
-class Log(Strict):
-    """entries: in the whole log. earlier: lines before these."""
+class Log(OutcomeModel):
+    """entries: in the whole log. earlier: how many lines came before these."""
 
     outcome: Literal["verified"]
     exit_code: int
     entries: int
     earlier: int
-    words: list[str] = Field(examples=[["2026-01-31 12:00:00 web: anna was recognised"]])
+    lines: list[str] = Field(examples=[["2026-01-31 12:00:00 web: anna was recognised"]])
 
 
-class ExploredFace(Strict):
-    """picture: as a data URL."""
+class ExploredFace(StrictModel):
+    """picture: the cropped face as a data URL."""
 
     name: str
     picture: str
 
 
-class LeftOut(Strict):
-    """A photo without one face."""
+class LeftOutPhoto(StrictModel):
+    """A photo without exactly one face."""
 
     name: str
-    why: str
+    reason: str
 
 
-class Explored(Strict):
-    """similarity: of each face with each. points: a map of them."""
+class Exploration(OutcomeModel):
+    """similarity: of each face to each. points: the faces on two principal components."""
 
     outcome: Literal["explored"]
     exit_code: int
     faces: list[ExploredFace]
     similarity: list[list[float]]
     points: list[Point]
-    left_out: list[LeftOut]
+    left_out: list[LeftOutPhoto]
 
 
-class Health(Strict):
-    """The process answers."""
+class Health(StrictModel):
+    """The process responds."""
 
     status: Literal["ok"]
 
 
-class Ready(Strict):
-    """A call would be worked on."""
+class Ready(OutcomeModel):
+    """A call would be processed."""
 
     outcome: Literal["ready"]

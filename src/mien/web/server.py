@@ -1,213 +1,182 @@
-"""From settings to a listening service, closed by default."""
+"""Where the service listens, and the server that runs it. Its defaults expose nothing."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.errors import UsageError, quote_path
+from mien.errors import UsageError, quote, quote_path
+from mien.models import EMBEDDERS
 from mien.results import ModelId
 from mien.settings import Settings, usable_cores
 from mien.vault.vault import Vault
-from mien.web.app import Parts, make_app
-from mien.web.log import libraries_told
-from mien.web.middleware import Limits
-from mien.web.pool import Gate
-from mien.web.tokens import Tokens
+from mien.web.app import create_app
+from mien.web.auth import TokenStore, tokens_path
+from mien.web.dependencies import ServiceParts
+from mien.web.log import log_library_warnings
+from mien.web.middleware import Middleware, RequestLimits
+from mien.web.pool import WorkerPool
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
-EVERYWHERE = ("", "0.0.0.0", "::")
-GRACE_S = 30  # for what was accepted, before the process ends
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+ALL_ADDRESSES = ("", "0.0.0.0", "::")
+SHUTDOWN_TIMEOUT_S = 30  # for accepted calls, before the process ends
+KEEP_ALIVE_S = 15
+IDLE_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class ListenOptions:
-    """host, port: to listen on; port 0 takes any. cert, key: PEM files for TLS, or neither.
+    """host, port: port 0 takes any free one. certificate, key: PEM files for TLS, or neither.
 
-    names: further names by which the service is reached, with a port where that is another
-    one, as behind something that does TLS. open_anyway: beyond this machine without TLS.
+    names: further values of the Host header, with a port where it differs, for a reverse proxy.
+    insecure: listen beyond this machine without TLS.
     """
 
     host: str = "127.0.0.1"
     port: int = 8437
-    cert: Path | None = None
+    certificate: Path | None = None
     key: Path | None = None
     names: tuple[str, ...] = ()
-    open_anyway: bool = False
+    insecure: bool = False
 
 
-def tokens_path(settings: Settings) -> Path:
-    """ListenOptions the tokens of this user's service are kept."""
-    return settings.data_dir / "tokens.json"
-
-
-def check_where(where: ListenOptions, tokens: Tokens) -> None:
-    """UsageError for a place where the service would stand open."""
-    if (where.cert is None) is not (where.key is None):
+def check_listen_options(options: ListenOptions, tokens: TokenStore) -> None:
+    """UsageError for options that would expose the service, or that cannot be."""
+    if (options.certificate is None) is not (options.key is None):
         raise UsageError("TLS needs both --tls-cert and --tls-key")
-    if not 0 <= where.port <= 65535:
-        raise UsageError(f"a port is 0 to 65535, not {where.port}")
-    for name in where.names:
+    if not 0 <= options.port <= 65535:
+        raise UsageError(f"a port is a number from 0 to 65535, not {options.port}")
+    for name in options.names:
         if not re.fullmatch(r"[\w.:\[\]-]+", name):
-            raise UsageError(f"a name is HOST or HOST:PORT, not {name!r}")
-    if _is_loopback(where.host):
+            raise UsageError(f"--name takes HOST or HOST:PORT, not {quote(name)}")
+    if _is_loopback(options.host):
         return
-    if where.cert is None and not where.open_anyway:
+    host = options.host or "0.0.0.0"
+    if options.certificate is None and not options.insecure:
         raise UsageError(
-            f"{where.host} is beyond this machine: give --tls-cert and --tls-key, or --insecure if"
-            " something in front of mien does TLS"
+            f"{host} is reachable from other machines: give --tls-cert and --tls-key, or"
+            " --insecure if a reverse proxy does TLS"
         )
-    if not tokens.all():
+    if not tokens.stored():
         raise UsageError(
-            f"{where.host} is beyond this machine and nobody has a token; run: mien token create"
-            " NAME"
+            f"{host} is reachable from other machines, and no token exists; run:"
+            " mien token create NAME"
         )
-    if where.host in EVERYWHERE and not where.names:
+    if options.host in ALL_ADDRESSES and not options.names:
         raise UsageError(
-            f"{where.host or '0.0.0.0'} is every address of this machine: say with --name HOST how"
-            " the service is reached"
+            f"{host} means every address of this machine; give the name by which clients reach"
+            " the service: --name HOST"
         )
 
 
-def check_certificate(where: ListenOptions) -> None:
+def check_certificate(options: ListenOptions) -> None:
     """UsageError for TLS files that cannot be used, before anything listens."""
-    if where.cert is None or where.key is None:
+    if options.certificate is None or options.key is None:
         return
-    import ssl
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(where.cert, where.key, password=lambda: "")  # never a prompt
-    except (OSError, ValueError) as error:  # ssl's own is an OSError
-        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unusable"
+        # a key with a passphrase fails instead of asking on the terminal
+        context.load_cert_chain(options.certificate, options.key, password=lambda: "")
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unusable"
         raise UsageError(
-            f"cannot use the certificate {quote_path(where.cert)} with the key"
-            f" {quote_path(where.key)}: {why}; give PEM files, the key without a passphrase"
+            f"cannot use the certificate {quote_path(options.certificate)} with the key"
+            f" {quote_path(options.key)}: {reason}; give PEM files, the key without a passphrase"
         ) from error
 
 
-def listening_socket(where: ListenOptions) -> socket.socket:
-    """Bound and listening. UsageError where the address is taken or not ours."""
-    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-    made = None
+def open_listening_socket(options: ListenOptions) -> socket.socket:
+    """A bound and listening socket. UsageError if the address cannot be used."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    listening = None
     try:
-        # with the protocol named, asyncio sends small answers at once: 40 ms of each
-        made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((where.host, where.port))
-        made.listen(128)
-        return made
+        # asyncio sets TCP_NODELAY only where the protocol is named; without it small responses
+        # take 40 ms longer
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((options.host, options.port))
+        listening.listen(128)
+        return listening
     except OSError as error:
-        if made is not None:
-            made.close()
+        if listening is not None:
+            listening.close()
         raise UsageError(
-            f"cannot listen on {where.host} port {where.port}: {error.strerror or error};"
-            " choose another with --port"
+            f"cannot listen on {options.host} port {options.port}: {error.strerror or error};"
+            " choose another one with --port"
         ) from error
+
+
+def allowed_hosts(options: ListenOptions, port: int) -> frozenset[str]:
+    """The values of the Host header that belong to this service, in lower case."""
+    own = {options.host} - set(ALL_ADDRESSES)
+    if _is_loopback(options.host):
+        own |= {"localhost", "127.0.0.1", "::1"}
+    hosts = {_host_header(name, port) for name in (*own, *options.names)}
+    # a browser leaves out the default port, which a reverse proxy may listen on
+    default_port = 80 if options.certificate is None else 443
+    without_port = own if port == default_port else set()
+    hosts |= {_host_header(name, None) for name in (*without_port, *options.names)}
+    return frozenset(hosts)
 
 
 def run_service(
     settings: Settings,
     vault: Vault,
-    where: ListenOptions,
+    options: ListenOptions,
     *,
-    ready: Callable[[str], None],
-    page: bool = True,
+    on_listening: Callable[[str], None],
+    with_page: bool = True,
 ) -> None:
-    """Listen until SIGTERM or SIGINT; then finish what was accepted.
+    """Listen until SIGTERM or SIGINT; then finish the accepted calls.
 
-    ready: gets the address once the service listens; that of the page has a token of this
-    run behind the #, which a browser never sends. page: without it there is no such token.
+    on_listening: gets the address as soon as the service listens; with the page it ends in # and
+    a token of this run. with_page: without the page no such token is made.
     """
-    import uvicorn
-
-    from mien.web.connection import Connection
-
-    class Server(uvicorn.Server):
-        """Stops at the first SIGTERM or SIGINT and then returns, where uvicorn would die of it."""
-
-        @contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            before = {one: signal.signal(one, self.handle_exit) for one in STOPS}
-            try:
-                yield
-            finally:
-                for one, handler in before.items():
-                    signal.signal(one, handler)
-
-    tokens = Tokens(tokens_path(settings))
-    check_where(where, tokens)
-    check_certificate(where)
-    listening = listening_socket(where)
+    tokens = TokenStore(tokens_path(settings))
+    check_listen_options(options, tokens)
+    check_certificate(options)
+    listening = open_listening_socket(options)
     port = listening.getsockname()[1]
-    cores = usable_cores()
-    parts = Parts(
+    parts = ServiceParts(
         vault=vault,
-        pipeline_of=pipelines(replace(settings, threads=1)),
+        pipeline_of=load_pipelines(replace(settings, threads=1)),
         tokens=tokens,
-        gate=Gate(cores),
-        limits=Limits(hosts=hosts_of(where, port)),
+        pool=WorkerPool(usable_cores()),
+        limits=RequestLimits(hosts=allowed_hosts(options, port)),
     )
-    parts.pipeline_of(None)  # a model that is missing is said now, and not at the door
-    app = make_app(parts, page=page)
-    config = uvicorn.Config(
-        app,
-        http=Connection,
-        lifespan="on",
-        log_config=None,
-        server_header=False,
-        date_header=True,
-        timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=15,
-        ssl_certfile=where.cert,
-        ssl_keyfile=where.key,
-        proxy_headers=False,
-    )
-    secret = "#" + tokens.create_passing("page", "admin") if page else ""
-    scheme = "http" if where.cert is None else "https"
-    host = where.names[0] if where.host in EVERYWHERE else where.host
-    ready(f"{scheme}://{_with_port(host, port)}/{secret}")
-    with libraries_told():
-        Server(config).run(sockets=[listening])
+    parts.pipeline_of(None)  # a missing model stops the start, not the first unlock
+    app = create_app(parts, with_page=with_page)
+    # a browser never sends what follows the #
+    token = "#" + tokens.create_temporary("page", "admin") if with_page else ""
+    scheme = "http" if options.certificate is None else "https"
+    host = options.names[0] if options.host in ALL_ADDRESSES else options.host
+    on_listening(f"{scheme}://{_host_header(host, port)}/{token}")
+    with log_library_warnings():
+        Server(_server_config(app, options)).run(sockets=[listening])
 
 
-def hosts_of(where: ListenOptions, port: int) -> frozenset[str]:
-    """What the Host header may be, in lower case: other names are of somebody else."""
-    own = {where.host} - set(EVERYWHERE)
-    if _is_loopback(where.host):
-        own |= {"localhost", "127.0.0.1", "::1"}
-    found = {_with_port(name, port) for name in (*own, *where.names)}
-    # a browser leaves out the usual port, which something in front of mien may listen on
-    usual = own if port == (80 if where.cert is None else 443) else set()
-    found |= {_with_port(name, None) for name in (*usual, *where.names)}
-    return frozenset(found)
+def load_pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:
+    """A function that gives a model's pipeline; each is loaded once, when first asked for.
 
-
-def _with_port(name: str, port: int | None) -> str:
-    """As a Host header has it, in lower case; a port that the name brings stays."""
-    if name.count(":") == 1 or "]:" in name:
-        return name.lower()
-    bare = f"[{name}]" if ":" in name and not name.startswith("[") else name
-    return bare.lower() if port is None else f"{bare.lower()}:{port}"
-
-
-def pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:
-    """The usual pipeline, loaded once; and, when somebody was enrolled with it, another model's."""
-    from threading import Lock
-
+    None, and a model that mien does not have, give the default pipeline.
+    """
     loaded: dict[str, Pipeline] = {}
     lock = Lock()
 
     def pipeline_of(model: ModelId | None) -> Pipeline:
-        from mien.models import EMBEDDERS
-
         name = model.name if model is not None and model.name in EMBEDDERS else "sface"
         with lock:
             if name not in loaded:
@@ -215,6 +184,86 @@ def pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:
             return loaded[name]
 
     return pipeline_of
+
+
+class Server(uvicorn.Server):
+    """Returns after SIGTERM or SIGINT; uvicorn's own would raise the signal again at the end."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {one: signal.signal(one, self.handle_exit) for one in STOP_SIGNALS}
+        try:
+            yield
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
+
+
+class Connection(H11Protocol):
+    """uvicorn's HTTP/1.1 connection, closed if the client sends no complete request in time.
+
+    That holds for headers that never end, too, and for a body that goes on after its refusal.
+    idle_timeout_s: how long a connection may stay open while no call is running.
+    """
+
+    idle_timeout_s: float = IDLE_TIMEOUT_S
+    _timeout: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._update_timeout()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._update_timeout()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._cancel_timeout()
+
+    def _update_timeout(self) -> None:
+        """Further bytes do not extend a running timeout; only a complete request ends it."""
+        if self._is_running_call():
+            self._cancel_timeout()
+        elif self._timeout is None:
+            self._timeout = self.loop.call_later(self.idle_timeout_s, self._close_idle)
+
+    def _cancel_timeout(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+
+    def _close_idle(self) -> None:
+        self._timeout = None
+        if not self._is_running_call() and not self.transport.is_closing():
+            self.transport.close()
+
+    def _is_running_call(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+
+def _server_config(app: Middleware, options: ListenOptions) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        lifespan="on",
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        ssl_certfile=options.certificate,
+        ssl_keyfile=options.key,
+        proxy_headers=False,
+    )
+
+
+def _host_header(name: str, port: int | None) -> str:
+    """A value of the Host header, in lower case. A port that is part of the name stays."""
+    if name.count(":") == 1 or "]:" in name:
+        return name.lower()
+    bare = f"[{name}]" if ":" in name and not name.startswith("[") else name
+    return bare.lower() if port is None else f"{bare.lower()}:{port}"
 
 
 def _is_loopback(host: str) -> bool:

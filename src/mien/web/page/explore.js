@@ -32,7 +32,7 @@ function found(data, given) {
   const words = `${counted(faces.length, "face")} found.${given > AT_MOST ? ` Only the first ${AT_MOST} photos were looked at.` : ""}`;
   say(words);
   const parts = [make("p", {}, words)];
-  if (left_out.length) parts.push(make("details", {}, make("summary", {}, `${left_out.length} left out`), make("ul", {}, ...left_out.map((one) => make("li", {}, `${one.name}: ${one.why}`)))));
+  if (left_out.length) parts.push(make("details", {}, make("summary", {}, `${left_out.length} left out`), make("ul", {}, ...left_out.map((one) => make("li", {}, `${one.name}: ${one.reason}`)))));
   if (!faces.length) return parts;
   parts.push(make("h3", {}, "Faces"), make("ul", { class: "shots", role: "list" }, ...faces.map((face) => make("li", {}, make("img", { src: face.picture, alt: face.name }), make("p", {}, face.name)))));
   parts.push(make("h3", { id: "heat-title" }, "How alike each two are"), ...heat(faces, similarity));

@@ -1,37 +1,134 @@
-"""Who is enrolled, and how good each template is."""
+"""The enrolled people: list, enroll and forget them, and read the log of what happened."""
 
 from __future__ import annotations
 
+from datetime import timezone
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi import Path as PathParameter
+
+from mien.app import verify as use_cases
 from mien.app.enroll import Enrollment, Neighbours
+from mien.app.messages import enrollment_data
 from mien.app.pipeline import Pipeline
 from mien.app.verify import template_of
 from mien.matching.policy import PLAIN_SPACE, consistency
+from mien.results import Template
+from mien.vault.integrity.audit_log import describe_entries
+from mien.vault.records.record import check_user_name
 from mien.vault.vault import Vault
+from mien.web import schemas
+from mien.web.auth import PERSON_PATTERN
+from mien.web.dependencies import Parts, TokenScope
+from mien.web.error_handlers import NOT_FOUND
+from mien.web.openapi import POST_ERRORS, describe_responses
+from mien.web.responses import OutcomeResponse, message_response
+from mien.web.routes.lab import MAX_PHOTOS
+
+router = APIRouter(tags=["people"])
+
+User = Annotated[str, PathParameter(min_length=1, max_length=schemas.MAX_NAME, examples=["anna"])]
 
 
-def people_data(vault: Vault, pipeline: Pipeline) -> list[dict[str, object]]:
-    """One entry for each, by name. Strength is known for those of the pipeline's model."""
+@router.get("/v1/people", responses=describe_responses(schemas.People, 401, 503))
+async def people(parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+    """List who is enrolled, and how good each template is."""
+    found = await parts.pool.run(lambda: list_people(parts.vault, parts.pipeline_of(None)))
+    return OutcomeResponse(schemas.People(outcome="listed", exit_code=0, people=found))
+
+
+@router.post(
+    PERSON_PATTERN,
+    responses=describe_responses(schemas.Enrollment, *POST_ERRORS, 404, 409, 422),
+)
+async def enroll(
+    user: User,
+    photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
+    parts: Parts,
+    token_scope: TokenScope,
+    mode: Annotated[Literal["new", "add", "replace"], Form()] = "new",
+) -> OutcomeResponse:
+    """Enroll a person from photos. If one photo is refused, nothing is stored."""
+    contents = [await photo.read() for photo in photos]
+    enrollment = await parts.pool.run(
+        lambda: use_cases.enroll(
+            user,
+            contents,
+            pipeline=parts.pipeline_of(None),
+            vault=parts.vault,
+            mode=mode,
+            clock=parts.clock,
+        )
+    )
+    return OutcomeResponse(schemas.Enrollment.model_validate(enrollment_data(user, enrollment)))
+
+
+@router.delete(PERSON_PATTERN, responses=describe_responses(schemas.Forgotten, 401, 404, 503))
+async def forget(user: User, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+    """Delete a person's template."""
+    name = await parts.pool.run(lambda: use_cases.forget(user, parts.vault))
+    return OutcomeResponse(schemas.Forgotten(outcome="forgotten", exit_code=0, user=name))
+
+
+@router.api_route("/v1/people/{user:path}", methods=["POST", "DELETE"], include_in_schema=False)
+async def refuse_name(user: str, token_scope: TokenScope) -> OutcomeResponse:
+    """An empty name, or one with a slash: the response says what a name may be."""
+    check_user_name(user)
+    return message_response("usage", 404, NOT_FOUND)
+
+
+@router.get("/v1/log", responses=describe_responses(schemas.Log, 401, 503))
+async def log(
+    parts: Parts, token_scope: TokenScope, last: Annotated[int, Query(ge=1)] = 1000
+) -> OutcomeResponse:
+    """The log of unlocks and changes as text, oldest first, after its whole chain was verified.
+
+    last: how many of the newest lines; `earlier` is the number of lines before them.
+    """
+    entries = await parts.pool.run(parts.vault.log_entries)
+    lines = describe_entries(entries, zone=timezone.utc)
+    content = schemas.Log(
+        outcome="verified",
+        exit_code=0,
+        entries=len(entries),
+        earlier=max(0, len(lines) - last),
+        lines=list(lines[-last:]),
+    )
+    return OutcomeResponse(content)
+
+
+def list_people(vault: Vault, pipeline: Pipeline) -> list[schemas.Person]:
+    """Everybody by name. The quality is known for templates of the pipeline's model."""
     records, space = vault.everybody(pipeline.model)
     templates = {record.user: template_of(record, pipeline) for record in records}
     neighbours = Neighbours(templates, pipeline, space or PLAIN_SPACE)
-    found: list[dict[str, object]] = []
+    found = []
     for head in vault.heads():
-        entry: dict[str, object] = {
-            "user": head.user, "enrolled": head.created_at, "model": head.model.name,
-        }  # fmt: skip
+        fields: dict[str, object] = {
+            "user": head.user,
+            "enrolled": head.created_at,
+            "model": head.model.name,
+        }
         if head.user in templates:
-            template = templates[head.user]
-            said = neighbours.warn(Enrollment(template, (), ()), user=head.user)
-            agreement = consistency(template.vectors, pipeline.threshold).leave_one_out
-            entry |= {
-                "photos": len(template.vectors),
-                "agreement": round(min(agreement), 3) if agreement else None,
-                "margin": None if said.margin is None else round(said.margin, 3),
-                "expectation": pipeline.expectation(photos=len(template.vectors)) or None,
-                "look_alikes": [
-                    {"user": user, "similarity": round(cosine, 3)}
-                    for user, cosine in said.look_alikes
-                ],
-            }
-        found.append(entry)
+            fields |= _template_quality(head.user, templates[head.user], neighbours, pipeline)
+        found.append(schemas.Person.model_validate(fields))
     return found
+
+
+def _template_quality(
+    user: str, template: Template, neighbours: Neighbours, pipeline: Pipeline
+) -> dict[str, object]:
+    """The fields of `schemas.Person` that need the template."""
+    compared = neighbours.warn(Enrollment(template, (), ()), user=user)
+    agreement = consistency(template.vectors, pipeline.threshold).leave_one_out
+    return {
+        "photos": len(template.vectors),
+        "agreement": round(min(agreement), 3) if agreement else None,
+        "margin": None if compared.margin is None else round(compared.margin, 3),
+        "expectation": pipeline.expectation(photos=len(template.vectors)) or None,
+        "look_alikes": [
+            {"user": other, "similarity": round(cosine, 3)}
+            for other, cosine in compared.look_alikes
+        ],
+    }

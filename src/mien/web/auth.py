@@ -1,0 +1,197 @@
+"""Who may ask the service for what: API tokens, and the scope that each route requires.
+
+Only hashes of tokens are stored. Needs no web framework: `mien token` works in the base install.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mien.errors import UsageError, quote, quote_path
+from mien.files import exclusive_lock, write_whole
+from mien.settings import Settings
+
+SCOPES = ("unlock", "enroll", "admin")
+"""Each scope may do what the one before it may, and more."""
+
+TOKEN_PREFIX = "mien_"
+SECRET_BYTES = 32
+MAX_FILE_BYTES = 1 << 20
+_TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+PEOPLE_PREFIX = "/v1/people/"
+PERSON_PATTERN = PEOPLE_PREFIX + "{user}"
+
+REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
+    ("POST", "/v1/unlock"): "unlock",
+    ("POST", "/v1/identify"): "unlock",
+    ("POST", "/v1/compare"): "enroll",
+    ("POST", "/v1/look"): "enroll",
+    ("POST", "/v1/explore"): "enroll",
+    ("GET", "/v1/people"): "enroll",
+    ("POST", PERSON_PATTERN): "enroll",
+    ("DELETE", PERSON_PATTERN): "admin",
+    ("GET", "/v1/log"): "admin",
+    ("GET", "/metrics"): "admin",
+    ("GET", "/v1/health"): None,
+    ("GET", "/v1/ready"): None,
+}
+"""(method, route pattern) -> scope; None needs no token. This is the only table of scopes. A route
+that is missing here gets no scope, and every route that depends on a scope then refuses."""
+
+
+class NotAuthenticated(Exception):
+    """The request carries no known token."""
+
+
+class NotPermitted(Exception):
+    """The token is known, and its scope is too small for the route."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """sha256: of the secret, in hexadecimal; 256 random bits need no salt. created_at: UTC."""
+
+    name: str
+    scope: str
+    sha256: str
+    created_at: str
+
+
+class TokenStore:
+    """The tokens in one file, mode 0600, and those that live as long as the process.
+
+    Every method raises UsageError for a file that mien did not write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._temporary: list[Token] = []
+
+    def create(self, name: str, scope: str, *, created_at: str) -> str:
+        """Store a new token and return its secret, which is stored nowhere."""
+        if not _TOKEN_NAME.fullmatch(name):
+            raise UsageError(
+                "a token's name has up to 64 letters, digits, dots, dashes and underscores,"
+                " and starts with a letter or digit"
+            )
+        secret, token = _new_token(name, scope, created_at)
+        with self._exclusive():
+            stored = self._read()
+            if any(one.name == name for one in stored):
+                raise UsageError(
+                    f"a token named {name!r} exists already; choose another name, or revoke it:"
+                    f" mien token revoke {name}"
+                )
+            self._write([*stored, token])
+        return secret
+
+    def create_temporary(self, name: str, scope: str) -> str:
+        """A token that only this process knows, such as the page's. Returns its secret."""
+        secret, token = _new_token(name, scope, "")
+        self._temporary.append(token)
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """Delete the token of this name. UsageError if there is none."""
+        with self._exclusive():
+            stored = self._read()
+            kept = [one for one in stored if one.name != name]
+            if len(kept) == len(stored):
+                raise UsageError(f"there is no token {quote(name)}; to see all: mien token list")
+            self._write(kept)
+
+    def stored(self) -> list[Token]:
+        """The tokens in the file, oldest first."""
+        return self._read()
+
+    def scope_of(self, secret: str) -> str | None:
+        """The scope of the token with this secret; None if it is unknown.
+
+        Every known token is compared, so the time does not tell which one matched.
+        """
+        digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+        scope = None
+        for token in (*self._temporary, *self._read()):
+            if hmac.compare_digest(token.sha256, digest):
+                scope = token.scope
+        return scope
+
+    def _read(self) -> list[Token]:
+        try:
+            with open(self._path, "rb") as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._unusable(error.strerror or "the file cannot be read") from error
+        try:
+            table = json.loads(content)
+            if not isinstance(table, list):
+                raise ValueError("not a list")
+            tokens = [Token(**one) for one in table]
+            if any(one.scope not in SCOPES or len(one.sha256) != 64 for one in tokens):
+                raise ValueError("unknown scope or hash")
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._unusable("mien did not write this file; move it away") from error
+        return tokens
+
+    def _write(self, tokens: list[Token]) -> None:
+        content = json.dumps([asdict(one) for one in tokens], indent=1).encode()
+        try:
+            write_whole(self._path, content, durable=True)
+        except OSError as error:
+            raise self._unusable(error.strerror or "the file cannot be written") from error
+
+    def _exclusive(self) -> AbstractContextManager[None]:
+        return exclusive_lock(self._path.with_name(self._path.name + ".lock"), self._unusable)
+
+    def _unusable(self, reason: str) -> UsageError:
+        return UsageError(f"cannot use the tokens in {quote_path(self._path)}: {reason}")
+
+
+def tokens_path(settings: Settings) -> Path:
+    """Where the tokens of this user's service are stored."""
+    return settings.data_dir / "tokens.json"
+
+
+def allows(scope: str, required: str) -> bool:
+    """Whether a token of this scope may use a route that requires the other scope."""
+    return SCOPES.index(scope) >= SCOPES.index(required)
+
+
+def route_pattern(method: str, path: str) -> str | None:
+    """The pattern of the route that a request is for; None if the table has no such route."""
+    pattern = PERSON_PATTERN if path.startswith(PEOPLE_PREFIX) else path
+    return pattern if (method, pattern) in REQUIRED_SCOPES else None
+
+
+def authorize(tokens: TokenStore, authorization: str, *, required: str) -> str:
+    """The scope of the token in an Authorization header, if it is enough for the required one.
+
+    Raises NotAuthenticated, NotPermitted, and UsageError if the token file cannot be used.
+    """
+    scheme, _, secret = authorization.partition(" ")
+    scope = tokens.scope_of(secret.strip()) if scheme.lower() == "bearer" else None
+    if scope is None:
+        raise NotAuthenticated
+    if not allows(scope, required):
+        raise NotPermitted
+    return scope
+
+
+def _new_token(
+    name: str, scope: str, created_at: str, random: Callable[[int], str] = secrets.token_urlsafe
+) -> tuple[str, Token]:
+    if scope not in SCOPES:
+        raise UsageError(f"unknown scope {quote(scope)}; choose one of {', '.join(SCOPES)}")
+    secret = TOKEN_PREFIX + random(SECRET_BYTES)
+    return secret, Token(name, scope, hashlib.sha256(secret.encode()).hexdigest(), created_at)

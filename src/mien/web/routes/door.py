@@ -1,0 +1,123 @@
+"""Decisions on photos: unlock, identify, compare; and advice on a photo."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+
+from mien.app import verify as use_cases
+from mien.app.pipeline import Pipeline
+from mien.errors import NoFaceFound, SeveralFacesFound
+from mien.faces.quality import measure_quality
+from mien.media.image_file import read_image
+from mien.results import Face
+from mien.web import schemas
+from mien.web.auth import allows
+from mien.web.dependencies import Parts, TokenScope
+from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
+from mien.web.responses import (
+    OutcomeResponse,
+    decision_response,
+    identification_response,
+)
+
+router = APIRouter(tags=["door"])
+
+UserField = Annotated[str, Form(min_length=1, max_length=schemas.MAX_NAME, examples=["anna"])]
+Photo = Annotated[UploadFile, File()]
+
+
+@router.post(
+    "/v1/unlock",
+    responses=describe_responses(schemas.Decision, *ATTEMPT_ERRORS, refusal=schemas.Decision),
+)
+async def unlock(
+    user: UserField, photo: Photo, parts: Parts, token_scope: TokenScope
+) -> OutcomeResponse:
+    """Does the photo show this user? 403 if not, and if nobody of this name is enrolled."""
+    content = await photo.read()
+    decision = await parts.pool.run(
+        lambda: use_cases.open_door(
+            user,
+            read_image(content),
+            vault=parts.vault,
+            pipeline_of=parts.pipeline_of,
+            tell_unknown=False,
+        )
+    )
+    parts.metrics.record_decision(decision.outcome.name.lower())
+    return decision_response(decision, with_scores=allows(token_scope, "enroll"))
+
+
+@router.post(
+    "/v1/identify",
+    responses=describe_responses(
+        schemas.Identification, 404, *ATTEMPT_ERRORS, refusal=schemas.Identification
+    ),
+)
+async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+    """Which enrolled person does the photo show? 403 if none."""
+    content = await photo.read()
+    found = await parts.pool.run(
+        lambda: use_cases.identify(
+            read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
+        )
+    )
+    parts.metrics.record_decision(found.decision.outcome.name.lower())
+    return identification_response(
+        found.decision, found.user, with_scores=allows(token_scope, "enroll")
+    )
+
+
+@router.post(
+    "/v1/compare",
+    responses=describe_responses(schemas.Decision, *POST_ERRORS, refusal=schemas.Decision),
+)
+async def compare(a: Photo, b: Photo, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+    """Do two photos show the same person? Nothing is stored or counted."""
+    first, second = await a.read(), await b.read()
+    decision, _, _ = await parts.pool.run(
+        lambda: use_cases.compare(read_image(first), read_image(second), parts.pipeline_of(None))
+    )
+    return decision_response(decision, with_scores=True)
+
+
+@router.post("/v1/look", responses=describe_responses(schemas.PhotoAdvice, *POST_ERRORS, 422))
+async def look(photo: Photo, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+    """Where is the face, and what would make the photo better? Nothing is stored or counted."""
+    content = await photo.read()
+    advice = await parts.pool.run(lambda: advise_on_photo(content, parts.pipeline_of(None)))
+    return OutcomeResponse(advice)
+
+
+def advise_on_photo(content: bytes, pipeline: Pipeline) -> schemas.PhotoAdvice:
+    """Find the face and measure the photo's quality. Raises UnreadableImage."""
+    image = read_image(content)
+    height, width = image.shape[:2]
+    try:
+        face = pipeline.door_face(image)
+    except (NoFaceFound, SeveralFacesFound) as error:
+        several = isinstance(error, SeveralFacesFound)
+        return schemas.PhotoAdvice(
+            outcome="several_faces" if several else "no_face",
+            advice=[str(error)],
+            face=None,
+            width=width,
+            height=height,
+        )
+    quality = measure_quality(face, pipeline.crop(image, face))
+    return schemas.PhotoAdvice(
+        outcome="found",
+        advice=list(quality.advice),
+        face=_face_place(face),
+        width=width,
+        height=height,
+    )
+
+
+def _face_place(face: Face) -> schemas.FacePlace:
+    return schemas.FacePlace(
+        box_xyxy=[round(float(edge), 1) for edge in face.box_xyxy],
+        points_xy=[[round(float(value), 1) for value in point] for point in face.points_xy],
+    )

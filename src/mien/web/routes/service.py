@@ -1,0 +1,38 @@
+"""Is the service up, is it ready, and what has it done?"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from mien.web import schemas
+from mien.web.dependencies import Parts, TokenScope
+from mien.web.metrics import CONTENT_TYPE
+from mien.web.openapi import describe_responses
+from mien.web.responses import OutcomeResponse
+
+router = APIRouter(tags=["service"])
+
+
+@router.get("/v1/health", responses=describe_responses(schemas.Health))
+async def health() -> Response:
+    """The process responds."""
+    return JSONResponse(schemas.Health(status="ok").model_dump())
+
+
+@router.get("/v1/ready", responses=describe_responses(schemas.Ready, 503))
+async def ready(parts: Parts) -> Response:
+    """The models are loaded and the vault opens, so a call would be processed."""
+    await parts.pool.run(lambda: (parts.pipeline_of(None), parts.vault.holds_anybody()))
+    return OutcomeResponse(schemas.Ready(outcome="ready"))
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=describe_responses(None, 401),
+)
+async def metrics(parts: Parts, token_scope: TokenScope) -> Response:
+    """Counters in the Prometheus text format."""
+    text = parts.metrics.render(active_calls=parts.pool.active)
+    return Response(text, media_type=CONTENT_TYPE)
