@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mien.app.pipeline import open_pipeline
-from mien.cli.door import SEED
+from mien.cli.commands.demo import SEED
 from mien.lab.demo.run import run_small_demo
 from mien.settings import load_settings
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import mien
-from mien.cli.parser import main
+from mien.cli.main import main
 from mien.results import ByteArray
 
 SOURCE = Path(mien.__file__).parent
@@ -114,7 +114,7 @@ def modules_after(code: str) -> set[str]:
 
 def after_command(*arguments: object, code: int = 0) -> set[str]:
     line = repr([str(argument) for argument in arguments])
-    return modules_after(f"from mien.cli.parser import main\nassert main({line}) == {code}")
+    return modules_after(f"from mien.cli.main import main\nassert main({line}) == {code}")
 
 
 def heavy(modules: set[str], *, but: tuple[str, ...] = ()) -> set[str]:
@@ -130,14 +130,14 @@ def test_importing_mien_loads_nothing_heavy() -> None:
 
 
 def test_help_loads_no_numpy(home: Path) -> None:
-    code = "from mien.cli.parser import main\ntry: main(['--help'])\nexcept SystemExit: pass"
+    code = "from mien.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass"
     loaded = modules_after(code)
     assert heavy(loaded) == set()
     assert "numpy" not in loaded
 
 
 def test_wrong_usage_loads_no_numpy(home: Path) -> None:
-    code = "from mien.cli.parser import main\ntry: main(['unlock'])\nexcept SystemExit: pass"
+    code = "from mien.cli.main import main\ntry: main(['unlock'])\nexcept SystemExit: pass"
     assert "numpy" not in modules_after(code)
 
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from mien.cli.parser import main
+from mien.cli.main import main
 
 sys.exit(main())

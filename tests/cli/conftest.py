@@ -19,7 +19,7 @@ from PIL import Image
 
 from mien.app.pipeline import Pipeline
 from mien.app.verify import enroll
-from mien.cli.parser import main
+from mien.cli.main import main
 from mien.lab.recapture import recapture
 from mien.results import ByteArray, ModelId, Template
 from mien.settings import load_settings

@@ -216,7 +216,7 @@ def test_a_pipe_is_refused_and_never_waited_for(
 
 PEAK_MEMORY = """
 import re, sys
-from mien.cli.parser import main
+from mien.cli.main import main
 code = main(sys.argv[1:])
 print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 sys.exit(code)

@@ -55,7 +55,7 @@ def test_an_interrupted_rotation_says_where_to_look(
     ("arguments", "at", "words"),
     [
         (("forget", "ana"), "finish", "interrupted; mien list shows who is enrolled"),
-        (("unlock", "ana", "PROBE"), "attempt", "interrupted; a try that was begun counts as"),
+        (("unlock", "ana", "PROBE"), "attempt", "interrupted; the attempt counts as a failure"),
         (("compare", "PROBE", "PROBE"), "compare", "interrupted"),
     ],
 )

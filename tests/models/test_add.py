@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from mien.app.pipeline import open_pipeline
-from mien.cli import models as models_commands
+from mien.cli.commands import models as models_commands
 from mien.errors import ExitCode, MissingExtra, ModelAltered, ModelMissing, UsageError
 from mien.models import ADDED_ROWS, EMBEDDERS
 from mien.models.add import AGREEMENT, Added, add_model
@@ -229,7 +229,7 @@ def test_a_fetched_file_of_another_hash_is_refused_and_not_kept(
 
 
 def test_the_command_says_what_it_did_and_models_then_lists_it(home: Path, weights: Path) -> None:
-    before = models_commands.models(Namespace())
+    before = models_commands.list_models(Namespace())
     assert {row["state"] for row in rows_of(before.data)} == {"not added"}
     assert before.exit_code is ExitCode.UNLOCKED
 
@@ -238,12 +238,12 @@ def test_the_command_says_what_it_did_and_models_then_lists_it(home: Path, weigh
     assert answer.lines[0] == f"added {CASIA}, weights {sha256_of(weights)[:12]}"
     json.dumps(answer.data)
 
-    after = models_commands.models(Namespace())
+    after = models_commands.list_models(Namespace())
     assert {row["name"]: row["state"] for row in rows_of(after.data)}[CASIA] == "ok"
 
     graph = next((load_settings().data_dir / "models").glob("*.onnx"))
     graph.write_bytes(b"altered")
-    broken = models_commands.models(Namespace())
+    broken = models_commands.list_models(Namespace())
     assert {row["name"]: row["state"] for row in rows_of(broken.data)}[CASIA] == "altered"
     assert broken.exit_code is ExitCode.MODEL_UNAVAILABLE
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.web.conftest import serving
 
-from mien.cli.parser import main
+from mien.cli.main import main
 from mien.errors import UsageError
 from mien.web.auth import TokenStore, allows
 from mien.web.server import (

@@ -1,210 +1,100 @@
-"""`mien vault init|status|rotate|export|import|verify` and `mien log`."""
+"""The arguments of `mien vault` and `mien log`."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from mien.cli.door import CommandResult, open_vault_of
-from mien.errors import ExitCode, UsageError
-from mien.settings import Settings, load_settings
-from mien.vault.crypto.passphrase import new_passphrase, passphrase_prompt
+from mien.cli.arguments import CommandParser, Commands, add_command, add_group
+from mien.cli.output import CommandResult
+from mien.settings import KEY_KINDS
 
-if TYPE_CHECKING:
-    from mien.vault.admin.status import VaultStatus
-
-WHAT = "passphrase of the vault"
-OF_EXPORT = "passphrase of the export"
-OPTION = "name it with --passphrase-file"
-NO_VAULT = "there is no vault yet; the first mien enroll makes one, or: mien vault init"
+SEE_STATUS = "; mien vault status and mien log show what was done"
 
 
-def init(args: Namespace) -> CommandResult:
-    """args.key: a kind of key, or None."""
-    from mien.vault.open import make_vault
-
-    settings = load_settings()
-    kind = args.key or settings.vault_key
-    facts = make_vault(settings, kind=kind, surface="command", ask=lambda: _new(settings, WHAT))
-    with open_vault_of(settings, create=False) as vault:
-        place = vault.safe.store.place
-    lines = [f"made the vault {place}", f"  key: {facts.key_where}"]
-    if facts.people:
-        lines.append(f"  {_people(facts.people)} of the older vault: sealed in it now")
-    data: dict[str, object] = {
-        "outcome": "made", "exit_code": 0, "place": place, "key": facts.key_kind,
-        "sealed": facts.people,
-    }  # fmt: skip
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
-
-
-def status(args: Namespace) -> CommandResult:
-    from mien.vault.admin.status import vault_status
-
-    with open_vault_of(load_settings(), create=False) as vault:
-        facts = vault_status(vault.safe)
-        return _facts_answer(facts, vault.safe.store.place, "shown")
-
-
-def verify(args: Namespace) -> CommandResult:
-    """args.accept: an older copy, put back on purpose, is taken for the vault."""
-    from mien.vault.admin.status import verify_all
-
-    with open_vault_of(load_settings(), create=False) as vault:
-        accept = vault.noted("accept_copy") if args.accept else None
-        facts = verify_all(vault.safe, accept=accept)
-        return _facts_answer(facts, vault.safe.store.place, "verified")
-
-
-def rotate(args: Namespace) -> CommandResult:
-    """args.key: where the new key goes; None stays with the present kind. args.accept_log: a log
-    that was tampered with is no hindrance. args.new_passphrase_file: or None, for the file of
-    the present one, or to be asked.
-    """
-    from mien.vault.admin.rotation import rotate as rotate_keys
-    from mien.vault.admin.status import vault_status
-    from mien.vault.open import keys_of
-
-    settings = load_settings()
-    with open_vault_of(settings, create=False) as vault:
-        before = vault_status(vault.safe)
-        if before is not None and (args.key or before.key_kind) == "passphrase":
-            chosen = new_passphrase(args.new_passphrase_file or settings.passphrase_file, WHAT)
-            vault.safe.keys = keys_of(settings, lambda: chosen)
-        elif args.new_passphrase_file is not None:
-            raise UsageError("--new-passphrase-file goes with --key passphrase")
-        count = rotate_keys(
-            vault.safe,
-            kind=args.key,
-            accept_log=vault.noted("accept_log") if args.accept_log else None,
-            last=vault.noted("rotate"),
-        )
-        after = vault_status(vault.safe)
-    assert after is not None  # rotate refuses where there is no vault
-    lines = [f"sealed {_people(count)} under a new key", f"  key: {after.key_where}"]
-    if args.new_passphrase_file is not None:
-        lines.append("  from now on MIEN_VAULT_PASSPHRASE_FILE is to name the new passphrase")
-    data: dict[str, object] = {
-        "outcome": "rotated", "exit_code": 0, "people": count, "key": after.key_kind,
-    }  # fmt: skip
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
-
-
-def gallery(args: Namespace) -> CommandResult:
-    """args.state: on or off."""
-    with open_vault_of(load_settings(), create=False) as vault:
-        vault.set_gallery(args.state == "on")
-    words = (
-        "the gallery is on: the centre of every template lies beside the records, sealed, for mien"
-        " identify"
-        if args.state == "on"
-        else "the gallery is off: mien identify opens every record"
+def add_commands(commands: Commands) -> None:
+    """Add this group to the parser."""
+    group = add_group(commands, "vault", "Manage the vault: keys, status, export, import.")
+    _add_key_commands(group)
+    _add_check_commands(group)
+    _add_transfer_commands(group)
+    log = add_command(commands, "log", _run, "Show the log of attempts and changes.")
+    log.add_argument(
+        "--verify", action="store_true", help="Also say that no entry was edited or removed."
     )
-    data: dict[str, object] = {"outcome": "set", "exit_code": 0, "gallery": args.state}
-    return CommandResult(ExitCode.UNLOCKED, (words,), data)
 
 
-def export(args: Namespace) -> CommandResult:
-    """args.file: a new file. args.passphrase_file: or None, to be asked."""
-    from mien.vault.admin.transfer import export_people
-
-    passphrase = new_passphrase(args.passphrase_file, OF_EXPORT, name_it=OPTION)
-    with open_vault_of(load_settings(), create=False) as vault:
-        count = export_people(vault.safe, args.file, passphrase, last=vault.noted("export"))
-    data: dict[str, object] = {
-        "outcome": "exported", "exit_code": 0, "people": count, "file": str(args.file),
-    }  # fmt: skip
-    lines = (
-        f"exported {_people(count)} to {args.file}",
-        "  whoever has file and passphrase has them",
+def _add_key_commands(group: Commands) -> None:
+    init = _add(group, "init", "Create the vault, or seal an older one.")
+    rotate = _add(group, "rotate", "Seal everything under a new key.")
+    for parser in (init, rotate):
+        parser.add_argument("--key", choices=KEY_KINDS, help="Where to keep the key.")
+    rotate.add_argument(
+        "--new-passphrase-file",
+        type=Path,
+        metavar="PATH",
+        help="Read the new passphrase from this file of mode 600; default: ask for it.",
     )
-    return CommandResult(ExitCode.UNLOCKED, lines, data)
+    rotate.add_argument(
+        "--accept-log", action="store_true", help="Go on although the log was tampered with."
+    )
 
 
-def bring_in(args: Namespace) -> CommandResult:
-    """args.file: of an export. args.replace, args.keep: what happens to names that are taken."""
-    from mien.vault.admin.transfer import import_people
+def _add_check_commands(group: Commands) -> None:
+    _add(group, "status", "Show where the vault and its key are.")
+    verify = _add(group, "verify", "Check every byte of the vault.")
+    verify.add_argument(
+        "--accept",
+        action="store_true",
+        help="Accept an older copy of the vault that was restored on purpose.",
+    )
+    gallery = _add(
+        group,
+        "gallery",
+        "Turn the index on or off that makes mien identify fast among many people.",
+    )
+    gallery.add_argument("state", choices=("on", "off"))
 
-    passphrase = passphrase_prompt(args.passphrase_file, OF_EXPORT, name_it=OPTION)()
-    taken = "replace" if args.replace else "keep" if args.keep else "refuse"
-    with open_vault_of(load_settings(), create=True) as vault:
-        found = import_people(
-            vault.safe, args.file, passphrase, taken=taken, last=vault.noted("import")
+
+def _add_transfer_commands(group: Commands) -> None:
+    export = _add(group, "export", "Export all people to one file.")
+    import_ = _add(
+        group,
+        "import",
+        "Import people from an export file.",
+    )
+    for parser in (export, import_):
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--passphrase-file",
+            type=Path,
+            metavar="PATH",
+            help="Read the passphrase from this file of mode 600; default: ask for it.",
         )
-    lines = [f"imported {_people(len(found.added))}: {', '.join(found.added) or 'nobody'}"]
-    if found.kept:
-        lines.append(f"  kept as they were: {', '.join(found.kept)}")
-    data: dict[str, object] = {
-        "outcome": "imported", "exit_code": 0,
-        "added": list(found.added), "kept": list(found.kept),
-    }  # fmt: skip
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
+    existing = import_.add_mutually_exclusive_group()
+    existing.add_argument(
+        "--replace", action="store_true", help="For a name in both, take the file's template."
+    )
+    existing.add_argument(
+        "--keep", action="store_true", help="For a name in both, keep the vault's template."
+    )
 
 
-def log(args: Namespace) -> CommandResult:
-    """args.verify: say that the chain checks out. It is checked in either case."""
-    from mien.vault.integrity.audit_log import describe_entries
+def _add(group: Commands, name: str, summary: str) -> CommandParser:
+    return add_command(group, name, _run, summary, interrupted=SEE_STATUS)
 
-    with open_vault_of(load_settings(), create=False) as vault:
-        entries = vault.log_entries()
-    here = datetime.now().astimezone().tzinfo
-    assert here is not None  # astimezone gives one always
-    lines = describe_entries(entries, zone=here)
-    if args.verify:
-        lines.append(f"the chain of {len(entries)} entries checks out: none edited, none removed")
-    data: dict[str, object] = {
-        "outcome": "verified" if args.verify else "shown",
-        "exit_code": 0,
-        "entries": [
-            {"at": e.at, "kind": e.kind, "user": e.user, "outcome": e.outcome, "where": e.where}
-            for e in entries
-        ],
+
+def _run(args: Namespace) -> CommandResult:
+    from mien.cli.commands import vault
+
+    functions = {
+        "init": vault.init,
+        "rotate": vault.rotate,
+        "status": vault.status,
+        "verify": vault.verify,
+        "gallery": vault.gallery,
+        "export": vault.export,
+        "import": vault.bring_in,
+        "log": vault.log,
     }
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or ("nothing happened yet",), data)
-
-
-def _facts_answer(facts: VaultStatus | None, place: str, outcome: str) -> CommandResult:
-    if facts is None:
-        return CommandResult(
-            ExitCode.UNLOCKED,
-            (NO_VAULT,),
-            {"outcome": outcome, "exit_code": 0, "place": place, "people": 0, "key": None},
-        )
-    lines = (
-        f"{place}",
-        f"  {_people(facts.people)}, sealed with AES-256-GCM",
-        f"  key: {facts.key_where}",
-        f"  change {facts.counter}, log of {facts.log_entries} entries,"
-        f" gallery {'on' if facts.gallery else 'off'}",
-        *_more_keys(facts.more_keys),
-        *(("  every record, count and log entry checks out",) if outcome == "verified" else ()),
-    )
-    data: dict[str, object] = {
-        "outcome": outcome,
-        "exit_code": 0,
-        "place": place,
-        "people": facts.people,
-        "key": facts.key_kind,
-        "key_where": facts.key_where,
-        "change": facts.counter,
-        "log_entries": facts.log_entries,
-        "gallery": facts.gallery,
-        "more_keys": facts.more_keys,
-    }
-    return CommandResult(ExitCode.UNLOCKED, lines, data)
-
-
-def _more_keys(count: int) -> tuple[str, ...]:
-    if not count:
-        return ()
-    keys, them = ("1 more key", "it") if count == 1 else (f"{count} more keys", "them")
-    return (f"  {keys} kept from a rotation that did not end: mien vault rotate takes {them} away",)
-
-
-def _new(settings: Settings, what: str) -> str:
-    return new_passphrase(settings.passphrase_file, what)
-
-
-def _people(count: int) -> str:
-    return "1 person" if count == 1 else f"{count} people"
+    return functions[args.command](args)

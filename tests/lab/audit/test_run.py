@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from mien.app.pipeline import Pipeline
-from mien.cli import audit as audit_commands
-from mien.cli.door import CommandResult
+from mien.cli.commands import audit as audit_commands
+from mien.cli.output import CommandResult
 from mien.errors import ExitCode, ModelMissing, UsageError
 from mien.lab.audit.figures import Share
 from mien.lab.audit.report import (

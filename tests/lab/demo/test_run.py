@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from mien.app.pipeline import Pipeline
-from mien.cli.parser import main
+from mien.cli.main import main
 from mien.errors import ExitCode, UsageError
 from mien.lab.demo.run import SMALL_NOTE, DemoResult, probe_rows, run_demo, run_small_demo
 from mien.lab.recapture import recapture

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.cli.evaluate import evaluate_folder, evaluate_pairs
+from mien.cli.commands.evaluate import evaluate_folder, evaluate_pairs
 from mien.errors import UsageError
 from mien.lab.evaluate import run
 from mien.lab.evaluate.embeddings import embed_photos

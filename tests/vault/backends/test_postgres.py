@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from mien.cli.parser import main
+from mien.cli.main import main
 from mien.errors import UsageError, VaultDamaged
 from mien.vault.backends.base import Section
 from mien.vault.backends.postgres import PostgresStore

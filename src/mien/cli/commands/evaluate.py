@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
-from mien.cli.door import CommandResult
+from mien.cli.output import CommandResult
+from mien.cli.progress import bar
 from mien.errors import ExitCode
+from mien.lab.evaluate import run
+from mien.lab.evaluate.embeddings import FaceChoice, embedder_row, open_eye
+from mien.lab.evaluate.report import JSON_NAME, as_data, figure_lines, write_evaluation
+from mien.lab.evaluate.run import Evaluation, Plan, Progress, WayName
+from mien.matching.calibration import load_calibration
 from mien.settings import Settings, load_settings, usable_cores
-
-if TYPE_CHECKING:
-    from mien.lab.evaluate.embeddings import FaceChoice
-    from mien.lab.evaluate.run import Evaluation, Plan, Progress, WayName
 
 SEED = 20071001  # of the bootstrap; the month in which LFW was published
 FLIP: dict[str, tuple[WayName, ...]] = {
@@ -28,7 +29,6 @@ def evaluate_pairs(args: Namespace) -> CommandResult:
     And what both commands have: model, engine, workers (or None), flip_average (a key of `FLIP`),
     no_cache, out.
     """
-    from mien.lab.evaluate import run
 
     settings = load_settings(engine=args.engine)
     plan = _plan(args, "centre", settings)
@@ -40,7 +40,6 @@ def evaluate_pairs(args: Namespace) -> CommandResult:
 
 def evaluate_folder(args: Namespace) -> CommandResult:
     """args.folder: Path of the folder of people. args.face: which face of a photo counts."""
-    from mien.lab.evaluate import run
 
     settings = load_settings(engine=args.engine)
     plan = _plan(args, args.face, settings)
@@ -50,9 +49,6 @@ def evaluate_folder(args: Namespace) -> CommandResult:
 
 def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
     """With the cohort's way last, where the model has one: it is what the door goes by."""
-    from mien.lab.evaluate.embeddings import embedder_row
-    from mien.lab.evaluate.run import Plan
-    from mien.matching.calibration import load_calibration
 
     ways = FLIP[args.flip_average]
     calibration = load_calibration(embedder_row(args.model, settings))
@@ -71,8 +67,6 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
 
 
 def _progress() -> Progress:
-    from mien.cli.progress import bar
-    from mien.lab.evaluate.run import Progress
 
     return Progress(
         photos=lambda photos: bar(photos, "looking at photos"),
@@ -81,8 +75,6 @@ def _progress() -> Progress:
 
 
 def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> CommandResult:
-    from mien.lab.evaluate.embeddings import open_eye
-    from mien.lab.evaluate.report import JSON_NAME, as_data, figure_lines, write_evaluation
 
     now = datetime.now(timezone.utc)
     plan = evaluation.plan

@@ -7,7 +7,8 @@ from argparse import Namespace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from mien.cli.door import CommandResult, open_vault_of
+from mien.cli.output import CommandResult
+from mien.cli.user_vault import open_user_vault
 from mien.errors import ExitCode, MissingExtra
 from mien.settings import load_settings
 
@@ -35,7 +36,7 @@ def serve(args: Namespace) -> CommandResult:
         names=tuple(args.name or ()),
         insecure=args.insecure,
     )
-    vault = open_vault_of(settings, create=True, surface="web")
+    vault = open_user_vault(settings, create=True, surface="web")
     vault.holds_anybody()  # a missing key stops the start, not the first unlock
     on_listening = _log_address if args.no_page else _print_address
     run_service(settings, vault, options, on_listening=on_listening, with_page=not args.no_page)

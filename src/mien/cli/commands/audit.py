@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from mien.cli.door import CommandResult
-from mien.errors import ExitCode, ModelMissing
+import numpy as np
+
+from mien.app.pipeline import Pipeline, open_pipeline
+from mien.cli.arguments import DEFAULT_MODEL
+from mien.cli.output import CommandResult
+from mien.cli.progress import bar
+from mien.errors import ExitCode, ModelMissing, quote_path
+from mien.lab.audit.report import JSON_NAME, NONE, answers, audit_data, step_rows, write_audit
+from mien.lab.audit.run import Audit, ModelAudit, run_audit
+from mien.lab.audit.steps import STEPS
+from mien.lab.names import shown_name
+from mien.models import ADDED_ROWS, added_embedder
 from mien.settings import Settings, load_settings
 
-if TYPE_CHECKING:
-    from mien.app.pipeline import Pipeline
-    from mien.lab.audit.run import Audit, ModelAudit
-
 SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
-DEFAULT_MODEL = "sface"
 
 
 def audit(args: Namespace) -> CommandResult:
     """args.folder, args.out: Paths. args.model: names of embedders, or None for the default."""
-    import numpy as np
-
-    from mien.cli.progress import bar
-    from mien.lab.audit.report import JSON_NAME, audit_data, write_audit
-    from mien.lab.audit.run import run_audit
-    from mien.lab.names import shown_name
 
     settings = load_settings()
     pipelines, skipped = _pipelines(args.model or [], settings)
@@ -54,7 +52,6 @@ def _pipelines(asked: Sequence[str], settings: Settings) -> tuple[list[Pipeline]
 
     With no name asked for, the table's other rows that were not added are mentioned.
     """
-    from mien.app.pipeline import open_pipeline
 
     pipelines: list[Pipeline] = []
     skipped: list[str] = []
@@ -70,7 +67,6 @@ def _pipelines(asked: Sequence[str], settings: Settings) -> tuple[list[Pipeline]
 
 
 def _not_added(settings: Settings) -> list[str]:
-    from mien.models import ADDED_ROWS, added_embedder
 
     missing = []
     for row in ADDED_ROWS.values():
@@ -82,8 +78,6 @@ def _not_added(settings: Settings) -> list[str]:
 
 
 def _lines(found: Audit) -> list[str]:
-    from mien.errors import quote_path
-    from mien.lab.audit.report import answers
 
     photos = "1 photo" if found.photos == 1 else f"{found.photos} photos"
     people = "1 person" if found.people == 1 else f"{found.people} people"
@@ -99,8 +93,6 @@ def _lines(found: Audit) -> list[str]:
 
 def _table(one: ModelAudit) -> list[str]:
     """A row for each change at its strongest, either way."""
-    from mien.lab.audit.report import NONE, step_rows
-    from mien.lab.audit.steps import STEPS
 
     rows = step_rows(one)
     strongest = [row for row, step in zip(rows[1:], STEPS, strict=True) if abs(step.strength) == 1]

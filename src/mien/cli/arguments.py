@@ -1,0 +1,180 @@
+"""The parser class of all commands, and the options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+from mien.cli.output import CommandResult
+from mien.errors import UsageError, quote
+from mien.settings import ENGINES
+
+DEFAULT_MODEL = "sface"
+
+EXIT_CODES = """exit codes:
+  0 unlocked, or done         5 unreadable image     10 model missing or altered
+  1 not the owner             6 not enrolled         11 key unavailable
+  2 usage                     7 too many attempts    12 camera unavailable
+  3 no face                   8 vault damaged        70 internal error
+  4 several faces             9 not a live person   130 interrupted"""
+
+Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
+Run: TypeAlias = Callable[[argparse.Namespace], CommandResult]
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError in one line, with what was probably meant."""
+
+    last_positional: argparse.Action | None = None
+    """Takes what stands after options: argparse fills it before them, and then takes no more."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see: {self.prog} --help")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As in argparse, but nothing is left over. Raises UsageError."""
+        found, extra = super().parse_known_args(args, namespace)
+        extra = self._fill_last_positional(found, extra)
+        if extra:
+            self._reject_unknown(extra)
+        return found, []
+
+    def _fill_last_positional(self, found: argparse.Namespace, extra: Sequence[str]) -> list[str]:
+        """Give what is left over to the last positional argument. Returns what is left then."""
+        action = self.last_positional
+        if action is None or any(one.startswith("-") for one in extra):
+            return list(extra)
+        given = getattr(found, action.dest)
+        if action.nargs == "*":
+            setattr(found, action.dest, [*given, *extra])
+            return []
+        if given is None and extra:
+            setattr(found, action.dest, extra[0])
+            return list(extra[1:])
+        return list(extra)
+
+    def _reject_unknown(self, extra: Sequence[str]) -> NoReturn:
+        options = [option for action in self._actions for option in action.option_strings]
+        unknown = next((one for one in extra if one.startswith("-")), None)
+        if unknown is None:
+            self.error(f"unexpected argument {quote(extra[0])}")
+        self._reject_word("option", unknown.split("=")[0], options)
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """argparse calls this for commands and for options with choices."""
+        if action.choices is None or value in action.choices:
+            return
+        name = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
+        self._reject_word(name, str(value), [str(one) for one in action.choices])
+
+    def _reject_word(self, what: str, word: str, known: Iterable[str]) -> NoReturn:
+        near = get_close_matches(word, known, n=1, cutoff=0.7)
+        if near:
+            raise UsageError(f"unknown {what} {quote(word)}; did you mean {near[0]}?")
+        self.error(f"unknown {what} {quote(word)}")
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    run: Run,
+    summary: str,
+    *,
+    interrupted: str = "",
+    aliases: Sequence[str] = (),
+) -> CommandParser:
+    """A command that runs. summary: an imperative. interrupted: what to know after Ctrl-C."""
+    parser = commands.add_parser(
+        name,
+        aliases=aliases,
+        help=summary,
+        description=summary,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_json_option(parser, default=argparse.SUPPRESS)
+    parser.set_defaults(run=run, command=name, prog=parser.prog, interrupted=interrupted)
+    return parser
+
+
+def add_group(commands: Commands, name: str, summary: str) -> Commands:
+    """A command that only holds further commands."""
+    parser = commands.add_parser(name, help=summary, description=summary)
+    add_json_option(parser, default=argparse.SUPPRESS)
+    return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def add_json_option(parser: CommandParser, *, default: object) -> None:
+    """`--json` counts before a command and after it; SUPPRESS keeps what stood before."""
+    parser.add_argument(
+        "--json", action="store_true", default=default, help="Print one JSON object."
+    )
+
+
+def add_model_options(parser: CommandParser, *, default: str | None = DEFAULT_MODEL) -> None:
+    """`--model` and `--engine`. default: None stands for the model that enrolled the person."""
+    parser.add_argument(
+        "--model",
+        default=default,
+        metavar="MODEL",
+        help="Use this embedder of `mien models`;"
+        f" default: {default or 'the one that enrolled NAME'}.",
+    )
+    add_engine_option(parser)
+
+
+def add_engine_option(parser: CommandParser) -> None:
+    """`--engine`."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        help="Run the models on this engine; default: MIEN_ENGINE, or onnxruntime.",
+    )
+
+
+def add_out_option(parser: CommandParser, folder: str) -> None:
+    """`--out`, the folder of a report."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(folder),
+        metavar="DIR",
+        help=f"Write the report into this folder; default: {folder}.",
+    )
+
+
+def add_frame_options(parser: CommandParser) -> None:
+    """`--camera`, `--frames` and `--timeout`, in place of photos."""
+    parser.add_argument(
+        "--camera",
+        nargs="?",
+        const="0",
+        type=_camera,
+        metavar="DEVICE",
+        help="Use a camera in place of a photo: a number or a path; default: 0.",
+    )
+    parser.add_argument(
+        "--frames",
+        metavar="FILE",
+        help="Use a video, a folder of pictures, or - for standard input, in place of a photo.",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="Read frames for at most so many seconds; default: 10.",
+    )
+
+
+def _camera(text: str) -> str:
+    """A word after --camera that is no device is most often the name that should stand before."""
+    if text.isdigit() or "/" in text:
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{quote(text)} is not a camera: give a number or a path such as /dev/video0, and give"
+        " NAME before --camera"
+    )

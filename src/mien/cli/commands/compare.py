@@ -1,0 +1,39 @@
+"""`mien compare` and `mien identify`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from mien.app import verify as use_cases
+from mien.app.messages import decision_data, describe_decision, describe_scores
+from mien.app.pipeline import open_pipeline
+from mien.cli.output import CommandResult
+from mien.cli.user_vault import open_user_vault
+from mien.media.image_file import read_image
+from mien.settings import load_settings
+
+
+def identify(args: Namespace) -> CommandResult:
+    settings = load_settings(engine=args.engine)
+    image = read_image(args.photo)
+    with open_user_vault(settings, create=False) as vault:
+        found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings, args.model))
+    who = found.user or "nobody enrolled"
+    return CommandResult(
+        found.decision.outcome,
+        (f"{who}: {describe_decision(found.decision)}",),
+        {"user": found.user, **decision_data(found.decision)},
+    )
+
+
+def compare(args: Namespace) -> CommandResult:
+    a_rgb, b_rgb = read_image(args.a), read_image(args.b)
+    decision, _, _ = use_cases.compare(
+        a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
+    )
+    word = "one person" if decision else "two people"
+    return CommandResult(
+        decision.outcome,
+        (f"{word}: {describe_scores(decision)}",),
+        decision_data(decision),
+    )

@@ -1,0 +1,60 @@
+"""`mien demo`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+
+from mien.app.messages import decision_data
+from mien.app.pipeline import open_pipeline
+from mien.cli.output import CommandResult
+from mien.cli.progress import bar, photo_bar
+from mien.errors import ExitCode
+from mien.lab.demo.article_photos import fetch_url, find_article_photos
+from mien.lab.demo.run import DemoResult, probe_rows, run_demo, run_small_demo
+from mien.lab.names import shown_name
+from mien.settings import load_settings
+
+SEED = 20201013  # of the small demo's variants; the day of the article's first commit
+
+
+def demo(args: Namespace) -> CommandResult:
+    settings = load_settings(engine=args.engine)
+    photos = args.photos or settings.photos_dir
+    if photos is None:
+        photos = find_article_photos(
+            nearby=Path("../shared/photos"),
+            cache_dir=settings.cache_dir,
+            fetch=fetch_url,
+            progress=lambda names: bar(names, "fetching the article's photos"),
+        )
+    pipeline = open_pipeline(settings, args.model)
+    if photos is None:
+        rng = np.random.default_rng(SEED)
+        return _demo_result(run_small_demo(args.out, pipeline, rng, progress=photo_bar))
+    result = run_demo(photos, args.out, pipeline, owner=args.owner, progress=photo_bar)
+    return _demo_result(result)
+
+
+def _demo_result(result: DemoResult) -> CommandResult:
+    rows = probe_rows(result.probes)
+    width = max(len(row[0]) for row in rows)
+    lines = [result.note] if result.note else []
+    lines += [f"door of {shown_name(result.owner)}, {result.faces} faces found"]
+    lines += [f"  left out: {why}" for _, why in result.left_out]
+    lines += [f"  {'probe':{width}}  decision  similarity  threshold"]
+    lines += [f"  {r[0]:{width}}  {r[1]:8}  {r[2]:>10}  {r[3]:>9}" for r in rows]
+    lines += [f"report: {result.report}"]
+    data: dict[str, object] = {
+        "outcome": "shown",
+        "exit_code": 0,
+        "owner": result.owner,
+        "note": result.note,
+        "probes": [
+            {"probe": probe.name, **decision_data(probe.decision)} for probe in result.probes
+        ],
+        "report": str(result.report),
+    }
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)

@@ -1,0 +1,33 @@
+"""The frames that `--camera` or `--frames` names, for `mien enroll` and `mien unlock`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mien.errors import UsageError
+
+if TYPE_CHECKING:
+    from mien.media.frame import Frame
+
+
+def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
+    """The frames of --camera or --frames; None where a photo was given. UsageError for two."""
+    given = [photo, args.camera is not None, args.frames is not None]
+    if sum(given) != 1:
+        raise UsageError(
+            f"give a photo, --camera or --frames, and one of them only; see: {args.prog} --help"
+        )
+    if photo:
+        return None
+    from time import monotonic
+
+    from mien.media.camera import device_frames
+    from mien.media.video import film_frames
+
+    if not 0 < args.timeout <= 600:
+        raise UsageError("--timeout is in seconds, more than 0 and at most 600")
+    if args.frames is not None:
+        return film_frames(args.frames, clock=monotonic, timeout_s=args.timeout)
+    return device_frames(args.camera, clock=monotonic, timeout_s=args.timeout)

@@ -1,0 +1,91 @@
+"""`mien models` and `mien models add`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import datetime, timezone
+
+import numpy as np
+
+from mien.app.health import model_states
+from mien.cli.output import CommandResult
+from mien.cli.progress import byte_bar
+from mien.errors import ExitCode, MienError, ModelMissing
+from mien.models import ADDED_ROWS, added_embedder, graph_of_added
+from mien.models.add import add_model
+from mien.settings import Settings, load_settings
+
+SEED = 20180402  # of the crops on which graph and torch are compared; the day in the file's name
+
+
+def list_models(args: Namespace) -> CommandResult:
+    """The models that pip installs, then those that can be added; one not added is no fault."""
+    settings = load_settings()
+    installed = model_states(settings)
+    added = {name: _added_state(name, settings) for name in ADDED_ROWS}
+    lines = [f"{'model':12} {'licence':11} {'sha256':13} {'state':9} where"]
+    lines += [
+        f"{s.row.name:12} {s.row.licence:11} {s.row.sha256[:12]:13} {s.state:9} {s.where}"
+        for s in installed
+    ]
+    lines += ["", *(f"{name}: {where}" for name, (_, where) in added.items())]
+    faulty = any(s.state != "ok" for s in installed)
+    faulty = faulty or any(state == "altered" for state, _ in added.values())
+    code = ExitCode.MODEL_UNAVAILABLE if faulty else ExitCode.UNLOCKED
+    data: dict[str, object] = {
+        "outcome": "model_unavailable" if faulty else "listed",
+        "exit_code": int(code),
+        "models": [
+            {
+                "name": s.row.name,
+                "purpose": s.row.purpose,
+                "licence": s.row.licence,
+                "sha256": s.row.sha256,
+                "state": s.state,
+                "where": s.where,
+            }
+            for s in installed
+        ],
+        "added": [
+            {"name": name, "state": state, "where": where} for name, (state, where) in added.items()
+        ],
+    }
+    return CommandResult(code, tuple(lines), data)
+
+
+def add(args: Namespace) -> CommandResult:
+    """args.model: the row's name. args.file: Path of its weights, or None to fetch them."""
+    with byte_bar(f"fetching {args.model}") as tell:
+        added = add_model(
+            args.model,
+            file=args.file,
+            settings=load_settings(),
+            today=datetime.now(timezone.utc).date(),
+            rng=np.random.default_rng(SEED),
+            tell=tell,
+        )
+    record = added.record
+    lines = [f"added {record.name}, weights {record.weights_sha256[:12]}"]
+    lines += [f"  {engine} is within {apart:.1g} of torch" for engine, apart in added.apart.items()]
+    data: dict[str, object] = {
+        "outcome": "added",
+        "exit_code": 0,
+        "model": record.name,
+        "weights_sha256": record.weights_sha256,
+        "graph_sha256": dict(record.graph_sha256),
+        "apart_from_torch": dict(added.apart),
+    }
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
+
+
+def _added_state(name: str, settings: Settings) -> tuple[str, str]:
+    """ok, not added or altered; and in words, with what to do."""
+    row = ADDED_ROWS[name].model
+    try:
+        row = added_embedder(ADDED_ROWS[name], settings.data_dir).model
+        graph_of_added(row, settings.engine, settings.data_dir)
+    except ModelMissing as error:
+        return "not added", str(error)
+    except MienError as error:
+        return "altered", str(error)
+    return "ok", f"{row.licence}, weights {row.sha256[:12]}, in {str(settings.data_dir)!r}"

@@ -1,0 +1,114 @@
+"""The arguments of `mien demo`, `explore`, `audit` and `evaluate`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from mien.cli.arguments import (
+    CommandParser,
+    Commands,
+    add_command,
+    add_group,
+    add_model_options,
+    add_out_option,
+)
+from mien.cli.output import CommandResult
+
+A_FOLDER_PER_PERSON = "A folder with one subfolder of photos per person."
+
+
+def add_commands(commands: Commands) -> None:
+    """Add this group to the parser."""
+    demo = add_command(commands, "demo", _run_demo, "Run every step on a folder of people.")
+    add_model_options(demo)
+    demo.add_argument("--photos", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
+    demo.add_argument("--owner", metavar="NAME", help="The person to enroll.")
+    add_out_option(demo, "mien-report")
+
+    explore = add_command(
+        commands,
+        "explore",
+        _run_explore,
+        "Show the faces of a folder, their similarities and a map of them.",
+    )
+    add_model_options(explore)
+    explore.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
+    add_out_option(explore, "mien-explore")
+
+    audit = add_command(
+        commands, "audit", _run_audit, "Measure how changes of a photo move similarities."
+    )
+    audit.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
+    audit.add_argument(
+        "--model", action="append", metavar="MODEL", help="Audit this model; may be given again."
+    )
+    add_out_option(audit, "mien-audit")
+    _add_evaluate(commands)
+
+
+def _add_evaluate(commands: Commands) -> None:
+    group = add_group(commands, "evaluate", "Measure the error rates of a model on your photos.")
+    pairs = add_command(
+        group, "pairs", _run_evaluate, "Evaluate the pairs of an LFW-style protocol."
+    )
+    pairs.add_argument(
+        "--pairs", type=Path, required=True, metavar="FILE", help="The protocol's pairs file."
+    )
+    pairs.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help=A_FOLDER_PER_PERSON
+    )
+    folder = add_command(
+        group, "folder", _run_evaluate, "Evaluate all pairs of the photos in a folder of people."
+    )
+    folder.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
+    folder.add_argument(
+        "--face",
+        choices=("largest", "centre"),
+        default="largest",
+        help="Use this face of each photo; default: largest.",
+    )
+    for parser in (pairs, folder):
+        _add_evaluate_options(parser)
+
+
+def _add_evaluate_options(parser: CommandParser) -> None:
+    add_model_options(parser)
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="Number of processes; default: the number of cores.",
+    )
+    parser.add_argument(
+        "--flip-average",
+        choices=("both", "yes", "no"),
+        default="both",
+        help="Average each embedding with that of the mirrored crop; default: evaluate both ways.",
+    )
+    parser.add_argument("--no-cache", action="store_true", help="Do not keep the embeddings.")
+    add_out_option(parser, "mien-evaluation")
+
+
+def _run_demo(args: Namespace) -> CommandResult:
+    from mien.cli.commands.demo import demo
+
+    return demo(args)
+
+
+def _run_explore(args: Namespace) -> CommandResult:
+    from mien.cli.commands.explore import explore
+
+    return explore(args)
+
+
+def _run_audit(args: Namespace) -> CommandResult:
+    from mien.cli.commands.audit import audit
+
+    return audit(args)
+
+
+def _run_evaluate(args: Namespace) -> CommandResult:
+    from mien.cli.commands.evaluate import evaluate_folder, evaluate_pairs
+
+    return evaluate_pairs(args) if args.command == "pairs" else evaluate_folder(args)

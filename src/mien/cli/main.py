@@ -1,0 +1,36 @@
+"""Run one command: parse its arguments, call its function, print, return the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from mien.cli.output import CommandResult, print_error, print_result
+from mien.cli.parser import build_parser
+from mien.errors import ExitCode, MienError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code; prints no traceback for an expected failure."""
+    # numpy's own threads would spin beside the engine's; what numpy multiplies here is small
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    given = sys.argv[1:] if arguments is None else arguments
+    # what counts until the arguments are parsed
+    args = argparse.Namespace(json="--json" in given, interrupted="")
+    try:
+        parser = build_parser()
+        if not given:
+            parser.print_help(sys.stderr)
+            return int(ExitCode.USAGE)
+        args = parser.parse_args(given)
+        result: CommandResult = args.run(args)
+    except MienError as error:
+        return print_error(error, as_json=args.json)
+    except KeyboardInterrupt:
+        return print_error(MienError("interrupted" + args.interrupted), as_json=args.json)
+    except MemoryError:
+        full = MienError("out of memory; close other programs and try again")
+        return print_error(full, as_json=args.json)
+    return print_result(result, as_json=args.json)
