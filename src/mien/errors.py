@@ -13,6 +13,7 @@
     |-- VaultDamaged              8   what is stored cannot be trusted or read
     |-- KeyUnavailable           11   the vault's key is not to be had
     |-- CameraUnavailable        12   absent, busy, not ours, or silent
+    |-- WorkerDied                1   a worker process ended before it gave its result
     `-- ModelUnavailable         10
         |-- ModelMissing         10   a weights file is nowhere to be found
         |-- ModelAltered         10   a file is there and its hash is wrong
@@ -123,6 +124,10 @@ class VaultDamaged(MienError):
     """The store cannot be opened, or what it holds does not check out."""
 
     exit_code = ExitCode.VAULT_DAMAGED
+
+
+class WorkerDied(MienError):
+    """A worker process ended before it gave its result."""
 
 
 class ModelUnavailable(MienError):

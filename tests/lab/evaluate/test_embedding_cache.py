@@ -1,45 +1,87 @@
-"""The cache of embeddings: what is kept, and what damage costs."""
+"""The cache of embeddings: what it keeps, and what damage costs."""
 
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mien.errors import UsageError
-from mien.lab.evaluate.embedding_cache import Cached, EmbeddingCache
+from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
 
-LENGTH = 32 + 1 + 2 * 4 * 4 + 16
-
-
-def _cache(folder: Path, key: str = "one way") -> EmbeddingCache:
-    return EmbeddingCache(folder / "embeddings", key, 4)
+PHOTOS_PER_WRITER = 40
 
 
-def _picture(number: int) -> bytes:
+def _cache(folder: Path, recipe: str = "one recipe", *, max_entries: int = 1000) -> EmbeddingCache:
+    return EmbeddingCache(folder / "embeddings", recipe, 4, max_entries=max_entries)
+
+
+def _photo(number: int) -> bytes:
     return hashlib.sha256(bytes([number])).digest()
 
 
-def _vectors(number: int) -> Cached:
+def _vectors(number: int) -> CachedEmbedding:
     drawn = np.random.default_rng(number).normal(size=(2, 4))
-    return Cached((drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32))
+    unit = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return CachedEmbedding(unit.astype(np.float32))
+
+
+ALL = [_photo(at) for at in range(200)]
 
 
 def _filled(folder: Path, count: int = 3) -> EmbeddingCache:
     cache = _cache(folder)
-    cache.add((_picture(at), _vectors(at)) for at in range(count))
+    cache.add((_photo(at), _vectors(at)) for at in range(count))
     return cache
 
 
+def _change(cache: EmbeddingCache, statement: str) -> None:
+    connection = sqlite3.connect(cache.path)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def _write_many(folder: Path, first: int) -> None:
+    for number in range(first, first + PHOTOS_PER_WRITER):
+        _cache(folder).add([(_photo(number), _vectors(number))])
+
+
 def test_what_was_added_is_read_again_to_the_last_bit(tmp_path: Path) -> None:
-    _filled(tmp_path).add([(_picture(9), Cached(None))])
-    found = _cache(tmp_path).read()
-    assert set(found) == {_picture(0), _picture(1), _picture(2), _picture(9)}
-    assert found[_picture(9)].vectors is None
+    _filled(tmp_path).add([(_photo(9), CachedEmbedding(None))])
+    found = _cache(tmp_path).read(ALL)
+    assert set(found) == {_photo(0), _photo(1), _photo(2), _photo(9)}
+    assert found[_photo(9)].vectors is None
     for at in range(3):
-        np.testing.assert_array_equal(found[_picture(at)].vectors, _vectors(at).vectors)
+        np.testing.assert_array_equal(found[_photo(at)].vectors, _vectors(at).vectors)
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    assert set(_filled(tmp_path).read([_photo(1), _photo(1), _photo(7)])) == {_photo(1)}
+
+
+def test_more_photos_than_fit_into_one_query_are_found(tmp_path: Path) -> None:
+    many = [hashlib.sha256(number.to_bytes(4, "big")).digest() for number in range(1201)]
+    cache = _cache(tmp_path, max_entries=2000)
+    cache.add((photo, _vectors(1)) for photo in many)
+    assert set(cache.read(many)) == set(many)
+
+
+def test_an_entry_that_is_added_again_is_replaced(tmp_path: Path) -> None:
+    cache = _filled(tmp_path)
+    cache.add([(_photo(1), _vectors(50))])
+    np.testing.assert_array_equal(cache.read(ALL)[_photo(1)].vectors, _vectors(50).vectors)
+
+
+def test_the_oldest_entries_go_when_the_cache_is_full(tmp_path: Path) -> None:
+    cache = _cache(tmp_path, max_entries=3)
+    for number in range(5):
+        cache.add([(_photo(number), _vectors(number))])
+    assert set(cache.read(ALL)) == {_photo(2), _photo(3), _photo(4)}
 
 
 def test_it_is_readable_by_its_owner_only(tmp_path: Path) -> None:
@@ -49,50 +91,116 @@ def test_it_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert cache.path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_another_key_finds_nothing_even_in_the_same_file(tmp_path: Path) -> None:
-    cache, other = _filled(tmp_path), _cache(tmp_path, "another way")
-    assert other.path != cache.path
-    assert other.read() == {}
-    other.path.write_bytes(cache.path.read_bytes())
-    assert other.read() == {}
+def test_another_recipe_finds_nothing_even_under_a_forged_key(tmp_path: Path) -> None:
+    cache, other = _filled(tmp_path), _cache(tmp_path, "another recipe")
+    assert other.read(ALL) == {}
+    other.add([(_photo(150), _vectors(150))])
+    _change(
+        cache,
+        "UPDATE embeddings SET recipe = "
+        f"(SELECT recipe FROM embeddings WHERE photo = x'{_photo(150).hex()}')",
+    )
+    assert set(other.read(ALL)) == {_photo(150)}
 
 
-@pytest.mark.parametrize("at", [0, 31, 32, 33, 60, LENGTH - 1])
-def test_a_flipped_bit_costs_its_own_record_only(tmp_path: Path, at: int) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "photo = zeroblob(32)",
+        "vectors = zeroblob(32)",
+        "vectors = x''",
+        "vectors = 'text'",
+        "checksum = zeroblob(16)",
+        "checksum = 5",
+    ],
+)
+def test_a_changed_entry_costs_that_entry_only(tmp_path: Path, change: str) -> None:
     cache = _filled(tmp_path)
-    data = bytearray(cache.path.read_bytes())
-    data[LENGTH + at] ^= 1
-    cache.path.write_bytes(data)
-    assert set(cache.read()) == {_picture(0), _picture(2)}
+    _change(cache, f"UPDATE embeddings SET {change} WHERE photo = x'{_photo(1).hex()}'")
+    assert set(cache.read([*ALL, bytes(32)])) == {_photo(0), _photo(2)}
+    assert not cache.was_damaged
 
 
-@pytest.mark.parametrize("cut", [1, 20, LENGTH - 1])
-def test_a_record_cut_short_by_a_crash_is_lost_and_the_next_ones_are_not(
-    tmp_path: Path, cut: int
-) -> None:
+def test_a_flipped_bit_anywhere_never_gives_other_numbers(tmp_path: Path) -> None:
     cache = _filled(tmp_path)
     data = cache.path.read_bytes()
-    cache.path.write_bytes(data[:-cut])
-    assert set(cache.read()) == {_picture(0), _picture(1)}
-    cache.add([(_picture(7), _vectors(7))])
-    assert set(cache.read()) == {_picture(0), _picture(1), _picture(7)}
+    for at in range(0, len(data), 61):
+        flipped = bytearray(data)
+        flipped[at] ^= 1 << (at % 8)
+        cache.path.write_bytes(flipped)
+        for photo, entry in cache.read(ALL).items():
+            np.testing.assert_array_equal(entry.vectors, _vectors(ALL.index(photo)).vectors)
 
 
-def test_a_record_that_is_no_unit_vector_is_not_trusted(tmp_path: Path) -> None:
+def test_an_entry_that_is_no_unit_vector_is_not_trusted(tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     for bad in (np.zeros((2, 4)), np.full((2, 4), np.nan), np.full((2, 4), 2.0)):
-        cache.add([(_picture(1), Cached(bad.astype(np.float32)))])
-    assert cache.read() == {}
+        cache.add([(_photo(1), CachedEmbedding(bad.astype(np.float32)))])
+        assert cache.read(ALL) == {}
 
 
-def test_junk_is_an_empty_cache(tmp_path: Path) -> None:
+def test_vectors_of_another_length_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected \(2, 4\)"):
+        _cache(tmp_path).add([(_photo(1), CachedEmbedding(np.ones((2, 5), np.float32)))])
+
+
+@pytest.mark.parametrize("junk", [b"junk" * 1000, b"SQLite format 3\0" + bytes(4080)])
+def test_a_file_that_is_no_database_is_made_anew_and_said(tmp_path: Path, junk: bytes) -> None:
+    cache = _cache(tmp_path)
+    cache.path.parent.mkdir()
+    cache.path.write_bytes(junk)
+    assert cache.read(ALL) == {}
+    assert cache.was_damaged
+    cache.add([(_photo(7), _vectors(7))])
+    assert set(_cache(tmp_path).read(ALL)) == {_photo(7)}
+
+
+def test_a_damaged_file_is_made_anew_by_a_writer_too(tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     cache.path.parent.mkdir()
     cache.path.write_bytes(b"junk" * 1000)
-    assert cache.read() == {}
+    cache.add([(_photo(7), _vectors(7))])
+    assert cache.was_damaged
+    assert set(cache.read(ALL)) == {_photo(7)}
+
+
+def test_a_file_of_another_format_is_made_anew(tmp_path: Path) -> None:
+    cache = _filled(tmp_path)
+    _change(cache, "PRAGMA user_version = 99")
+    assert cache.read(ALL) == {}
+    assert cache.was_damaged
+
+
+def test_an_undamaged_file_is_not_said_to_be_damaged(tmp_path: Path) -> None:
+    cache = _filled(tmp_path)
+    cache.read(ALL)
+    assert not cache.was_damaged
+
+
+def test_two_processes_at_once_lose_nothing(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=_write_many, args=(tmp_path, first))
+        for first in (0, PHOTOS_PER_WRITER)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert len(_cache(tmp_path).read(ALL)) == 2 * PHOTOS_PER_WRITER
 
 
 def test_a_cache_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "embeddings").write_text("a file where the folder should be")
     with pytest.raises(UsageError, match="--no-cache"):
         _filled(tmp_path)
+    assert _cache(tmp_path).read(ALL) == {}
+
+
+def test_a_folder_in_the_files_place_says_what_to_do(tmp_path: Path) -> None:
+    cache = _cache(tmp_path)
+    cache.path.mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"cannot write the cache .*--no-cache"):
+        cache.add([(_photo(1), _vectors(1))])
+    assert cache.read(ALL) == {}

@@ -14,7 +14,8 @@ from mien.app.pipeline import Pipeline
 from mien.errors import UsageError
 from mien.faces.embed import Embedder
 from mien.lab.evaluate import embeddings
-from mien.lab.evaluate.embeddings import Embedded, embed_photos, nearest_centre
+from mien.lab.evaluate.embedding_cache import FILE_NAME, CachedEmbedding
+from mien.lab.evaluate.embeddings import PhotoEmbeddings, embed_photos, nearest_centre
 from mien.lab.recapture import recapture
 from mien.media.image_file import read_image
 from mien.results import ByteArray
@@ -44,7 +45,9 @@ def private(settings: Settings, tmp_path: Path) -> Settings:
     return replace(settings, cache_dir=tmp_path / "cache")
 
 
-def _embed(folder: Path, settings: Settings, *, workers: int = 1, cache: bool = True) -> Embedded:
+def _embed(
+    folder: Path, settings: Settings, *, workers: int = 1, cache: bool = True
+) -> PhotoEmbeddings:
     return embed_photos(
         [folder / name for name in NAMES],
         settings=settings,
@@ -94,14 +97,36 @@ def test_a_picture_is_known_by_its_bytes_not_by_its_name(
     np.testing.assert_array_equal(found.plain[0], found.plain[3])
 
 
-def test_a_damaged_entry_is_computed_again(folder: Path, private: Settings) -> None:
+@pytest.mark.parametrize("now", ["wall.png", "1.png"])
+def test_a_photo_that_changes_while_it_is_read_is_not_served_from_the_cache(
+    folder: Path, private: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: str
+) -> None:
+    photo, first = tmp_path / "photo.png", folder / "2.png"
+    shutil.copy(first, photo)
+
+    def read_changed(path: Path) -> ByteArray:
+        shutil.copy(folder / now, path)
+        return read_image(path)
+
+    def embed() -> PhotoEmbeddings:
+        return embed_photos([photo], settings=private, model="sface", choice="centre", workers=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(embeddings, "read_image", read_changed)
+        changed = embed()
+    shutil.copy(first, photo)
+    again = embed()
+    assert again.computed == 1
+    assert again.acquired.all()
+    assert not np.array_equal(changed.plain, again.plain)
+
+
+def test_a_damaged_cache_is_computed_again_and_said(folder: Path, private: Settings) -> None:
     first = _embed(folder, private)
-    [records] = (private.cache_dir / "embeddings").iterdir()
-    data = bytearray(records.read_bytes())
-    data[100] ^= 0xFF
-    records.write_bytes(data)
+    (private.cache_dir / "embeddings" / FILE_NAME).write_bytes(b"junk" * 1000)
     second = _embed(folder, private)
-    assert second.computed == 3
+    assert (first.cache_was_damaged, second.cache_was_damaged) == (False, True)
+    assert second.computed == 5
     np.testing.assert_array_equal(first.plain, second.plain)
 
 
@@ -113,16 +138,18 @@ def test_another_version_of_the_recipe_is_another_key(
     assert _embed(folder, private).computed == 5
 
 
-def test_another_models_weights_are_another_key(private: Settings) -> None:
+def test_other_weights_faces_or_crops_are_other_recipes(private: Settings) -> None:
     row = embeddings.embedder_row("sface", private)
     other = replace(row, model=replace(row.model, sha256="0" * 64))
-    keys = {
-        embeddings._cache(row, "centre", private).path,
-        embeddings._cache(row, "largest", private).path,
-        embeddings._cache(other, "centre", private).path,
-        embeddings._cache(replace(row, recipe="warp113"), "centre", private).path,
-    }
-    assert len(keys) == 4
+    caches = [
+        embeddings._open_cache(row, "centre", private),
+        embeddings._open_cache(row, "largest", private),
+        embeddings._open_cache(other, "centre", private),
+        embeddings._open_cache(replace(row, recipe="warp113"), "centre", private),
+    ]
+    photo, unit = bytes(32), np.eye(2, row.dims, dtype=np.float32)
+    caches[0].add([(photo, CachedEmbedding(unit))])
+    assert [len(cache.read([photo])) for cache in caches] == [1, 0, 0, 0]
 
 
 def test_without_the_cache_nothing_is_written(folder: Path, private: Settings) -> None:

@@ -9,7 +9,7 @@ from mien.cli.output import CommandResult
 from mien.cli.progress import bar
 from mien.errors import ExitCode
 from mien.lab.evaluate import run
-from mien.lab.evaluate.embeddings import FaceChoice, embedder_row, open_eye
+from mien.lab.evaluate.embeddings import FaceChoice, embedder_row, open_photo_embedder
 from mien.lab.evaluate.report import JSON_NAME, as_data, figure_lines, write_evaluation
 from mien.lab.evaluate.run import Evaluation, Plan, Progress, WayName
 from mien.matching.calibration import load_calibration
@@ -78,10 +78,12 @@ def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Comm
 
     now = datetime.now(timezone.utc)
     plan = evaluation.plan
-    eye = open_eye(settings, plan.model, plan.choice)
-    report = write_evaluation(evaluation, args.out, cut=eye.crop, now=now)
+    embedder = open_photo_embedder(settings, plan.model, plan.choice)
+    report = write_evaluation(evaluation, args.out, cut=embedder.crop, now=now)
     n = len(evaluation.people.photos)
     lines = [*figure_lines(evaluation)]
+    if evaluation.cache_was_damaged:
+        lines.append("the cache of embeddings was damaged and was made anew")
     lines.append(f"{n - evaluation.computed:,} of {n:,} embeddings came from the cache")
     lines.append(f"report: {report}")
     data: dict[str, object] = {

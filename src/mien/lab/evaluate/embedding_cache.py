@@ -1,117 +1,182 @@
-"""Embeddings of pictures kept between runs: a file of records of one length, only added to.
+"""Embeddings of photos kept between runs, in one SQLite file that its owner alone can read.
 
-    32 bytes   SHA-256 of the picture file
-     1 byte    1: vectors follow; 0: there is no face in the picture
-     2 d * 4   the unit vector, and that of the mirrored crop, little-endian float32
-    16 bytes   BLAKE2b of all before, keyed by what made the vectors
-
-The file's name says what made them: model, detector, recipe, which face, version. A
-record that does not check out is as good as none. A record cut short by a crash can only
-be the last one; the next writer cuts it off.
+An entry is found by the SHA-256 of the photo's bytes and by the recipe: all that makes the
+vectors (models, crop, choice of face, version). Each entry has a checksum, because SQLite
+has none: a flipped bit would move a score.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mien.errors import UsageError, one_line, quote_path
+from mien.files import exclusive_lock
 from mien.results import UNIT_NORM_TOLERANCE, FloatArray
 
-HASH_BYTES, SUM_BYTES = 32, 16
-READ_BYTES = 1 << 24
+Result = TypeVar("Result")
+
+FILE_NAME, LOCK_NAME = "embeddings.sqlite", "lock"
+FORMAT = 1  # PRAGMA user_version; a file of another format is damaged for this program
+MAX_ENTRIES = 500_000  # 0.6 GB with 128 numbers an embedding; the oldest entries go first
+HASHES_PER_QUERY = 500  # SQLite allows 999 parameters in its oldest builds
+LOCK_WAIT_S = 60.0
+CHECKSUM_BYTES = 16
+
+SCHEMA = """
+CREATE TABLE embeddings (
+    number INTEGER PRIMARY KEY,
+    recipe BLOB NOT NULL,
+    photo BLOB NOT NULL,
+    vectors BLOB NOT NULL,
+    checksum BLOB NOT NULL,
+    UNIQUE (recipe, photo)
+)
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cached:
-    """vectors: (2, d) float32 unit rows, of the crop and its mirror image; None: no face."""
+class CachedEmbedding:
+    """vectors: (2, d) float32 unit rows, of the crop and its mirror image; None for no face."""
 
     vectors: FloatArray | None = field(repr=False)
 
 
 class EmbeddingCache:
-    """The records of one way to make embeddings. key: text that says which way."""
+    """The entries of one recipe. was_damaged: the file could not be read and was made anew."""
 
-    def __init__(self, folder: Path, key: str, dims: int) -> None:
-        digest = hashlib.sha256(key.encode()).digest()
-        self.path = folder / f"{digest[:16].hex()}.records"
-        self._key, self._dims = digest, dims
-        self._length = HASH_BYTES + 1 + 2 * dims * 4 + SUM_BYTES
+    def __init__(
+        self, folder: Path, recipe: str, dims: int, *, max_entries: int = MAX_ENTRIES
+    ) -> None:
+        self.path = folder / FILE_NAME
+        self.was_damaged = False
+        self._recipe = hashlib.sha256(recipe.encode()).digest()
+        self._dims, self._max_entries = dims, max_entries
 
-    def read(self) -> dict[bytes, Cached]:
-        """All records that check out, by the picture's SHA-256. An unreadable file has none."""
-        found: dict[bytes, Cached] = {}
+    def read(self, photos: Iterable[bytes]) -> dict[bytes, CachedEmbedding]:
+        """The entries of these photos (SHA-256 each) that are kept and pass their checksum.
+
+        Empty where the cache cannot be read: what it does not give is computed again.
+        """
+        wanted = list(dict.fromkeys(photos))
+        if not os.path.exists(self.path):
+            return {}
         try:
-            if not os.path.isfile(self.path):
-                return found
-            with open(self.path, "rb") as file:
-                step = max(1, READ_BYTES // self._length) * self._length
-                while block := file.read(step):
-                    for start in range(0, len(block) - self._length + 1, self._length):
-                        self._take(block[start : start + self._length], found)
-        except OSError:
-            return found  # what cannot be read is computed again
+            return self._run(lambda connection: self._find(connection, wanted))
+        except (OSError, UsageError, sqlite3.Error):
+            return {}
+
+    def add(self, entries: Iterable[tuple[bytes, CachedEmbedding]]) -> None:
+        """Store the entries, all or none. UsageError where the cache cannot be written."""
+        rows = [self._row(photo, entry) for photo, entry in entries]
+        if not rows:
+            return
+        try:
+            self._run(lambda connection: self._store(connection, rows))
+        except (OSError, sqlite3.Error) as error:
+            raise self._cannot_write(one_line(error)) from error
+
+    def _run(self, action: Callable[[sqlite3.Connection], Result]) -> Result:
+        """The action's result on the opened file; a damaged file is removed first."""
+        with self._locked():
+            try:
+                with self._opened() as connection:
+                    return action(connection)
+            # the class itself: its subclasses stand for a full disk, a lock and the like
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:
+                    raise
+            self.was_damaged = True
+            for suffix in ("", "-journal"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            with self._opened() as connection:
+                return action(connection)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time: SQLite's own locks do not cover removing a damaged file."""
+        folder = self.path.parent
+        with exclusive_lock(folder / LOCK_NAME, self._cannot_write, wait_s=LOCK_WAIT_S):
+            os.chmod(folder, 0o700)  # the folder may be older than this rule
+            yield
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        # made with its mode first: SQLite would go by the umask
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.chmod(self.path, 0o600)
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            [found] = connection.execute("PRAGMA user_version").fetchone()
+            [tables] = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if found != FORMAT and (found or tables):
+                raise sqlite3.DatabaseError(f"format {found}, expected {FORMAT}")
+            if not tables:
+                connection.execute(f"PRAGMA user_version = {FORMAT}")  # first, in case of a crash
+                connection.execute(SCHEMA)
+            yield connection
+
+    def _find(
+        self, connection: sqlite3.Connection, photos: Sequence[bytes]
+    ) -> dict[bytes, CachedEmbedding]:
+        found = {}
+        for start in range(0, len(photos), HASHES_PER_QUERY):
+            part = photos[start : start + HASHES_PER_QUERY]
+            marks = ", ".join("?" * len(part))
+            query = (
+                "SELECT photo, vectors, checksum FROM embeddings "
+                f"WHERE recipe = ? AND photo IN ({marks})"
+            )
+            for photo, vectors, checksum in connection.execute(query, (self._recipe, *part)):
+                entry = self._checked(photo, vectors, checksum)
+                if entry is not None:
+                    found[photo] = entry
         return found
 
-    def add(self, records: Iterable[tuple[bytes, Cached]]) -> None:
-        """Append records in one write. UsageError where the cache cannot be written."""
-        data = b"".join(self._record(picture, cached) for picture, cached in records)
-        if not data:
-            return
-        try:
-            with self._opened() as file:
-                whole = os.fstat(file).st_size // self._length * self._length
-                os.ftruncate(file, whole)
-                os.lseek(file, whole, os.SEEK_SET)
-                while data:  # a full disk may take a part
-                    data = data[os.write(file, data) :]
-        except OSError as error:
-            raise UsageError(
-                f"cannot write the cache {quote_path(self.path.parent)}: {one_line(error)}; "
-                "make room or run with --no-cache"
-            ) from error
+    def _store(self, connection: sqlite3.Connection, rows: Sequence[tuple[bytes, ...]]) -> None:
+        connection.executemany(
+            "INSERT OR REPLACE INTO embeddings (recipe, photo, vectors, checksum) "
+            "VALUES (?, ?, ?, ?)",
+            rows,
+        )
+        connection.execute(
+            "DELETE FROM embeddings WHERE number <= (SELECT max(number) FROM embeddings) - ?",
+            (self._max_entries,),
+        )
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[int]:
-        """The file, ours alone until it is closed."""
-        import fcntl
+    def _row(self, photo: bytes, entry: CachedEmbedding) -> tuple[bytes, bytes, bytes, bytes]:
+        vectors = b""
+        if entry.vectors is not None:
+            if entry.vectors.shape != (2, self._dims):
+                raise ValueError(f"expected (2, {self._dims}), got {entry.vectors.shape}")
+            vectors = entry.vectors.astype("<f4").tobytes()
+        return self._recipe, photo, vectors, self._checksum(photo, vectors)
 
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.chmod(self.path.parent, 0o700)  # it may be older than this rule
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.fchmod(file, 0o600)
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield file
-        finally:
-            os.close(file)
+    def _checked(self, photo: bytes, vectors: object, checksum: object) -> CachedEmbedding | None:
+        """The entry, or None if it is not what was stored."""
+        if not isinstance(vectors, bytes) or checksum != self._checksum(photo, vectors):
+            return None
+        if not vectors:
+            return CachedEmbedding(None)
+        if len(vectors) != 2 * self._dims * 4:
+            return None
+        rows = np.frombuffer(vectors, "<f4").reshape(2, self._dims).astype(np.float32)
+        is_unit = np.abs(np.linalg.norm(rows, axis=1) - 1.0) <= UNIT_NORM_TOLERANCE
+        return CachedEmbedding(rows) if is_unit.all() else None
 
-    def _record(self, picture: bytes, cached: Cached) -> bytes:
-        if cached.vectors is None:
-            body = b"\0" + bytes(2 * self._dims * 4)
-        else:
-            if cached.vectors.shape != (2, self._dims):
-                raise ValueError(f"expected (2, {self._dims}), got {cached.vectors.shape}")
-            body = b"\1" + cached.vectors.astype("<f4").tobytes()
-        return picture + body + self._sum(picture + body)
+    def _checksum(self, photo: bytes, vectors: bytes) -> bytes:
+        content = photo + vectors
+        return hashlib.blake2b(content, digest_size=CHECKSUM_BYTES, key=self._recipe).digest()
 
-    def _take(self, record: bytes, found: dict[bytes, Cached]) -> None:
-        content, checksum = record[:-SUM_BYTES], record[-SUM_BYTES:]
-        if self._sum(content) != checksum:
-            return
-        picture, state = content[:HASH_BYTES], content[HASH_BYTES]
-        if not state:
-            found[picture] = Cached(None)
-            return
-        vectors = np.frombuffer(content, "<f4", offset=HASH_BYTES + 1).reshape(2, self._dims)
-        if np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1.0) <= UNIT_NORM_TOLERANCE):
-            found[picture] = Cached(vectors.astype(np.float32))
-
-    def _sum(self, content: bytes) -> bytes:
-        return hashlib.blake2b(content, digest_size=SUM_BYTES, key=self._key).digest()
+    def _cannot_write(self, reason: str) -> UsageError:
+        return UsageError(
+            f"cannot write the cache {quote_path(self.path.parent)}: {reason}; "
+            "make room or run with --no-cache"
+        )

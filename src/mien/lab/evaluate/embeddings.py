@@ -1,8 +1,8 @@
-"""Every picture of a list -> its face's embedding, plain and mirrored, over worker processes.
+"""Embed the face of every photo of a list, plain and mirrored, in worker processes.
 
-What cannot be read, has no face, or cannot be cut is a failure to acquire: it is listed
-with its reason and counted, never dropped. Embeddings stay in memory and in the user's
-own cache; no report and no log gets one.
+A photo that cannot be read, has no face, or whose face cannot be cut is a failure to
+acquire (ISO/IEC 19795-1): listed with its reason and counted, never dropped. Embeddings
+stay in memory and in the user's own cache; no report and no log gets one.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import numpy.typing as npt
 from mien.app.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
 from mien.errors import NoFaceFound, UnreadableImage, UsageError
 from mien.faces.select import rank_faces
-from mien.lab.evaluate.embedding_cache import Cached, EmbeddingCache
-from mien.lab.evaluate.workers import over_workers
+from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
+from mien.lab.evaluate.workers import run_in_workers
 from mien.media.image_file import read_image
 from mien.media.pixels import downscale
 from mien.models import DETECTOR_ROWS, EMBEDDERS, EmbedderRow, added_embedder
@@ -36,36 +36,36 @@ FaceChoice = Literal["centre", "largest"]
 FACE_CHOICES: tuple[FaceChoice, ...] = get_args(FaceChoice)
 
 VERSION = 1  # one more whenever the detector, a crop or a net gives other numbers than before
-BATCH = 16  # pictures that a worker is given at a time; a crash loses no more of each
+BATCH = 16  # photos that a worker is given at a time; a crash loses no more of each
 HASHED_BYTES = 1 << 20
 
 NO_FACE = "no face found"
 
-Bar = Callable[[Iterable["Acquired"]], Iterable["Acquired"]]
+Progress = Callable[[Iterable["Acquisition"]], Iterable["Acquisition"]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Acquired:
-    """What came of one picture. row: in the list. why: in words, where there is no face.
+class Acquisition:
+    """What came of one photo. row: in the list. why: the reason, where there is no face.
 
     vectors: (2, d) float32 unit rows, of the crop and its mirror image, or None.
-    picture: SHA-256 to remember this under; None where it must not be remembered, as
-    for a file that could not be read.
+    photo_sha256: to cache this under; None where it must not be cached, as for a file
+    that could not be read.
     """
 
     row: int
     vectors: FloatArray | None = field(repr=False)
     why: str = ""
-    picture: bytes | None = None
+    photo_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Embedded:
-    """Embeddings of n pictures of a list.
+class PhotoEmbeddings:
+    """Embeddings of n photos of a list.
 
     plain, mirrored: (n, d) float32, unit rows, zeros where nothing was acquired.
     acquired: (n,) bool. failures: (row, why) of the others. computed: how many were not
-    in the cache.
+    in the cache. cache_was_damaged: the cache could not be read and was made anew.
     """
 
     plain: FloatArray = field(repr=False)
@@ -75,11 +75,12 @@ class Embedded:
     computed: int
     model: ModelId
     recipe: str
+    cache_was_damaged: bool = False
 
     def vectors(self, rows: npt.NDArray[np.intp], *, flip_average: bool) -> FloatArray:
-        """(k, d) float32 unit rows of these acquired pictures."""
+        """(k, d) float32 unit rows of these acquired photos. ValueError for one that is not."""
         if not self.acquired[rows].all():
-            raise ValueError("a row has no embedding: its picture was not acquired")
+            raise ValueError("a row has no embedding: its photo was not acquired")
         if not flip_average:
             return self.plain[rows]
         return unit_rows(self.plain[rows] + self.mirrored[rows])
@@ -93,29 +94,31 @@ def embed_photos(
     choice: FaceChoice,
     workers: int,
     use_cache: bool = True,
-    progress: Bar = lambda done: done,
-) -> Embedded:
-    """Embed the face that `choice` means in each picture.
+    progress: Progress = lambda done: done,
+) -> PhotoEmbeddings:
+    """Embed the face that `choice` means in each photo.
 
-    workers: processes with one thread each. progress: wraps the pictures as they get
+    workers: processes with one thread each. progress: wraps the photos as they get
     done, in no order. Raises UsageError for an unknown model, WorkerDied, ModelMissing.
     """
     row = embedder_row(model, settings)
-    cache = _cache(row, choice, settings) if use_cache else None
-    known = cache.read() if cache else {}
-    hashes = [_hash_of(photo) for photo in photos]
-    missing = [at for at, picture in enumerate(hashes) if picture is None or picture not in known]
-    todo = _Todo(photos, hashes, missing, cache)
-    load = functools.partial(_load, replace(settings, threads=1), model, choice)
-    workers = min(workers, max(1, math.ceil(len(missing) / BATCH)))
+    cache = _open_cache(row, choice, settings) if use_cache else None
+    hashes = [_sha256_of(photo) for photo in photos]
+    cached = cache.read(sha for sha in hashes if sha is not None) if cache else {}
+    missing = [at for at, sha in enumerate(hashes) if sha is None or sha not in cached]
     done = [
-        Acquired(at, known[picture].vectors, NO_FACE)
-        for at, picture in enumerate(hashes)
-        if picture is not None and picture in known
+        Acquisition(at, cached[sha].vectors, NO_FACE)
+        for at, sha in enumerate(hashes)
+        if sha is not None and sha in cached
     ]
     if missing:
-        done += progress(_Counted(todo.run(load, workers), len(missing)))
-    return _gathered(done, len(photos), len(missing), row)
+        load = functools.partial(_load_worker, replace(settings, threads=1), model, choice)
+        workers = min(workers, max(1, math.ceil(len(missing) / BATCH)))
+        work = [(at, photos[at], hashes[at]) for at in missing]
+        computed = _compute(work, load, workers, cache)
+        done += progress(_Sized(computed, len(missing)))
+    found = _gathered(done, len(photos), len(missing), row)
+    return replace(found, cache_was_damaged=cache is not None and cache.was_damaged)
 
 
 def embedder_row(model: str, settings: Settings) -> EmbedderRow:
@@ -126,8 +129,8 @@ def embedder_row(model: str, settings: Settings) -> EmbedderRow:
     return added_embedder(row, settings.data_dir) if row.model.is_added else row
 
 
-class Eye:
-    """A loaded pipeline that knows which face of a picture is meant."""
+class PhotoEmbedder:
+    """A loaded pipeline with the rule which face of a photo is meant."""
 
     def __init__(self, pipeline: Pipeline, choice: FaceChoice) -> None:
         if choice not in FACE_CHOICES:
@@ -160,94 +163,86 @@ class Eye:
     def _cut(self, image: ByteArray, face: Face) -> Crop:
         try:
             return self._pipeline.crop(image, face)
-        except ValueError as error:  # points that fall together, or a box outside the picture
+        except ValueError as error:  # points that coincide, or a box outside the image
             raise NoFaceFound(NO_FACE) from error
 
 
 def nearest_centre(boxes_xyxy: FloatArray, image_rgb: ByteArray) -> int:
-    """Row of the box whose middle is nearest the picture's: LFW is about that face."""
-    middle = np.array([image_rgb.shape[1] / 2, image_rgb.shape[0] / 2], np.float32)
+    """Row of the box whose centre is nearest the image's: LFW names the person there."""
+    image_centre = np.array([image_rgb.shape[1] / 2, image_rgb.shape[0] / 2], np.float32)
     centres = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
-    return int(np.argmin(np.sum((centres - middle) ** 2, axis=1)))
+    return int(np.argmin(np.sum((centres - image_centre) ** 2, axis=1)))
 
 
-def open_eye(settings: Settings, model: str, choice: FaceChoice) -> Eye:
-    return Eye(open_pipeline(settings, model), choice)
+def open_photo_embedder(settings: Settings, model: str, choice: FaceChoice) -> PhotoEmbedder:
+    """Load the models. Raises UsageError for an unknown model, ModelMissing, ModelAltered."""
+    return PhotoEmbedder(open_pipeline(settings, model), choice)
 
 
-class _Counted:
-    """Items that are still to come, and how many: a progress bar wants to know."""
+class _Sized:
+    """Items that are still to come, and how many: a progress bar asks for `len`."""
 
-    def __init__(self, items: Iterator[Acquired], count: int) -> None:
+    def __init__(self, items: Iterator[Acquisition], count: int) -> None:
         self._items, self._count = items, count
 
-    def __iter__(self) -> Iterator[Acquired]:
+    def __iter__(self) -> Iterator[Acquisition]:
         return self._items
 
     def __len__(self) -> int:
         return self._count
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Todo:
-    """The rows that are not in the cache, to be done in batches and then remembered."""
+_Batch = Sequence[tuple[int, Path, "bytes | None"]]  # row, photo, SHA-256 of the photo
+_Work = Callable[[_Batch], list[Acquisition]]
 
-    photos: Sequence[Path]
-    hashes: Sequence[bytes | None]
-    rows: Sequence[int]
-    cache: EmbeddingCache | None
 
-    def run(self, load: Callable[[], _Work], workers: int) -> Iterator[Acquired]:
-        batches = (
-            [(row, self.photos[row], self.hashes[row]) for row in self.rows[at : at + BATCH]]
-            for at in range(0, len(self.rows), BATCH)
-        )
-        for results in over_workers(load, batches, workers=workers):
-            self._remember(results)
-            yield from results
-
-    def _remember(self, results: Sequence[Acquired]) -> None:
-        if self.cache is not None:
-            self.cache.add(
-                (one.picture, Cached(one.vectors)) for one in results if one.picture is not None
+def _compute(
+    work: _Batch, load: Callable[[], _Work], workers: int, cache: EmbeddingCache | None
+) -> Iterator[Acquisition]:
+    """What comes of each photo, in batches, each cached before it is given out."""
+    batches = (work[start : start + BATCH] for start in range(0, len(work), BATCH))
+    for results in run_in_workers(load, batches, workers=workers):
+        if cache is not None:
+            cache.add(
+                (one.photo_sha256, CachedEmbedding(one.vectors))
+                for one in results
+                if one.photo_sha256 is not None
             )
+        yield from results
 
 
-_Batch = Sequence[tuple[int, Path, "bytes | None"]]
-_Work = Callable[[_Batch], list[Acquired]]
+def _load_worker(settings: Settings, model: str, choice: FaceChoice) -> _Work:
+    return functools.partial(_acquire, open_photo_embedder(settings, model, choice))
 
 
-def _load(settings: Settings, model: str, choice: FaceChoice) -> _Work:
-    """In a worker: open the nets, once."""
-    return functools.partial(_acquire, open_eye(settings, model, choice))
-
-
-def _acquire(eye: Eye, batch: _Batch) -> list[Acquired]:
+def _acquire(embedder: PhotoEmbedder, batch: _Batch) -> list[Acquisition]:
     results, crops, cut = [], [], []
-    for row, photo, picture in batch:
+    for row, photo, sha256 in batch:
         try:
-            crop = eye.crop(photo)
+            crop = embedder.crop(photo)
         except UnreadableImage as error:
-            results.append(Acquired(row, None, str(error)))
+            results.append(Acquisition(row, None, str(error)))
             continue
         except NoFaceFound as error:
-            results.append(Acquired(row, None, str(error), _unchanged(photo, picture)))
+            results.append(Acquisition(row, None, str(error), _if_unchanged(photo, sha256)))
             continue
         crops.append(crop)
-        cut.append((row, _unchanged(photo, picture)))
+        cut.append((row, _if_unchanged(photo, sha256)))
     results += [
-        Acquired(row, vectors, "", picture)
-        for (row, picture), vectors in zip(cut, eye.embed(crops), strict=True)
+        Acquisition(row, vectors, "", sha256)
+        for (row, sha256), vectors in zip(cut, embedder.embed(crops), strict=True)
     ]
     return results
 
 
-def _unchanged(photo: Path, picture: bytes | None) -> bytes | None:
-    """The hash, if it is still the file's: else what was seen must not be kept under it."""
-    return picture if picture is not None and _hash_of(photo) == picture else None
+def _if_unchanged(photo: Path, sha256: bytes | None) -> bytes | None:
+    """The hash if it is still the file's; else the result belongs to other bytes."""
+    return sha256 if sha256 is not None and _sha256_of(photo) == sha256 else None
 
 
-def _gathered(done: Sequence[Acquired], n: int, computed: int, row: EmbedderRow) -> Embedded:
+def _gathered(
+    done: Sequence[Acquisition], n: int, computed: int, row: EmbedderRow
+) -> PhotoEmbeddings:
     vectors = np.zeros((2, n, row.dims), np.float32)
     acquired = np.zeros(n, np.bool_)
     for one in done:
@@ -255,16 +250,18 @@ def _gathered(done: Sequence[Acquired], n: int, computed: int, row: EmbedderRow)
             vectors[:, one.row] = one.vectors
             acquired[one.row] = True
     failures = sorted((one.row, one.why) for one in done if one.vectors is None)
-    return Embedded(vectors[0], vectors[1], acquired, tuple(failures), computed, row.id, row.recipe)
+    return PhotoEmbeddings(
+        vectors[0], vectors[1], acquired, tuple(failures), computed, row.id, row.recipe
+    )
 
 
-def _cache(row: EmbedderRow, choice: FaceChoice, settings: Settings) -> EmbeddingCache:
-    makers = [net.sha256 for net in DETECTOR_ROWS]
-    key = "\n".join([f"version {VERSION}", row.model.sha256, row.recipe, choice, *makers])
-    return EmbeddingCache(settings.cache_dir / "embeddings", key, row.dims)
+def _open_cache(row: EmbedderRow, choice: FaceChoice, settings: Settings) -> EmbeddingCache:
+    detector = [net.sha256 for net in DETECTOR_ROWS]
+    recipe = "\n".join([f"version {VERSION}", row.model.sha256, row.recipe, choice, *detector])
+    return EmbeddingCache(settings.cache_dir / "embeddings", recipe, row.dims)
 
 
-def _hash_of(photo: Path) -> bytes | None:
+def _sha256_of(photo: Path) -> bytes | None:
     """SHA-256 of a regular file; None if it cannot be had, and then reading it says why."""
     digest = hashlib.sha256()
     try:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UsageError
-from mien.lab.evaluate.embeddings import Acquired, Embedded, FaceChoice, embed_photos
+from mien.lab.evaluate.embeddings import Acquisition, FaceChoice, PhotoEmbeddings, embed_photos
 from mien.lab.evaluate.figures import Accuracy, Figures, accuracy, figures
 from mien.lab.evaluate.protocols import Pairs, People, read_pairs, read_people
 from mien.lab.evaluate.scoring import (
@@ -46,7 +46,7 @@ WayName = Literal["plain", "flip-averaged", "normalised"]
 class Progress:
     """What wraps the two long walks, as with a bar."""
 
-    photos: Callable[[Iterable[Acquired]], Iterable[Acquired]] = lambda photos: photos
+    photos: Callable[[Iterable[Acquisition]], Iterable[Acquisition]] = lambda photos: photos
     blocks: Callable[[Iterable[Block]], Iterable[Block]] = lambda blocks: blocks
 
 
@@ -89,7 +89,8 @@ class Evaluation:
     """All that a report needs, and no embedding. data: the folder's bare name.
 
     failures: (row of people.photos, why). lost_genuine, lost_impostor: pairs of the
-    protocol that could not be compared. computed: photos that were not in the cache.
+    protocol that could not be compared. computed: photos that were not in the cache, which
+    was made anew if cache_was_damaged.
     """
 
     protocol: str
@@ -103,6 +104,7 @@ class Evaluation:
     model: ModelId
     plan: Plan
     engine: str
+    cache_was_damaged: bool
     ways: tuple[Way, ...]
 
 
@@ -161,13 +163,14 @@ def _evaluate(
         model=embedded.model,
         plan=plan,
         engine=settings.engine,
+        cache_was_damaged=embedded.cache_was_damaged,
         ways=tuple(_way(name, embedded, people, pairs, plan, progress) for name in plan.ways),
     )
 
 
 def _way(
     name: WayName,
-    embedded: Embedded,
+    embedded: PhotoEmbeddings,
     people: People,
     pairs: Pairs | None,
     plan: Plan,
