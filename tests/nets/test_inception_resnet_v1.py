@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch", reason="needs torch: pip install 'mien[torc
 
 from mien.nets.inception_resnet_v1 import (  # noqa: E402 - imports torch
     InceptionResnetV1,
-    net_of,
+    load_net,
 )
 
 
@@ -65,7 +65,7 @@ def test_fixed_weights_and_input_give_the_reference_s_512_numbers(
 ) -> None:
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, 3, 160, 160)).astype(np.float32)
     with torch.inference_mode():
-        given = net_of(published)(torch.from_numpy(pixels)).numpy()
+        given = load_net(published)(torch.from_numpy(pixels)).numpy()
     np.testing.assert_allclose(given, reference["embeddings"], atol=1e-5, rtol=0)
 
 
@@ -73,7 +73,7 @@ def test_a_file_in_torch_s_older_format_loads_too() -> None:
     # the published files are from 2018 to 2020
     file = BytesIO()
     torch.save(light(), file, _use_new_zipfile_serialization=False)
-    assert not net_of(file.getvalue()).training
+    assert not load_net(file.getvalue()).training
     refused(file.getvalue()[:-40_000], "get it again")
 
 
@@ -132,6 +132,46 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
 
 def refused(content: bytes, words: str) -> None:
     with pytest.raises(ModelAltered) as caught:
-        net_of(content)
+        load_net(content)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_layers_stand_in_the_published_order() -> None:
+    # programs pick layers by position: list(net.children())[-5:]
+    names = [name for name, _ in InceptionResnetV1(n_classes=3).named_children()]
+    assert names[:5] == ["conv2d_1a", "conv2d_2a", "conv2d_2b", "maxpool_3a", "conv2d_3b"]
+    assert names[5:9] == ["conv2d_4a", "conv2d_4b", "repeat_1", "mixed_6a"]
+    assert names[9:13] == ["repeat_2", "mixed_7a", "repeat_3", "block8"]
+    assert names[13:] == ["avgpool_1a", "dropout", "last_linear", "last_bn", "logits"]
+
+
+def test_a_whole_classifier_in_the_file_is_kept() -> None:
+    layer = {"logits.weight": torch.ones(3, 512), "logits.bias": torch.arange(3.0)}
+    net = load_net(saved({**light(), **layer}))
+    assert net.logits.bias.tolist() == [0, 1, 2]
+    assert not net.classify
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"logits.weight": torch.ones(3, 512)},
+        {"logits.weight": torch.ones(3, 511), "logits.bias": torch.ones(3)},
+        {"logits.weight": torch.ones(3, 512), "logits.bias": torch.ones(4)},
+        {"logits.weight": torch.ones(3, 512), "logits.bias": torch.full((3,), torch.nan)},
+        {"logits.weight": torch.ones(()), "logits.bias": torch.ones(())},
+        {"logits.weight": torch.ones(0, 512), "logits.bias": torch.ones(0)},
+    ],
+    ids=["no bias", "narrow", "another bias", "not a number", "no dimensions", "no classes"],
+)
+def test_a_classifier_that_is_not_whole_is_left_out(layer: dict[str, Any]) -> None:
+    assert not hasattr(load_net(saved({**light(), **layer})), "logits")
+
+
+def test_classify_gives_logits_and_needs_classes() -> None:
+    net = InceptionResnetV1(n_classes=7, classify=True).eval()
+    with torch.inference_mode():
+        assert net(torch.zeros(1, 3, 160, 160)).shape == (1, 7)
+    with pytest.raises(ValueError, match="pass num_classes"):
+        InceptionResnetV1(classify=True)

@@ -24,6 +24,7 @@ from mien.models.added import AddedRecord, add_command, read_record, record_path
 from mien.models.build.graph_writer import GraphWriter
 from mien.models.build.inception import SIDE, build_inception
 from mien.models.download import Tell, fetch_file
+from mien.models.state_dict import pack_state
 from mien.results import FloatArray
 from mien.settings import ENGINES, Settings
 from mien.vectors import unit_rows
@@ -67,9 +68,9 @@ def add_model(
     weights = _weights(row, file, settings, part, tell)
     weights_sha256 = _expected_sum(row, weights, settings.data_dir)
 
-    from mien.nets.inception_resnet_v1 import net_of
+    from mien.nets.inception_resnet_v1 import load_net
 
-    net = net_of(weights)
+    net = load_net(weights)
     del weights  # 112 MB, and the graph is about to be held twice
     arrays = {key: tensor.numpy() for key, tensor in net.state_dict().items()}
     graph = build_inception(arrays, GraphWriter())
@@ -78,6 +79,7 @@ def add_model(
         row,
         weights_sha256=weights_sha256,
         graphs=dict.fromkeys(ENGINES, graph),  # one spelling is the fastest on both
+        state=pack_state(arrays),
         today=today,
         data_dir=settings.data_dir,
     )
@@ -151,10 +153,10 @@ def _compare(
     row: ModelRow, graph: bytes, net: InceptionResnetV1, threads: int, rng: np.random.Generator
 ) -> dict[str, float]:
     """Largest difference between graph and torch, for each engine that is installed."""
-    from mien.nets.inception_resnet_v1 import embedded_by
+    from mien.nets.inception_resnet_v1 import embed_crops
 
     pixels = _random_crops(rng)
-    wanted = embedded_by(net, (pixels - np.float32(127.5)) / np.float32(128))
+    wanted = embed_crops(net, (pixels - np.float32(127.5)) / np.float32(128))
     apart = {}
     for engine in ENGINES:
         if find_spec(engine) is None:

@@ -2,6 +2,7 @@
 
     DATA/models/facenet-vggface2.json     the record: of which weights, which graph
     DATA/models/9f86d081....onnx          the graph; its name is its SHA-256
+    DATA/models/60303ae2....npz           the weights as published, for programs that use torch
 
 The record takes the place of the hashes that the model table holds for the rows
 that pip brings. A graph is opened only if its bytes hash to what the record says,
@@ -30,12 +31,16 @@ MAX_RECORD_BYTES = 10_000  # a record has about 400
 
 @dataclass(frozen=True, slots=True)
 class AddedRecord:
-    """What was added. graph_sha256: by engine. added: the day, YYYY-MM-DD."""
+    """What was added. graph_sha256: by engine. added: the day, YYYY-MM-DD.
+
+    state_sha256: of the file with the weights for torch; empty if they were not kept.
+    """
 
     name: str
     weights_sha256: str
     graph_sha256: Mapping[str, str]
     added: str
+    state_sha256: str = ""
 
 
 def added_embedder(row: EmbedderRow, data_dir: Path) -> EmbedderRow:
@@ -66,6 +71,25 @@ def graph_of_added(row: ModelRow, engine: str, data_dir: Path) -> bytes:
         ) from error
 
 
+def state_of_added(row: ModelRow, data_dir: Path) -> bytes:
+    """The kept weights of an added model, as `mien.models.state_dict` packs them, hashed now.
+
+    Raises ModelMissing or ModelAltered, both with the command that adds them again.
+    """
+    expected = read_record(row, data_dir).state_sha256
+    path = state_path(expected, data_dir)
+    if not expected or not os.path.isfile(path):
+        raise _missing(row, "its weights for torch were not kept")
+    try:
+        return read_checked(path, expected, what=row.name)
+    except ModelMissing as error:
+        raise _missing(row, f"{str(path)!r} cannot be read") from error
+    except ModelAltered as error:
+        raise ModelAltered(
+            f"the weights of {row.name} at {str(path)!r} were altered; run: {add_command(row)}"
+        ) from error
+
+
 def read_record(row: ModelRow, data_dir: Path) -> AddedRecord:
     """What was added under this row's name.
 
@@ -89,19 +113,29 @@ def read_record(row: ModelRow, data_dir: Path) -> AddedRecord:
 
 
 def store_added(
-    row: ModelRow, *, weights_sha256: str, graphs: Mapping[str, bytes], today: date, data_dir: Path
+    row: ModelRow,
+    *,
+    weights_sha256: str,
+    graphs: Mapping[str, bytes],
+    today: date,
+    data_dir: Path,
+    state: bytes = b"",
 ) -> AddedRecord:
     """Keep the graphs, by engine, and then the record: what a record names is there.
 
+    state: the weights for torch, from `pack_state`; empty to keep none.
     UsageError if the folder cannot be written.
     """
     sums = {engine: hashlib.sha256(graph).hexdigest() for engine, graph in graphs.items()}
-    record = AddedRecord(row.name, weights_sha256, sums, today.isoformat())
+    state_sha256 = hashlib.sha256(state).hexdigest() if state else ""
+    record = AddedRecord(row.name, weights_sha256, sums, today.isoformat(), state_sha256)
+    files = {graph_path(sums[engine], data_dir): graph for engine, graph in graphs.items()}
+    if state:
+        files[state_path(state_sha256, data_dir)] = state
     try:
-        for sha256, graph in {sums[engine]: graph for engine, graph in graphs.items()}.items():
-            path = graph_path(sha256, data_dir)
-            write_whole(path, graph)
-            read_checked(path, sha256, what=row.name)  # a full disk may not say so
+        for path, content in files.items():
+            write_whole(path, content)
+            read_checked(path, path.stem, what=row.name)  # a full disk may not say so
         text = json.dumps(asdict(record), indent=2) + "\n"
         write_whole(record_path(row, data_dir), text.encode("ascii"))
     except OSError as error:
@@ -125,6 +159,10 @@ def graph_path(sha256: str, data_dir: Path) -> Path:
     return data_dir / "models" / f"{sha256}.onnx"
 
 
+def state_path(sha256: str, data_dir: Path) -> Path:
+    return data_dir / "models" / f"{sha256}.npz"
+
+
 def _missing(row: ModelRow, why: str) -> ModelMissing:
     from importlib.util import find_spec
 
@@ -139,8 +177,12 @@ def _record(data: dict[str, object]) -> AddedRecord:
     if not isinstance(graphs, dict):
         raise TypeError("graph_sha256 is not a table")
     sums = {str(engine): str(value) for engine, value in graphs.items()}
-    record = AddedRecord(str(data["name"]), str(data["weights_sha256"]), sums, str(data["added"]))
-    # a graph's sum becomes a file's name: nothing else may stand there
-    if not all(SHA256.fullmatch(text) for text in (record.weights_sha256, *sums.values())):
+    state = str(data.get("state_sha256", ""))  # records of earlier versions have none
+    record = AddedRecord(
+        str(data["name"]), str(data["weights_sha256"]), sums, str(data["added"]), state
+    )
+    # a sum becomes a file's name: nothing else may stand there
+    named = (record.weights_sha256, *sums.values(), *([state] if state else []))
+    if not all(SHA256.fullmatch(text) for text in named):
         raise ValueError("not a SHA-256")
     return record
