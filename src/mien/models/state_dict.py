@@ -17,7 +17,8 @@ import numpy.typing as npt
 def pack_state(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """The bytes of an `.npz` file with these arrays; the same arrays give the same bytes."""
     file = BytesIO()
-    np.savez(file, **arrays)
+    named: dict[str, Any] = dict(arrays)
+    np.savez(file, **named)
     return file.getvalue()
 
 
