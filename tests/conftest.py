@@ -87,14 +87,14 @@ def cascade(pipeline: Pipeline) -> Cascade:
 @pytest.fixture(scope="session")
 def openvino_settings(settings: Settings) -> Settings:
     """The same settings for OpenVINO; skips where that extra is not installed."""
-    pytest.importorskip("openvino", reason="needs OpenVINO: pip install 'mien[openvino]'")
+    pytest.importorskip("openvino", reason="needs OpenVINO: pip install '.[openvino]'")
     return replace(settings, engine="openvino")
 
 
 @pytest.fixture(scope="session")
 def astronaut() -> ByteArray:
     """Eileen Collins, NASA, public domain: (512, 512, 3) uint8 RGB, one face. Read-only."""
-    reason = "needs scikit-image: pip install 'mien[demo]'"
+    reason = "needs scikit-image: pip install '.[demo]'"
     data = pytest.importorskip("skimage.data", reason=reason)
     photo = np.ascontiguousarray(data.astronaut())
     photo.flags.writeable = False
@@ -210,7 +210,7 @@ def real_vggface2(
         pytest.skip(
             f"needs {row.file_name} in MIEN_MODELS or {str(SHARED / 'models')!r}: {row.url}"
         )
-    pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
+    pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
     from mien.models.add import add_model
 
     made = replace(settings, data_dir=tmp_path_factory.mktemp("real-store"))

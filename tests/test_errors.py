@@ -7,7 +7,7 @@ import re
 import pytest
 
 from mien import errors
-from mien.errors import ExitCode, MienError
+from mien.errors import ExitCode, MienError, MissingExtra, missing_extra
 
 # The table of DESIGN.md, "Outcomes and exit codes", and 11, for a vault whose key is away.
 EXIT_CODES = {
@@ -115,3 +115,11 @@ def test_each_error_says_in_its_docstring_what_it_means() -> None:
 
 def test_the_message_is_what_was_given() -> None:
     assert str(errors.NoFaceFound("no face; come closer")) == "no face; come closer"
+
+
+def test_the_error_for_a_missing_extra_names_the_command_that_installs_it() -> None:
+    error = missing_extra("the service needs fastapi", "serve")
+    assert isinstance(error, MissingExtra)
+    assert error.exit_code == 2
+    wanted = "the service needs fastapi; run in mien's source folder: pip install '.[serve]'"
+    assert str(error) == wanted

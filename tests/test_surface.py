@@ -257,7 +257,7 @@ def test_no_relative_imports_and_no_unknown_libraries() -> None:
 
 
 def test_the_layers_hold() -> None:
-    pytest.importorskip("importlinter", reason="needs import-linter: pip install 'mien[test]'")
+    pytest.importorskip("importlinter", reason="needs import-linter: pip install '.[test]'")
     if not (ROOT / "pyproject.toml").is_file():
         pytest.skip("needs pyproject.toml: run the tests from a checkout")
     ran = subprocess.run(

@@ -70,7 +70,7 @@ class AlreadyEnrolled(UsageError):
 
 
 class MissingExtra(UsageError):
-    """An optional package is not installed; the message holds the pip line."""
+    """An optional package is not installed; `missing_extra` makes the message."""
 
 
 class NoFaceFound(MienError):
@@ -164,3 +164,13 @@ def one_line(error: BaseException) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     text = " ".join(said.split()) or type(error).__name__
     return "".join(letter if letter.isprintable() else "?" for letter in text[:120])
+
+
+def install_command(extra: str) -> str:
+    """Installs an extra of mien in mien's source folder; no package index has mien yet."""
+    return f"pip install '.[{extra}]'"
+
+
+def missing_extra(reason: str, extra: str) -> MissingExtra:
+    """The error for a package that is not installed. reason: what needs it, with no full stop."""
+    return MissingExtra(f"{reason}; run in mien's source folder: {install_command(extra)}")

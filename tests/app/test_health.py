@@ -84,7 +84,7 @@ def test_packages_that_are_not_there_are_named_and_extras_only_advised(
     assert "pip install no-such-package-of-mien" in base.found
     extra = found(checks, "no-such-extra-of-mien")
     assert extra.state == "advice"
-    assert "pip install 'mien[demo]'" in extra.found
+    assert "pip install '.[demo]'" in extra.found
 
 
 def test_an_empty_cache_is_said_and_then_filled(settings: Settings, tmp_path: Path) -> None:

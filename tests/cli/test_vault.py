@@ -320,5 +320,5 @@ def test_a_key_in_a_file_is_renewed_where_no_keyring_is_installed(
         "vault", "rotate", "--key", "keyring", env=env, capture_output=True, text=True
     )
     assert refused.returncode == 2
-    assert "pip install 'mien[keyring]'" in refused.stderr
+    assert "pip install '.[keyring]'" in refused.stderr
     assert started("list", env=env).returncode == 0

@@ -155,7 +155,7 @@ def test_collate_refuses_crops_of_different_shapes() -> None:
 
 
 def test_torchs_data_loader_takes_it_as_in_the_article(album: Path, crop_faces: MTCNN) -> None:
-    data = pytest.importorskip("torch.utils.data", reason="needs torch: pip install 'mien[torch]'")
+    data = pytest.importorskip("torch.utils.data", reason="needs torch: pip install '.[torch]'")
     (album / "cat" / "1.png").unlink()  # torch's own collate wants a face in every photo
     dataset = people_folder(album, transform=crop_faces)
     (batch,) = data.DataLoader(dataset, batch_size=8, num_workers=0)
@@ -167,7 +167,7 @@ def test_torchs_data_loader_takes_it_as_in_the_article(album: Path, crop_faces: 
 
 
 def test_torchs_data_loader_and_a_photo_without_a_face(album: Path, crop_faces: MTCNN) -> None:
-    data = pytest.importorskip("torch.utils.data", reason="needs torch: pip install 'mien[torch]'")
+    data = pytest.importorskip("torch.utils.data", reason="needs torch: pip install '.[torch]'")
     loader = data.DataLoader(
         people_folder(album, transform=crop_faces), batch_size=8, collate_fn=collate_found
     )

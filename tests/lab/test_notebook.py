@@ -56,7 +56,7 @@ def executed(folder: Path, **environment: str) -> tuple[dict[str, Any], dict[str
     notebook()
     lacking = [name for name in NEEDED if find_spec(name) is None]
     if lacking:
-        pytest.skip(f"needs {', '.join(lacking)}: pip install 'mien[test]'")
+        pytest.skip(f"needs {', '.join(lacking)}: pip install '.[test]'")
     quiet = {
         "JUPYTER_PLATFORM_DIRS": "1",
         # a Jupyter of the user's must not lend its kernels or settings

@@ -38,7 +38,7 @@ def weights(
     fixed_weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
     """A published file of fixed weights."""
-    torch = pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
+    torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
     path = tmp_path_factory.mktemp("weights") / EMBEDDERS[CASIA].model.file_name
     torch.save({n: torch.from_numpy(np.array(a)) for n, a in fixed_weights.items()}, path)
     yield path
@@ -172,7 +172,7 @@ def test_without_torch_the_error_is_the_pip_line(
     add: Add, own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[torch\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[torch\]'"):
         add(VGGFACE2)
     assert not own.cache_dir.exists()
 

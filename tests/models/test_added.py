@@ -96,7 +96,7 @@ def test_without_torch_the_error_starts_with_the_pip_line(
     monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
     with pytest.raises(ModelMissing) as caught:
         added_embedder(VGGFACE2, tmp_path)
-    line = "run: pip install 'mien[torch]' && mien models add facenet-vggface2"
+    line = "run in mien's source folder: pip install '.[torch]' && mien models add facenet-vggface2"
     assert str(caught.value).endswith(line)
 
 

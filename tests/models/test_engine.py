@@ -100,7 +100,7 @@ def test_an_unknown_engine_is_refused(graph: Callable[[str, str], bytes]) -> Non
 
 def test_openvino_that_is_not_installed_says_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[openvino\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[openvino\]'"):
         open_net(b"", engine="openvino", threads=1)
 
 

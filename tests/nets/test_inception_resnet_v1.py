@@ -14,7 +14,7 @@ import pytest
 
 from mien.errors import ModelAltered
 
-torch = pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
+torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
 
 from mien.nets.inception_resnet_v1 import (  # noqa: E402 - imports torch
     InceptionResnetV1,

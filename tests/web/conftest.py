@@ -134,7 +134,7 @@ PLAIN_NAME = "mien.example"
 def chromium() -> Iterator[Callable[..., Any]]:
     """Starts a real browser with further arguments; skips where there is none."""
     playwright = pytest.importorskip(
-        "playwright.sync_api", reason="drives the browser: pip install 'mien[test]'"
+        "playwright.sync_api", reason="drives the browser: pip install '.[test]'"
     )
     if not Path(CHROMIUM).exists():
         pytest.skip(f"needs a real browser at {CHROMIUM}: apt install chromium")

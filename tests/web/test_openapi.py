@@ -14,7 +14,7 @@ from tests.web.in_process import inside
 
 from mien.web.auth import REQUIRED_SCOPES
 
-schemathesis = pytest.importorskip("schemathesis", reason="pip install 'mien[test]'")
+schemathesis = pytest.importorskip("schemathesis", reason="pip install '.[test]'")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing
+from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing, install_command
 from mien.models import EMBEDDERS, MODEL_ROWS, ModelRow, find_weights, graph_path, read_weights
 from mien.settings import Settings, usable_cores
 
@@ -88,7 +88,7 @@ def _extra(name: str, extra: str) -> Check:
     try:
         return Check(name, "ok", version(name))
     except PackageNotFoundError:
-        return Check(name, "advice", f"not installed; if wanted: pip install 'mien[{extra}]'")
+        return Check(name, "advice", f"not installed; if wanted: {install_command(extra)}")
 
 
 def _model(state: ModelState) -> Check:

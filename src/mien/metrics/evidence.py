@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mien.errors import MissingExtra, UsageError
+from mien.errors import UsageError, missing_extra
 
 RULE_OF_3 = 3
 RULE_OF_30 = 30
@@ -131,7 +131,7 @@ def clopper_pearson(errors: int, trials: int, *, level: float = 0.95) -> Interva
     try:
         from scipy.special import betainccinv, betaincinv
     except ImportError as error:
-        raise MissingExtra("intervals need SciPy; run: pip install 'mien[lab]'") from error
+        raise missing_extra("intervals need SciPy", "lab") from error
     tail = (1.0 - level) / 2.0
     right = trials - errors
     low = 0.0 if errors == 0 else float(betaincinv(errors, right + 1, tail))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.errors import MissingExtra, ModelAltered, ModelMissing, UsageError
+from mien.errors import ModelAltered, ModelMissing, UsageError, missing_extra
 from mien.models import ADDED_ROWS, MODEL_ROWS, ModelRow, open_net
 from mien.models.added import AddedRecord, add_command, read_record, record_path, store_added
 from mien.models.build.graph_writer import GraphWriter
@@ -100,10 +100,7 @@ def _row(name: str) -> ModelRow:
 def _expect_torch() -> None:
     # before 112 MB are fetched in vain
     if find_spec("torch") is None:
-        raise MissingExtra(
-            "torch is missing, which reads the published weights, once; "
-            "run: pip install 'mien[torch]'"
-        )
+        raise missing_extra("torch is missing, which reads the published weights, once", "torch")
 
 
 def _weights(row: ModelRow, file: Path | None, settings: Settings, part: Path, tell: Tell) -> bytes:

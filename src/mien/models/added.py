@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from mien.errors import ModelAltered, ModelMissing, UsageError
+from mien.errors import ModelAltered, ModelMissing, UsageError, install_command
 from mien.files import write_whole
 from mien.models.table import EmbedderRow, ModelRow
 from mien.models.weights import read_checked
@@ -167,8 +167,9 @@ def _missing(row: ModelRow, why: str) -> ModelMissing:
     from importlib.util import find_spec
 
     # torch converts the weights, once; who has none needs another command first
-    first = "" if find_spec("torch") else "pip install 'mien[torch]' && "
-    return ModelMissing(f"model {row.name} is missing: {why}; run: {first}{add_command(row)}")
+    torch = f" in mien's source folder: {install_command('torch')} &&"
+    run = "run:" if find_spec("torch") else f"run{torch}"
+    return ModelMissing(f"model {row.name} is missing: {why}; {run} {add_command(row)}")
 
 
 def _record(data: dict[str, object]) -> AddedRecord:

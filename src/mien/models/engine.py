@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mien.errors import MissingExtra, ModelAltered
+from mien.errors import ModelAltered, missing_extra
 from mien.results import FloatArray
 
 
@@ -100,7 +100,7 @@ class _OpenVinoNet:
         try:
             import openvino
         except ImportError as error:
-            raise MissingExtra("OpenVINO is missing; run: pip install 'mien[openvino]'") from error
+            raise missing_extra("OpenVINO is missing", "openvino") from error
         settings = {
             "INFERENCE_NUM_THREADS": threads * callers,
             "NUM_STREAMS": callers,

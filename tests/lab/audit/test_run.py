@@ -32,7 +32,7 @@ from mien.lab.audit.steps import FLIP, KINDS, MIRROR, STEPS
 from mien.lab.recapture import CHANGES, recapture
 from mien.results import ByteArray
 
-pytest.importorskip("matplotlib", reason="reports need matplotlib: pip install 'mien[lab]'")
+pytest.importorskip("matplotlib", reason="reports need matplotlib: pip install '.[lab]'")
 
 # what is done to photos --------------------------------------------------------------------
 

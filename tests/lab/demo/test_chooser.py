@@ -25,9 +25,7 @@ OPEN, SHUT = ": unlocked<", ": locked<"
 
 @pytest.fixture(scope="module", autouse=True)
 def widgets() -> ModuleType:
-    return pytest.importorskip(
-        "ipywidgets", reason="needs ipywidgets: pip install 'mien[notebook]'"
-    )
+    return pytest.importorskip("ipywidgets", reason="needs ipywidgets: pip install '.[notebook]'")
 
 
 @pytest.fixture(scope="module")
@@ -183,5 +181,5 @@ def test_without_ipywidgets_the_extra_is_named(
     door: FaceUnlock, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[notebook\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[notebook\]'"):
         probe_chooser(album, door)

@@ -25,7 +25,7 @@ from mien.matching.cohort import Cohort
 from mien.results import ByteArray, Crop, FloatArray
 from mien.settings import Settings
 
-pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'mien[lab]'")
+pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install '.[lab]'")
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 

@@ -16,7 +16,7 @@ from mien.lab.plots.style import LOCKED, UNLOCKED, person_colour
 from mien.metrics import as_scores, det
 from mien.results import ByteArray
 
-pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'mien[lab]'")
+pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install '.[lab]'")
 
 SCALE = 1.5
 

@@ -19,7 +19,7 @@ from mien.lab.plots import crop_grid, heat_map, pca_map
 from mien.lab.plots.canvas import drawable, fitted, in_two_lines, map_colours, text_width
 from mien.results import ByteArray
 
-pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'mien[lab]'")
+pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install '.[lab]'")
 
 RED, GREEN, BLUE = (250, 10, 10), (10, 250, 10), (10, 10, 250)
 LONG = "Wolfeschlegelsteinhausenbergerdorff the Third, of Hamburg and Philadelphia"
@@ -202,7 +202,7 @@ def test_without_matplotlib_the_pip_line_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     crops, labels, matrix, coordinates = _people(2)
-    line, path = r"pip install 'mien\[lab\]'", tmp_path / "x.png"
+    line, path = r"pip install '\.\[lab\]'", tmp_path / "x.png"
     with pytest.raises(MissingExtra, match=line):
         crop_grid(crops, labels, path)
     with pytest.raises(MissingExtra, match=line):

@@ -17,7 +17,7 @@ from mien.lab.plots.probe import POINT_MARKS
 from mien.lab.plots.style import LOCKED, UNLOCKED
 from mien.results import POINT_NAMES, ByteArray, Decision, Face, Threshold
 
-pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'mien[lab]'")
+pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install '.[lab]'")
 
 NAN = float("nan")
 GREY = (120, 120, 120)
@@ -167,7 +167,7 @@ def test_without_matplotlib_the_pip_line_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[lab\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[lab\]'"):
         _card(tmp_path, _decision(0.7, _face()))
 
 

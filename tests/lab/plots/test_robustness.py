@@ -15,7 +15,7 @@ from mien.lab.audit.steps import KINDS
 from mien.lab.plots.robustness import COLOURS, Curve, Panel, robustness_chart
 from mien.results import ByteArray
 
-pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'mien[lab]'")
+pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install '.[lab]'")
 
 NAMES = [("sface", 0.363), ("facenet-vggface2", 0.8), ("a third", 0.5), ("a fourth", 0.6)]
 
@@ -100,7 +100,7 @@ def test_without_matplotlib_the_pip_line_is_named(
     import sys
 
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'mien\[lab\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '\.\[lab\]'"):
         robustness_chart(some_panels(1), NAMES[:1], tmp_path / "no.png")
 
 

@@ -49,7 +49,7 @@ def test_fixed_weights_and_input_give_the_reference_s_512_numbers(
 def test_flat_pictures_show_no_edge_from_the_folded_normalisation(
     net: Net, fixed_weights: dict[str, np.ndarray], grey: float
 ) -> None:
-    torch = pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
+    torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
     from mien.nets.inception_resnet_v1 import InceptionResnetV1
 
     module = InceptionResnetV1().eval()

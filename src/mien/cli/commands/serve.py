@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import open_user_vault
-from mien.errors import ExitCode, MissingExtra
+from mien.errors import ExitCode, missing_extra
 from mien.settings import load_settings
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ def serve(args: Namespace) -> CommandResult:
     try:
         from mien.web.server import ListenOptions, run_service
     except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"the service needs {error.name}; run: pip install 'mien[serve]'"
-        ) from error
+        raise missing_extra(f"the service needs {error.name}", "serve") from error
     settings = load_settings(engine=args.engine)
     options = ListenOptions(
         host=args.host,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mien.compat.face_unlock import FaceUnlock
-from mien.errors import MienError, MissingExtra, UsageError
+from mien.errors import MienError, UsageError, missing_extra
 from mien.lab.names import shown_name
 from mien.lab.plots import probe_card
 from mien.lab.plots.style import LOCKED, UNLOCKED
@@ -84,9 +84,7 @@ def _ipywidgets() -> Any:
     try:
         import ipywidgets
     except ImportError as error:
-        raise MissingExtra(
-            "the chooser needs ipywidgets; run: pip install 'mien[notebook]'"
-        ) from error
+        raise missing_extra("the chooser needs ipywidgets", "notebook") from error
     return ipywidgets
 
 

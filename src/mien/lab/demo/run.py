@@ -11,7 +11,7 @@ import numpy as np
 
 from mien.app.pipeline import Pipeline
 from mien.compat.face_unlock import FaceUnlock
-from mien.errors import MissingExtra, UnreadableImage, UsageError, quote_path
+from mien.errors import UnreadableImage, UsageError, missing_extra, quote_path
 from mien.lab.gallery import Gallery, Walk, analyse_photos, gallery_sections, made_folder
 from mien.lab.names import shown_name
 from mien.lab.plots import probe_card
@@ -159,9 +159,7 @@ def _public_domain_photos() -> tuple[ByteArray, ByteArray]:
     try:
         from skimage import data
     except ImportError as error:
-        raise MissingExtra(
-            "the small demo needs scikit-image; run: pip install 'mien[demo]'"
-        ) from error
+        raise missing_extra("the small demo needs scikit-image", "demo") from error
     person: ByteArray = data.astronaut()  # type: ignore[no-untyped-call]
     cat: ByteArray = data.chelsea()  # type: ignore[no-untyped-call]
     return np.ascontiguousarray(person), np.ascontiguousarray(cat)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import MissingExtra
+from mien.errors import missing_extra
 from mien.lab.names import STAND_IN, clean, shorten
 from mien.lab.plots.style import BODY, INK, PAPER
 from mien.lab.report.files import write_whole
@@ -281,7 +281,7 @@ def _expect_matplotlib() -> None:
     try:
         import matplotlib.backends.backend_agg  # noqa: F401
     except ImportError as error:
-        raise MissingExtra("matplotlib is missing; run: pip install 'mien[lab]'") from error
+        raise missing_extra("matplotlib is missing", "lab") from error
 
 
 def _font(size: float, bold: bool) -> FontProperties:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from mien.errors import MissingExtra, UsageError, VaultDamaged, quote
+from mien.errors import UsageError, VaultDamaged, missing_extra, quote
 from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     Cells,
@@ -238,9 +238,7 @@ def _driver() -> Any:
     try:
         import psycopg
     except ImportError as error:
-        raise MissingExtra(
-            "a vault in PostgreSQL needs psycopg; run: pip install 'mien[postgres]'"
-        ) from error
+        raise missing_extra("a vault in PostgreSQL needs psycopg", "postgres") from error
     return psycopg
 
 

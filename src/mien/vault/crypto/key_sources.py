@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mien.errors import KeyUnavailable, MissingExtra, quote
+from mien.errors import KeyUnavailable, missing_extra, quote
 from mien.files import exclusive_lock, read_regular, write_whole
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Kdf, kek_of_passphrase
@@ -185,9 +185,7 @@ class KeyringKeys:
             import keyring
             from keyring.errors import KeyringError, NoKeyringError
         except ImportError as error:
-            raise MissingExtra(
-                "the OS keyring needs keyring; run: pip install 'mien[keyring]'"
-            ) from error
+            raise missing_extra("the OS keyring needs keyring", "keyring") from error
         try:
             return ask(keyring)
         except ImportError as error:  # keyring imports the backend that it was told to use
