@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.errors import UsageError
+from mien.errors import MissingExtra, UsageError
 from mien.lab.report.html import Picture, Section, Table, write_report
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -97,9 +98,7 @@ def test_the_page_forbids_itself_scripts_and_the_network(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_is_shown_and_changes_nothing(
-    name: str, tmp_path: Path, square: Path
-) -> None:
+def test_a_hostile_name_is_shown_and_adds_no_tag(name: str, tmp_path: Path, square: Path) -> None:
     tame = Page(_source(tmp_path, [_full_section("plain", square)] * 3, note="n", footer="f"))
     hostile = Page(_source(tmp_path, [_full_section(name, square)] * 3, note=name, footer=name))
     assert [tag for tag, _ in hostile.tags] == [tag for tag, _ in tame.tags]
@@ -112,7 +111,7 @@ def test_a_name_reads_in_the_page_as_it_was_given(tmp_path: Path, square: Path) 
     assert page.all("img")[0]["alt"] == "<b> & \"q\" 'a' 李"
 
 
-def test_marks_that_turn_the_writing_direction_are_replaced(tmp_path: Path) -> None:
+def test_characters_that_change_the_writing_direction_are_replaced(tmp_path: Path) -> None:
     source = _source(tmp_path, [Section("\u202egnp.exe \x00 \udcff")])
     assert "\u202e" not in source
     assert Page(source).texts["h2"] == ["\ufffdgnp.exe \ufffd \ufffd"]
@@ -144,7 +143,7 @@ def test_tables_say_which_cells_are_headers(tmp_path: Path) -> None:
     assert [cell.get("class") for cell in page.all("td")] == ["number", "number"]
 
 
-def test_a_column_with_words_is_not_set_as_numbers(tmp_path: Path) -> None:
+def test_a_column_with_words_is_not_marked_as_numbers(tmp_path: Path) -> None:
     table = Table(("a", "b"), (("x", "1.0"), ("y", "none")))
     page = Page(_source(tmp_path, [Section("s", table=table)]))
     assert [cell.get("class") for cell in page.all("td")] == [None, None]
@@ -155,12 +154,12 @@ def test_a_row_of_another_length_than_the_header_is_refused() -> None:
         Table(("a", "b"), (("1", "2"), ("1", "2", "3")))
 
 
-def test_blank_lines_part_paragraphs(tmp_path: Path) -> None:
+def test_blank_lines_separate_paragraphs(tmp_path: Path) -> None:
     page = Page(_source(tmp_path, [Section("s", "first\n\n\n\nsecond\nline")]))
     assert page.texts["p"] == ["first", "second line"]
 
 
-def test_a_note_stands_before_the_sections_and_is_marked(tmp_path: Path) -> None:
+def test_a_note_comes_before_the_sections_and_has_the_role_note(tmp_path: Path) -> None:
     source = _source(tmp_path, [Section("First")], note="This is the small demo.")
     page = Page(source)
     assert page.all("p")[0] == {"class": "note", "role": "note"}
@@ -168,7 +167,7 @@ def test_a_note_stands_before_the_sections_and_is_marked(tmp_path: Path) -> None
     assert "note" not in [p.get("class") for p in Page(_source(tmp_path, [])).all("p")]
 
 
-def test_the_page_follows_the_readers_light_or_dark_and_the_width_of_a_phone(
+def test_the_page_follows_the_colour_scheme_and_the_width_of_a_phone(
     tmp_path: Path,
 ) -> None:
     source = _source(tmp_path, [])
@@ -195,7 +194,7 @@ def test_a_file_that_is_not_a_png_or_jpeg_is_refused_by_name(
     assert "\n" not in str(caught.value)
 
 
-def test_a_report_that_fails_leaves_the_old_one_whole(tmp_path: Path) -> None:
+def test_a_report_that_fails_leaves_the_old_one_in_place(tmp_path: Path) -> None:
     old = write_report(tmp_path, "old", []).read_bytes()
     with pytest.raises(UsageError):
         _source(tmp_path, [Section("s", pictures=(Picture(tmp_path / "gone.png", "alt"),))])
@@ -207,6 +206,15 @@ def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="choose another folder"):
         write_report(tmp_path / "file", "t", [])
+
+
+def test_a_report_without_jinja_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[lab\]'"):
+        write_report(tmp_path, "t", [])
+    assert not list(tmp_path.iterdir())
 
 
 def _full_section(text: str, picture: Path) -> Section:
