@@ -39,8 +39,8 @@ def main() -> None:
             page.goto(f"{service.address}/#{service.token}")
             page.click("#view-unlock .start")
             page.wait_for_selector("#view-unlock canvas[data-face=good]")
-            page.click("#unlock-shoot")
-            page.wait_for_selector("#unlock-answer.yes")
+            page.click("#unlock-camera")
+            page.wait_for_selector("#unlock-decision.yes")
             page.wait_for_timeout(600)  # the lock opens
             picture = folder / "page.png"
             page.screenshot(path=picture)

@@ -30,27 +30,27 @@ def enroll(page: Page, name: str, photos: list[Path]) -> None:
     go(page, "enroll")
     page.fill("#enroll-user", name)
     page.set_input_files("#enroll-files", [str(photo) for photo in photos])
-    expect(page.locator("#enroll-kept li")).to_have_count(len(photos))
-    expect(page.locator("#enroll-kept")).not_to_contain_text("Looking")
+    expect(page.locator("#enroll-photos li")).to_have_count(len(photos))
+    expect(page.locator("#enroll-photos")).not_to_contain_text("Checking")
     page.click("#enroll-send")
-    expect(page.locator("#enroll-answer")).to_contain_text(f"{name} is enrolled")
+    expect(page.locator("#enroll-result")).to_contain_text(f"{name} is enrolled")
 
 
 def knock(page: Page, name: str, photo: Path | None = None) -> tuple[str, str]:
     """Try the door, with a photo or with the camera. Returns the word and the reason."""
     go(page, "unlock")
-    page.evaluate("document.getElementById('unlock-answer').hidden = true")
+    page.evaluate("document.getElementById('unlock-decision').hidden = true")
     page.fill("#unlock-user", name)
     if photo is None:
         page.click("#view-unlock .start")
         page.wait_for_selector("[data-camera=unlock][data-state=on]")
         over = page.locator("#view-unlock canvas")
         expect(over).to_have_attribute("data-face", re.compile("good|poor"))
-        page.click("#unlock-shoot")
+        page.click("#unlock-camera")
     else:
         page.set_input_files("#unlock-file", str(photo))
-    page.wait_for_selector("#unlock-answer:not([hidden])")
-    return page.inner_text("#unlock-word"), page.inner_text("#unlock-reason")
+    page.wait_for_selector("#unlock-decision:not([hidden])")
+    return page.inner_text("#unlock-result"), page.inner_text("#unlock-reason")
 
 
 def her(shots: Path) -> list[Path]:

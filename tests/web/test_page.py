@@ -12,15 +12,15 @@ from tests.web.driving import Page, enroll, expect, focused, go, her, knock
 
 def test_she_is_enrolled_from_files_and_the_camera_opens_her_door(page: Page, shots: Path) -> None:
     enroll(page, "eileen", her(shots))
-    said = page.inner_text("#enroll-answer")
+    said = page.inner_text("#enroll-result")
     assert "eileen is enrolled from 3 photos" in said
-    assert "Agrees 0." in page.inner_text("#enroll-kept")
+    assert "Similarity to the others: 0." in page.inner_text("#enroll-photos")
     assert knock(page, "eileen") == ("Unlocked", "The same person.")
     assert page.is_visible("#unlock-gauge")
     label = page.get_attribute("#unlock-gauge", "aria-label")
     assert label.startswith("similarity 0.8")
-    assert "a stranger would score" in page.inner_text("#unlock-numbers").lower()
-    assert page.is_visible("#unlock-answer.yes .lock")
+    assert "a stranger would score" in page.inner_text("#unlock-scores").lower()
+    assert page.is_visible("#unlock-decision.yes .lock")
 
 
 def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
@@ -28,10 +28,10 @@ def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
 ) -> None:
     one, two, _ = her(shots)
     enroll(page, "eileen", [one, one, two])
-    assert "eileen is enrolled from 2 photos" in page.inner_text("#enroll-answer")
-    first, again, other = page.locator("#enroll-kept li p").all_inner_texts()
+    assert "eileen is enrolled from 2 photos" in page.inner_text("#enroll-result")
+    first, again, other = page.locator("#enroll-photos li p").all_inner_texts()
     assert again == "Left out: nearly the same as photo 1, so it adds nothing."
-    assert first.startswith("Agrees 0.")
+    assert first.startswith("Similarity to the others: 0.")
     assert other == first
 
 
@@ -40,10 +40,10 @@ def test_the_camera_enrolls_with_guidance_drawn_over_the_picture(page: Page) -> 
     page.fill("#enroll-user", "eileen")
     page.click("#view-enroll .start")
     page.wait_for_selector("[data-camera=enroll][data-state=on]")
-    expect(page.locator("#view-enroll .say")).to_have_text("Good. Hold still.")
+    expect(page.locator("#view-enroll .guidance")).to_have_text("Good. Hold still.")
     expect(page.locator("#view-enroll canvas")).to_have_attribute("data-face", "good")
-    page.click("#enroll-shoot")
-    page.wait_for_selector("#enroll-kept li")
+    page.click("#enroll-camera")
+    page.wait_for_selector("#enroll-photos li")
     page.click("#enroll-send")
     page.wait_for_selector("text=eileen is enrolled from 1 photo")
 
@@ -100,7 +100,7 @@ def test_an_answer_is_gone_with_its_moment(page: Page, shots: Path, leaving: str
     else:
         go(page, "people")
         go(page, "unlock")
-    assert not page.is_visible("#unlock-answer")
+    assert not page.is_visible("#unlock-decision")
 
 
 def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots: Path) -> None:
@@ -109,22 +109,22 @@ def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots:
     expect(page.locator("#unlock-user")).to_have_value("eileen")  # the only one
     page.fill("#unlock-user", "")
     page.press("#unlock-user", "Enter")
-    expect(page.locator("#notice")).to_have_text("Say whose door it is: type a name.")
+    expect(page.locator("#notice")).to_have_text("Type a name first.")
     page.fill("#unlock-user", "eileen")
     page.press("#unlock-user", "Enter")
     expect(page.locator("#view-unlock canvas")).to_have_attribute("data-face", "good")
     page.press("#unlock-user", "Enter")
-    expect(page.locator("#unlock-word")).to_have_text("Unlocked")
+    expect(page.locator("#unlock-result")).to_have_text("Unlocked")
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("", "Give the person a name."),
-        ("a/b", "A name has no slash"),
+        ("", "Type the person's name."),
+        ("a/b", "A name cannot contain a slash"),
         ("..", '".." stands for a folder'),
-        ("-x", "A name does not begin with a dash"),
-        ("a\u200bb", "a character that cannot be seen"),
+        ("-x", "A name cannot start with a dash"),
+        ("a\u200bb", "an invisible character"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_before_anything_is_sent(
@@ -140,9 +140,9 @@ def test_a_name_that_cannot_be_is_refused_before_anything_is_sent(
 def test_each_photo_says_how_far_it_agrees_and_shows_it(page: Page, shots: Path) -> None:
     enroll(page, "eileen", her(shots))
     for number in range(3):
-        card = page.locator("#enroll-kept li").nth(number)
+        card = page.locator("#enroll-photos li").nth(number)
         words = card.locator("p").inner_text()
-        found = re.fullmatch(r"Agrees (0\.\d\d) with the others\.", words)
+        found = re.fullmatch(r"Similarity to the others: (0\.\d\d)\.", words)
         assert found
         drawn = card.locator(".bar .fill").evaluate("bar => parseFloat(bar.style.width)")
         assert abs(drawn - 100 * float(found[1])) <= 1
@@ -155,15 +155,15 @@ def test_a_photo_of_somebody_else_is_pointed_at(
     page.fill("#enroll-user", "eileen")
     odd = shared_photos / "faces_test" / "me_test.jpg"
     page.set_input_files("#enroll-files", [str(photo) for photo in [*her(shots), odd]])
-    expect(page.locator("#enroll-kept li")).to_have_count(4)
-    expect(page.locator("#enroll-kept")).not_to_contain_text("Looking")
+    expect(page.locator("#enroll-photos li")).to_have_count(4)
+    expect(page.locator("#enroll-photos")).not_to_contain_text("Checking")
     page.click("#enroll-send")
     expect(page.locator("#notice")).to_contain_text("do not show one person: photo 4")
-    expect(page.locator("#enroll-kept li.bad")).to_have_count(1)
+    expect(page.locator("#enroll-photos li.bad")).to_have_count(1)
     page.click("[aria-label='Remove photo 4']")
     assert focused(page) == "Remove"  # of the photo before it
     page.click("#enroll-send")
-    expect(page.locator("#enroll-answer")).to_contain_text("eileen is enrolled from 3 photos")
+    expect(page.locator("#enroll-result")).to_contain_text("eileen is enrolled from 3 photos")
 
 
 def test_a_large_photo_is_made_smaller_and_stays_upright(
@@ -179,7 +179,7 @@ def test_a_large_photo_is_made_smaller_and_stays_upright(
     go(page, "enroll")
     with page.expect_response("**/v1/look") as answer:
         page.set_input_files("#enroll-files", str(lying))
-    expect(page.locator("#enroll-kept li p")).to_have_text("Good.")
+    expect(page.locator("#enroll-photos li p")).to_have_text("Good.")
     seen = answer.value.json()
     assert (seen["width"], seen["height"]) == (1600, 1600)
     left, top, right, bottom = seen["face"]["box_xyxy"]  # near where it is in her1.jpg, of 512

@@ -20,7 +20,7 @@ def test_without_its_token_the_page_shows_nothing(browser: Any, service: Service
     assert not page.is_visible("nav")
     page.fill("#token", "mien_wrong")
     page.click("#token-form button")
-    expect(page.locator("#notice")).to_contain_text("This token is not known.")
+    expect(page.locator("#notice")).to_contain_text("This token is not valid.")
     assert page.is_visible("#view-locked")
     page.fill("#token", service.token)
     page.click("#token-form button")
@@ -34,7 +34,7 @@ def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
 ) -> None:
     page = browser.new_page()
     page.goto(f"{service.address}/#mien_of_an_earlier_start")
-    expect(page.locator("#notice")).to_contain_text("This token is not known.")
+    expect(page.locator("#notice")).to_contain_text("This token is not valid.")
     page.goto(f"{service.address}/#{service.token}")
     page.wait_for_selector("#view-unlock:not([hidden])")
     assert service.token not in page.url

@@ -9,7 +9,7 @@ from typing import Any
 from tests.web.conftest import PLAIN_NAME, Service, serving
 from tests.web.driving import Page, expect, focused, go
 
-SAID = "#view-unlock .say"
+SAID = "#view-unlock .guidance"
 
 
 def test_the_camera_stops_when_the_view_is_left(page: Page) -> None:
@@ -49,12 +49,12 @@ def test_the_focus_goes_on_to_the_next_button(page: Page) -> None:
     page.focus("#view-unlock .start")
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-camera=unlock][data-state=on]")
-    assert focused(page) == "unlock-shoot"
+    assert focused(page) == "unlock-camera"
     page.fill("#unlock-user", "nobody")
-    page.focus("#unlock-shoot")
+    page.focus("#unlock-camera")
     page.keyboard.press("Enter")
-    expect(page.locator("#unlock-word")).to_have_text("Locked")
-    assert focused(page) == "unlock-shoot"
+    expect(page.locator("#unlock-result")).to_have_text("Locked")
+    assert focused(page) == "unlock-camera"
 
 
 def test_a_camera_that_is_not_allowed_or_not_there_is_said_apart(
@@ -77,7 +77,7 @@ def test_at_an_unsafe_address_it_is_said_what_to_open(browser: Any, tmp_path: Pa
         page.goto(f"{service.address.replace('127.0.0.1', PLAIN_NAME)}/#{service.token}")
         page.click("#view-unlock .start")
         expect(page.locator(SAID)).to_contain_text(
-            "plain HTTP, to which browsers give no camera. Open"
+            "plain HTTP, and browsers allow no camera there. Open"
         )
         page.close()
 
@@ -86,10 +86,12 @@ def test_a_service_that_is_gone_leaves_no_box_on_the_picture(page: Page, service
     page.click("#view-unlock .start")
     expect(page.locator("#view-unlock canvas")).to_have_attribute("data-face", "good")
     service.stop()
-    expect(page.locator(SAID)).to_have_text("Mien does not answer; is mien serve still running?")
+    expect(page.locator(SAID)).to_have_text(
+        "Mien does not respond; check that it is still running."
+    )
     assert page.get_attribute("#view-unlock canvas", "data-face") is None
     drawn = """canvas => canvas.getContext("2d")
         .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"""
     assert page.locator("#view-unlock canvas").evaluate(drawn) is False
     go(page, "people")
-    expect(page.locator("#people-list [role=alert]")).to_contain_text("Mien does not answer")
+    expect(page.locator("#people-list [role=alert]")).to_contain_text("Mien does not respond")

@@ -32,8 +32,8 @@ def test_explore_shows_faces_heat_map_and_map_and_keeps_nothing(
     photos = [*her(shots), shots / "wall.jpg"]
     page.set_input_files("#explore-files", [str(photo) for photo in photos])
     page.wait_for_selector(".map")
-    assert "3 faces found." in page.inner_text("#explore-answer")
-    assert page.locator(".heat td[data-words]").count() == 9
+    assert "3 faces found." in page.inner_text("#explore-result")
+    assert page.locator(".heat td[data-caption]").count() == 9
     page.click("summary")
     assert "wall.jpg: no face found" in page.inner_text("details")
     assert not list((service.home / "data" / "mien").glob("*.jpg"))
@@ -62,8 +62,8 @@ def test_what_is_dropped_is_explored(page: Page, shots: Path, tmp_path: Path, wh
                 "data": {"items": [], "files": files, "dragOperationsMask": 1},
             },
         )
-    expect(page.locator("#explore-answer")).to_contain_text("1 face found.")
-    expect(page.locator("#explore-answer .shots p")).to_have_text("dropped.jpg")
+    expect(page.locator("#explore-result")).to_contain_text("1 face found.")
+    expect(page.locator("#explore-result .shots p")).to_have_text("dropped.jpg")
     expect(page.locator("#drop")).to_have_class("drop")
 
 
@@ -136,7 +136,7 @@ def test_a_face_or_a_pair_that_is_pointed_at_is_named_under_the_picture(
     heat, map_ = explored.locator(".caption").first, explored.locator(".caption").last
     assert heat.inner_text().startswith("her2.jpg and her3.jpg: 0.")
     act[way](".map image:nth-of-type(2)")
-    assert map_.inner_text().startswith("her2.jpg; most like her")
+    assert map_.inner_text().startswith("her2.jpg; most similar: her")
 
 
 def test_arrow_keys_walk_over_the_pairs(explored: Page) -> None:
@@ -175,7 +175,7 @@ def test_an_older_answer_does_not_replace_a_newer_one(page: Page, shots: Path) -
     page.wait_for_selector(".map")
     with page.expect_response("**/v1/explore"):
         held[0].continue_()
-    expect(page.locator("#explore-answer")).to_contain_text("3 faces found.")
+    expect(page.locator("#explore-result")).to_contain_text("3 faces found.")
 
 
 def test_photos_as_cameras_make_them_are_made_smaller_and_explored(
@@ -192,7 +192,7 @@ def test_photos_as_cameras_make_them_are_made_smaller_and_explored(
     go(page, "explore")
     page.set_input_files("#explore-files", [str(photo) for photo in large])
     page.wait_for_selector(".map")
-    assert "6 faces found." in page.inner_text("#explore-answer")
+    assert "6 faces found." in page.inner_text("#explore-result")
 
 
 def test_what_is_still_too_large_is_said_in_megabytes(page: Page, tmp_path: Path) -> None:
@@ -200,6 +200,7 @@ def test_what_is_still_too_large_is_said_in_megabytes(page: Page, tmp_path: Path
     torn.write_bytes(bytes(33 * 1024 * 1024))
     go(page, "explore")
     page.set_input_files("#explore-files", str(torn))
-    expect(page.locator("#explore-answer [role=alert]")).to_have_text(
-        "This is 33.0 MB, and mien takes 32 MB at once; give fewer or smaller photos."
+    expect(page.locator("#explore-result [role=alert]")).to_have_text(
+        "The photos have 33.0 MB, and at most 32 MB can be sent at once;"
+        " choose fewer or smaller photos."
     )

@@ -18,7 +18,7 @@ def test_an_empty_vault_says_what_to_do(page: Page) -> None:
     go(page, "people")
     page.wait_for_selector("text=Nobody is enrolled yet.")
     go(page, "log")
-    page.wait_for_selector("text=Nothing happened yet.")
+    page.wait_for_selector("text=The log is empty.")
 
 
 def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
@@ -29,7 +29,7 @@ def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
     go(page, "people")
     page.wait_for_selector(".person")
     said = page.inner_text("#people-list")
-    assert "3 photos, they agree at 0." in said
+    assert "3 photos, lowest similarity to each other 0." in said
     assert "Looks like twin" in said
     assert "One photo only" in said
     page.click("text=Forget twin")
@@ -38,7 +38,7 @@ def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
     expect(page.locator(".person")).to_have_count(1)
     go(page, "log")
     page.wait_for_selector("text=twin was forgotten")
-    assert "checks out" in page.inner_text("#log-list")
+    assert "complete and unaltered" in page.inner_text("#log-list")
 
 
 @pytest.fixture
@@ -82,15 +82,15 @@ def test_what_goes_wrong_is_said_there_and_in_the_next_view_too(
     go(twin, "unlock")
     assert not twin.locator("#notice").is_visible()
     twin.fill("#unlock-user", "")
-    twin.click("#unlock-shoot")
-    expect(twin.locator("#view-unlock #notice")).to_contain_text("Say whose door it is")
+    twin.click("#unlock-camera")
+    expect(twin.locator("#view-unlock #notice")).to_contain_text("Type a name first")
 
 
 def test_after_forgetting_the_focus_is_on_the_list_and_it_is_said(twin: Page) -> None:
     twin.focus(".person .danger")
     twin.keyboard.press("Enter")
     twin.keyboard.press("Enter")
-    expect(twin.locator("#said")).to_contain_text("is forgotten.")
+    expect(twin.locator("#announcement")).to_contain_text("is forgotten.")
     assert focused(twin) == "people-title"
 
 
@@ -112,5 +112,5 @@ def test_a_log_that_was_altered_is_an_alert_and_no_empty_list(twin: Page, servic
         broken = value[:-1] + bytes([value[-1] ^ 1])
         db.execute("UPDATE cell_log SET value = ? WHERE key = ?", (broken, key))
     go(twin, "log")
-    alert = twin.locator("#log-list .fault[role=alert]")
+    alert = twin.locator("#log-list .error[role=alert]")
     expect(alert).to_contain_text("was altered")

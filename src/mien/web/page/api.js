@@ -1,41 +1,50 @@
-// What every view needs: asking the service, making nodes, saying what went wrong.
-// No address but its own, no storage but the tab's.
+// What every view needs: requests to the service, DOM elements, and error messages.
+// Requests go to the page's own origin only; nothing is stored except the token, for this tab.
 
-const KEY = "mien-token";
+const TOKEN_KEY = "mien-token";
 const MB = 1024 * 1024;
-export const BODY_LIMIT = 32 * MB; // what the service takes at once
+export const BODY_LIMIT = 32 * MB; // of the service, for one request
 export const $ = (id) => document.getElementById(id);
 
-export class Refused extends Error {
+export class RequestError extends Error {
   constructor(status, data) {
-    super(data.error || data.reason || `the service answered ${status}`);
+    super(data.error || data.reason || `the service responded with status ${status}`);
     this.status = status;
     this.data = data;
   }
 }
 
-export async function ask(method, path, form) {
-  const token = sessionStorage.getItem(KEY);
-  const weight = form ? weightOf(form) : 0;
-  if (weight > BODY_LIMIT - MB / 8) throw tooLarge(weight);
-  let answer;
+export async function request(method, path, form) {
+  const token = getToken();
+  const size = form ? sizeOf(form) : 0;
+  if (size > BODY_LIMIT - MB / 8) throw tooLarge(size);
+  let response;
   try {
-    answer = await fetch(path, { method, body: form, headers: { Authorization: `Bearer ${token}` }, credentials: "omit" });
+    response = await fetch(path, {
+      method,
+      body: form,
+      headers: { Authorization: `Bearer ${token}` },
+      credentials: "omit",
+    });
   } catch {
-    throw new Refused(0, { error: "mien does not answer; is mien serve still running?" });
+    throw new RequestError(0, { error: "mien does not respond; check that it is still running" });
   }
   let data = {};
-  try { data = await answer.json(); } catch { /* an answer without words has its status */ }
-  if (answer.status === 401 && token === sessionStorage.getItem(KEY)) {
-    sessionStorage.removeItem(KEY);
-    dispatchEvent(new Event("mien-locked"));
+  try {
+    data = await response.json();
+  } catch {
+    // a response without JSON still has its status
   }
-  if (answer.status === 413) throw tooLarge(weight);
-  if (!answer.ok) throw new Refused(answer.status, data);
+  if (response.status === 401 && token === getToken()) {
+    sessionStorage.removeItem(TOKEN_KEY);
+    dispatchEvent(new Event("mien-token-rejected"));
+  }
+  if (response.status === 413) throw tooLarge(size);
+  if (!response.ok) throw new RequestError(response.status, data);
   return data;
 }
 
-function weightOf(form) {
+function sizeOf(form) {
   let bytes = 0;
   for (const value of form.values()) bytes += value.size ?? value.length;
   return bytes;
@@ -43,67 +52,88 @@ function weightOf(form) {
 
 function tooLarge(bytes) {
   const size = `${(bytes / MB).toFixed(1)} MB`;
-  return new Refused(413, { error: `this is ${size}, and mien takes ${BODY_LIMIT / MB} MB at once; give fewer or smaller photos` });
+  const limit = `${BODY_LIMIT / MB} MB`;
+  const error = `the photos have ${size}, and at most ${limit} can be sent at once; `
+    + "choose fewer or smaller photos";
+  return new RequestError(413, { error });
 }
 
-export function form(fields) {
-  const made = new FormData();
+// fields: pairs of a name and a string, File or Blob
+export function createForm(fields) {
+  const form = new FormData();
   for (const [name, value] of fields) {
-    if (value instanceof File) made.append(name, value, value.webkitRelativePath || value.name);
-    else if (value instanceof Blob) made.append(name, value, "frame.jpg");
-    else made.append(name, value);
+    if (value instanceof File) form.append(name, value, value.webkitRelativePath || value.name);
+    else if (value instanceof Blob) form.append(name, value, "frame.jpg");
+    else form.append(name, value);
   }
-  return made;
+  return form;
 }
 
-// of several questions that overlap, only the last one's answer counts
-export function latest() {
+// Of overlapping requests only the newest counts: `const start = latestOnly()`,
+// `const isNewest = start()`, and after waiting `if (isNewest())`.
+export function latestOnly() {
   let newest = 0;
-  return () => { const mine = ++newest; return () => mine === newest; };
+  return () => {
+    const mine = ++newest;
+    return () => mine === newest;
+  };
 }
 
-export function make(tag, attributes = {}, ...inside) {
-  const node = document.createElement(tag);
+// attributes: those that begin with "on" are event listeners; null and undefined are left out
+export function createElement(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined) node.setAttribute(name, value);
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined) element.setAttribute(name, value);
   }
-  node.append(...inside.filter((one) => one !== null));
-  return node;
+  element.append(...children.filter((child) => child !== null));
+  return element;
 }
 
-const box = $("notice"); // kept here, since the list that it stands in may be drawn anew
+const noticeBox = $("notice"); // kept, because redrawing a list may remove it from the document
 
-// in red, where it was caused: under the row of `near`, or at the top. It covers nothing.
-export function notice(words, near = null) {
-  if (words) (near?.closest(".row, .person, .drop") ?? $("top")).after(box);
-  box.textContent = sentence(words || "");
-  box.hidden = !words;
-  if (words) box.scrollIntoView({ block: "nearest" });
+// An error message next to what caused it: under the row of `near`, or at the top of the page.
+export function showNotice(message, near = null) {
+  if (message) (near?.closest(".row, .person, .drop") ?? $("top")).after(noticeBox);
+  noticeBox.textContent = toSentence(message || "");
+  noticeBox.hidden = !message;
+  if (message) noticeBox.scrollIntoView({ block: "nearest" });
 }
 
-// for those who hear the page: what changed, once
-export function say(words) { $("said").textContent = words; }
+// for screen readers
+export function announce(message) {
+  $("announcement").textContent = message;
+}
 
-export const fault = (error) => make("p", { class: "fault", role: "alert" }, sentence(error.message));
+export function createAlert(error) {
+  return createElement("p", { class: "error", role: "alert" }, toSentence(error.message));
+}
 
-// a button at work keeps its focus; pressing it again does nothing
-export async function working(button, work) {
+// Run `work` and mark the button as busy; it keeps the focus, and a second press does nothing.
+// An error is shown next to the button, and null is returned.
+export async function whileBusy(button, work) {
   if (button.classList.contains("busy")) return null;
-  const isButton = button instanceof HTMLButtonElement;
+  const isButton = button instanceof HTMLButtonElement; // else a label
   if (isButton) button.setAttribute("aria-disabled", "true");
   button.classList.add("busy");
-  notice("");
-  try { return await work(); } catch (error) { notice(error.message, button); return null; } finally {
+  showNotice("");
+  try {
+    return await work();
+  } catch (error) {
+    showNotice(error.message, button);
+    return null;
+  } finally {
     button.classList.remove("busy");
     if (isButton) button.removeAttribute("aria-disabled");
   }
 }
 
-export function sentence(words) {
-  return words ? `${words[0].toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}` : "";
+// with a capital letter and a full stop
+export function toSentence(text) {
+  if (!text) return "";
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
-export const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
-export const hasToken = () => Boolean(sessionStorage.getItem(KEY));
-export const setToken = (secret) => sessionStorage.setItem(KEY, secret);
+export const plural = (count, noun, nouns = `${noun}s`) => `${count} ${count === 1 ? noun : nouns}`;
+export const getToken = () => sessionStorage.getItem(TOKEN_KEY);
+export const setToken = (token) => sessionStorage.setItem(TOKEN_KEY, token);

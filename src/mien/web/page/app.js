@@ -1,6 +1,6 @@
-// The page: which of its views is shown, and to whom.
+// Which view is shown, and which views the token may use.
 
-import { $, ask, hasToken, latest, notice, setToken } from "./api.js";
+import { $, getToken, latestOnly, request, setToken, showNotice } from "./api.js";
 import * as enroll from "./enroll.js";
 import * as explore from "./explore.js";
 import * as log from "./log.js";
@@ -9,14 +9,21 @@ import * as unlock from "./unlock.js";
 
 // a view may have enter() and leave()
 const VIEWS = { unlock, enroll, people, explore, log };
-const NEEDS = { enroll: ["enroll", "admin"], people: ["enroll", "admin"], explore: ["enroll", "admin"], log: ["admin"] };
-const root = document.documentElement; // its data-scope says what the token may do; the style hides the rest
+const SCOPES = {
+  unlock: ["unlock", "enroll", "admin"],
+  enroll: ["enroll", "admin"],
+  people: ["enroll", "admin"],
+  explore: ["enroll", "admin"],
+  log: ["admin"],
+};
+const TOKEN_PREFIX = "mien_";
+const root = document.documentElement; // the style sheet hides what data-scope may not use
 
-const newest = latest();
+const startRouting = latestOnly();
 let current = null;
 
 function show(name) {
-  const held = document.activeElement;
+  const focused = document.activeElement;
   if (name !== current) VIEWS[current]?.leave?.();
   current = name;
   for (const view of document.querySelectorAll(".view")) view.hidden = view.id !== `view-${name}`;
@@ -25,54 +32,80 @@ function show(name) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  notice("");
+  showNotice("");
   document.title = name === "locked" ? "mien" : `mien: ${name}`;
-  if (held?.closest("[hidden]")) $("main").focus({ preventScroll: true }); // what had it is gone
+  // an element that is hidden now cannot keep the focus
+  if (focused?.closest("[hidden]")) $("main").focus({ preventScroll: true });
+}
+
+function isAllowed(name) {
+  return Object.hasOwn(VIEWS, name) && SCOPES[name].includes(root.dataset.scope);
 }
 
 async function route() {
-  const wanted = newest();
-  const said = location.hash.slice(1);
-  if (said.startsWith("mien_")) { history.replaceState(null, "", "#unlock"); begin(said); return; }
-  if (!hasToken()) { show("locked"); return; }
+  const isNewest = startRouting();
+  const fragment = location.hash.slice(1);
+  if (fragment.startsWith(TOKEN_PREFIX)) {
+    history.replaceState(null, "", "#unlock"); // the token leaves the address bar
+    useToken(fragment);
+    return;
+  }
+  if (!getToken()) {
+    show("locked");
+    return;
+  }
   if (!root.dataset.scope) {
-    const scope = await scopeOf();
-    if (!wanted() || !hasToken()) return; // another address came meanwhile; or it is not known, and that is said
+    const scope = await findScope();
+    // meanwhile another address was opened, or the token was rejected, which is shown already
+    if (!isNewest() || !getToken()) return;
     root.dataset.scope = scope;
   }
-  const may = (name) => Object.hasOwn(VIEWS, name) && (!NEEDS[name] || NEEDS[name].includes(root.dataset.scope));
-  if (!may(said) && may(current)) return; // the address of a place within the view, not of a view
-  const name = may(said) ? said : "unlock";
+  // a fragment such as #main is a place inside the current view, not a view
+  if (!isAllowed(fragment) && isAllowed(current)) return;
+  const name = isAllowed(fragment) ? fragment : "unlock";
   show(name);
   await VIEWS[name].enter?.();
 }
 
-function begin(token) {
+function useToken(token) {
   delete root.dataset.scope;
   setToken(token);
   route();
 }
 
-// the least that each scope may read says which one it is
-async function scopeOf() {
-  const status = async (path) => { try { await ask("GET", path); return 200; } catch (error) { return error.status; } };
-  if (await status("/metrics") !== 403) return "admin";
-  return await status("/v1/people") === 403 ? "unlock" : "enroll";
+// The token's scope, found by asking for what each scope may read.
+async function findScope() {
+  if ((await statusOf("/metrics")) !== 403) return "admin";
+  return (await statusOf("/v1/people")) === 403 ? "unlock" : "enroll";
 }
 
-$("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
+async function statusOf(path) {
+  try {
+    await request("GET", path);
+    return 200;
+  } catch (error) {
+    return error.status;
+  }
+}
+
+$("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  $("main").focus();
+});
 $("token-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const given = $("token").value.trim();
+  const pasted = $("token").value.trim();
   $("token").value = "";
   location.hash = "#unlock";
-  begin(given.slice(given.indexOf("#") + 1)); // the whole address does as well
+  useToken(pasted.slice(pasted.indexOf("#") + 1)); // the whole address may be pasted, too
 });
 addEventListener("hashchange", route);
-addEventListener("mien-locked", () => {
+addEventListener("mien-token-rejected", () => {
   delete root.dataset.scope;
   show("locked");
-  notice("This token is not known. Each start of mien serve prints a new address: open that one.");
+  showNotice(
+    "This token is not valid. Each start of mien serve prints a new address: open that one.",
+  );
 });
 addEventListener("pagehide", () => VIEWS[current]?.leave?.());
 route();

@@ -1,127 +1,174 @@
-// A camera's picture with live guidance drawn over it.
+// The camera's picture, with the face's place and advice drawn over it.
 
-import { ask, form, make, sentence } from "./api.js";
+import { createElement, createForm, request, toSentence } from "./api.js";
 
-const LOOK_EVERY_MS = 350;
-const WANTED = { video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" }, audio: false };
-const REASONS = {
-  NotAllowedError: "The browser does not let this page use the camera. Allow it beside the address, or use photos instead.",
-  NotFoundError: "No camera was found. Use photos instead.",
-  NotReadableError: "The camera is there but does not start: another program may use it. Close that one, or use photos instead.",
+const ADVICE_INTERVAL_MS = 350;
+const MIN_PAUSE_MS = 50;
+const CONSTRAINTS = {
+  video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" },
+  audio: false,
 };
-const UNSAFE = "This address is plain HTTP, to which browsers give no camera. "
+const ERRORS = {
+  NotAllowedError: "The browser does not let this page use the camera. "
+    + "Allow it next to the address, or use photos instead.",
+  NotFoundError: "No camera was found. Use photos instead.",
+  NotReadableError: "The camera does not start: another program may be using it. "
+    + "Close that program, or use photos instead.",
+};
+const INSECURE_ADDRESS = "This address is plain HTTP, and browsers allow no camera there. "
   + "Open https://, or http://127.0.0.1 on the machine itself, or use photos.";
+const OFF = "The camera is off.";
+const GOOD_COLOUR = "#54d3ac";
+const POOR_COLOUR = "#ffb454";
 
 export class Camera {
-  // next: the button that takes the focus when the one that starts the camera is gone
-  constructor(stage, next) {
-    this.next = next;
-    this.video = make("video", { autoplay: "", muted: "", playsinline: "", "aria-label": "The camera's picture" });
-    this.video.muted = true;
-    this.over = make("canvas", { "aria-hidden": "true" });
-    this.words = make("p", { class: "say", role: "status" }, "The camera is off.");
-    this.button = make("button", { class: "start", type: "button", onclick: () => this.start() }, "Start the camera");
+  // stage: the element to draw in. nextButton: takes the focus from the start button, which is
+  // hidden while the camera is on.
+  constructor(stage, nextButton) {
     this.stage = stage;
-    this.run = 0; // counts starts and stops: what waited for an earlier one is of no use any more
-    stage.append(this.video, this.over, this.words, this.button);
-    this.become("off", "The camera is off.");
+    this.nextButton = nextButton;
+    this.video = createElement("video", {
+      autoplay: "",
+      muted: "",
+      playsinline: "",
+      "aria-label": "The camera's picture",
+    });
+    this.video.muted = true;
+    this.overlay = createElement("canvas", { "aria-hidden": "true" });
+    this.guidance = createElement("p", { class: "guidance", role: "status" }, OFF);
+    const onclick = () => this.start();
+    this.button = createElement(
+      "button", { class: "start", type: "button", onclick }, "Start the camera",
+    );
+    this.run = 0; // counts starts and stops, so that what waited for an earlier one gives up
+    stage.append(this.video, this.overlay, this.guidance, this.button);
+    this.setState("off", OFF);
   }
 
-  get on() { return this.stage.dataset.state === "on"; }
+  get isOn() {
+    return this.stage.dataset.state === "on";
+  }
 
-  become(state, words) {
+  setState(state, guidance) {
     this.stage.dataset.state = state;
     this.button.classList.toggle("busy", state === "waiting");
-    const held = document.activeElement === this.button;
+    const hadFocus = document.activeElement === this.button;
     this.button.hidden = state === "on";
-    if (held && state === "on") this.next.focus();
-    this.say(words);
+    if (hadFocus && state === "on") this.nextButton.focus();
+    this.setGuidance(guidance);
   }
 
   async start() {
     if (this.stage.dataset.state !== "off") return;
     const run = ++this.run;
-    this.become("waiting", "Waiting for the camera…");
+    this.setState("waiting", "Waiting for the camera…");
     let stream;
     try {
       if (!navigator.mediaDevices) throw new DOMException("", "NotFoundError");
-      stream = await navigator.mediaDevices.getUserMedia(WANTED);
+      stream = await navigator.mediaDevices.getUserMedia(CONSTRAINTS);
     } catch (error) {
-      if (run === this.run) this.become("off", window.isSecureContext ? REASONS[error.name] ?? REASONS.NotFoundError : UNSAFE);
+      if (run !== this.run) return;
+      const message = ERRORS[error.name] ?? ERRORS.NotFoundError;
+      this.setState("off", window.isSecureContext ? message : INSECURE_ADDRESS);
       return;
     }
-    if (run !== this.run) { end(stream); return; } // the view was left meanwhile
-    this.stream = stream;
-    for (const track of stream.getTracks()) track.addEventListener("ended", () => { if (run === this.run) this.stop("The camera went away."); });
-    this.video.srcObject = stream;
-    try { await this.video.play(); } catch { /* stopped meanwhile, which the counter says */ }
-    if (run !== this.run) return;
-    this.become("on", "Looking…");
-    this.look(run);
+    if (run !== this.run) {
+      stopStream(stream); // the view was left meanwhile
+      return;
+    }
+    await this.play(stream, run);
   }
 
-  stop(words = "The camera is off.") {
+  async play(stream, run) {
+    this.stream = stream;
+    for (const track of stream.getTracks()) {
+      track.addEventListener("ended", () => {
+        if (run === this.run) this.stop("The camera was disconnected.");
+      });
+    }
+    this.video.srcObject = stream;
+    try {
+      await this.video.play();
+    } catch {
+      // stopped meanwhile: the check below ends this run
+    }
+    if (run !== this.run) return;
+    this.setState("on", "Looking for a face…");
+    this.showAdvice(run);
+  }
+
+  stop(message = OFF) {
     this.run += 1;
-    if (this.stream) end(this.stream);
+    if (this.stream) stopStream(this.stream);
     this.stream = null;
     this.video.srcObject = null;
-    this.clear();
-    this.become("off", words);
+    this.clearOverlay();
+    this.setState("off", message);
   }
 
-  say(words) { if (this.words.textContent !== words) this.words.textContent = words; }
+  // a text that stays the same is not announced again
+  setGuidance(text) {
+    if (this.guidance.textContent !== text) this.guidance.textContent = text;
+  }
 
-  frame() {
+  // the current picture as a JPEG Blob
+  takeFrame() {
     const canvas = document.createElement("canvas");
     canvas.width = this.video.videoWidth;
     canvas.height = this.video.videoHeight;
     canvas.getContext("2d").drawImage(this.video, 0, 0);
-    return new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+    return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
   }
 
-  // live guidance: one look after the other, never two at once
-  async look(run) {
+  // one request after the other, never two at once
+  async showAdvice(run) {
     while (run === this.run) {
       const started = performance.now();
       try {
-        const seen = await ask("POST", "/v1/look", form([["photo", await this.frame()]]));
+        const form = createForm([["photo", await this.takeFrame()]]);
+        const seen = await request("POST", "/v1/look", form);
         if (run !== this.run) return;
-        this.draw(seen);
-        this.say(sentence(seen.advice[0] || "Good. Hold still."));
+        this.drawFace(seen);
+        this.setGuidance(toSentence(seen.advice[0] || "Good. Hold still."));
       } catch (error) {
         if (run !== this.run || error.status === 401) return;
-        this.clear(); // what was drawn is of a moment that is over
-        this.say(error.status === 403 ? "Ready." : sentence(error.message));
-        if (error.status === 403) return;
+        this.clearOverlay(); // the drawn face belongs to an earlier moment
+        const isForbidden = error.status === 403; // a token of scope unlock gets no advice
+        this.setGuidance(isForbidden ? "Ready." : toSentence(error.message));
+        if (isForbidden) return;
       }
-      const left = LOOK_EVERY_MS - (performance.now() - started);
-      await new Promise((done) => setTimeout(done, Math.max(50, left)));
+      const leftMs = ADVICE_INTERVAL_MS - (performance.now() - started);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(MIN_PAUSE_MS, leftMs)));
     }
   }
 
-  clear() {
-    this.over.getContext("2d").clearRect(0, 0, this.over.width, this.over.height);
-    delete this.over.dataset.face;
+  clearOverlay() {
+    this.overlay.getContext("2d").clearRect(0, 0, this.overlay.width, this.overlay.height);
+    delete this.overlay.dataset.face;
   }
 
-  draw(seen) {
-    const { over } = this;
-    over.width = over.clientWidth;
-    over.height = over.clientHeight;
-    const pen = over.getContext("2d");
-    pen.clearRect(0, 0, over.width, over.height);
-    over.dataset.face = !seen.face ? "none" : seen.advice.length ? "poor" : "good";
+  drawFace(seen) {
+    const { overlay } = this;
+    overlay.width = overlay.clientWidth;
+    overlay.height = overlay.clientHeight;
+    const context = overlay.getContext("2d");
+    context.clearRect(0, 0, overlay.width, overlay.height);
+    const isGood = seen.advice.length === 0;
+    const quality = isGood ? "good" : "poor";
+    overlay.dataset.face = seen.face ? quality : "none";
     if (!seen.face) return;
-    // the picture covers the stage and is shown as in a mirror
-    const scale = Math.max(over.width / seen.width, over.height / seen.height);
-    const x = (value) => over.width / 2 - (value - seen.width / 2) * scale;
-    const y = (value) => over.height / 2 + (value - seen.height / 2) * scale;
+    // the video covers the whole stage, and is mirrored
+    const scale = Math.max(overlay.width / seen.width, overlay.height / seen.height);
+    const x = (value) => overlay.width / 2 - (value - seen.width / 2) * scale;
+    const y = (value) => overlay.height / 2 + (value - seen.height / 2) * scale;
     const [left, top, right, bottom] = seen.face.box_xyxy;
-    pen.lineWidth = 4;
-    pen.strokeStyle = seen.advice.length ? "#ffb454" : "#54d3ac";
-    pen.setLineDash(seen.advice.length ? [10, 8] : []);
-    pen.strokeRect(x(right), y(top), (right - left) * scale, (bottom - top) * scale);
+    context.lineWidth = 4;
+    context.strokeStyle = isGood ? GOOD_COLOUR : POOR_COLOUR;
+    context.setLineDash(isGood ? [] : [10, 8]);
+    context.strokeRect(x(right), y(top), (right - left) * scale, (bottom - top) * scale);
   }
 }
 
-function end(stream) { for (const track of stream.getTracks()) track.stop(); }
+function stopStream(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}

@@ -1,128 +1,191 @@
-// Enrolling: photos are kept in the page, looked at, and sent together.
+// Enroll: photos are collected in the page, checked one by one, and sent together.
 
-import { $, ask, counted, form, make, notice, sentence, working } from "./api.js";
+import {
+  $, createElement, createForm, plural, request, showNotice, toSentence, whileBusy,
+} from "./api.js";
 import { Camera } from "./camera.js";
-import { fitted, roomFor } from "./photos.js";
+import { maxBytesEach, shrink } from "./photos.js";
 
-const camera = new Camera(document.querySelector("[data-camera=enroll]"), $("enroll-shoot"));
-let kept = [];
+const camera = new Camera(document.querySelector("[data-camera=enroll]"), $("enroll-camera"));
+// { file, url, message, isBad, agreement }; agreement: similarity to the other photos, once known
+let collected = [];
 
-export function leave() { camera.stop(); }
+export function leave() {
+  camera.stop();
+}
 
-// as the vault has it, in words for the one who types; null for a good name
-function nameFault(name) {
-  if (!name) return "Give the person a name.";
-  if (name.includes("/")) return "A name has no slash, for it could pass for a path: choose one such as ana.";
-  if (name === "." || name === "..") return `"${name}" stands for a folder: choose a name such as ana.`;
-  if (name.startsWith("-")) return "A name does not begin with a dash, for it could pass for an option: choose one such as ana.";
-  if (/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(name)) return "The name has a character that cannot be seen: type it anew.";
+// Why a name cannot be used, or null. The service has the same rules.
+function nameError(name) {
+  if (!name) return "Type the person's name.";
+  if (name.includes("/")) {
+    return "A name cannot contain a slash, as in a path; choose one such as ana.";
+  }
+  if (name === "." || name === "..") {
+    return `"${name}" stands for a folder; choose a name such as ana.`;
+  }
+  if (name.startsWith("-")) {
+    return "A name cannot start with a dash, as an option does; choose one such as ana.";
+  }
+  if (/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(name)) {
+    return "The name contains an invisible character; type it again.";
+  }
   return null;
 }
 
-// the photos ----------------------------------------------------------------------------------
+// collecting photos ---------------------------------------------------------------------------
 
-function showKept() {
-  $("enroll-empty").hidden = kept.length > 0;
-  $("enroll-send").setAttribute("aria-disabled", String(kept.length === 0));
-  $("enroll-send").textContent = kept.length ? `Enroll ${counted(kept.length, "photo")}` : "Enroll";
-  $("enroll-kept").replaceChildren(...kept.map((shot, at) => card(shot, at, make("button", {
-    type: "button", "aria-label": `Remove photo ${at + 1}`, onclick: () => remove(at),
-  }, "Remove"))));
+function showCollected() {
+  const count = collected.length;
+  $("enroll-empty").hidden = count > 0;
+  $("enroll-send").setAttribute("aria-disabled", String(count === 0));
+  $("enroll-send").textContent = count ? `Enroll ${plural(count, "photo")}` : "Enroll";
+  const cards = collected.map((photo, index) => createCard(photo, index, removeButton(index)));
+  $("enroll-photos").replaceChildren(...cards);
 }
 
-function card(shot, at, button) {
-  return make("li", { class: shot.bad ? "bad" : null }, make("img", { src: shot.url, alt: `Photo ${at + 1}` }),
-    make("p", { class: shot.bad ? "warn" : null }, shot.words),
-    shot.agrees === undefined ? null : bar(shot.agrees), button);
+function removeButton(index) {
+  return createElement("button", {
+    type: "button",
+    "aria-label": `Remove photo ${index + 1}`,
+    onclick: () => removePhoto(index),
+  }, "Remove");
 }
 
-function bar(value) {
-  const fill = make("span", { class: "fill" });
+function createCard(photo, index, button) {
+  return createElement(
+    "li", { class: photo.isBad ? "bad" : null },
+    createElement("img", { src: photo.url, alt: `Photo ${index + 1}` }),
+    createElement("p", { class: photo.isBad ? "warn" : null }, photo.message),
+    photo.agreement === undefined ? null : createBar(photo.agreement),
+    button,
+  );
+}
+
+// hidden from screen readers, because the text above it has the same number
+function createBar(value) {
+  const fill = createElement("span", { class: "fill" });
   fill.style.width = `${Math.round(100 * Math.min(1, Math.max(0, value)))}%`;
-  return make("div", { class: "bar", "aria-hidden": "true" }, fill); // the words beside it say as much
+  return createElement("div", { class: "bar", "aria-hidden": "true" }, fill);
 }
 
-function remove(at) {
-  URL.revokeObjectURL(kept[at].url);
-  kept = kept.filter((_, other) => other !== at);
-  showKept();
-  const buttons = $("enroll-kept").querySelectorAll("button");
-  (buttons[Math.min(at, buttons.length - 1)] ?? $("enroll-shoot")).focus();
+function removePhoto(index) {
+  URL.revokeObjectURL(collected[index].url);
+  collected = collected.filter((_, other) => other !== index);
+  showCollected();
+  const buttons = $("enroll-photos").querySelectorAll("button");
+  (buttons[Math.min(index, buttons.length - 1)] ?? $("enroll-camera")).focus();
 }
 
-async function keep(photo) {
-  if (!kept.length) $("enroll-answer").hidden = true;
-  const shot = { photo, url: URL.createObjectURL(photo), words: "Looking…", bad: false };
-  kept.push(shot);
-  showKept();
+async function addPhoto(file) {
+  const photo = { file, url: URL.createObjectURL(file), message: "Checking…", isBad: false };
+  collected.push(photo);
+  showCollected();
   try {
-    const seen = await ask("POST", "/v1/look", form([["photo", photo]]));
-    shot.bad = !seen.face;
-    shot.words = seen.advice.length ? sentence(seen.advice[0]) : "Good.";
-  } catch (error) { shot.bad = true; shot.words = sentence(error.message); }
-  if (kept.includes(shot)) showKept();
+    const seen = await request("POST", "/v1/look", createForm([["photo", file]]));
+    photo.isBad = !seen.face;
+    photo.message = seen.advice.length ? toSentence(seen.advice[0]) : "Good.";
+  } catch (error) {
+    photo.isBad = true;
+    photo.message = toSentence(error.message);
+  }
+  if (collected.includes(photo)) showCollected();
 }
 
 // sending -------------------------------------------------------------------------------------
 
 async function send() {
   const user = $("enroll-user").value.trim();
-  const wrong = nameFault(user);
-  if (wrong) { notice(wrong, $("enroll-user")); $("enroll-user").focus(); return; }
-  if (!kept.length) { notice("Take a photo or choose files first.", $("enroll-send")); return; }
-  $("enroll-answer").hidden = true;
-  const sent = [...kept];
-  await working($("enroll-send"), async () => {
-    const photos = await Promise.all(sent.map((shot) => fitted(shot.photo, roomFor(sent.length))));
-    const fields = [["mode", $("enroll-mode").value], ...photos.map((photo) => ["photos", photo])];
-    try {
-      enrolled(user, sent, await ask("POST", `/v1/people/${encodeURIComponent(user)}`, form(fields)));
-    } catch (error) {
-      for (const shot of named(sent, error.message)) Object.assign(shot, { bad: true, words: "Refused: the words below say why." });
-      throw error;
-    } finally { showResult(sent); }
-  });
-  $("enroll-send").setAttribute("aria-disabled", String(kept.length === 0));
-}
-
-// the photos that an error names, as "photo 2"
-const named = (sent, words) => [...words.matchAll(/\bphoto (\d+)/g)].map((found) => sent[found[1] - 1]).filter(Boolean);
-
-function enrolled(user, sent, made) {
-  const shotOf = (name) => sent[Number(name.replace("photo ", "")) - 1];
-  for (const one of made.photos) {
-    const shot = shotOf(one.photo);
-    shot.words = "The only photo so far.";
-    if (one.leave_one_out === null) continue;
-    shot.agrees = one.leave_one_out;
-    shot.words = `Agrees ${one.leave_one_out.toFixed(2)} with the others.`;
+  const wrong = nameError(user);
+  if (wrong) {
+    showNotice(wrong, $("enroll-user"));
+    $("enroll-user").focus();
+    return;
   }
-  for (const one of made.skipped) shotOf(one.photo).words = `Left out: nearly the same as ${one.same_as}, so it adds nothing.`;
-  const lines = [...made.advice, made.expectation];
-  if (made.margin > 0) lines.push(`the closest of 400 strangers stays ${made.margin.toFixed(3)} under the threshold`);
-  $("enroll-answer").hidden = false;
-  $("enroll-answer").replaceChildren(make("p", { class: "word" }, `${user} is enrolled from ${counted(made.photos_in_template, "photo")}`),
-    make("ul", {}, ...lines.filter(Boolean).map((line) => make("li", {}, sentence(line)))));
+  if (!collected.length) {
+    showNotice("Take a photo or choose files first.", $("enroll-send"));
+    return;
+  }
+  $("enroll-result").hidden = true;
+  await whileBusy($("enroll-send"), () => enroll(user, [...collected]));
+  $("enroll-send").setAttribute("aria-disabled", String(collected.length === 0));
+}
+
+async function enroll(user, photos) {
+  const maxBytes = maxBytesEach(photos.length);
+  const files = await Promise.all(photos.map((photo) => shrink(photo.file, maxBytes)));
+  const fields = [["mode", $("enroll-mode").value], ...files.map((file) => ["photos", file])];
+  try {
+    const path = `/v1/people/${encodeURIComponent(user)}`;
+    showEnrollment(user, photos, await request("POST", path, createForm(fields)));
+  } catch (error) {
+    for (const photo of namedPhotos(photos, error.message)) {
+      photo.isBad = true;
+      photo.message = "Refused: see the reason below.";
+    }
+    if (error.status === 409) error.message = takenName(user);
+    throw error;
+  } finally {
+    showPhotos(photos);
+  }
+}
+
+const takenName = (user) => `${user} is enrolled already. Choose another name, or under "If the `
+  + 'name is taken" choose to add these photos or to replace the earlier ones.';
+
+// the photos that a message names, as in "photo 2"
+function namedPhotos(photos, message) {
+  const numbers = [...message.matchAll(/\bphoto (\d+)/g)].map((found) => Number(found[1]));
+  return numbers.map((number) => photos[number - 1]).filter(Boolean);
+}
+
+function showEnrollment(user, photos, enrollment) {
+  for (const { photo: name, leave_one_out: agreement } of enrollment.photos) {
+    const [photo] = namedPhotos(photos, name);
+    photo.message = "The only photo so far.";
+    if (agreement === null) continue;
+    photo.agreement = agreement;
+    photo.message = `Similarity to the others: ${agreement.toFixed(2)}.`;
+  }
+  for (const { photo: name, same_as: other } of enrollment.skipped) {
+    const [photo] = namedPhotos(photos, name);
+    photo.message = `Left out: nearly the same as ${other}, so it adds nothing.`;
+  }
+  const lines = [...enrollment.advice, enrollment.expectation];
+  if (enrollment.margin > 0) {
+    const margin = enrollment.margin.toFixed(3);
+    lines.push(`the most similar of 400 strangers stays ${margin} below the threshold`);
+  }
+  const items = lines.filter(Boolean).map((line) => createElement("li", {}, toSentence(line)));
+  const count = plural(enrollment.photos_in_template, "photo");
+  $("enroll-result").hidden = false;
+  $("enroll-result").replaceChildren(
+    createElement("p", { class: "result" }, `${user} is enrolled from ${count}`),
+    createElement("ul", {}, ...items),
+  );
   camera.stop();
-  kept = kept.filter((shot) => !sent.includes(shot));
+  collected = collected.filter((photo) => !photos.includes(photo));
 }
 
-// what was enrolled stays to be seen until the next photo
-function showResult(sent) {
-  showKept();
-  if (kept.length) return;
+// Enrolled photos stay visible, with their messages, until the next photo is added.
+function showPhotos(photos) {
+  showCollected();
+  if (collected.length) return;
   $("enroll-empty").hidden = true;
-  $("enroll-kept").replaceChildren(...sent.map((shot, at) => card(shot, at, null)));
+  const cards = photos.map((photo, index) => createCard(photo, index, null));
+  $("enroll-photos").replaceChildren(...cards);
 }
 
-$("enroll-shoot").addEventListener("click", async () => {
-  if (camera.on) await keep(await camera.frame());
+$("enroll-camera").addEventListener("click", async () => {
+  if (camera.isOn) await addPhoto(await camera.takeFrame());
   else await camera.start();
 });
 $("enroll-files").addEventListener("change", async (event) => {
   const files = [...event.target.files];
   event.target.value = "";
-  for (const file of files) await keep(await fitted(file));
+  for (const file of files) await addPhoto(await shrink(file));
 });
-$("enroll-form").addEventListener("submit", async (event) => { event.preventDefault(); await send(); });
-showKept();
+$("enroll-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  await send();
+});
+showCollected();

@@ -1,70 +1,108 @@
-// A folder of photos: its faces, how alike each two are, and a map of them.
+// Explore: the faces in photos, how similar each two are, and a map of them. Nothing is stored.
 
-import { $, ask, counted, fault, form, latest, make, notice, say } from "./api.js";
-import { heat } from "./heat.js";
-import { map } from "./map.js";
-import { fitted, roomFor } from "./photos.js";
+import {
+  $, announce, createAlert, createElement, createForm, latestOnly, plural, request, showNotice,
+} from "./api.js";
+import { createHeatMap } from "./heat.js";
+import { createMap } from "./map.js";
+import { maxBytesEach, shrink } from "./photos.js";
 
-const AT_MOST = 60; // photos, as the service has it
-const newest = latest();
+const MAX_PHOTOS = 60; // of the service, for one request
+const PHOTO_NAME = /\.(jpe?g|png|webp|bmp|tiff?|gif|avif|heic)$/i;
+const startExploring = latestOnly();
 
 async function explore(files) {
-  const photos = files.filter((file) => /\.(jpe?g|png|webp|bmp|tiff?|gif|avif|heic)$/i.test(file.name));
-  const out = $("explore-answer");
-  if (!photos.length) { notice("There is no photo among these files.", $("drop")); return; }
-  notice("");
-  const wanted = newest();
-  const some = photos.slice(0, AT_MOST);
-  const doing = `Looking at ${counted(some.length, "photo")}`;
-  say(doing);
-  out.replaceChildren(make("p", { class: "busy" }, doing));
+  const photos = files.filter((file) => PHOTO_NAME.test(file.name));
+  const output = $("explore-result");
+  if (!photos.length) {
+    showNotice("None of these files is a photo.", $("drop"));
+    return;
+  }
+  showNotice("");
+  const isNewest = startExploring();
+  const sent = photos.slice(0, MAX_PHOTOS);
+  const progress = `Analysing ${plural(sent.length, "photo")}`;
+  announce(progress);
+  output.replaceChildren(createElement("p", { class: "busy" }, progress));
   try {
     const fields = [];
-    for (const photo of some) fields.push(["photos", await fitted(photo, roomFor(some.length))]);
-    if (!wanted()) return;
-    const data = await ask("POST", "/v1/explore", form(fields));
-    if (wanted()) out.replaceChildren(...found(data, photos.length));
-  } catch (error) { if (wanted()) out.replaceChildren(fault(error)); }
+    const maxBytes = maxBytesEach(sent.length);
+    for (const photo of sent) fields.push(["photos", await shrink(photo, maxBytes)]);
+    if (!isNewest()) return;
+    const exploration = await request("POST", "/v1/explore", createForm(fields));
+    if (isNewest()) output.replaceChildren(...createResult(exploration, photos.length));
+  } catch (error) {
+    if (isNewest()) output.replaceChildren(createAlert(error));
+  }
 }
 
-function found(data, given) {
-  const { faces, similarity, points, left_out } = data;
-  const words = `${counted(faces.length, "face")} found.${given > AT_MOST ? ` Only the first ${AT_MOST} photos were looked at.` : ""}`;
-  say(words);
-  const parts = [make("p", {}, words)];
-  if (left_out.length) parts.push(make("details", {}, make("summary", {}, `${left_out.length} left out`), make("ul", {}, ...left_out.map((one) => make("li", {}, `${one.name}: ${one.reason}`)))));
+function createResult({ faces, similarity, points, left_out: leftOut }, photoCount) {
+  const found = `${plural(faces.length, "face")} found.`;
+  const limit = photoCount > MAX_PHOTOS ? ` Only the first ${MAX_PHOTOS} photos were used.` : "";
+  announce(found + limit);
+  const parts = [createElement("p", {}, found + limit)];
+  if (leftOut.length) parts.push(createLeftOut(leftOut));
   if (!faces.length) return parts;
-  parts.push(make("h3", {}, "Faces"), make("ul", { class: "shots", role: "list" }, ...faces.map((face) => make("li", {}, make("img", { src: face.picture, alt: face.name }), make("p", {}, face.name)))));
-  parts.push(make("h3", { id: "heat-title" }, "How alike each two are"), ...heat(faces, similarity));
-  if (faces.length > 2) parts.push(make("h3", {}, "Map"), ...map(faces, similarity, points));
+  parts.push(createElement("h3", {}, "Faces"), createFaces(faces));
+  parts.push(createElement("h3", { id: "heat-title" }, "Similarity of each pair"));
+  parts.push(...createHeatMap(faces, similarity));
+  if (faces.length > 2) {
+    parts.push(createElement("h3", {}, "Map"), ...createMap(faces, similarity, points));
+  }
   return parts;
 }
 
-// giving photos -------------------------------------------------------------------------------
+function createLeftOut(photos) {
+  const items = photos.map(({ name, reason }) => createElement("li", {}, `${name}: ${reason}`));
+  return createElement(
+    "details", {},
+    createElement("summary", {}, `${plural(photos.length, "photo")} left out`),
+    createElement("ul", {}, ...items),
+  );
+}
 
-for (const id of ["explore-files", "explore-folder"]) $(id).addEventListener("change", async (event) => {
-  const files = [...event.target.files];
-  event.target.value = "";
-  await explore(files);
+function createFaces(faces) {
+  const items = faces.map(({ name, picture }) => createElement(
+    "li", {},
+    createElement("img", { src: picture, alt: name }),
+    createElement("p", {}, name),
+  ));
+  return createElement("ul", { class: "shots", role: "list" }, ...items);
+}
+
+// choosing and dropping files -----------------------------------------------------------------
+
+for (const id of ["explore-files", "explore-folder"]) {
+  $(id).addEventListener("change", async (event) => {
+    const files = [...event.target.files];
+    event.target.value = "";
+    await explore(files);
+  });
+}
+$("drop").addEventListener("dragover", (event) => {
+  event.preventDefault();
+  $("drop").classList.add("over");
 });
-$("drop").addEventListener("dragover", (event) => { event.preventDefault(); $("drop").classList.add("over"); });
 $("drop").addEventListener("dragleave", () => $("drop").classList.remove("over"));
 $("drop").addEventListener("drop", async (event) => {
   event.preventDefault();
   $("drop").classList.remove("over");
   const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
-  const entries = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile()); // before any await: then they are gone
-  await explore((await Promise.all(entries.map(filesOf))).flat());
+  // taken before any await, after which the browser has emptied the list
+  const entries = items.map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
+  await explore((await Promise.all(entries.map(filesIn))).flat());
 });
 
-async function filesOf(entry) {
+// all files of a dropped file or folder, and of the folders in it
+async function filesIn(entry) {
   if (entry instanceof File) return [entry];
-  if (entry.isFile) return [await new Promise((done, fail) => entry.file(done, fail))];
-  const reader = entry.createReader(), inside = [];
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const entries = [];
   for (;;) {
-    const some = await new Promise((done, fail) => reader.readEntries(done, fail));
-    if (!some.length) break;
-    inside.push(...some);
+    const batch = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!batch.length) break;
+    entries.push(...batch);
   }
-  return (await Promise.all(inside.map(filesOf))).flat();
+  return (await Promise.all(entries.map(filesIn))).flat();
 }

@@ -1,47 +1,66 @@
-// How alike each two of the faces are, as a table of colours.
+// The heat map: how similar each two faces are, as a table of colours.
 
-import { make } from "./api.js";
+import { createElement } from "./api.js";
 
-const HINT = "Point at a number, tap it, or go there with Tab and the arrow keys.";
+const HINT = "Point at a number, tap it, or go to it with Tab and the arrow keys.";
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const WHITE_TEXT_FROM = 55; // percent of the colour, from which white text is easier to read
 
-// the table, and the line under it that says what is pointed at
-export function heat(faces, similarity) {
-  const caption = make("p", { class: "caption", role: "status" }, HINT);
-  const cells = similarity.map((row, at) => row.map((value, other) => cell(`${faces[at].name} and ${faces[other].name}`, value)));
-  const face = (one, scope) => make("th", { scope, "data-words": one.name }, make("img", { src: one.picture, alt: one.name }));
-  const head = make("tr", {}, make("td", {}), ...faces.map((one) => face(one, "col")));
-  const rows = cells.map((row, at) => make("tr", {}, face(faces[at], "row"), ...row));
-  const table = make("table", { class: "heat" }, make("thead", {}, head), make("tbody", {}, ...rows));
-  const tell = (event) => { const words = event.target.closest("[data-words]")?.dataset.words; if (words) caption.textContent = words; };
-  for (const kind of ["pointerover", "focusin", "click"]) table.addEventListener(kind, tell);
-  walk(table, cells);
-  return [make("div", { class: "scroll", role: "region", "aria-labelledby": "heat-title" }, table), caption];
+// the table in a scrollable box, and the caption that names the pair pointed at
+export function createHeatMap(faces, similarity) {
+  const caption = createElement("p", { class: "caption", role: "status" }, HINT);
+  const cells = similarity.map((row, at) => row.map((value, other) =>
+    createCell(`${faces[at].name} and ${faces[other].name}`, value)));
+  const head = createElement(
+    "tr", {}, createElement("td", {}), ...faces.map((face) => createHeading(face, "col")),
+  );
+  const rows = cells.map((row, at) =>
+    createElement("tr", {}, createHeading(faces[at], "row"), ...row));
+  const table = createElement(
+    "table", { class: "heat" },
+    createElement("thead", {}, head), createElement("tbody", {}, ...rows),
+  );
+  const showCaption = (event) => {
+    const text = event.target.closest("[data-caption]")?.dataset.caption;
+    if (text) caption.textContent = text;
+  };
+  for (const type of ["pointerover", "focusin", "click"]) {
+    table.addEventListener(type, showCaption);
+  }
+  addArrowKeys(table, cells);
+  const box = { class: "scroll", role: "region", "aria-labelledby": "heat-title" };
+  return [createElement("div", box, table), caption];
 }
 
-function cell(names, value) {
-  const made = make("td", { "data-words": `${names}: ${value.toFixed(3)}`, tabindex: "-1" }, value.toFixed(2));
+function createHeading({ name, picture }, scope) {
+  const image = createElement("img", { src: picture, alt: name });
+  return createElement("th", { scope, "data-caption": name }, image);
+}
+
+function createCell(names, value) {
+  const attributes = { "data-caption": `${names}: ${value.toFixed(3)}`, tabindex: "-1" };
+  const cell = createElement("td", attributes, value.toFixed(2));
   const strength = Math.round(100 * Math.min(1, Math.max(0, value)));
-  made.style.backgroundColor = `color-mix(in srgb, #0a7a5c ${strength}%, #fff)`;
-  made.style.color = strength > 55 ? "#fff" : "#1b1f23";
-  return made;
+  cell.style.backgroundColor = `color-mix(in srgb, #0a7a5c ${strength}%, #fff)`;
+  cell.style.color = strength > WHITE_TEXT_FROM ? "#fff" : "#1b1f23";
+  return cell;
 }
 
-// one stop of the Tab key for all cells; arrow keys go on from there
-function walk(table, cells) {
-  let stop = cells[0][0];
-  stop.tabIndex = 0;
+// The Tab key stops at one cell only; the arrow keys go from there to the others.
+function addArrowKeys(table, cells) {
+  let current = cells[0][0];
+  current.tabIndex = 0;
   table.addEventListener("focusin", (event) => {
     if (!cells.some((row) => row.includes(event.target))) return;
-    stop.tabIndex = -1;
-    stop = event.target;
-    stop.tabIndex = 0;
+    current.tabIndex = -1;
+    current = event.target;
+    current.tabIndex = 0;
   });
   table.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
     if (!step) return;
     event.preventDefault();
-    const row = cells.findIndex((one) => one.includes(stop));
-    cells[row + step[0]]?.[cells[row].indexOf(stop) + step[1]]?.focus();
+    const row = cells.findIndex((one) => one.includes(current));
+    cells[row + step[0]]?.[cells[row].indexOf(current) + step[1]]?.focus();
   });
 }

@@ -1,23 +1,41 @@
-// What happened at the door, in words, with its chain verified.
+// The log: what happened and when, after the service verified its chain.
 
-import { $, ask, fault, latest, make, say } from "./api.js";
+import { $, announce, createAlert, createElement, latestOnly, plural, request } from "./api.js";
 
-const SHOWN = 500;
-const newest = latest();
+const MAX_LINES = 500;
+const startLoading = latestOnly();
 
 export async function enter() {
   const list = $("log-list");
-  const wanted = newest();
-  list.replaceChildren(make("p", { class: "busy" }, "Verifying the chain"));
+  const isNewest = startLoading();
+  list.replaceChildren(createElement("p", { class: "busy" }, "Verifying the log"));
   try {
-    const { lines, entries, earlier } = await ask("GET", `/v1/log?last=${SHOWN}`);
-    if (!wanted()) return;
-    if (!entries) { list.replaceChildren(make("p", { class: "empty" }, "Nothing happened yet.")); return; }
-    const sound = `The chain of ${entries === 1 ? "1 entry" : `${entries} entries`} checks out: none edited, none removed.`;
-    const before = earlier ? ` ${earlier} earlier lines are shown by mien log.` : "";
-    list.replaceChildren(make("p", {}, `${sound}${before}`), make("ol", { class: "lines", reversed: "" }, ...lines.reverse().map(line)));
-    say(sound);
-  } catch (error) { if (wanted()) list.replaceChildren(fault(error)); }
+    const log = await request("GET", `/v1/log?last=${MAX_LINES}`);
+    if (isNewest()) showLog(list, log);
+  } catch (error) {
+    if (isNewest()) list.replaceChildren(createAlert(error));
+  }
 }
 
-const line = (words) => make("li", {}, make("time", {}, `${words.slice(0, 16)} UTC`), make("span", {}, words.slice(18)));
+function showLog(list, { lines, entries, earlier }) {
+  if (!entries) {
+    list.replaceChildren(createElement("p", { class: "empty" }, "The log is empty."));
+    return;
+  }
+  const verified = `The log is complete and unaltered: ${plural(entries, "entry", "entries")}.`;
+  const hidden = earlier ? ` The ${earlier} oldest are not shown here.` : "";
+  list.replaceChildren(
+    createElement("p", {}, verified + hidden),
+    createElement("ol", { class: "lines", reversed: "" }, ...lines.reverse().map(createLine)),
+  );
+  announce(verified);
+}
+
+// a line is "2026-01-31 12:00:00 web: anna was recognised"; seconds and colon are left out
+function createLine(line) {
+  return createElement(
+    "li", {},
+    createElement("time", {}, `${line.slice(0, 16)} UTC`),
+    createElement("span", {}, line.slice(18)),
+  );
+}

@@ -1,65 +1,114 @@
-// Who is enrolled, how good each template is, and forgetting.
+// People: who is enrolled, how good each template is, and how to delete one.
 
-import { $, ask, counted, fault, latest, make, say, sentence, working } from "./api.js";
+import {
+  $, announce, createAlert, createElement, latestOnly, plural, request, toSentence, whileBusy,
+} from "./api.js";
 
-const newest = latest();
+const startLoading = latestOnly();
 
 export async function enter() {
   const list = $("people-list");
-  const wanted = newest();
-  list.replaceChildren(make("p", { class: "busy" }, "Opening the vault"));
+  const isNewest = startLoading();
+  list.replaceChildren(createElement("p", { class: "busy" }, "Loading"));
   try {
-    const { people } = await ask("GET", "/v1/people");
-    if (!wanted()) return;
-    if (people.length) list.replaceChildren(...people.map(person));
-    else list.replaceChildren(make("p", { class: "empty" }, "Nobody is enrolled yet. ", make("a", { href: "#enroll" }, "Enroll somebody")));
-    say(people.length ? `${people.length} enrolled.` : "Nobody is enrolled yet.");
-  } catch (error) { if (wanted()) list.replaceChildren(fault(error)); }
+    const { people } = await request("GET", "/v1/people");
+    if (isNewest()) showPeople(list, people);
+  } catch (error) {
+    if (isNewest()) list.replaceChildren(createAlert(error));
+  }
 }
 
-function person(one) {
-  return make("article", { class: "person" }, make("div", {}, make("h3", {}, one.user),
-    make("p", {}, sentence(facts(one).join(", "))),
-    make("p", { class: "quiet" }, `Enrolled ${one.enrolled.slice(0, 10)} with ${one.model}. ${sentence(one.expectation || "")}`),
-    ...warnings(one).map((words) => make("p", { class: "warn" }, words))), forgetting(one.user));
+function showPeople(list, people) {
+  if (people.length) {
+    list.replaceChildren(...people.map(createPerson));
+    announce(`${people.length} enrolled.`);
+    return;
+  }
+  const none = "Nobody is enrolled yet.";
+  const link = createElement("a", { href: "#enroll" }, "Enroll somebody");
+  list.replaceChildren(createElement("p", { class: "empty" }, `${none} `, link));
+  announce(none);
 }
 
-function facts(one) {
-  const found = [];
-  if (one.photos) found.push(counted(one.photos, "photo"));
-  if (one.agreement !== null && one.agreement !== undefined) found.push(`they agree at ${one.agreement.toFixed(3)} or more`);
-  if (one.margin > 0) found.push(`the closest of 400 strangers stays ${one.margin.toFixed(3)} under the threshold`);
-  return found;
+function createPerson(person) {
+  const enrolled = `Enrolled ${person.enrolled.slice(0, 10)} with ${person.model}.`;
+  const details = createElement(
+    "div", {},
+    createElement("h3", {}, person.user),
+    createElement("p", {}, toSentence(qualityOf(person).join(", "))),
+    createElement("p", { class: "quiet" }, `${enrolled} ${toSentence(person.expectation || "")}`),
+    ...warningsOf(person).map((text) => createElement("p", { class: "warn" }, text)),
+  );
+  return createElement("article", { class: "person" }, details, createForget(person.user));
 }
 
-function warnings(one) {
-  const found = (one.look_alikes || []).map((other) => `Looks like ${other.user} (${other.similarity.toFixed(3)}): either may open the other's door.`);
-  if (one.margin !== null && one.margin !== undefined && one.margin <= 0) found.push("One of 400 strangers would get in here: more photos in other light make it stricter.");
-  if (one.photos === 1) found.push("One photo only: two to four more, in other light, make it surer.");
-  return found;
+// Numbers that the service leaves out or gives as null are unknown.
+const isKnown = (value) => value !== null && value !== undefined;
+
+function qualityOf({ photos, agreement, margin }) {
+  const facts = [];
+  if (photos) facts.push(plural(photos, "photo"));
+  if (isKnown(agreement)) facts.push(`lowest similarity to each other ${agreement.toFixed(3)}`);
+  if (margin > 0) {
+    facts.push(`the most similar of 400 strangers stays ${margin.toFixed(3)} below the threshold`);
+  }
+  return facts;
 }
 
-// asked twice; whoever turns away meanwhile meant no
-function forgetting(user) {
-  const button = make("button", { class: "danger", type: "button" }, `Forget ${user}`);
-  const cancel = make("button", { type: "button", hidden: "" }, "Cancel");
-  const group = make("div", { class: "row for-admin" }, button, cancel);
-  const arm = (armed) => {
+function warningsOf({ photos, margin, look_alikes: lookAlikes = [] }) {
+  const warnings = lookAlikes.map(({ user, similarity }) =>
+    `Looks like ${user} (${similarity.toFixed(3)}): each may be accepted as the other.`);
+  if (isKnown(margin) && margin <= 0) {
+    warnings.push(
+      "One of 400 strangers would be accepted: more photos in different light make it stricter.",
+    );
+  }
+  if (photos === 1) {
+    warnings.push("One photo only: two to four more, in different light, improve recognition.");
+  }
+  return warnings;
+}
+
+// Deleting needs a second press; moving on to something else cancels it.
+function createForget(user) {
+  const button = createElement("button", { class: "danger", type: "button" }, `Forget ${user}`);
+  const cancel = createElement("button", { type: "button", hidden: "" }, "Cancel");
+  const group = createElement("div", { class: "row for-admin" }, button, cancel);
+  const setArmed = (armed) => {
     if (!armed && document.activeElement === cancel) button.focus();
     cancel.hidden = !armed;
     button.textContent = armed ? `Really forget ${user}?` : `Forget ${user}`;
   };
   button.addEventListener("click", async () => {
-    if (cancel.hidden) { arm(true); return; }
-    const gone = await working(button, () => ask("DELETE", `/v1/people/${encodeURIComponent(user)}`));
-    arm(false);
-    if (!gone) return;
-    await enter();
-    $("people-title").focus();
-    say(`${user} is forgotten.`);
+    if (cancel.hidden) {
+      setArmed(true);
+      return;
+    }
+    const forgotten = await whileBusy(button, () => forget(user));
+    setArmed(false);
+    if (forgotten) await showForgotten(user);
   });
-  cancel.addEventListener("click", () => arm(false));
-  group.addEventListener("keydown", (event) => { if (event.key === "Escape") arm(false); });
-  group.addEventListener("focusout", (event) => { if (!group.contains(event.relatedTarget)) arm(false); });
+  cancel.addEventListener("click", () => setArmed(false));
+  group.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") setArmed(false);
+  });
+  group.addEventListener("focusout", (event) => {
+    if (!group.contains(event.relatedTarget)) setArmed(false);
+  });
   return group;
+}
+
+async function forget(user) {
+  try {
+    return await request("DELETE", `/v1/people/${encodeURIComponent(user)}`);
+  } catch (error) {
+    if (error.status === 404) error.message = `${user} is not enrolled any more.`;
+    throw error;
+  }
+}
+
+async function showForgotten(user) {
+  await enter();
+  $("people-title").focus();
+  announce(`${user} is forgotten.`);
 }

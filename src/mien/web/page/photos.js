@@ -2,39 +2,41 @@
 
 import { BODY_LIMIT } from "./api.js";
 
-const LONG_SIDES = [1600, 1100, 760]; // px, the first that fits
+const LONG_SIDES_PX = [1600, 1100, 760]; // tried in this order
 const QUALITY = 0.92;
+const MAX_PHOTO_BYTES = 1024 * 1024;
 
-// how much each of so many photos may weigh, so that all of them go in one request
-export const roomFor = (count) => Math.min(1024 * 1024, Math.floor((BODY_LIMIT * 0.95) / count));
+// how many bytes each of `count` photos may have, so that all of them fit into one request
+export const maxBytesEach = (count) =>
+  Math.min(MAX_PHOTO_BYTES, Math.floor((BODY_LIMIT * 0.95) / count));
 
-// the file as it is if it has no more bytes than `room`, else a smaller JPEG, upright
-export async function fitted(file, room = roomFor(1)) {
-  if (file.size <= room) return file;
+// The file itself if it has at most `maxBytes`, otherwise a smaller, upright JPEG.
+export async function shrink(file, maxBytes = maxBytesEach(1)) {
+  if (file.size <= maxBytes) return file;
   let picture;
   try {
     picture = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return file; // of a kind that the browser cannot read; mien may, or says why not
+    return file; // a format that the browser cannot read; mien may, or gives the reason
   }
-  let made;
-  for (const side of LONG_SIDES) {
-    made = await drawn(picture, side);
-    if (made.size <= room) break;
+  let jpeg;
+  for (const side of LONG_SIDES_PX) {
+    jpeg = await toJpeg(picture, side);
+    if (jpeg.size <= maxBytes) break;
   }
   picture.close();
-  return new File([made], file.webkitRelativePath || file.name, { type: made.type });
+  return new File([jpeg], file.webkitRelativePath || file.name, { type: jpeg.type });
 }
 
-function drawn(picture, side) {
-  const scale = Math.min(1, side / Math.max(picture.width, picture.height));
+function toJpeg(picture, longSide) {
+  const scale = Math.min(1, longSide / Math.max(picture.width, picture.height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(picture.width * scale));
   canvas.height = Math.max(1, Math.round(picture.height * scale));
-  const pen = canvas.getContext("2d");
-  pen.fillStyle = "#fff"; // behind what is see-through
-  pen.fillRect(0, 0, canvas.width, canvas.height);
-  pen.imageSmoothingQuality = "high";
-  pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  return new Promise((done) => canvas.toBlob(done, "image/jpeg", QUALITY));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff"; // behind transparent pixels
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
 }

@@ -1,80 +1,104 @@
-// The door: a name, a face, and what mien says of them.
+// Unlock: a name and a face, and the decision.
 
-import { $, ask, form, latest, make, notice, sentence, working } from "./api.js";
+import {
+  $, createElement, createForm, latestOnly, request, showNotice, toSentence, whileBusy,
+} from "./api.js";
 import { Camera } from "./camera.js";
-import { fitted } from "./photos.js";
+import { shrink } from "./photos.js";
 
-const camera = new Camera(document.querySelector("[data-camera=unlock]"), $("unlock-shoot"));
-const newest = latest();
+const camera = new Camera(document.querySelector("[data-camera=unlock]"), $("unlock-camera"));
+const startAttempt = latestOnly();
+const GAUGE_FROM = -0.2; // similarity at the left end of the gauge; the right end is 1
 
 export async function enter() {
-  forgetAnswer();
+  clearDecision();
   try {
-    const { people } = await ask("GET", "/v1/people");
-    $("names").replaceChildren(...people.map((one) => make("option", { value: one.user })));
+    const { people } = await request("GET", "/v1/people");
+    const options = people.map((one) => createElement("option", { value: one.user }));
+    $("names").replaceChildren(...options);
     if (people.length === 1 && !$("unlock-user").value) $("unlock-user").value = people[0].user;
-  } catch { /* a token that may only unlock sees no names */ }
-}
-
-export function leave() {
-  forgetAnswer();
-  camera.stop();
-}
-
-// an answer is about one name and one moment; one still on its way is dropped, too
-function forgetAnswer() {
-  newest();
-  $("unlock-answer").hidden = true;
-}
-
-async function knock(photoOf, button) {
-  const user = $("unlock-user").value.trim();
-  if (!user) { notice("Say whose door it is: type a name.", $("unlock-user")); $("unlock-user").focus(); return; }
-  if (!photoOf) { await camera.start(); return; }
-  await working(button, async () => {
-    forgetAnswer();
-    const wanted = newest();
-    const [open, data] = await answerTo(user, await photoOf());
-    if (wanted()) tell(open, data);
-  });
-}
-
-async function answerTo(user, photo) {
-  try {
-    const data = await ask("POST", "/v1/unlock", form([["user", user], ["photo", photo]]));
-    return [data.outcome === "unlocked", data];
-  } catch (error) {
-    if (!error.data?.exit_code) throw error;
-    return [false, error.data];
+  } catch {
+    // a token of scope unlock may not list names
   }
 }
 
-function tell(open, data) {
-  const box = $("unlock-answer");
-  box.hidden = false;
-  box.classList.toggle("yes", open);
-  box.classList.toggle("no", !open);
-  $("unlock-word").textContent = open ? "Unlocked" : "Locked";
-  $("unlock-reason").textContent = sentence(data.reason || data.error);
-  box.scrollIntoView({ block: "nearest" });
-  const gauge = $("unlock-gauge");
-  gauge.hidden = typeof data.similarity !== "number";
-  if (gauge.hidden) { $("unlock-numbers").textContent = ""; return; }
-  const at = (value) => `${Math.round(1000 * Math.min(1, Math.max(0, (value + 0.2) / 1.2))) / 10}%`;
-  gauge.querySelector(".fill").style.width = at(data.similarity);
-  gauge.querySelector(".tick").style.left = at(data.threshold);
-  const numbers = `similarity ${data.similarity.toFixed(3)}, threshold ${data.threshold.toFixed(3)}`;
-  gauge.setAttribute("aria-label", numbers);
-  $("unlock-numbers").textContent = data.odds ? `${sentence(numbers)} ${sentence(data.odds)}` : sentence(numbers);
+export function leave() {
+  clearDecision();
+  camera.stop();
 }
 
-$("unlock-user").addEventListener("input", forgetAnswer);
+// A decision belongs to one name and one moment; one that has not arrived yet is dropped, too.
+function clearDecision() {
+  startAttempt();
+  $("unlock-decision").hidden = true;
+}
+
+// getPhoto: gives the photo; null starts the camera first
+async function unlock(getPhoto, button) {
+  const user = $("unlock-user").value.trim();
+  if (!user) {
+    showNotice("Type a name first.", $("unlock-user"));
+    $("unlock-user").focus();
+    return;
+  }
+  if (!getPhoto) {
+    await camera.start();
+    return;
+  }
+  await whileBusy(button, async () => {
+    clearDecision();
+    const isNewest = startAttempt();
+    const decision = await requestDecision(user, await getPhoto());
+    if (isNewest()) showDecision(decision);
+  });
+}
+
+// Refusals have an exit code. What else went wrong is not a decision, and is thrown.
+async function requestDecision(user, photo) {
+  try {
+    return await request("POST", "/v1/unlock", createForm([["user", user], ["photo", photo]]));
+  } catch (error) {
+    if (!error.data?.exit_code || error.status >= 500) throw error;
+    return error.data;
+  }
+}
+
+function showDecision(decision) {
+  const unlocked = decision.outcome === "unlocked";
+  const box = $("unlock-decision");
+  box.hidden = false;
+  box.classList.toggle("yes", unlocked);
+  box.classList.toggle("no", !unlocked);
+  $("unlock-result").textContent = unlocked ? "Unlocked" : "Locked";
+  $("unlock-reason").textContent = toSentence(decision.reason || decision.error);
+  showScores(decision);
+  box.scrollIntoView({ block: "nearest" });
+}
+
+function showScores({ similarity, threshold, odds }) {
+  const gauge = $("unlock-gauge");
+  gauge.hidden = typeof similarity !== "number";
+  $("unlock-scores").textContent = "";
+  if (gauge.hidden) return;
+  gauge.querySelector(".fill").style.width = gaugePlace(similarity);
+  gauge.querySelector(".tick").style.left = gaugePlace(threshold);
+  const scores = `similarity ${similarity.toFixed(3)}, threshold ${threshold.toFixed(3)}`;
+  gauge.setAttribute("aria-label", scores);
+  $("unlock-scores").textContent = `${toSentence(scores)} ${toSentence(odds || "")}`.trim();
+}
+
+function gaugePlace(value) {
+  const share = Math.min(1, Math.max(0, (value - GAUGE_FROM) / (1 - GAUGE_FROM)));
+  return `${Math.round(1000 * share) / 10}%`;
+}
+
+$("unlock-user").addEventListener("input", clearDecision);
 $("unlock-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  await knock(camera.on ? () => camera.frame() : null, $("unlock-shoot"));
+  await unlock(camera.isOn ? () => camera.takeFrame() : null, $("unlock-camera"));
 });
 $("unlock-file").addEventListener("change", async (event) => {
   const [file] = event.target.files;
   event.target.value = "";
-  if (file) await knock(() => fitted(file), $("unlock-file").previousElementSibling);
+  if (file) await unlock(() => shrink(file), $("unlock-file").previousElementSibling);
 });
