@@ -17,6 +17,7 @@ from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -28,6 +29,12 @@ from mien.models.added import store_added
 from mien.models.build.graph_writer import GraphWriter
 from mien.results import ByteArray
 from mien.settings import ENGINES, Settings, load_settings
+
+# a loaded machine makes an example slow, and that is no fault
+hypothesis.settings.register_profile(
+    "no time limit", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("no time limit")
 
 # both read before any test may change the environment
 SHARED = Path(os.environ.get("MIEN_SHARED") or Path(__file__).resolve().parents[2] / "shared")

@@ -33,7 +33,7 @@ def test_a_lock_that_another_program_keeps_is_told_and_then_free_again(tmp_path:
             exclusive_lock(lock, VaultDamaged, wait_s=0),
         ):
             pytest.fail("two had the lock")
-        holder.communicate(timeout=60)
+        holder.communicate(timeout=300)
     with exclusive_lock(lock, VaultDamaged, wait_s=0):
         assert lock.stat().st_mode & 0o777 == 0o600
 

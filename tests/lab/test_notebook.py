@@ -26,7 +26,7 @@ import nbclient, nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)
 notebook.cells.append(nbformat.v4.new_code_cell(sys.stdin.read(), id="report"))
 place = {"metadata": {"path": "."}}
-nbclient.NotebookClient(notebook, timeout=100, kernel_name="python3", resources=place).execute()
+nbclient.NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place).execute()
 nbformat.write(notebook, "executed.ipynb")
 """
 """In a process of its own: Jupyter's event loops and warnings are not to be those of the tests."""
@@ -70,7 +70,7 @@ def executed(folder: Path, **environment: str) -> tuple[dict[str, Any], dict[str
         env={**os.environ, **quiet, **environment},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]

@@ -65,7 +65,7 @@ def together(script: str, home: Path, processes: int) -> list[str]:
     ]
     said = []
     for process in started:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         said.append(output)
     return said

@@ -39,7 +39,7 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return output
 
@@ -138,7 +138,7 @@ with vault.store.writing() as cells:
     os.kill(os.getpid(), signal.SIGKILL)
 """
     process = start(script, filled)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL
     assert filled.with_name("vault.sqlite-wal").stat().st_size > 100_000
     with RawVault(filled, create=False) as vault:

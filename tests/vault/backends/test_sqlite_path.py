@@ -214,7 +214,7 @@ def as_a_plain_user(path: Path, how: str) -> list[str]:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     if "Operation not permitted" in run.stderr or "Invalid argument" in run.stderr:
         pytest.skip("root cannot become nobody in this container; run the tests as a plain user")
