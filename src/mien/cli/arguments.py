@@ -67,7 +67,8 @@ class CommandParser(argparse.ArgumentParser):
         """argparse calls this for commands and for options with choices."""
         if action.choices is None or value in action.choices:
             return
-        name = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
+        is_command = isinstance(action, argparse._SubParsersAction)
+        name = "command" if is_command else "/".join(action.option_strings) or action.dest
         self._reject_word(name, str(value), [str(one) for one in action.choices])
 
     def _reject_word(self, what: str, word: str, known: Iterable[str]) -> NoReturn:
