@@ -3,7 +3,8 @@
     MienError                    1..12, see `exit_code`
     |-- UsageError                2   the caller asked for something that cannot be
     |   |-- AlreadyEnrolled       2   the name is taken
-    |   `-- MissingExtra          2   an optional package is not installed
+    |   |-- MissingExtra          2   an optional package is not installed
+    |   `-- NotEnoughEvidence     2   the data cannot support the figure asked for
     |-- EnrollmentRefused          1   these photos do not make a template
     |-- NoFaceFound               3
     |-- SeveralFacesFound         4
@@ -71,6 +72,10 @@ class AlreadyEnrolled(UsageError):
 
 class MissingExtra(UsageError):
     """An optional package is not installed; `missing_extra` makes the message."""
+
+
+class NotEnoughEvidence(UsageError):
+    """The data cannot support the figure that was asked for; the message says what could."""
 
 
 class NoFaceFound(MienError):

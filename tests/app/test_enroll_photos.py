@@ -21,7 +21,7 @@ from mien.errors import (
 )
 from mien.faces.embed import Embedder
 from mien.lab.recapture import recapture
-from mien.media.image_file import Source
+from mien.media.image_file import ImageSource
 from mien.results import ByteArray, FloatArray, Template
 
 
@@ -70,7 +70,7 @@ def test_files_bytes_and_pil_images_do_as_well_as_arrays(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
 ) -> None:
     path = saved(shots[0], tmp_path / "a.png")
-    sources: list[Source] = [str(path), saved(shots[1], tmp_path / "b.png").read_bytes()]
+    sources: list[ImageSource] = [str(path), saved(shots[1], tmp_path / "b.png").read_bytes()]
     sources.append(Image.fromarray(shots[2]))
     mixed = enroll_photos(sources, pipeline)
     plain = enroll_photos(shots, pipeline)
@@ -213,7 +213,7 @@ def test_somebody_else_cannot_be_added(pipeline: Pipeline, shots: list[ByteArray
 def test_progress_walks_every_photo_once(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     walked = []
 
-    def progress(photos: Sequence[Source]) -> Iterable[Source]:
+    def progress(photos: Sequence[ImageSource]) -> Iterable[ImageSource]:
         for photo in photos:
             walked.append(photo)
             yield photo

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mien.models import EMBEDDERS, graph_path
+from mien.models import EMBEDDERS, cached_graph_path
 from mien.results import ModelId
 from mien.settings import load_settings
 from mien.vault import Record
@@ -188,7 +188,7 @@ def test_altered_weights_are_10_and_open_nothing(
     row = EMBEDDERS["sface"].model
     real = load_settings().cache_dir
     shutil.copytree(real, tmp_path / "cache" / "mien")
-    graph_path(row, "onnxruntime", tmp_path / "cache" / "mien").unlink()
+    cached_graph_path(row, "onnxruntime", tmp_path / "cache" / "mien").unlink()
     (tmp_path / row.file_name).write_bytes(b"other weights")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path))

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from mien.faces.geometry import (
     box_areas,
-    iou_matrix,
     shifted_by,
     similarity_transform,
     squared,
@@ -54,42 +53,7 @@ def overlap(a: FloatArray, b: FloatArray, *, extra: float, by_smaller: bool) -> 
     return width * height / base if base > 0 else 0.0
 
 
-# --- intersection over union -------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "share"),
-    [
-        ((0, 0, 10, 10), (0, 0, 10, 10), 1.0),
-        ((0, 0, 10, 10), (5, 0, 15, 10), 50 / 150),
-        ((0, 0, 10, 10), (5, 5, 15, 15), 25 / 175),
-        ((0, 0, 10, 10), (2, 2, 4, 4), 4 / 100),
-        ((0, 0, 10, 10), (10, 0, 20, 10), 0.0),
-        ((0, 0, 10, 10), (50, 50, 60, 60), 0.0),
-        ((0, 0, 10, 10), (5, 5, 5, 5), 0.0),
-        ((5, 5, 5, 5), (5, 5, 5, 5), 0.0),
-    ],
-)
-def test_iou_of_two_boxes(a: tuple[float, ...], b: tuple[float, ...], share: float) -> None:
-    assert iou_matrix(boxes(a), boxes(b))[0, 0] == pytest.approx(share)
-
-
-def test_iou_without_boxes_is_an_empty_matrix() -> None:
-    some = boxes((0, 0, 1, 1), (1, 1, 2, 2))
-    assert iou_matrix(NO_BOXES, some).shape == (0, 2)
-    assert iou_matrix(some, NO_BOXES).shape == (2, 0)
-
-
-def test_iou_has_a_row_for_each_first_and_a_column_for_each_second_box() -> None:
-    a, b = boxes((0, 0, 2, 2), (0, 0, 4, 4)), boxes((0, 0, 4, 4), (0, 0, 2, 2), (9, 9, 10, 10))
-    np.testing.assert_allclose(iou_matrix(a, b), [[0.25, 1, 0], [1, 0.25, 0]])
-
-
-@given(scored_boxes())
-def test_iou_is_symmetric_and_within_0_and_1(drawn: tuple[FloatArray, FloatArray]) -> None:
-    matrix = iou_matrix(drawn[0], drawn[0])
-    np.testing.assert_array_equal(matrix, matrix.T)
-    assert np.all((matrix >= 0) & (matrix <= 1))
+# --- area --------------------------------------------------------------------------------
 
 
 def test_area_is_width_times_height() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mien.errors import CameraUnavailable, UsageError
-from mien.media.camera import as_rgb, device_frames
+from mien.media.camera import as_rgb, read_camera
 from mien.media.frame import Depth, Frame, is_dark
 
 
@@ -40,19 +40,19 @@ def test_grey_infrared_and_colour_pictures_become_rgb(
 
 def test_an_absent_camera_and_a_file_in_its_place_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(CameraUnavailable, match="there is no camera '/dev/video97'"):
-        list(device_frames("97", clock=lambda: 0.0, timeout_s=1.0))
+        list(read_camera("97", clock=lambda: 0.0, timeout_s=1.0))
     with pytest.raises(CameraUnavailable, match="there is no camera"):
-        list(device_frames("a\0b", clock=lambda: 0.0, timeout_s=1.0))
+        list(read_camera("a\0b", clock=lambda: 0.0, timeout_s=1.0))
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="is no device; for a film use --frames"):
-        list(device_frames(str(tmp_path / "file"), clock=lambda: 0.0, timeout_s=1.0))
+        list(read_camera(str(tmp_path / "file"), clock=lambda: 0.0, timeout_s=1.0))
 
 
 def test_a_device_that_is_no_camera_does_not_open_and_opencv_says_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(CameraUnavailable, match="does not open"):
-        list(device_frames("/dev/null", clock=lambda: 0.0, timeout_s=1.0))
+        list(read_camera("/dev/null", clock=lambda: 0.0, timeout_s=1.0))
     assert capfd.readouterr().err == ""
 
 
@@ -91,7 +91,7 @@ class Sensor:
 
 
 def watched(sensor: Sensor, timeout_s: float = 600.0) -> Iterator[Frame]:
-    return device_frames(
+    return read_camera(
         "/dev/null", clock=time.monotonic, timeout_s=timeout_s, opened=lambda path: sensor
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageCms
 
 from mien.errors import UnreadableImage
-from mien.media.image_file import people_folder, photo_paths, read_image, to_rgb_array
-from mien.media.pixels import GREY, as_stored, over_grey
+from mien.media.image_file import read_image
+from mien.media.pixels import GREY, as_stored, over_grey, to_rgb_array
 
 # red, green / blue, white / black, yellow: no turn and no mirroring looks like another
 FLAG = np.array(
@@ -317,10 +316,3 @@ def test_heic_is_read_or_says_what_to_install(tmp_path: Path) -> None:
     else:
         pillow_heif.from_pillow(flag(32)).save(path, quality=95)
         assert_is_a_picture(read_image(path), (96, 64, 3))
-
-
-def test_the_folder_functions_can_be_had_from_here_too(tmp_path: Path) -> None:
-    (tmp_path / "ann").mkdir()
-    flag().save(tmp_path / "ann" / "1.png")
-    assert photo_paths([os.fspath(tmp_path / "ann")]) == [tmp_path / "ann" / "1.png"]
-    assert people_folder(tmp_path) == [(tmp_path / "ann" / "1.png", "ann")]

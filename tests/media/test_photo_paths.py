@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ExitCode, UnreadableImage, UsageError, one_line, quote_path
-from mien.media.photo_paths import people_folder, photo_paths
+from mien.media.photo_paths import find_people_photos, find_photos
 
 
 def make(root: Path, *names: str) -> list[Path]:
@@ -21,17 +21,17 @@ def make(root: Path, *names: str) -> list[Path]:
 
 def test_files_keep_the_order_in_which_they_are_named(tmp_path: Path) -> None:
     b, a = make(tmp_path, "b.jpg", "a.jpg")
-    assert photo_paths([str(b), str(a)]) == [b, a]
+    assert find_photos([str(b), str(a)]) == [b, a]
 
 
 def test_a_file_that_is_named_may_have_any_suffix(tmp_path: Path) -> None:
     (odd,) = make(tmp_path, "photo.from-my-phone")
-    assert photo_paths([str(odd)]) == [odd]
+    assert find_photos([str(odd)]) == [odd]
 
 
 def test_a_folder_gives_its_pictures_in_natural_order(tmp_path: Path) -> None:
     make(tmp_path, "me10.jpg", "me2.JPEG", "me1.png", "notes.txt", ".hidden.jpg", "Me3.webp", "jpg")
-    assert [p.name for p in photo_paths([str(tmp_path)])] == [
+    assert [p.name for p in find_photos([str(tmp_path)])] == [
         "me1.png",
         "me2.JPEG",
         "Me3.webp",
@@ -41,47 +41,47 @@ def test_a_folder_gives_its_pictures_in_natural_order(tmp_path: Path) -> None:
 
 def test_a_folder_does_not_give_the_pictures_of_its_sub_folders(tmp_path: Path) -> None:
     make(tmp_path, "me.jpg", "somebody else/face.jpg", "folder.jpg/inside.jpg")
-    assert photo_paths([str(tmp_path)]) == [tmp_path / "me.jpg"]
+    assert find_photos([str(tmp_path)]) == [tmp_path / "me.jpg"]
 
 
 def test_a_quoted_glob_gives_pictures_in_natural_order(tmp_path: Path) -> None:
     make(tmp_path, "me10.jpg", "me9.jpg", "me.txt", "you1.jpg", "me-dir/x.jpg")
-    assert photo_paths([str(tmp_path / "me*")]) == [tmp_path / "me9.jpg", tmp_path / "me10.jpg"]
+    assert find_photos([str(tmp_path / "me*")]) == [tmp_path / "me9.jpg", tmp_path / "me10.jpg"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_the_file(tmp_path: Path) -> None:
     odd, _ = make(tmp_path, "me[1].jpg", "me1.jpg")
-    assert photo_paths([str(odd)]) == [odd]
+    assert find_photos([str(odd)]) == [odd]
 
 
 def test_a_photo_named_twice_is_given_once(tmp_path: Path) -> None:
     a, b = make(tmp_path, "a.jpg", "b.jpg")
-    assert photo_paths([str(b), str(tmp_path), f"{tmp_path}/./a.jpg", str(b)]) == [b, a]
+    assert find_photos([str(b), str(tmp_path), f"{tmp_path}/./a.jpg", str(b)]) == [b, a]
 
 
 @pytest.mark.parametrize("pattern", ["*.jpg", "no/such/*.png", "[z-a].jpg", "\0*", "*/" * 100])
 def test_a_glob_that_matches_nothing_is_a_usage_error(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(UsageError, match=r"gives no photo: .*; check it") as caught:
-        photo_paths([str(tmp_path / pattern)])
+        find_photos([str(tmp_path / pattern)])
     assert str(caught.value).isprintable()
 
 
 def test_a_folder_without_pictures_is_a_usage_error(tmp_path: Path) -> None:
     make(tmp_path, "notes.txt", "deeper/me.jpg")
     with pytest.raises(UsageError, match="no picture is right in it"):
-        photo_paths([str(tmp_path)])
+        find_photos([str(tmp_path)])
 
 
 @pytest.mark.parametrize("arguments", [[], [""]])
 def test_no_argument_and_an_empty_one_are_usage_errors(arguments: list[str]) -> None:
     with pytest.raises(UsageError, match=r"name files, a folder|name a file, a folder"):
-        photo_paths(arguments)
+        find_photos(arguments)
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "a\nb.jpg", "x" * 5000, "a\0b.jpg", "caf\udce9.jpg"])
 def test_a_missing_file_is_an_unreadable_image(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnreadableImage, match="there is no file") as caught:
-        photo_paths([os.path.join(tmp_path, name)])
+        find_photos([os.path.join(tmp_path, name)])
     assert caught.value.exit_code is ExitCode.UNREADABLE_IMAGE
     assert str(caught.value).isprintable()
 
@@ -90,7 +90,7 @@ def test_people_are_sub_folders_in_plain_order(tmp_path: Path) -> None:
     make(
         tmp_path, "bob/2.jpg", "bob/10.jpg", "Ann/b.png", "Ann/a.png", "flat.jpg", "empty/notes.md"
     )
-    assert people_folder(tmp_path) == [
+    assert find_people_photos(tmp_path) == [
         (tmp_path / "Ann" / "a.png", "Ann"),
         (tmp_path / "Ann" / "b.png", "Ann"),
         (tmp_path / "bob" / "10.jpg", "bob"),
@@ -105,28 +105,28 @@ def test_people_come_in_the_order_of_torchvision(tmp_path: Path) -> None:
         pytest.skip(f"needs a torchvision that imports beside torch: {error}")
     make(tmp_path, "b/z.jpg", "b/a/1.jpg", "b/a-b/1.jpg", "b/a/c/1.png", "B/x.jpg", "b c/q.jpg")
     theirs = datasets.ImageFolder(tmp_path)
-    ours = people_folder(tmp_path)
+    ours = find_people_photos(tmp_path)
     assert [str(path) for path, _ in ours] == [path for path, _ in theirs.samples]
     assert [name for _, name in ours] == [theirs.classes[label] for _, label in theirs.samples]
 
 
 def test_hidden_files_and_folders_are_nobody(tmp_path: Path) -> None:
     make(tmp_path, "ann/1.jpg", "ann/._1.jpg", "ann/.trash/2.jpg", ".git/3.jpg")
-    assert people_folder(tmp_path) == [(tmp_path / "ann" / "1.jpg", "ann")]
+    assert find_people_photos(tmp_path) == [(tmp_path / "ann" / "1.jpg", "ann")]
 
 
 @pytest.mark.parametrize("names", [["me.jpg", "you.jpg"], ["notes.txt"], ["ann/notes.txt"]])
 def test_a_flat_folder_is_told_the_layout(tmp_path: Path, names: list[str]) -> None:
     make(tmp_path, *names)
     with pytest.raises(UsageError, match="one sub-folder per person"):
-        people_folder(tmp_path)
+        find_people_photos(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["missing", "file.jpg", "a\0b", "x" * 5000, "new\nline"])
 def test_a_root_that_is_no_folder_is_a_usage_error(tmp_path: Path, name: str) -> None:
     make(tmp_path, "file.jpg")
     with pytest.raises(UsageError, match="cannot list the folder") as caught:
-        people_folder(os.path.join(tmp_path, name))
+        find_people_photos(os.path.join(tmp_path, name))
     assert str(caught.value).isprintable()
 
 
@@ -137,7 +137,7 @@ def test_links_that_run_in_circles_end(tmp_path: Path) -> None:
     (tmp_path / "bob" / "nowhere").symlink_to(tmp_path / "bob" / "nowhere")
     (tmp_path / "everyone").symlink_to(tmp_path)
     (tmp_path / "itself").symlink_to(tmp_path / "itself")
-    assert people_folder(tmp_path) == [
+    assert find_people_photos(tmp_path) == [
         (tmp_path / "ann" / "1.jpg", "ann"),
         (tmp_path / "bob" / "1.jpg", "bob"),
     ]
@@ -147,7 +147,7 @@ def test_a_linked_folder_of_photos_is_followed(tmp_path: Path) -> None:
     make(tmp_path, "elsewhere/1.jpg", "people/ann/2.jpg")
     (tmp_path / "people" / "ann" / "more").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "people" / "bob").symlink_to(tmp_path / "elsewhere")
-    names = [(path.name, person) for path, person in people_folder(tmp_path / "people")]
+    names = [(path.name, person) for path, person in find_people_photos(tmp_path / "people")]
     assert names == [("2.jpg", "ann"), ("1.jpg", "ann"), ("1.jpg", "bob")]
 
 

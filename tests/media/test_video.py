@@ -15,7 +15,7 @@ from PIL import Image
 
 from mien.errors import UnreadableImage, UsageError
 from mien.media.frame import MAX_FRAMES, Frame, is_dark
-from mien.media.video import MAX_FRAME_BYTES, film_frames
+from mien.media.video import MAX_FRAME_BYTES, read_video
 from mien.results import ByteArray
 
 
@@ -46,7 +46,7 @@ def y4m(pictures: list[ByteArray], colour: str = "420jpeg") -> bytes:
 
 
 def frames(source: Path | str, **limits: int) -> list[Frame]:
-    return list(film_frames(str(source), clock=lambda: 0.0, timeout_s=1.0, **limits))
+    return list(read_video(str(source), clock=lambda: 0.0, timeout_s=1.0, **limits))
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_named_pipe_is_read_like_any(tmp_path: Path) -> None:
     # a writer that is there from the start; this end keeps the bytes while nobody reads them
     both = os.open(tmp_path / "pipe", os.O_RDWR)
     os.write(both, y4m(PICTURES))
-    found = film_frames(str(tmp_path / "pipe"), clock=ticking(), timeout_s=0.02)
+    found = read_video(str(tmp_path / "pipe"), clock=ticking(), timeout_s=0.02)
     expect_pictures(list(found), 3)
     os.close(both)
 
@@ -141,7 +141,7 @@ def test_a_named_pipe_is_read_like_any(tmp_path: Path) -> None:
 def test_a_named_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UnreadableImage, match=r"no whole frame came .*pipe' in 0.02 s"):
-        list(film_frames(str(tmp_path / "pipe"), clock=ticking(), timeout_s=0.02))
+        list(read_video(str(tmp_path / "pipe"), clock=ticking(), timeout_s=0.02))
 
 
 @pytest.mark.parametrize("content", [b"", b"YUV", b"YUV4MPEG2 W64", b"\xff\xd8\xff\xe0\0"])
@@ -150,26 +150,26 @@ def test_a_writer_that_stops_before_a_frame_is_given_up_when_the_time_is_up(
 ) -> None:
     piped(content)
     with pytest.raises(UnreadableImage, match="no whole frame came from standard input"):
-        list(film_frames("-", clock=ticking(), timeout_s=0.02))
+        list(read_video("-", clock=ticking(), timeout_s=0.02))
 
 
 def test_frames_that_came_before_the_writer_stopped_count(
     piped: Callable[[bytes], int],
 ) -> None:
     piped(y4m(PICTURES) + b"FRAME\n1234")
-    expect_pictures(list(film_frames("-", clock=ticking(), timeout_s=0.02)), 3)
+    expect_pictures(list(read_video("-", clock=ticking(), timeout_s=0.02)), 3)
 
 
 def test_a_film_is_looked_at_no_longer_than_said(tmp_path: Path) -> None:
     (tmp_path / "film.y4m").write_bytes(y4m(PICTURES))
-    found = film_frames(str(tmp_path / "film.y4m"), clock=ticking(), timeout_s=0.003)
+    found = read_video(str(tmp_path / "film.y4m"), clock=ticking(), timeout_s=0.003)
     assert 1 <= len(list(found)) < len(PICTURES)
 
 
 def test_the_first_look_during_which_models_load_is_not_counted(tmp_path: Path) -> None:
     (tmp_path / "film.y4m").write_bytes(y4m([*PICTURES, *PICTURES]))
     now = 0.0
-    found = film_frames(str(tmp_path / "film.y4m"), clock=lambda: now, timeout_s=3.0)
+    found = read_video(str(tmp_path / "film.y4m"), clock=lambda: now, timeout_s=3.0)
     next(found)
     now = 50.0
     next(found)

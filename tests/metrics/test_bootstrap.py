@@ -8,20 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from mien.errors import NotEnoughEvidence
 from mien.metrics import (
     CrossCounts,
     GenuineTrials,
     ImpostorTrials,
-    NotEnoughEvidence,
     PairCounts,
     PersonCounts,
     bootstrap_at_fmr,
-    bootstrap_rate,
     clopper_pearson,
     draw_people,
     fnmr_at_fmr,
     threshold_at_fmr,
 )
+from mien.metrics.bootstrap import Counts, percentiles, widen_interval
+from mien.metrics.evidence import ErrorRate
 from mien.metrics.resample import _thresholds
 from mien.metrics.scores import CountArray
 
@@ -31,6 +32,17 @@ RNG = np.random.default_rng
 def all_pairs(n: int) -> tuple[CountArray, CountArray]:
     a, b = np.triu_indices(n, 1)
     return a.astype(np.int64), b.astype(np.int64)
+
+
+def error_rate(
+    errors: Counts, trials: Counts, rng: np.random.Generator, *, n_rounds: int = 1000
+) -> ErrorRate:
+    """The rate with its interval over people, from the parts that `bootstrap_at_fmr` uses."""
+    draws = draw_people(trials.n_persons, n_rounds, rng)
+    made = trials.weigh(draws)
+    some = made > 0  # a round may draw nobody who has a comparison
+    rates = errors.weigh(draws)[some] / made[some]
+    return widen_interval(rates, errors.total, trials, level=0.95)
 
 
 def test_a_genuine_comparison_counts_as_often_as_its_person_was_drawn() -> None:
@@ -101,7 +113,7 @@ def test_an_impostor_pair_has_two_known_people(a: list[float], b: list[float], w
 
 def test_no_error_is_bounded_by_the_rule_of_3_over_people() -> None:
     trials = PersonCounts(np.full(100, 30))
-    rate = bootstrap_rate(PersonCounts(np.zeros(100, np.int64)), trials, rng=RNG(0), n_rounds=50)
+    rate = error_rate(PersonCounts(np.zeros(100, np.int64)), trials, RNG(0), n_rounds=50)
     assert (rate.value, rate.interval.low, rate.interval.high) == (0.0, 0.0, 0.03)
     assert rate.interval.basis == "rule of 3 over people"
 
@@ -109,8 +121,8 @@ def test_no_error_is_bounded_by_the_rule_of_3_over_people() -> None:
 def test_one_error_never_bounds_lower_than_none() -> None:
     trials = CrossCounts(np.full(30, 5))
     empty = np.zeros(0, np.int64)
-    none = bootstrap_rate(PairCounts.of(empty, empty, 30), trials, rng=RNG(0), n_rounds=100)
-    one = bootstrap_rate(PairCounts.of([0], [1], 30), trials, rng=RNG(0), n_rounds=100)
+    none = error_rate(PairCounts.of(empty, empty, 30), trials, RNG(0), n_rounds=100)
+    one = error_rate(PairCounts.of([0], [1], 30), trials, RNG(0), n_rounds=100)
     assert none.interval.high == 3 / (30 * 29 / 2)
     assert one.interval.high >= none.interval.high
 
@@ -119,20 +131,17 @@ def test_errors_of_one_person_say_less_than_the_same_errors_of_many() -> None:
     trials = PersonCounts(np.full(50, 20))
     spread = PersonCounts(np.full(50, 2))
     heaped = PersonCounts(np.array([20] * 5 + [0] * 45))
-    even = bootstrap_rate(spread, trials, rng=RNG(3))
-    wide = bootstrap_rate(heaped, trials, rng=RNG(3))
+    even = error_rate(spread, trials, RNG(3))
+    wide = error_rate(heaped, trials, RNG(3))
     assert even.value == wide.value == 0.1
     independent = clopper_pearson(100, 1000)
     assert (even.interval.low, even.interval.high) == (independent.low, independent.high)
     assert wide.interval.high - wide.interval.low > 3 * (independent.high - independent.low)
 
 
-def test_a_rate_without_trials_or_of_other_people_is_refused() -> None:
-    none = PersonCounts(np.zeros(4, np.int64))
-    with pytest.raises(NotEnoughEvidence, match="no comparison"):
-        bootstrap_rate(none, none, rng=RNG(0))
-    with pytest.raises(ValueError, match="people have errors"):
-        bootstrap_rate(none, PersonCounts(np.ones(5, np.int64)), rng=RNG(0))
+def test_rounds_that_drew_no_comparison_are_refused() -> None:
+    with pytest.raises(NotEnoughEvidence, match="no round drew"):
+        percentiles(np.zeros(0), level=0.95)
 
 
 def test_the_interval_of_genuine_pairs_covers_the_truth_where_independence_does_not() -> None:
@@ -142,7 +151,7 @@ def test_the_interval_of_genuine_pairs_covers_the_truth_where_independence_does_
         chance = rng.beta(0.2, 1.8, n_people)  # a few people fail often: mean 0.1
         errors = PersonCounts(rng.binomial(n_pairs, chance))
         trials = PersonCounts(np.full(n_people, n_pairs))
-        span = bootstrap_rate(errors, trials, rng=rng, n_rounds=300).interval
+        span = error_rate(errors, trials, rng, n_rounds=300).interval
         covered += span.low <= truth <= span.high
         plain = clopper_pearson(errors.total, trials.total)
         naive += plain.low <= truth <= plain.high
@@ -160,7 +169,7 @@ def test_the_interval_of_impostor_pairs_covers_the_truth_where_independence_does
         effect = rng.beta(0.6, 1.4, n_people)  # "lambs" and "wolves": mean 0.3
         hit = rng.random(len(a)) < effect[a] * effect[b]
         errors = PairCounts.of(a[hit], b[hit], n_people)
-        span = bootstrap_rate(errors, trials, rng=rng, n_rounds=200).interval
+        span = error_rate(errors, trials, rng, n_rounds=200).interval
         covered += span.low <= truth <= span.high
         plain = clopper_pearson(errors.total, trials.total)
         naive += plain.low <= truth <= plain.high

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mien.errors import ExitCode, MissingExtra, UsageError
+from mien.errors import ExitCode, MissingExtra, NotEnoughEvidence, UsageError
 from mien.metrics import (
-    NotEnoughEvidence,
     check_fmr_supported,
     clopper_pearson,
     independent_rate,
@@ -20,7 +19,7 @@ from mien.metrics import (
     trials_needed,
     well_measured_fmr,
 )
-from mien.metrics.evidence import percent, short_rate
+from mien.metrics.evidence import format_percent, format_rate
 
 
 @pytest.mark.parametrize(
@@ -146,5 +145,5 @@ def test_a_rate_says_its_interval_and_its_counts() -> None:
     ],
 )
 def test_rates_are_written_as_people_write_them(rate: float, short: str, long: str) -> None:
-    assert short_rate(rate) == short
-    assert percent(rate) == long
+    assert format_rate(rate) == short
+    assert format_percent(rate) == long

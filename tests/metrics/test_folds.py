@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.metrics import NotEnoughEvidence, accuracy_10_fold, best_threshold
+from mien.errors import NotEnoughEvidence
+from mien.metrics import accuracy_10_fold, best_threshold
 
 PAIRS = st.lists(
     st.tuples(st.integers(-8, 8).map(lambda n: n / 8), st.booleans()), min_size=1, max_size=30

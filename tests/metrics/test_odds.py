@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.metrics import NotEnoughEvidence, StrangerOdds, stranger_odds
+from mien.errors import NotEnoughEvidence
+from mien.metrics import StrangerOdds, stranger_odds
 from mien.metrics.scores import DoubleArray
 
 SOME = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=60)

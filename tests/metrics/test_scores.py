@@ -27,12 +27,10 @@ def test_no_scores_are_scores_too() -> None:
     assert scores.least_threshold(0) == -np.inf
 
 
-def test_tied_scores_share_a_row_and_keep_their_ranks() -> None:
+def test_tied_scores_share_a_row_and_count_each() -> None:
     scores = as_scores([0.3] * 3 + [0.7])
     assert scores.values.tolist() == [0.3, 0.7]
-    assert [scores.value_at_rank(rank) for rank in range(4)] == [0.7, 0.3, 0.3, 0.3]
-    with pytest.raises(ValueError, match="rank"):
-        scores.value_at_rank(4)
+    assert scores.at_least.tolist() == [4, 1, 0]
 
 
 def test_the_least_threshold_is_one_step_above_the_score_that_must_fail() -> None:

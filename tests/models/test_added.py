@@ -14,11 +14,11 @@ import pytest
 
 from mien.app.pipeline import open_pipeline
 from mien.errors import ExitCode, ModelAltered, ModelMissing, UsageError
-from mien.models import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, added_embedder, graph_of_added
+from mien.models import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, read_added_embedder, read_added_graph
 from mien.models.added import (
     AddedRecord,
     add_command,
-    graph_path,
+    added_graph_path,
     read_record,
     record_path,
     store_added,
@@ -67,8 +67,8 @@ def test_the_table_holds_the_article_s_embedder_with_its_threshold_and_crop() ->
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_was_stored_is_what_comes_back(store: Path, engine: str) -> None:
-    row = added_embedder(CASIA, store)
-    assert graph_of_added(row.model, engine, store) == GRAPH
+    row = read_added_embedder(CASIA, store)
+    assert read_added_graph(row.model, engine, store) == GRAPH
     assert row.id.sha256 == WEIGHTS_SUM
     assert (row.threshold, row.recipe) == (CASIA.threshold, CASIA.recipe)
 
@@ -84,7 +84,7 @@ def test_the_store_holds_the_graph_once_and_a_record(store: Path) -> None:
 @pytest.mark.parametrize("name", ADDED_ROWS)
 def test_without_it_the_error_is_the_command_that_adds_it(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelMissing) as caught:
-        added_embedder(EMBEDDERS[name], tmp_path)
+        read_added_embedder(EMBEDDERS[name], tmp_path)
     assert f"mien models add {name}" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code is ExitCode.MODEL_UNAVAILABLE
@@ -95,7 +95,7 @@ def test_without_torch_the_error_starts_with_the_pip_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
     with pytest.raises(ModelMissing) as caught:
-        added_embedder(VGGFACE2, tmp_path)
+        read_added_embedder(VGGFACE2, tmp_path)
     line = "run in mien's source folder: pip install '.[torch]' && mien models add facenet-vggface2"
     assert str(caught.value).endswith(line)
 
@@ -115,22 +115,22 @@ def test_a_pipeline_says_so_before_it_loads_anything(settings: Settings, tmp_pat
 
 @pytest.mark.parametrize("content", [b"", GRAPH[:-1], GRAPH + b" ", b"Stands for a graph"])
 def test_an_altered_graph_is_refused(store: Path, content: bytes) -> None:
-    graph_path(SUM, store).write_bytes(content)
+    added_graph_path(SUM, store).write_bytes(content)
     with pytest.raises(ModelAltered, match="facenet-casia-webface") as caught:
-        graph_of_added(added_embedder(CASIA, store).model, "onnxruntime", store)
+        read_added_graph(read_added_embedder(CASIA, store).model, "onnxruntime", store)
     assert "mien models add facenet-casia-webface" in str(caught.value)
 
 
 def test_a_graph_that_is_gone_is_missing(store: Path) -> None:
-    graph_path(SUM, store).unlink()
+    added_graph_path(SUM, store).unlink()
     with pytest.raises(ModelMissing, match="mien models add facenet-casia-webface"):
-        graph_of_added(added_embedder(CASIA, store).model, "onnxruntime", store)
+        read_added_graph(read_added_embedder(CASIA, store).model, "onnxruntime", store)
 
 
 def test_a_graph_for_another_engine_alone_is_missing(store: Path) -> None:
     edit_record(store, graph_sha256={"openvino": SUM})
     with pytest.raises(ModelMissing, match="not added for onnxruntime"):
-        graph_of_added(added_embedder(CASIA, store).model, "onnxruntime", store)
+        read_added_graph(read_added_embedder(CASIA, store).model, "onnxruntime", store)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +160,9 @@ def test_a_record_under_another_name_is_refused(store: Path) -> None:
 def test_a_record_of_other_weights_than_the_table_names_is_refused(tmp_path: Path) -> None:
     add_to(tmp_path, VGGFACE2.model, WEIGHTS_SUM)
     with pytest.raises(ModelAltered, match="other weights"):
-        added_embedder(VGGFACE2, tmp_path)
+        read_added_embedder(VGGFACE2, tmp_path)
     add_to(tmp_path, VGGFACE2.model, VGGFACE2.model.sha256)
-    assert added_embedder(VGGFACE2, tmp_path).id == VGGFACE2.id
+    assert read_added_embedder(VGGFACE2, tmp_path).id == VGGFACE2.id
 
 
 def test_a_store_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_store_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> N
 
 
 def test_no_litter_is_left_when_the_graph_cannot_be_put_in_place(tmp_path: Path) -> None:
-    graph_path(SUM, tmp_path).mkdir(parents=True)
+    added_graph_path(SUM, tmp_path).mkdir(parents=True)
     with pytest.raises(UsageError):
         add_to(tmp_path)
     assert [path.name for path in (tmp_path / "models").iterdir()] == [f"{SUM}.onnx"]

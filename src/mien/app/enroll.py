@@ -23,11 +23,11 @@ from mien.errors import (
 )
 from mien.faces.quality import Quality, measure_quality
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, consistency, look_alikes, near_duplicates
-from mien.media.image_file import Source, read_image
+from mien.media.image_file import ImageSource, read_image
 from mien.results import Crop, Face, FloatArray, Template
 from mien.vectors import centre_of
 
-Progress = Callable[[Sequence[Source]], Iterable[Source]]
+Progress = Callable[[Sequence[ImageSource]], Iterable[ImageSource]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +106,7 @@ class AnalysedPhotos:
 
 
 def enroll_photos(
-    photos: Sequence[Source],
+    photos: Sequence[ImageSource],
     pipeline: Pipeline,
     *,
     onto: Template | None = None,
@@ -121,7 +121,7 @@ def enroll_photos(
 
 
 def analyse_photos(
-    photos: Sequence[Source],
+    photos: Sequence[ImageSource],
     pipeline: Pipeline,
     *,
     progress: Progress = lambda photos: photos,
@@ -207,7 +207,7 @@ class Neighbours:
         return replace(known, closest_stranger=similarity, margin=margin)
 
 
-def _look(photo: Source, at: int, pipeline: Pipeline) -> _Seen:
+def _look(photo: ImageSource, at: int, pipeline: Pipeline) -> _Seen:
     name = quote_path(photo) if isinstance(photo, (str, os.PathLike)) else f"photo {at + 1}"
     image = read_image(photo)
     try:

@@ -9,7 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing, install_command
-from mien.models import EMBEDDERS, MODEL_ROWS, ModelRow, find_weights, graph_path, read_weights
+from mien.models import (
+    EMBEDDERS,
+    MODEL_ROWS,
+    ModelRow,
+    cached_graph_path,
+    find_weights,
+    read_weights,
+)
 from mien.settings import Settings, usable_cores
 
 PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
@@ -102,7 +109,9 @@ def _model(state: ModelState) -> Check:
 
 
 def _cache(settings: Settings) -> Check:
-    paths = [graph_path(row, settings.engine, settings.cache_dir) for row in MODEL_ROWS.values()]
+    paths = [
+        cached_graph_path(row, settings.engine, settings.cache_dir) for row in MODEL_ROWS.values()
+    ]
     built = sum(path.is_file() for path in paths)
     if built == len(paths):
         return Check("built graphs", "ok", str(paths[0].parent))

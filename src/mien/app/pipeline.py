@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.errors import NoFaceFound, SeveralFacesFound, UsageError
+from mien.errors import NoFaceFound, NotEnoughEvidence, SeveralFacesFound, UsageError
 from mien.faces.align import crop_by_recipe
 from mien.faces.detect import Cascade, CascadeSettings, Search
 from mien.faces.embed import Embedder
@@ -21,12 +21,12 @@ from mien.models import (
     ONET,
     PNET,
     RNET,
-    LaterNet,
+    BackgroundNet,
     ModelRow,
     Net,
-    added_embedder,
-    graph_of_added,
     open_net,
+    read_added_embedder,
+    read_added_graph,
     read_graph,
 )
 from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Template, Threshold
@@ -66,7 +66,6 @@ class Pipeline:
         target that the evidence does not reach, or when there is none.
         """
         from mien.matching.calibration import TARGET_FMR
-        from mien.metrics.evidence import NotEnoughEvidence
 
         if self._calibration is None:
             if target_fmr is None:
@@ -222,15 +221,15 @@ def open_pipeline(
         raise UsageError(f"unknown model {embedder!r}; choose one of {', '.join(EMBEDDERS)}")
     row = EMBEDDERS[embedder]
     if row.model.is_added:
-        row = added_embedder(row, settings.data_dir)
+        row = read_added_embedder(row, settings.data_dir)
     # the embedder is the large one: it loads while the detector loads and finds the face
-    net = LaterNet(lambda: _open(row.model, settings))
+    net = BackgroundNet(lambda: _open(row.model, settings))
     return Pipeline(open_cascade(settings), Embedder(net, row, flip_average=flip_average))
 
 
 def _open(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:
     if row.is_added:
-        graph = graph_of_added(row, settings.engine, settings.data_dir)
+        graph = read_added_graph(row, settings.engine, settings.data_dir)
     else:
         graph = read_graph(
             row, settings.engine, models_dir=settings.models_dir, cache_dir=settings.cache_dir

@@ -13,7 +13,7 @@ from mien.app.enroll import Enrollment, Neighbours, Progress, analyse_photos, me
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamaged
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, decide, similarity_to
-from mien.media.image_file import Source
+from mien.media.image_file import ImageSource
 from mien.results import ByteArray, Decision, Face, FloatArray, ModelId, Template, Threshold
 from mien.vault import (
     Record,
@@ -44,7 +44,7 @@ class Identification:
 
 def enroll(
     user: str,
-    photos: Sequence[Source],
+    photos: Sequence[ImageSource],
     *,
     pipeline: Pipeline,
     vault: Vault,

@@ -12,7 +12,8 @@ from mien.app.enroll import Enrollment, enroll_photos
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.app.verify import unlock
 from mien.errors import UsageError
-from mien.media.image_file import Source, photo_paths, read_image
+from mien.media.image_file import ImageSource, read_image
+from mien.media.photo_paths import find_photos
 from mien.results import Decision, FloatArray, Threshold
 from mien.settings import load_settings
 from mien.vectors import centre_of
@@ -37,7 +38,7 @@ class FaceUnlock:
 
     def __init__(
         self,
-        images: Sequence[Source] | Source,
+        images: Sequence[ImageSource] | ImageSource,
         embedder: str = "sface",
         threshold: float | None = None,
         *,
@@ -79,7 +80,7 @@ class FaceUnlock:
         """The owner's unit embeddings, (k, d) float32."""
         return np.array(self.enrollment.template.vectors)
 
-    def __call__(self, image: Source) -> Decision:
+    def __call__(self, image: ImageSource) -> Decision:
         """Decide on one photo. No face or several faces: locked, and the reason says so.
 
         Raises UnreadableImage for a file that is no picture.
@@ -93,10 +94,10 @@ class FaceUnlock:
         )
 
 
-def _photos(images: Any) -> Sequence[Source]:
+def _photos(images: Any) -> Sequence[ImageSource]:
     """A list of photos, whether it was given as a folder, a list, a batch or a single picture."""
     if isinstance(images, (str, os.PathLike)):
-        return photo_paths([os.fspath(images)])
+        return find_photos([os.fspath(images)])
     if isinstance(images, (list, tuple)) or getattr(images, "ndim", 0) == 4:
         return list(images)
     return [images]

@@ -19,7 +19,7 @@ from mien.app.pipeline import open_cascade
 from mien.faces.align import margin_crop
 from mien.faces.detect import Cascade, CascadeSettings
 from mien.faces.select import SELECTION_METHODS, rank_faces
-from mien.media.image_file import Source, read_image
+from mien.media.image_file import ImageSource, read_image
 from mien.results import ByteArray, Faces, FloatArray
 from mien.settings import load_settings
 
@@ -112,7 +112,7 @@ class MTCNN:
         rows = [self._detected(read_image(one), landmarks) for one in img]
         return tuple([row[part] for row in rows] for part in range(3 if landmarks else 2))
 
-    def faces(self, img: Source) -> Faces:
+    def faces(self, img: ImageSource) -> Faces:
         """All faces of one image as one record, in the order of `detect`."""
         return self._in_order(read_image(img))
 

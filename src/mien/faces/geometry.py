@@ -16,17 +16,6 @@ IndexArray = npt.NDArray[np.intp]
 CHUNK = 256  # boxes compared with each other at once: bounds the memory of a crowded picture
 
 
-def iou_matrix(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
-    """Intersection over union of each box of `a` (n, 4) with each of `b` (m, 4): (n, m), 0..1.
-
-    Boxes without area overlap with nothing.
-    """
-    inter = _intersections(a_xyxy[:, np.newaxis], b_xyxy[np.newaxis], extra=0.0)
-    union = box_areas(a_xyxy)[:, np.newaxis] + box_areas(b_xyxy)[np.newaxis] - inter
-    share: FloatArray = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
-    return share
-
-
 def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
     """Area of each box, pixels squared: (n,)."""
     sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]

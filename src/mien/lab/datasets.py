@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mien.media import photo_paths
 from mien.media.image_file import read_image
+from mien.media.photo_paths import find_people_photos
 from mien.results import FloatArray
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class PeopleFolder:
     def __init__(self, root: str | os.PathLike[str], transform: Transform | None = None) -> None:
         self.root = os.path.expanduser(root)
         self.transform = transform
-        found = photo_paths.people_folder(self.root)
+        found = find_people_photos(self.root)
         self.classes = list(dict.fromkeys(person for _, person in found))
         self.class_to_idx = {person: label for label, person in enumerate(self.classes)}
         # joined anew: a Path drops the "./" that ImageFolder keeps

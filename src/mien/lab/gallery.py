@@ -14,7 +14,8 @@ from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageEr
 from mien.lab.explore import pca, similarity_matrix
 from mien.lab.plots import crop_grid, heat_map, pca_map
 from mien.lab.report.html import Picture, Section, Table, write_report
-from mien.media.image_file import people_folder, read_image
+from mien.media.image_file import read_image
+from mien.media.photo_paths import find_people_photos
 from mien.results import ByteArray, FloatArray
 
 Photo = tuple[Path, str]
@@ -62,7 +63,7 @@ def analyse_photos(
     people, and if no face was found at all.
     """
     crops, names, photos, left_out = [], [], [], []
-    for path, person in progress(people_folder(root)):
+    for path, person in progress(find_people_photos(root)):
         try:
             image = read_image(path)
             crop = pipeline.crop(image, pipeline.door_face(image))

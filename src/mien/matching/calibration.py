@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from mien.errors import ModelAltered
+from mien.errors import ModelAltered, NotEnoughEvidence
 from mien.matching.cohort import Cohort, load_cohort
-from mien.metrics.evidence import NotEnoughEvidence
 from mien.metrics.odds import StrangerOdds, StrangerReading
 from mien.models.table import EmbedderRow
 from mien.results import Threshold

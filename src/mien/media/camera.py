@@ -33,7 +33,7 @@ def by_v4l2(path: str) -> Any:
     return cv2.VideoCapture(path, cv2.CAP_V4L2)
 
 
-def device_frames(
+def read_camera(
     device: str, *, clock: Callable[[], float], timeout_s: float, opened: Open = by_v4l2
 ) -> Iterator[Frame]:
     """Frames of a camera ("0" or "/dev/video0"), for at most so many seconds.
@@ -52,10 +52,10 @@ def device_frames(
             reader.close()
 
 
-def video_frames(path: str) -> Iterator[Frame]:
+def read_video_file(path: str) -> Iterator[Frame]:
     """Frames of a film, by OpenCV's FFmpeg. Raises UnreadableImage for what is none."""
     with quiet_opencv():
-        yield from _video_frames(path)
+        yield from _read_capture(path)
 
 
 def as_rgb(picture: np.ndarray, depth: Depth) -> ByteArray:
@@ -183,7 +183,7 @@ def _expect_camera(path: Path) -> None:
         )
 
 
-def _video_frames(path: str) -> Iterator[Frame]:
+def _read_capture(path: str) -> Iterator[Frame]:
     import cv2
 
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)

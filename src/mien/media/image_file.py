@@ -25,7 +25,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UnreadableImage, one_line, quote_path
-from mien.media.photo_paths import people_folder, photo_paths
 from mien.media.pixels import (
     GREY,
     WhiteOf,
@@ -41,16 +40,7 @@ from mien.results import ByteArray
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = [
-    "MAX_PIXELS",
-    "Source",
-    "people_folder",
-    "photo_paths",
-    "read_image",
-    "to_rgb_array",
-]
-
-Source: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]"
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[Any]"
 
 MAX_FILE_BYTES = 48_000_000
 MAX_PIXELS = 26_000_000
@@ -103,7 +93,7 @@ _ONE_DECODE = threading.Lock()
 
 
 def read_image(
-    source: Source, *, max_pixels: int = MAX_PIXELS, white_of: WhiteOf = sixteen_bits
+    source: ImageSource, *, max_pixels: int = MAX_PIXELS, white_of: WhiteOf = sixteen_bits
 ) -> ByteArray:
     """Read a picture as (H, W, 3) uint8 RGB, C-contiguous, turned upright by its EXIF.
 

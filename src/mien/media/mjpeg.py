@@ -17,7 +17,7 @@ BEGINS, ENDS = 0xD8, 0xD9
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # those without a segment are none to us
 
 
-def mjpeg_frames(stream: Stream, *, max_bytes: int) -> Iterator[Frame]:
+def read_mjpeg(stream: Stream, *, max_bytes: int) -> Iterator[Frame]:
     """JPEG after JPEG. One that cannot be read is passed over, as a door has to.
 
     Raises UnreadableImage for more than `max_bytes` without an end.

@@ -15,7 +15,7 @@ SUFFIXES = (
 )
 
 
-def photo_paths(arguments: Sequence[str]) -> list[Path]:
+def find_photos(arguments: Sequence[str]) -> list[Path]:
     """The photos that files, folders and quoted globs name, each once, in the order given.
 
     A folder stands for the pictures right in it, not in its sub-folders: those
@@ -33,7 +33,7 @@ def photo_paths(arguments: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def people_folder(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
+def find_people_photos(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
     """Photos and names in a tree of one folder per person, ordered as by torchvision's ImageFolder.
 
     Hidden files and folders are left out, and so are files without a picture's

@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mien.errors import UnreadableImage, UsageError, quote_path
-from mien.media.camera import video_frames
+from mien.media.camera import read_video_file
 from mien.media.frame import Depth, Frame, Limit
 from mien.media.image_file import read_image
 from mien.media.mjpeg import START as MJPEG_START
-from mien.media.mjpeg import STEP_S, mjpeg_frames
-from mien.media.photo_paths import photo_paths
+from mien.media.mjpeg import STEP_S, read_mjpeg
+from mien.media.photo_paths import find_photos
 from mien.media.stream import Stream
 from mien.media.y4m import START as Y4M_START
-from mien.media.y4m import y4m_frames
+from mien.media.y4m import read_y4m
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
@@ -29,7 +29,7 @@ Left = Callable[[], float]
 """Seconds until the time is up."""
 
 
-def film_frames(
+def read_video(
     source: str,
     *,
     clock: Callable[[], float],
@@ -70,9 +70,9 @@ def _frames_of(source: str, left_s: Left, max_frame_bytes: int) -> Iterator[Fram
             stream = Stream(descriptor, left_s)
             stream.reach(len(Y4M_START))
             if stream.held.startswith(Y4M_START):
-                yield from y4m_frames(stream, _named(source))
+                yield from read_y4m(stream, _named(source))
             elif stream.held.startswith(MJPEG_START):
-                yield from mjpeg_frames(stream, max_bytes=max_frame_bytes)
+                yield from read_mjpeg(stream, max_bytes=max_frame_bytes)
             elif left_s() > 0:
                 yield from _other_frames(source, descriptor)
     except OSError as error:
@@ -114,7 +114,7 @@ def _unreadable(source: str, why: str) -> UnreadableImage:
 def _folder_frames(folder: str, left_s: Left) -> Iterator[Frame]:
     """Pictures in natural order. One that cannot be read is passed over, as a door has to."""
     depth = Depth()
-    for number, path in enumerate(photo_paths([folder])):
+    for number, path in enumerate(find_photos([folder])):
         if left_s() <= 0:
             return
         try:
@@ -130,4 +130,4 @@ def _other_frames(source: str, descriptor: int) -> Iterator[Frame]:
             f"{_named(source)} is neither Y4M nor motion JPEG; a pipe takes these two, for example"
             " ffmpeg -i FILM -f mjpeg -"
         )
-    yield from video_frames(os.path.abspath(source))
+    yield from read_video_file(os.path.abspath(source))

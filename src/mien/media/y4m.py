@@ -48,7 +48,7 @@ class Layout:
         return (width * height + 2 * across * down) * (2 if self.bits > 8 else 1)
 
 
-def y4m_frames(stream: Stream, name: str) -> Iterator[Frame]:
+def read_y4m(stream: Stream, name: str) -> Iterator[Frame]:
     """8 to 16 bits, 4:2:0, 4:2:2, 4:1:1, 4:4:4 or mono. Raises UnreadableImage for another kind.
 
     name: as it may stand in a message.

@@ -19,13 +19,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mien.metrics.evidence import (
-    ErrorRate,
-    Interval,
-    NotEnoughEvidence,
-    clopper_pearson,
-    rule_of_3,
-)
+from mien.errors import NotEnoughEvidence
+from mien.metrics.evidence import ErrorRate, Interval, clopper_pearson, rule_of_3
 from mien.metrics.scores import CountArray, DoubleArray
 
 BLOCK_ROWS = 512  # people taken at once: a block of counts is (512, people) float64
@@ -184,34 +179,7 @@ def draw_people(n_persons: int, n_rounds: int, rng: np.random.Generator) -> Doub
     return rng.multinomial(n_persons, even, size=n_rounds).astype(np.float64)
 
 
-def bootstrap_rate(
-    errors: Counts,
-    trials: Counts,
-    *,
-    rng: np.random.Generator,
-    n_rounds: int = 1000,
-    level: float = 0.95,
-) -> ErrorRate:
-    """An error rate with its interval over people.
-
-    errors: the comparisons that went wrong; trials: all of them, of the same people.
-    The interval spans the percentiles of the rounds. It is never narrower than that of
-    independent comparisons, and its upper end never below the rule of 3 over the people
-    (genuine) or pairs of people (impostor): few errors, or none, resample to false comfort.
-    Raises NotEnoughEvidence for no trial or fewer than two people.
-    """
-    if errors.n_persons != trials.n_persons:
-        raise ValueError(f"{errors.n_persons} people have errors, {trials.n_persons} have trials")
-    if trials.total < 1:
-        raise NotEnoughEvidence("no comparison was made, so there is no rate; make some")
-    draws = draw_people(trials.n_persons, n_rounds, rng)
-    made = trials.weigh(draws)
-    some = made > 0  # a round may draw nobody who has a comparison
-    rates = errors.weigh(draws)[some] / made[some]
-    return widened(rates, errors.total, trials, level=level)
-
-
-def widened(rates: DoubleArray, errors: int, trials: Counts, *, level: float) -> ErrorRate:
+def widen_interval(rates: DoubleArray, errors: int, trials: Counts, *, level: float) -> ErrorRate:
     """The percentile interval of the rounds' rates, kept from being narrower than it may."""
     independent = clopper_pearson(errors, trials.total, level=level)
     floor = rule_of_3(trials.units, level=level)

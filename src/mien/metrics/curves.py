@@ -1,4 +1,4 @@
-"""ROC and DET curves as parallel arrays, and the equal error rate."""
+"""The DET curve as parallel arrays, and the equal error rate."""
 
 from __future__ import annotations
 
@@ -8,32 +8,19 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from mien.metrics.rates import some_scores, threshold_at_fmr
+from mien.metrics.rates import require_scores, threshold_at_fmr
 from mien.metrics.scores import CountArray, DoubleArray, Scores, ScoresLike
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RocCurve:
-    """True match rate against false match rate, strictest threshold first.
-
-    thresholds: (m,) float64, descending from inf (nothing accepted) to the lowest score
-    (all accepted). fmr, tmr: (m,) float64, 0..1, never falling, from (0, 0) to (1, 1).
-    """
-
-    thresholds: DoubleArray = field(repr=False)
-    fmr: DoubleArray = field(repr=False)
-    tmr: DoubleArray = field(repr=False)
-
-    def __post_init__(self) -> None:
-        _expect_parallel(self.thresholds, self.fmr, self.tmr)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetCurve:
     """False non-match rate against false match rate, strictest threshold first.
 
-    Arrays as in RocCurve, fnmr = 1 - tmr. For the normal-deviate axes of a DET plot see
-    `normal_deviates`; on logarithmic axes points with a rate of 0 have no place.
+    thresholds: (m,) float64, descending from inf (nothing accepted) to the lowest score
+    (all accepted). fmr: (m,) float64, 0..1, never falling; fnmr: (m,) float64, 0..1, never
+    rising: from (0, 1) to (1, 0). The ROC curve has the same points with 1 - fnmr. For the
+    normal-deviate axes of a DET plot see `normal_deviates`; on logarithmic axes points with
+    a rate of 0 have no place.
     """
 
     thresholds: DoubleArray = field(repr=False)
@@ -52,19 +39,13 @@ class EqualError:
     threshold: float
 
 
-def roc(genuine: ScoresLike, impostor: ScoresLike, *, max_points: int | None = 2000) -> RocCurve:
-    """The corners of the ROC; points on a straight line between two of them are left out.
+def det(genuine: ScoresLike, impostor: ScoresLike, *, max_points: int | None = 2000) -> DetCurve:
+    """The corners of the curve; points on a straight line between two of them are left out.
 
     With `max_points` corners too close to be told apart in a plot are left out as well:
     none is further than 8 / max_points of an axis, linear or logarithmic, from one that
     is kept. None keeps every corner. Raises NotEnoughEvidence without both kinds of pair.
     """
-    thresholds, fmr, fnmr = _curve(genuine, impostor, max_points)
-    return RocCurve(thresholds, fmr, 1.0 - fnmr)
-
-
-def det(genuine: ScoresLike, impostor: ScoresLike, *, max_points: int | None = 2000) -> DetCurve:
-    """The same points with the false non-match rate."""
     return DetCurve(*_curve(genuine, impostor, max_points))
 
 
@@ -98,7 +79,7 @@ def _curve(
     genuine: ScoresLike, impostor: ScoresLike, max_points: int | None
 ) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
     """Thresholds, FMR and FNMR of the corners, strictest first."""
-    ours, theirs = some_scores(genuine, "genuine"), some_scores(impostor, "impostor")
+    ours, theirs = require_scores(genuine, "genuine"), require_scores(impostor, "impostor")
     thresholds = _corner_thresholds(ours, theirs)
     matches, hits = theirs.count_at_least(thresholds), ours.count_at_least(thresholds)
     kept = _off_the_line(matches, hits)

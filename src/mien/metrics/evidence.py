@@ -17,14 +17,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mien.errors import UsageError, missing_extra
+from mien.errors import NotEnoughEvidence, missing_extra
 
 RULE_OF_3 = 3
 RULE_OF_30 = 30
-
-
-class NotEnoughEvidence(UsageError):
-    """The data cannot support the figure that was asked for; the message says what could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +48,10 @@ class ErrorRate:
 
     def __str__(self) -> str:
         span = self.interval
+        low, high = format_percent(span.low), format_percent(span.high)
         return (
-            f"{percent(self.value)} ({percent(span.low)} to {percent(span.high)} at "
-            f"{percent(span.level)}, {span.basis}; {self.errors:,} of {self.trials:,})"
+            f"{format_percent(self.value)} ({low} to {high} at {format_percent(span.level)}, "
+            f"{span.basis}; {self.errors:,} of {self.trials:,})"
         )
 
 
@@ -101,8 +98,8 @@ def check_fmr_supported(n_impostor: int, fmr: float) -> None:
     lowest = lowest_supported_fmr(n_impostor)
     if fmr < lowest:
         raise NotEnoughEvidence(
-            f"{n_impostor:,} impostor pairs say nothing below FMR {short_rate(lowest)}; "
-            f"zero errors need {trials_needed(fmr):,} independent trials for {short_rate(fmr)}; "
+            f"{n_impostor:,} impostor pairs say nothing below FMR {format_rate(lowest)}; "
+            f"zero errors need {trials_needed(fmr):,} independent trials for {format_rate(fmr)}; "
             "compare more people or ask for a higher FMR"
         )
 
@@ -139,7 +136,7 @@ def clopper_pearson(errors: int, trials: int, *, level: float = 0.95) -> Interva
     return Interval(low, high, level, "Clopper-Pearson")
 
 
-def short_rate(rate: float) -> str:
+def format_rate(rate: float) -> str:
     """A rate as a person writes it: 1e-4, 3.3e-5, 0.25."""
     if rate >= 0.01 or rate == 0.0:
         return f"{rate:.2g}"
@@ -147,7 +144,7 @@ def short_rate(rate: float) -> str:
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
 
 
-def percent(rate: float) -> str:
+def format_percent(rate: float) -> str:
     """A rate in percent with two digits that count: 1.9 %, 0.00031 %, 99.6 %."""
     near_end = min(rate, 1.0 - rate)  # 99.96 % must not be rounded to 100 %
     if near_end <= 0.0:

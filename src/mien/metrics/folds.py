@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mien.metrics.evidence import NotEnoughEvidence
+from mien.errors import NotEnoughEvidence
 from mien.metrics.scores import AnyFloats, score_array
 
 

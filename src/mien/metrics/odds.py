@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mien.metrics.evidence import NotEnoughEvidence, lowest_supported_fmr
-from mien.metrics.rates import some_scores
+from mien.errors import NotEnoughEvidence
+from mien.metrics.evidence import lowest_supported_fmr
+from mien.metrics.rates import require_scores
 from mien.metrics.scores import CountArray, DoubleArray, Scores, ScoresLike
 
 ROWS_PER_DECADE = 20  # neighbouring rows differ by 12 % in FMR
@@ -137,7 +138,7 @@ def stranger_odds(impostor: ScoresLike, *, n_independent: int) -> StrangerOdds:
     has no default because the whole claim hangs on it.
     Raises NotEnoughEvidence for no score.
     """
-    scores = some_scores(impostor, "impostor")
+    scores = require_scores(impostor, "impostor")
     if not np.isfinite(scores.values[0]):
         raise NotEnoughEvidence("an impostor score is -inf; count it as a failure to acquire")
     rows = _rows(scores)

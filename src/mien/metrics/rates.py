@@ -11,12 +11,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mien.metrics.evidence import (
-    ErrorRate,
-    NotEnoughEvidence,
-    check_fmr_supported,
-    independent_rate,
-)
+from mien.errors import NotEnoughEvidence
+from mien.metrics.evidence import check_fmr_supported
 from mien.metrics.scores import Scores, ScoresLike, as_scores
 
 
@@ -40,18 +36,10 @@ class OperatingPoint:
         """Observed false non-match rate, 0..1."""
         return self.false_non_matches / self.n_genuine
 
-    def fmr_if_independent(self, *, level: float = 0.95) -> ErrorRate:
-        """FMR with the interval of independent comparisons, the narrowest there can be."""
-        return independent_rate(self.false_matches, self.n_impostor, level=level)
-
-    def fnmr_if_independent(self, *, level: float = 0.95) -> ErrorRate:
-        """FNMR with the interval of independent comparisons, the narrowest there can be."""
-        return independent_rate(self.false_non_matches, self.n_genuine, level=level)
-
 
 def operating_point(genuine: ScoresLike, impostor: ScoresLike, threshold: float) -> OperatingPoint:
     """Count the errors at a threshold. Raises NotEnoughEvidence without both kinds of pair."""
-    ours, theirs = some_scores(genuine, "genuine"), some_scores(impostor, "impostor")
+    ours, theirs = require_scores(genuine, "genuine"), require_scores(impostor, "impostor")
     accepted = int(ours.count_at_least(threshold))
     return OperatingPoint(
         float(threshold),
@@ -62,18 +50,6 @@ def operating_point(genuine: ScoresLike, impostor: ScoresLike, threshold: float)
     )
 
 
-def fmr_at(impostor: ScoresLike, threshold: float) -> float:
-    """False match rate: the share of impostor pairs with score >= threshold."""
-    scores = some_scores(impostor, "impostor")
-    return int(scores.count_at_least(threshold)) / scores.n
-
-
-def fnmr_at(genuine: ScoresLike, threshold: float) -> float:
-    """False non-match rate: the share of genuine pairs with score < threshold."""
-    scores = some_scores(genuine, "genuine")
-    return (scores.n - int(scores.count_at_least(threshold))) / scores.n
-
-
 def threshold_at_fmr(impostor: ScoresLike, fmr: float, *, require_evidence: bool = True) -> float:
     """The smallest threshold at which the observed FMR is at most `fmr`.
 
@@ -82,7 +58,7 @@ def threshold_at_fmr(impostor: ScoresLike, fmr: float, *, require_evidence: bool
     Raises NotEnoughEvidence when the pairs say nothing about a rate this low (rule of 3);
     with require_evidence=False the observed shares are taken as they are.
     """
-    scores = some_scores(impostor, "impostor")
+    scores = require_scores(impostor, "impostor")
     if not 0.0 <= fmr <= 1.0:
         raise ValueError(f"a false match rate is between 0 and 1, got {fmr}")
     if require_evidence:
@@ -126,12 +102,6 @@ def failure_rate(failures: int, attempts: int) -> float:
     return failures / attempts
 
 
-def false_accept_rate(fmr: float, *, fta: float, fte: float = 0.0) -> float:
-    """FAR = FMR (1 - FTA); with `fte` the generalised GFAR = FMR (1 - FTA) (1 - FTE)."""
-    _expect_rates(fmr=fmr, fta=fta, fte=fte)
-    return fmr * (1.0 - fta) * (1.0 - fte)
-
-
 def false_reject_rate(fnmr: float, *, fta: float, fte: float = 0.0) -> float:
     """FRR = FTA + (1 - FTA) FNMR; with `fte` the generalised GFRR = FTE + (1 - FTE) FRR."""
     _expect_rates(fnmr=fnmr, fta=fta, fte=fte)
@@ -140,7 +110,7 @@ def false_reject_rate(fnmr: float, *, fta: float, fte: float = 0.0) -> float:
 
 def apcer(attack_liveness: ScoresLike, threshold: float) -> float:
     """Share of attacks of one species taken for a living person: liveness >= threshold."""
-    scores = some_scores(attack_liveness, "attack")
+    scores = require_scores(attack_liveness, "attack")
     return int(scores.count_at_least(threshold)) / scores.n
 
 
@@ -157,11 +127,11 @@ def worst_apcer(
 
 def bpcer(bona_fide_liveness: ScoresLike, threshold: float) -> float:
     """Share of living people taken for an attack: liveness < threshold."""
-    scores = some_scores(bona_fide_liveness, "bona fide")
+    scores = require_scores(bona_fide_liveness, "bona fide")
     return (scores.n - int(scores.count_at_least(threshold))) / scores.n
 
 
-def some_scores(scores: ScoresLike, kind: str) -> Scores:
+def require_scores(scores: ScoresLike, kind: str) -> Scores:
     """Sorted scores, at least one, or NotEnoughEvidence that names the kind."""
     made = as_scores(scores)
     if made.n == 0:

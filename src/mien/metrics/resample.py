@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mien.metrics.bootstrap import Counts, PersonCounts, draw_people, percentiles, widened
-from mien.metrics.evidence import ErrorRate, Interval, NotEnoughEvidence, check_fmr_supported
+from mien.errors import NotEnoughEvidence
+from mien.metrics.bootstrap import Counts, PersonCounts, draw_people, percentiles, widen_interval
+from mien.metrics.evidence import ErrorRate, Interval, check_fmr_supported
 from mien.metrics.rates import errors_allowed
 from mien.metrics.scores import AnyFloats, CountArray, DoubleArray, score_array
 
@@ -95,7 +96,7 @@ def bootstrap_at_fmr(
         fmr,
         threshold,
         Interval(low, high, level, "bootstrap over people"),
-        widened(rates, misses, mine, level=level),
+        widen_interval(rates, misses, mine, level=level),
     )
 
 

@@ -59,12 +59,6 @@ class Scores:
             raise ValueError("a threshold is NaN")
         return np.asarray(self.at_least[np.searchsorted(self.values, wanted, side="left")])
 
-    def value_at_rank(self, rank: int) -> float:
-        """The score of this rank, 0 for the highest; ties have as many ranks as scores."""
-        if not 0 <= rank < self.n:
-            raise ValueError(f"expected a rank from 0 below {self.n}, got {rank}")
-        return float(self.values[self._row_of_rank(rank)])
-
     def least_threshold(self, max_count: int) -> float:
         """The smallest threshold that at most `max_count` scores reach; -inf if all may.
 

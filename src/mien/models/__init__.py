@@ -1,8 +1,8 @@
-"""The model table, where weights come from, and the door to the engines."""
+"""The model table, the weights files it names, and the inference engines that run them."""
 
-from mien.models.added import added_embedder, graph_of_added
-from mien.models.engine import LaterNet, Net, open_net
-from mien.models.graph_cache import build_graph, graph_path, read_graph
+from mien.models.added import read_added_embedder, read_added_graph
+from mien.models.engine import BackgroundNet, Net, open_net
+from mien.models.graph_cache import build_graph, cached_graph_path, read_graph
 from mien.models.table import (
     ADDED_ROWS,
     DETECTOR_ROWS,
@@ -26,16 +26,16 @@ __all__ = [
     "PNET",
     "RNET",
     "SFACE",
+    "BackgroundNet",
     "EmbedderRow",
-    "LaterNet",
     "ModelRow",
     "Net",
-    "added_embedder",
     "build_graph",
+    "cached_graph_path",
     "find_weights",
-    "graph_of_added",
-    "graph_path",
     "open_net",
+    "read_added_embedder",
+    "read_added_graph",
     "read_graph",
     "read_weights",
 ]

@@ -43,22 +43,22 @@ class AddedRecord:
     state_sha256: str = ""
 
 
-def added_embedder(row: EmbedderRow, data_dir: Path) -> EmbedderRow:
+def read_added_embedder(row: EmbedderRow, data_dir: Path) -> EmbedderRow:
     """The row with the hashes that its record names. Raises as `read_record` does."""
     record = read_record(row.model, data_dir)
     model = replace(row.model, sha256=record.weights_sha256, graph_sha256=dict(record.graph_sha256))
     return replace(row, model=model)
 
 
-def graph_of_added(row: ModelRow, engine: str, data_dir: Path) -> bytes:
-    """The graph of a row that came from `added_embedder`, hashed now.
+def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
+    """The graph of a row that came from `read_added_embedder`, hashed now.
 
     Raises ModelMissing or ModelAltered, both with the command that adds it again.
     """
     expected = row.graph_sha256.get(engine)
     if expected is None:
         raise ModelMissing(f"model {row.name} was not added for {engine}; run: {add_command(row)}")
-    path = graph_path(expected, data_dir)
+    path = added_graph_path(expected, data_dir)
     if not os.path.isfile(path):
         raise _missing(row, "its graph is gone")
     try:
@@ -129,7 +129,7 @@ def store_added(
     sums = {engine: hashlib.sha256(graph).hexdigest() for engine, graph in graphs.items()}
     state_sha256 = hashlib.sha256(state).hexdigest() if state else ""
     record = AddedRecord(row.name, weights_sha256, sums, today.isoformat(), state_sha256)
-    files = {graph_path(sums[engine], data_dir): graph for engine, graph in graphs.items()}
+    files = {added_graph_path(sums[engine], data_dir): graph for engine, graph in graphs.items()}
     if state:
         files[state_path(state_sha256, data_dir)] = state
     try:
@@ -155,7 +155,7 @@ def record_path(row: ModelRow, data_dir: Path) -> Path:
     return data_dir / "models" / f"{row.name}.json"
 
 
-def graph_path(sha256: str, data_dir: Path) -> Path:
+def added_graph_path(sha256: str, data_dir: Path) -> Path:
     return data_dir / "models" / f"{sha256}.onnx"
 
 

@@ -38,7 +38,7 @@ def open_net(graph: bytes, *, engine: str, threads: int, callers: int = 1) -> Ne
     raise ValueError(f"unknown engine {engine!r}; known: onnxruntime, openvino")
 
 
-class LaterNet:
+class BackgroundNet:
     """A net that loads on a thread of its own from now on, and is waited for when first asked.
 
     Whatever went wrong while it loaded is raised by the first call, and by every

@@ -22,7 +22,7 @@ def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir
     read or written costs time at every start, and nothing else; `mien doctor`
     reports it. Raises ModelMissing or ModelAltered.
     """
-    path = graph_path(row, engine, cache_dir)
+    path = cached_graph_path(row, engine, cache_dir)
     cached = _cached(path)
     expected = row.graph_sha256[engine]
     if hashlib.sha256(cached).hexdigest() == expected:
@@ -39,7 +39,7 @@ def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir
     return graph
 
 
-def graph_path(row: ModelRow, engine: str, cache_dir: Path) -> Path:
+def cached_graph_path(row: ModelRow, engine: str, cache_dir: Path) -> Path:
     """Where the built graph is cached; the name carries the hash, so a new one gets a new file."""
     return cache_dir / "graphs" / f"{row.name}-{engine}-{row.graph_sha256[engine][:16]}.onnx"
 

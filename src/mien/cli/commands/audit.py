@@ -16,7 +16,7 @@ from mien.lab.audit.report import JSON_NAME, NONE, answers, audit_data, step_row
 from mien.lab.audit.run import Audit, ModelAudit, run_audit
 from mien.lab.audit.steps import STEPS
 from mien.lab.names import shown_name
-from mien.models import ADDED_ROWS, added_embedder
+from mien.models import ADDED_ROWS, read_added_embedder
 from mien.settings import Settings, load_settings
 
 SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
@@ -71,7 +71,7 @@ def _not_added(settings: Settings) -> list[str]:
     missing = []
     for row in ADDED_ROWS.values():
         try:
-            added_embedder(row, settings.data_dir)
+            read_added_embedder(row, settings.data_dir)
         except ModelMissing as error:
             missing.append(str(error))
     return missing

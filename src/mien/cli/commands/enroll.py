@@ -15,7 +15,8 @@ from mien.cli.output import CommandResult
 from mien.cli.progress import photo_bar
 from mien.cli.user_vault import open_user_vault
 from mien.errors import ExitCode
-from mien.media.image_file import Source, photo_paths
+from mien.media.image_file import ImageSource
+from mien.media.photo_paths import find_photos
 from mien.settings import load_settings
 from mien.vault import check_user_name
 
@@ -23,7 +24,7 @@ from mien.vault import check_user_name
 def enroll(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
     frames = frames_of(args, bool(args.photos))
-    photos: Sequence[Source] = [] if frames else photo_paths(args.photos)
+    photos: Sequence[ImageSource] = [] if frames else find_photos(args.photos)
     settings = load_settings(engine=args.engine)
     with open_user_vault(settings, create=True) as vault:
         pipeline = open_pipeline(settings, args.model)

@@ -23,11 +23,11 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
         return None
     from time import monotonic
 
-    from mien.media.camera import device_frames
-    from mien.media.video import film_frames
+    from mien.media.camera import read_camera
+    from mien.media.video import read_video
 
     if not 0 < args.timeout <= 600:
         raise UsageError("--timeout is in seconds, more than 0 and at most 600")
     if args.frames is not None:
-        return film_frames(args.frames, clock=monotonic, timeout_s=args.timeout)
-    return device_frames(args.camera, clock=monotonic, timeout_s=args.timeout)
+        return read_video(args.frames, clock=monotonic, timeout_s=args.timeout)
+    return read_camera(args.camera, clock=monotonic, timeout_s=args.timeout)

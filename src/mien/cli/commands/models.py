@@ -11,7 +11,7 @@ from mien.app.health import model_states
 from mien.cli.output import CommandResult
 from mien.cli.progress import byte_bar
 from mien.errors import ExitCode, MienError, ModelMissing
-from mien.models import ADDED_ROWS, added_embedder, graph_of_added
+from mien.models import ADDED_ROWS, read_added_embedder, read_added_graph
 from mien.models.add import add_model
 from mien.settings import Settings, load_settings
 
@@ -82,8 +82,8 @@ def _added_state(name: str, settings: Settings) -> tuple[str, str]:
     """ok, not added or altered; and in words, with what to do."""
     row = ADDED_ROWS[name].model
     try:
-        row = added_embedder(ADDED_ROWS[name], settings.data_dir).model
-        graph_of_added(row, settings.engine, settings.data_dir)
+        row = read_added_embedder(ADDED_ROWS[name], settings.data_dir).model
+        read_added_graph(row, settings.engine, settings.data_dir)
     except ModelMissing as error:
         return "not added", str(error)
     except MienError as error:

@@ -21,7 +21,8 @@ from mien.lab.audit.figures import Figures, Gain, compared, figures_of, gain_of,
 from mien.lab.audit.steps import STEPS
 from mien.lab.gallery import Walk
 from mien.lab.plots.style import resized
-from mien.media.image_file import people_folder, read_image
+from mien.media.image_file import read_image
+from mien.media.photo_paths import find_people_photos
 from mien.results import ByteArray, Crop, FloatArray, Threshold
 
 MAX_SIDE_PX = 1600  # a door's camera gives no more, and fifty copies of a phone's photo take long
@@ -79,7 +80,7 @@ def run_audit(
     """
     seen = [_Seen() for _ in pipelines]
     people, left_out = [], []
-    for path, person in progress(people_folder(root)):
+    for path, person in progress(find_people_photos(root)):
         try:
             crops = _crops(bounded(read_image(path)), pipelines, rng)
         except (UnreadableImage, NoFaceFound, SeveralFacesFound) as error:

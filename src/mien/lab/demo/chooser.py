@@ -22,7 +22,8 @@ from mien.errors import MienError, UsageError, missing_extra
 from mien.lab.names import shown_name
 from mien.lab.plots import probe_card
 from mien.lab.plots.style import LOCKED, UNLOCKED
-from mien.media.image_file import photo_paths, read_image
+from mien.media.image_file import read_image
+from mien.media.photo_paths import find_photos
 from mien.results import ByteArray, Decision
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _ipywidgets() -> Any:
 
 def _paths(photos: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
     if isinstance(photos, (str, os.PathLike)):
-        return photo_paths([os.fspath(photos)])
+        return find_photos([os.fspath(photos)])
     if not photos:
         raise UsageError("no photo to choose from; give a folder or paths")
     return [Path(photo) for photo in photos]

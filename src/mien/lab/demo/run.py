@@ -17,7 +17,8 @@ from mien.lab.names import shown_name
 from mien.lab.plots import probe_card
 from mien.lab.recapture import recapture
 from mien.lab.report.html import Picture, Section, Table, write_report
-from mien.media.image_file import photo_paths, read_image
+from mien.media.image_file import read_image
+from mien.media.photo_paths import find_photos
 from mien.results import ByteArray, Decision
 
 SMALL_NOTE = (
@@ -67,7 +68,7 @@ def run_demo(
     owner = _owner(gallery, owner)
     enrolled = [gallery.photos[row] for row in gallery.rows_of(owner)]
     if split and os.path.isdir(root / "faces_test"):
-        held_out = photo_paths([str(root / "faces_test")])
+        held_out = find_photos([str(root / "faces_test")])
     else:
         held_out = _last_photos(gallery)
         enrolled = [photo for photo in enrolled if photo not in held_out]

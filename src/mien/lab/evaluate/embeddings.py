@@ -27,7 +27,7 @@ from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
 from mien.lab.evaluate.workers import run_in_workers
 from mien.media.image_file import read_image
 from mien.media.pixels import downscale
-from mien.models import DETECTOR_ROWS, EMBEDDERS, EmbedderRow, added_embedder
+from mien.models import DETECTOR_ROWS, EMBEDDERS, EmbedderRow, read_added_embedder
 from mien.results import ByteArray, Crop, Face, FloatArray, ModelId
 from mien.settings import Settings
 from mien.vectors import unit_rows
@@ -126,7 +126,7 @@ def embedder_row(model: str, settings: Settings) -> EmbedderRow:
     if model not in EMBEDDERS:
         raise UsageError(f"unknown model {model!r}; choose one of {', '.join(EMBEDDERS)}")
     row = EMBEDDERS[model]
-    return added_embedder(row, settings.data_dir) if row.model.is_added else row
+    return read_added_embedder(row, settings.data_dir) if row.model.is_added else row
 
 
 class PhotoEmbedder:

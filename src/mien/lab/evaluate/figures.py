@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mien.errors import NotEnoughEvidence
 from mien.metrics import (
     Counts,
     EqualError,
@@ -21,7 +22,6 @@ from mien.metrics import (
     GenuineTrials,
     ImpostorTrials,
     Interval,
-    NotEnoughEvidence,
     Scores,
     accuracy_10_fold,
     as_scores,

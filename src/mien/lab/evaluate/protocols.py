@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UsageError, one_line, quote_path
-from mien.media.photo_paths import people_folder
+from mien.media.photo_paths import find_people_photos
 from mien.metrics.scores import CountArray
 
 MAX_FILE_BYTES = 50_000_000  # LFW's has 150,000
@@ -72,7 +72,7 @@ class Pairs:
 
 def read_people(root: Path) -> People:
     """A folder of one sub-folder per person. UsageError if nobody is there, or one alone."""
-    found = people_folder(root)
+    found = find_people_photos(root)
     rows = {name: row for row, name in enumerate(dict.fromkeys(name for _, name in found))}
     if len(rows) < 2:
         raise UsageError(

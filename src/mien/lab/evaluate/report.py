@@ -28,7 +28,7 @@ from mien.lab.plots import (
 from mien.lab.report.files import write_whole
 from mien.lab.report.html import Picture, Section, Table, write_report
 from mien.metrics import Interval, det
-from mien.metrics.evidence import percent, short_rate
+from mien.metrics.evidence import format_percent, format_rate
 from mien.results import Crop
 
 JSON_NAME = "evaluation.json"
@@ -111,7 +111,7 @@ def figure_lines(evaluation: Evaluation) -> list[str]:
         for figures in way.figures:
             lines.append(f"  {_set_words(figures)}")
             lines += [
-                f"    FNMR at FMR {short_rate(at.fmr)}: {_fnmr_words(at)}" for at in figures.at
+                f"    FNMR at FMR {format_rate(at.fmr)}: {_fnmr_words(at)}" for at in figures.at
             ]
     return lines
 
@@ -120,7 +120,7 @@ def _note(evaluation: Evaluation) -> str:
     n, failed = len(evaluation.people.photos), len(evaluation.failures)
     return (
         f"{n:,} photos of {len(evaluation.people.names):,} people, "
-        f"no face in {failed:,} of them ({percent(failed / n)} failure to acquire)"
+        f"no face in {failed:,} of them ({format_percent(failed / n)} failure to acquire)"
     )
 
 
@@ -131,10 +131,10 @@ def _set_sections(evaluation: Evaluation) -> list[Section]:
         rows = [
             (
                 way.name + _left_out_words(way),
-                short_rate(point.fmr),
+                format_rate(point.fmr),
                 "" if point.threshold is None else f"{point.threshold:.4f}",
                 _fnmr_words(point),
-                "" if point.frr is None else percent(point.frr),
+                "" if point.frr is None else format_percent(point.frr),
             )
             for way in evaluation.ways
             for point in way.figures[at].at
@@ -167,7 +167,7 @@ def _left_out_words(way: Way) -> str:
 
 
 def _eer_words(figures: Figures) -> str:
-    return "none, without both kinds" if figures.eer is None else percent(figures.eer.rate)
+    return "none, without both kinds" if figures.eer is None else format_percent(figures.eer.rate)
 
 
 def _curve_sections(evaluation: Evaluation, out: Path) -> list[Section]:
@@ -182,7 +182,9 @@ def _curve_sections(evaluation: Evaluation, out: Path) -> list[Section]:
     way = drawn[-1]
     figures = way.figures[-1]
     marks = [
-        (f"FMR {short_rate(at.fmr)}", at.threshold) for at in figures.at if at.threshold is not None
+        (f"FMR {format_rate(at.fmr)}", at.threshold)
+        for at in figures.at
+        if at.threshold is not None
     ]
     histogram = score_histogram(figures.genuine, figures.impostor, marks, out / "scores.png")
     words = "Every photo against every other. Dots are the rows of the table."
@@ -262,7 +264,7 @@ def _accuracy_words(way: Way) -> str:
 
 
 def _set_words(figures: Figures) -> str:
-    equal = "" if figures.eer is None else f", EER {percent(figures.eer.rate)}"
+    equal = "" if figures.eer is None else f", EER {format_percent(figures.eer.rate)}"
     return f"{figures.name}: {figures.genuine.n:,} genuine, {figures.impostor.n:,} impostor{equal}"
 
 
@@ -270,12 +272,15 @@ def _fnmr_words(at: AtFmr) -> str:
     if at.fnmr is None:
         seen = ""
         if at.observed_fnmr is not None:
-            seen = f" (on these very pairs {percent(at.observed_fnmr)}, which proves nothing)"
+            seen = (
+                f" (on these very pairs {format_percent(at.observed_fnmr)}, which proves nothing)"
+            )
         return f"refused: {at.refusal}{seen}"
     span = at.fnmr.interval
     note = "; fewer than 30 false matches: an order of magnitude" if at.coarse else ""
+    low, high = format_percent(span.low), format_percent(span.high)
     return (
-        f"{percent(at.fnmr.value)} ({percent(span.low)} to {percent(span.high)}, "
+        f"{format_percent(at.fnmr.value)} ({low} to {high}, "
         f"{at.fnmr.errors:,} of {at.fnmr.trials:,}{note})"
     )
 
