@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 from skimage import data
-from tests.web.conftest import CHROMIUM, serving, y4m_of
+from tests.web.conftest import CHROMIUM, start_service, write_y4m
 
 from mien.lab.recapture import recapture
 
@@ -25,8 +25,8 @@ def main() -> None:
         shots = [folder / f"{number}.jpg" for number in range(4)]
         for shot in shots:
             Image.fromarray(recapture(data.astronaut(), rng)).save(shot, quality=92)
-        film = y4m_of([shots[3]], folder / "film.y4m")
-        with serving(folder) as service, sync_playwright() as driver:
+        film = write_y4m([shots[3]], folder / "film.y4m")
+        with start_service(folder) as service, sync_playwright() as driver:
             files = [("photos", (shot.name, shot.read_bytes())) for shot in shots[:3]]
             url = f"{service.address}/v1/people/eileen"
             httpx.post(url, files=files, headers=service.headers).raise_for_status()

@@ -1,4 +1,4 @@
-"""A real service in a process of its own, and a real browser with a camera made of photos."""
+"""A real service in its own process, and a real browser whose camera shows photos."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from tests.web.page_actions import WAIT_S
 
 from mien.lab.recapture import recapture
 from mien.results import ByteArray
 
-GUARD_S = 60.0
+HANG_TIMEOUT_S = 120.0
 """Only so that a hang fails instead of hanging the tests; nothing is timed."""
 
 
@@ -40,20 +42,24 @@ class Service:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
+    def client(self, token: str | None = None) -> httpx.Client:
+        """An HTTP client. token: None takes the service's own, "" sends none."""
+        headers = self.headers if token is None else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        return httpx.Client(base_url=self.address, headers=headers, timeout=HANG_TIMEOUT_S)
+
     def stop(self) -> int:
-        """As a service manager would. Returns the exit code; the log is then whole."""
+        """Stop it as a service manager would. Returns the exit code; the log is then complete."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(GUARD_S)
-        self.reader.join(GUARD_S)
+        code = self.process.wait(HANG_TIMEOUT_S)
+        self.reader.join(HANG_TIMEOUT_S)
         return code
 
 
-Serve = Callable[..., Service]
-
-
 @contextmanager
-def serving(home: Path, *arguments: str) -> Iterator[Service]:
-    """`mien serve` as a user with this home would start it."""
+def start_service(home: Path, *arguments: str) -> Iterator[Service]:
+    """Run `mien serve` with these arguments, for a user with this home."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
     for variable, folder in (("DATA", "data"), ("CONFIG", "config"), ("STATE", "state")):
         environ[f"XDG_{variable}_HOME"] = str(home / folder)
@@ -76,7 +82,7 @@ def serving(home: Path, *arguments: str) -> Iterator[Service]:
                 errors.write(line)
             errors.flush()
 
-        # what follows is read by a thread, so that a full pipe stops nobody
+        # a thread reads the rest, because a full pipe would block the service
         reader = threading.Thread(target=copy, args=[process.stderr])
         reader.start()
         try:
@@ -84,8 +90,8 @@ def serving(home: Path, *arguments: str) -> Iterator[Service]:
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait(GUARD_S)
-            reader.join(GUARD_S)
+            process.wait(HANG_TIMEOUT_S)
+            reader.join(HANG_TIMEOUT_S)
             process.stderr.close()
 
 
@@ -103,16 +109,17 @@ def shots(tmp_path_factory: pytest.TempPathFactory, astronaut: ByteArray) -> Pat
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """With an empty vault."""
-    with serving(tmp_path) as service:
+    """A service with an empty vault."""
+    with start_service(tmp_path) as service:
         yield service
 
 
 CHROMIUM = "/usr/bin/chromium"
+CSP = "Content Security Policy"
 
 
-def y4m_of(photos: list[Path], target: Path, *, frames_each: int = 10) -> Path:
-    """A film for a fake camera: 640x480, 10 frames a second, each photo for a second."""
+def write_y4m(photos: list[Path], target: Path, *, frames_each: int = 10) -> Path:
+    """Write a film for a fake camera: 640x480, 10 frames a second, each photo for a second."""
     with target.open("wb") as film:
         film.write(b"YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n")
         for photo in photos:
@@ -125,25 +132,25 @@ def y4m_of(photos: list[Path], target: Path, *, frames_each: int = 10) -> Path:
 
 
 CAMERA = "--use-fake-device-for-media-stream"
-ALLOWED = "--use-fake-ui-for-media-stream"  # whoever asks for the camera gets it
+ALLOWED = "--use-fake-ui-for-media-stream"  # every page may use the camera
 PLAIN_NAME = "mien.example"
-"""A name that the browser takes for this machine, and for no safe address."""
+"""A name that the browser resolves to this machine, and that is no secure origin over HTTP."""
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Callable[..., Any]]:
-    """Starts a real browser with further arguments; skips where there is none."""
+    """Starts a real browser with further arguments; skips if none is installed."""
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="drives the browser: pip install '.[test]'"
     )
     if not Path(CHROMIUM).exists():
         pytest.skip(f"needs a real browser at {CHROMIUM}: apt install chromium")
     # the tests run as root, in a container: no sandbox
-    usual = ["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1"]
+    common = ["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1"]
     with playwright.sync_playwright() as driver, ExitStack() as opened:
 
         def start(*arguments: str) -> Any:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*usual, *arguments])
+            browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*common, *arguments])
             opened.callback(browser.close)
             return browser
 
@@ -154,28 +161,26 @@ def chromium() -> Iterator[Callable[..., Any]]:
 def browser(
     chromium: Callable[..., Any], shots: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
-    """Its camera shows her."""
-    film = y4m_of([shots / "her4.jpg"], tmp_path_factory.mktemp("film") / "her.y4m")
+    """A browser whose camera shows the person of her1.jpg to her4.jpg."""
+    film = write_y4m([shots / "her4.jpg"], tmp_path_factory.mktemp("film") / "her.y4m")
     return chromium(ALLOWED, CAMERA, f"--use-file-for-fake-video-capture={film}")
 
 
 @pytest.fixture
 def page(browser: Any, service: Service) -> Iterator[Any]:
-    """The page as it is opened from the printed address. A fault in a script fails the test."""
+    """The page, opened at the printed address. An error in a script fails the test."""
     context = browser.new_context(permissions=["camera"], viewport={"width": 900, "height": 900})
+    context.set_default_timeout(WAIT_S * 1000)
     page = context.new_page()
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "console",
-        lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None,
-    )
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda line: errors.append(line.text) if CSP in line.text else None)
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     page.goto(f"{service.address}/#{service.token}")
     page.wait_for_selector("#view-unlock:not([hidden])")
     yield page
     context.close()
-    assert faults == []
-    elsewhere = [url for url in asked if not url.startswith((service.address, "data:", "blob:"))]
-    assert elsewhere == []  # it works offline
+    assert errors == []
+    own = (service.address, "data:", "blob:")
+    assert [url for url in requested if not url.startswith(own)] == []  # it works offline

@@ -1,4 +1,4 @@
-"""The service's application without a socket, so that a test says what arrives and when."""
+"""The service's application without a socket, so that a test decides what arrives and when."""
 
 from __future__ import annotations
 
@@ -22,42 +22,50 @@ from mien.web.pool import WorkerPool
 
 HOST = "127.0.0.1:8437"
 FORM = "multipart/form-data; boundary=x"
-Arrives = Callable[[], Awaitable[dict[str, Any]]]
+NextMessage = Callable[[], Awaitable[dict[str, Any]]]
 
 
 def no_pipeline(model: ModelId | None) -> Pipeline:
-    raise AssertionError("no call was to be worked on")
+    raise AssertionError("no call was expected to run")
 
 
 @dataclass
-class Inside:
-    """guard: the whole application. lines: of its log. admin: a token that may do everything."""
+class InProcessService:
+    """app: the whole application. lines: of its log. admin: a token of scope admin."""
 
-    guard: Middleware
+    app: Middleware
+    pool: WorkerPool
     tokens: TokenStore
     lines: list[str]
     admin: str
 
 
 @contextmanager
-def inside(
-    folder: Path, *, vault: Vault | None = None, body: BodyLimits | None = None, **more: Any
-) -> Iterator[Inside]:
-    """more: for Parts."""
+def run_in_process(
+    folder: Path, *, vault: Vault | None = None, body: BodyLimits | None = None, **parts: Any
+) -> Iterator[InProcessService]:
+    """parts: further ones of ServiceParts."""
     tokens, lines, pool = TokenStore(folder / "tokens.json"), [], WorkerPool(1)
     limits = RequestLimits(hosts=frozenset({HOST}), body=body or BodyLimits())
     with vault or open_memory_vault() as opened:
-        parts = ServiceParts(
-            vault=opened, pipeline_of=no_pipeline, tokens=tokens, pool=pool, limits=limits, **more
+        app = create_app(
+            ServiceParts(
+                vault=opened,
+                tokens=tokens,
+                pool=pool,
+                limits=limits,
+                **{"pipeline_of": no_pipeline, **parts},
+            ),
+            log=lines.append,
         )
-        guard = create_app(parts, log=lines.append)
-        yield Inside(guard, tokens, lines, tokens.create_temporary("test", "admin"))
+        admin = tokens.create_temporary("test", "admin")
+        yield InProcessService(app, pool, tokens, lines, admin)
         pool.close()
 
 
 @dataclass
-class Asked:
-    """What one request was answered, and how many messages of its body were read."""
+class Response:
+    """The response to one request. reads: how many messages of its body were read."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -69,63 +77,63 @@ class Asked:
         return json.loads(self.body)
 
 
-async def silence() -> dict[str, Any]:
-    """Nothing ever arrives."""
+async def nothing_more() -> dict[str, Any]:
+    """Nothing arrives any more, and the client stays connected."""
     await asyncio.Event().wait()
-    raise AssertionError("silence does not end")
+    raise AssertionError("this wait does not end")
 
 
-def _one_by_one(left: list[dict[str, Any]], then: Arrives) -> Arrives:
-    async def arrives() -> dict[str, Any]:
-        return left.pop(0) if left else await then()
-
-    return arrives
-
-
-def pieces(*parts: bytes, then: Arrives | None = None) -> Arrives:
-    """These arrive one after the other and are not the end; then what `then` says, or silence."""
-    left = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
-    return _one_by_one(left, then or silence)
+def body_parts(*parts: bytes, then: NextMessage = nothing_more) -> NextMessage:
+    """A body that arrives in these parts and has not ended after them; then what `then` gives."""
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    return _one_by_one(messages, then)
 
 
-def whole(body: bytes = b"") -> Arrives:
-    """All of it at once; then the caller stays for the answer, and says nothing."""
-    left = [{"type": "http.request", "body": body, "more_body": False}]
-    return _one_by_one(left, silence)
+def whole_body(body: bytes = b"") -> NextMessage:
+    """A body that arrives at once; the client then waits for the response."""
+    return _one_by_one([{"type": "http.request", "body": body, "more_body": False}], nothing_more)
 
 
-async def ask(
-    guard: Middleware,
+def _one_by_one(messages: list[dict[str, Any]], then: NextMessage) -> NextMessage:
+    async def next_message() -> dict[str, Any]:
+        return messages.pop(0) if messages else await then()
+
+    return next_message
+
+
+async def send_request(
+    app: Middleware,
     method: str,
     path: str,
     *,
     token: str = "",
     headers: Sequence[tuple[str, str]] = (),
-    arrives: Arrives | None = None,
-) -> Asked:
-    """One request to the application."""
-    asked = Asked()
-    sent = [("host", HOST), *headers]
+    body: NextMessage | None = None,
+) -> Response:
+    """One request to the application; the Host header is added, and the token if there is one."""
+    response = Response()
+    all_headers = [("host", HOST), *headers]
     if token:
-        sent.append(("authorization", f"Bearer {token}"))
-    source = arrives or whole()
+        all_headers.append(("authorization", f"Bearer {token}"))
+    next_message = body or whole_body()
 
     async def receive() -> dict[str, Any]:
-        asked.reads += 1
-        return await source()
+        response.reads += 1
+        return await next_message()
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
-            asked.status = message["status"]
-            asked.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            response.status = message["status"]
+            pairs = message["headers"]
+            response.headers = {name.decode(): value.decode() for name, value in pairs}
         else:
-            asked.body += message.get("body", b"")
+            response.body += message.get("body", b"")
 
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
         "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b"",
         "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8437),
-        "headers": [(name.lower().encode(), value.encode()) for name, value in sent],
+        "headers": [(name.lower().encode(), value.encode()) for name, value in all_headers],
     }  # fmt: skip
-    await guard(scope, receive, send)
-    return asked
+    await app(scope, receive, send)
+    return response

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-from tests.web.conftest import GUARD_S, Service, serving
+from tests.web.conftest import HANG_TIMEOUT_S, Service, start_service
 
 from mien.settings import usable_cores
 
@@ -22,7 +22,10 @@ def enroll_her(service: Service, shots: Path) -> None:
         for number in (1, 2, 3)
     ]
     answer = httpx.post(
-        f"{service.address}/v1/people/eileen", files=files, headers=service.headers, timeout=GUARD_S
+        f"{service.address}/v1/people/eileen",
+        files=files,
+        headers=service.headers,
+        timeout=HANG_TIMEOUT_S,
     )
     assert answer.status_code == 200
 
@@ -35,7 +38,7 @@ def knock(service: Service, photo: bytes) -> int:
             data={"user": "eileen"},
             files={"photo": ("p.jpg", photo, "image/jpeg")},
             headers=service.headers,
-            timeout=GUARD_S,
+            timeout=HANG_TIMEOUT_S,
         ).status_code
     except httpx.TransportError:
         return 0
@@ -74,7 +77,7 @@ def test_killed_in_the_middle_it_starts_again_with_nothing_lost(
     tmp_path: Path, shots: Path
 ) -> None:
     photo = (shots / "her4.jpg").read_bytes()
-    with serving(tmp_path) as service:
+    with start_service(tmp_path) as service:
         enroll_her(service, shots)
         with ThreadPoolExecutor(8) as pool:
             calls = [pool.submit(knock, service, photo) for _ in range(CALLS // 2)]
@@ -82,7 +85,7 @@ def test_killed_in_the_middle_it_starts_again_with_nothing_lost(
             os.kill(service.process.pid, signal.SIGKILL)
             for call in calls:
                 assert call.result() in (200, 503, 0)
-    with serving(tmp_path) as service, httpx.Client(headers=service.headers) as client:
+    with start_service(tmp_path) as service, httpx.Client(headers=service.headers) as client:
         people = client.get(f"{service.address}/v1/people").json()["people"]
         assert [one["user"] for one in people] == ["eileen"]
         assert client.get(f"{service.address}/v1/log").json()["outcome"] == "verified"

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.web.conftest import GUARD_S, Service, serving
-from tests.web.in_process import FORM, ask, inside, whole
+from tests.web.conftest import HANG_TIMEOUT_S, Service, start_service
+from tests.web.in_process import FORM, run_in_process, send_request, whole_body
 
 from mien.web.log import log_library_warnings
 
@@ -23,12 +23,12 @@ NOON_TEXT = "2026-01-31T12:00:00.000+00:00"
 
 
 def test_a_line_has_the_time_in_utc_and_the_outcome(tmp_path: Path) -> None:
-    with inside(tmp_path, clock=lambda: NOON) as service:
+    with run_in_process(tmp_path, clock=lambda: NOON) as service:
         for call in (
-            ask(service.guard, "GET", "/v1/people"),
-            ask(service.guard, "DELETE", "/v1/people/ana", token=service.admin),
-            ask(service.guard, "GET", "/v1/health"),
-            ask(service.guard, "ANA", "/ana"),
+            send_request(service.app, "GET", "/v1/people"),
+            send_request(service.app, "DELETE", "/v1/people/ana", token=service.admin),
+            send_request(service.app, "GET", "/v1/health"),
+            send_request(service.app, "ANA", "/ana"),
         ):
             asyncio.run(call)
         lines = [json.loads(line) for line in service.lines]
@@ -64,10 +64,10 @@ def test_a_fault_of_the_program_is_told_without_its_words(tmp_path: Path) -> Non
 
 def test_a_form_that_is_none_leaves_lines_of_json_without_what_was_sent(tmp_path: Path) -> None:
     lines: list[str] = []
-    with inside(tmp_path) as service, log_library_warnings(lines.append, lambda: NOON):
-        call = ask(
-            service.guard, "POST", "/v1/unlock", token=service.admin,
-            headers=[("content-type", FORM)], arrives=whole(b"--ana"),
+    with run_in_process(tmp_path) as service, log_library_warnings(lines.append, lambda: NOON):
+        call = send_request(
+            service.app, "POST", "/v1/unlock", token=service.admin,
+            headers=[("content-type", FORM)], body=whole_body(b"--ana"),
         )  # fmt: skip
         assert asyncio.run(call).status == 400
     assert lines
@@ -76,7 +76,7 @@ def test_a_form_that_is_none_leaves_lines_of_json_without_what_was_sent(tmp_path
 
 @pytest.fixture
 def headless(tmp_path: Path) -> Any:
-    with serving(tmp_path, "--no-page") as service:
+    with start_service(tmp_path, "--no-page") as service:
         yield service
 
 
@@ -88,7 +88,7 @@ def test_without_its_page_the_service_makes_no_token_and_all_of_its_log_is_json(
     assert httpx.get(f"{headless.address}/app.js").status_code == 404
     assert httpx.get(f"{headless.address}/v1/health").status_code == 200
     host, port = headless.address.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), GUARD_S) as rude:
+    with socket.create_connection((host, int(port)), HANG_TIMEOUT_S) as rude:
         rude.sendall(b"no http at all\r\n\r\n")
         while rude.recv(1024):
             pass
@@ -110,7 +110,7 @@ def enroll_ana(service: Service, shots: Path) -> None:
     photo = ("ana.jpg", (shots / "her1.jpg").read_bytes(), "image/jpeg")
     url = f"{service.address}/v1/people/ana"
     files = [("photos", photo)]
-    answer = httpx.post(url, files=files, headers=service.headers, timeout=GUARD_S)
+    answer = httpx.post(url, files=files, headers=service.headers, timeout=HANG_TIMEOUT_S)
     assert answer.status_code == 200
 
 
@@ -133,7 +133,9 @@ def test_a_damaged_vault_is_named(service: Service, shots: Path) -> None:
     with sqlite3.connect(service.home / "data/mien/vault.sqlite") as vault:
         vault.execute("UPDATE cell_record SET value = zeroblob(length(value))")
     vault.close()
-    answer = httpx.get(f"{service.address}/v1/people", headers=service.headers, timeout=GUARD_S)
+    answer = httpx.get(
+        f"{service.address}/v1/people", headers=service.headers, timeout=HANG_TIMEOUT_S
+    )
     assert (answer.status_code, answer.json()["outcome"]) == (500, "vault_damaged")
     last = log_of(service)[-1]
     assert (last["status"], last["outcome"]) == (500, "vault_damaged")

@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 import httpx
-from tests.web.conftest import GUARD_S, Service
-from tests.web.in_process import FORM, Inside, ask, inside, whole
+from tests.web.conftest import HANG_TIMEOUT_S, Service
+from tests.web.in_process import FORM, InProcessService, run_in_process, send_request, whole_body
 
 JUNK = (
     b'--x\r\nContent-Disposition: form-data; name="user"\r\n\r\nana\r\n'
@@ -19,7 +19,7 @@ JUNK = (
 LEAK_OF_A_PICTURE_MB = 640 * 480 * 3 / 1e6
 
 
-async def some_of_each(service: Inside, times: int) -> None:
+async def some_of_each(service: InProcessService, times: int) -> None:
     """Answered, refused by the guard, refused by a route, and found nowhere."""
     form = [("content-type", FORM)]
     for _ in range(times):
@@ -30,15 +30,15 @@ async def some_of_each(service: Inside, times: int) -> None:
             ("POST", "/v1/look", ""),
             ("GET", "/nothing", ""),
         ):
-            await ask(service.guard, method, path, token=token)
-        asked = await ask(
-            service.guard, "POST", "/v1/unlock", token=service.admin, headers=form,
-            arrives=whole(JUNK),
+            await send_request(service.app, method, path, token=token)
+        asked = await send_request(
+            service.app, "POST", "/v1/unlock", token=service.admin, headers=form,
+            body=whole_body(JUNK),
         )  # fmt: skip
         assert asked.status == 422
 
 
-async def objects_left(service: Inside, times: int) -> int:
+async def objects_left(service: InProcessService, times: int) -> int:
     await some_of_each(service, times)
     gc.collect()
     return len(gc.get_objects())
@@ -48,7 +48,7 @@ def test_a_thousand_requests_leave_no_object_behind(tmp_path: Path) -> None:
     async def count() -> tuple[int, int]:
         return await objects_left(service, 50), await objects_left(service, 170)
 
-    with inside(tmp_path) as service:
+    with run_in_process(tmp_path) as service:
         before, after = asyncio.run(count())
     assert after - before < 100  # not one for each ten
 
@@ -74,7 +74,7 @@ def test_unlocks_and_refusals_leave_the_process_as_large_as_it_was(
             assert tried.status_code == 200
         return resident_mb(service)
 
-    options = {"base_url": service.address, "headers": service.headers, "timeout": GUARD_S}
+    options = {"base_url": service.address, "headers": service.headers, "timeout": HANG_TIMEOUT_S}
     with httpx.Client(**options) as client:
         assert client.post("/v1/people/ana", files=[("photos", photo)]).status_code == 200
         before = load(client, unlocks=40, others=500)

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
-from tests.web.conftest import GUARD_S, serving
-from tests.web.in_process import inside
+from tests.web.conftest import HANG_TIMEOUT_S, start_service
+from tests.web.in_process import run_in_process
 
 from mien.web.auth import REQUIRED_SCOPES
 
@@ -19,8 +19,8 @@ schemathesis = pytest.importorskip("schemathesis", reason="pip install '.[test]'
 
 @pytest.fixture
 def described(tmp_path: Path) -> dict[str, Any]:
-    with inside(tmp_path) as service:
-        found: dict[str, Any] = service.guard.app.openapi()
+    with run_in_process(tmp_path) as service:
+        found: dict[str, Any] = service.app.app.openapi()
     return found
 
 
@@ -70,12 +70,12 @@ def test_what_is_answered_to_generated_requests_is_as_described(tmp_path: Path) 
         of_openapi.content_type_conformance,
         of_openapi.response_schema_conformance,
     ]
-    with serving(tmp_path) as service:
+    with start_service(tmp_path) as service:
         schema = schemathesis.openapi.from_url(f"{service.address}/v1/openapi.json")
         statuses: Counter[int] = Counter()
 
         def call(case: Any) -> None:
-            answer = case.call(headers=service.headers, timeout=GUARD_S)
+            answer = case.call(headers=service.headers, timeout=HANG_TIMEOUT_S)
             statuses[answer.status_code] += 1
             case.validate_response(answer, checks=wanted)
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.web.driving import Page, enroll, expect, focused, go, her, knock
+from tests.web.page_actions import Page, enroll, expect, focused, open_view, portraits, unlock
 
 
 def test_she_is_enrolled_from_files_and_the_camera_opens_her_door(page: Page, shots: Path) -> None:
-    enroll(page, "eileen", her(shots))
+    enroll(page, "eileen", portraits(shots))
     said = page.inner_text("#enroll-result")
     assert "eileen is enrolled from 3 photos" in said
     assert "Similarity to the others: 0." in page.inner_text("#enroll-photos")
-    assert knock(page, "eileen") == ("Unlocked", "The same person.")
+    assert unlock(page, "eileen") == ("Unlocked", "The same person.")
     assert page.is_visible("#unlock-gauge")
     label = page.get_attribute("#unlock-gauge", "aria-label")
     assert label.startswith("similarity 0.8")
@@ -26,7 +26,7 @@ def test_she_is_enrolled_from_files_and_the_camera_opens_her_door(page: Page, sh
 def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
     page: Page, shots: Path
 ) -> None:
-    one, two, _ = her(shots)
+    one, two, _ = portraits(shots)
     enroll(page, "eileen", [one, one, two])
     assert "eileen is enrolled from 2 photos" in page.inner_text("#enroll-result")
     first, again, other = page.locator("#enroll-photos li p").all_inner_texts()
@@ -36,7 +36,7 @@ def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
 
 
 def test_the_camera_enrolls_with_guidance_drawn_over_the_picture(page: Page) -> None:
-    go(page, "enroll")
+    open_view(page, "enroll")
     page.fill("#enroll-user", "eileen")
     page.click("#view-enroll .start")
     page.wait_for_selector("[data-camera=enroll][data-state=on]")
@@ -49,41 +49,41 @@ def test_the_camera_enrolls_with_guidance_drawn_over_the_picture(page: Page) -> 
 
 
 def test_no_face_several_and_no_picture_stay_locked_and_say_why(page: Page, shots: Path) -> None:
-    enroll(page, "eileen", her(shots))
-    word, reason = knock(page, "eileen", shots / "wall.jpg")
+    enroll(page, "eileen", portraits(shots))
+    word, reason = unlock(page, "eileen", shots / "wall.jpg")
     assert word == "Locked"
     assert "no face found" in reason.lower()
     assert not page.is_visible("#unlock-gauge")
-    assert "2 faces" in knock(page, "eileen", shots / "crowd.jpg")[1]
+    assert "2 faces" in unlock(page, "eileen", shots / "crowd.jpg")[1]
     torn = shots / "torn.jpg"
     torn.write_bytes((shots / "her1.jpg").read_bytes()[:500])
-    assert knock(page, "eileen", torn)[0] == "Locked"
+    assert unlock(page, "eileen", torn)[0] == "Locked"
 
 
 def test_five_strangers_shut_the_door_of_somebody_and_of_nobody_alike(
     page: Page, shots: Path, shared_photos: Path
 ) -> None:
-    enroll(page, "eileen", her(shots))
+    enroll(page, "eileen", portraits(shots))
     stranger = shared_photos / "faces_test" / "me_test.jpg"
     for name in ("eileen", "nobody"):
         for _ in range(5):
-            assert knock(page, name, stranger) == ("Locked", "Not similar enough.")
-        word, reason = knock(page, name, stranger)
+            assert unlock(page, name, stranger) == ("Locked", "Not similar enough.")
+        word, reason = unlock(page, name, stranger)
         assert word == "Locked"
         assert reason.startswith("Too many failed attempts; try again in ")
     # not even to her
-    assert knock(page, "eileen", shots / "her4.jpg")[0] == "Locked"
+    assert unlock(page, "eileen", shots / "her4.jpg")[0] == "Locked"
 
 
 def test_a_real_stranger_is_refused(page: Page, shots: Path, shared_photos: Path) -> None:
     enroll(page, "me", sorted((shared_photos / "faces" / "me").iterdir()))
-    assert knock(page, "me", shared_photos / "faces_test" / "me_test.jpg")[0] == "Unlocked"
-    assert knock(page, "me") == ("Locked", "Not similar enough.")  # the camera shows her
+    assert unlock(page, "me", shared_photos / "faces_test" / "me_test.jpg")[0] == "Unlocked"
+    assert unlock(page, "me") == ("Locked", "Not similar enough.")  # the camera shows her
 
 
 def test_a_taken_name_is_refused_in_words(page: Page, shots: Path) -> None:
-    enroll(page, "eileen", her(shots)[:2])
-    go(page, "enroll")
+    enroll(page, "eileen", portraits(shots)[:2])
+    open_view(page, "enroll")
     page.set_input_files("#enroll-files", str(shots / "her3.jpg"))
     page.wait_for_selector("#enroll-send[aria-disabled=false]")
     page.click("#enroll-send")
@@ -93,19 +93,19 @@ def test_a_taken_name_is_refused_in_words(page: Page, shots: Path) -> None:
 
 @pytest.mark.parametrize("leaving", ["another name", "another view"])
 def test_an_answer_is_gone_with_its_moment(page: Page, shots: Path, leaving: str) -> None:
-    enroll(page, "eileen", her(shots))
-    assert knock(page, "eileen", shots / "her4.jpg")[0] == "Unlocked"
+    enroll(page, "eileen", portraits(shots))
+    assert unlock(page, "eileen", shots / "her4.jpg")[0] == "Unlocked"
     if leaving == "another name":
         page.fill("#unlock-user", "eileena")
     else:
-        go(page, "people")
-        go(page, "unlock")
+        open_view(page, "people")
+        open_view(page, "unlock")
     assert not page.is_visible("#unlock-decision")
 
 
 def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots: Path) -> None:
-    enroll(page, "eileen", her(shots))
-    go(page, "unlock")
+    enroll(page, "eileen", portraits(shots))
+    open_view(page, "unlock")
     expect(page.locator("#unlock-user")).to_have_value("eileen")  # the only one
     page.fill("#unlock-user", "")
     page.press("#unlock-user", "Enter")
@@ -130,7 +130,7 @@ def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots:
 def test_a_name_that_cannot_be_is_refused_before_anything_is_sent(
     page: Page, name: str, words: str
 ) -> None:
-    go(page, "enroll")
+    open_view(page, "enroll")
     page.fill("#enroll-user", name)
     page.press("#enroll-user", "Enter")
     expect(page.locator("#notice")).to_contain_text(words)
@@ -138,7 +138,7 @@ def test_a_name_that_cannot_be_is_refused_before_anything_is_sent(
 
 
 def test_each_photo_says_how_far_it_agrees_and_shows_it(page: Page, shots: Path) -> None:
-    enroll(page, "eileen", her(shots))
+    enroll(page, "eileen", portraits(shots))
     for number in range(3):
         card = page.locator("#enroll-photos li").nth(number)
         words = card.locator("p").inner_text()
@@ -151,10 +151,10 @@ def test_each_photo_says_how_far_it_agrees_and_shows_it(page: Page, shots: Path)
 def test_a_photo_of_somebody_else_is_pointed_at(
     page: Page, shots: Path, shared_photos: Path
 ) -> None:
-    go(page, "enroll")
+    open_view(page, "enroll")
     page.fill("#enroll-user", "eileen")
     odd = shared_photos / "faces_test" / "me_test.jpg"
-    page.set_input_files("#enroll-files", [str(photo) for photo in [*her(shots), odd]])
+    page.set_input_files("#enroll-files", [str(photo) for photo in [*portraits(shots), odd]])
     expect(page.locator("#enroll-photos li")).to_have_count(4)
     expect(page.locator("#enroll-photos")).not_to_contain_text("Checking")
     page.click("#enroll-send")
@@ -176,7 +176,7 @@ def test_a_large_photo_is_made_smaller_and_stays_upright(
         large = opened.resize((3000, 3000)).rotate(90)
         large.save(lying, quality=100, subsampling=0, exif=exif)
     assert lying.stat().st_size > 1024 * 1024
-    go(page, "enroll")
+    open_view(page, "enroll")
     with page.expect_response("**/v1/look") as answer:
         page.set_input_files("#enroll-files", str(lying))
     expect(page.locator("#enroll-photos li p")).to_have_text("Good.")

@@ -10,12 +10,20 @@ from typing import Any
 
 import pytest
 from tests.web.conftest import Service
-from tests.web.driving import Page, enroll, expect, focused, go, her, knock
+from tests.web.page_actions import (
+    Page,
+    enroll,
+    expect,
+    focused,
+    open_page,
+    open_view,
+    portraits,
+    unlock,
+)
 
 
 def test_without_its_token_the_page_shows_nothing(browser: Any, service: Service) -> None:
-    page = browser.new_page()
-    page.goto(service.address)
+    page = open_page(browser, service.address)
     page.wait_for_selector("#view-locked:not([hidden])")
     assert not page.is_visible("nav")
     page.fill("#token", "mien_wrong")
@@ -32,8 +40,7 @@ def test_without_its_token_the_page_shows_nothing(browser: Any, service: Service
 def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
     browser: Any, service: Service
 ) -> None:
-    page = browser.new_page()
-    page.goto(f"{service.address}/#mien_of_an_earlier_start")
+    page = open_page(browser, f"{service.address}/#mien_of_an_earlier_start")
     expect(page.locator("#notice")).to_contain_text("This token is not valid.")
     page.goto(f"{service.address}/#{service.token}")
     page.wait_for_selector("#view-unlock:not([hidden])")
@@ -60,8 +67,7 @@ def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
 def test_a_token_sees_the_views_that_it_may_use(
     browser: Any, service: Service, scope: str, views: list[str]
 ) -> None:
-    page = browser.new_page()
-    page.goto(f"{service.address}/#{token_of(service, scope)}")
+    page = open_page(browser, f"{service.address}/#{token_of(service, scope)}")
     page.wait_for_selector("#view-unlock:not([hidden])")
     assert page.locator("nav a:visible").all_inner_texts() == views
     page.goto(f"{service.address}/#log")
@@ -80,7 +86,7 @@ def token_of(service: Service, scope: str) -> str:
 
 
 def test_the_skip_link_stays_in_its_view(page: Page) -> None:
-    go(page, "people")
+    open_view(page, "people")
     page.focus(".skip")
     page.keyboard.press("Enter")
     assert focused(page) == "main"
@@ -113,7 +119,7 @@ def test_all_of_it_can_be_done_with_the_keyboard(page: Page) -> None:
 def test_it_fits_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     for view in ("unlock", "enroll", "people", "explore", "log"):
-        go(page, view)
+        open_view(page, view)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -121,13 +127,13 @@ def test_it_fits_a_phone(page: Page) -> None:
 def test_axe_finds_no_serious_fault(page: Page, shots: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install it")
     page.emulate_media(color_scheme=scheme)
-    enroll(page, "eileen", her(shots))
-    knock(page, "eileen", shots / "her4.jpg")
-    go(page, "explore")
-    page.set_input_files("#explore-files", [str(photo) for photo in her(shots)])
+    enroll(page, "eileen", portraits(shots))
+    unlock(page, "eileen", shots / "her4.jpg")
+    open_view(page, "explore")
+    page.set_input_files("#explore-files", [str(photo) for photo in portraits(shots)])
     page.wait_for_selector(".map")
     for view in ("unlock", "enroll", "people", "explore", "log"):
-        go(page, view)
+        open_view(page, view)
         found = axe.Axe().run(page).response["violations"]
         serious = [
             (view, one["id"], [node["target"] for node in one["nodes"]])

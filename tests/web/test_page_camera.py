@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.web.conftest import PLAIN_NAME, Service, serving
-from tests.web.driving import Page, expect, focused, go
+from tests.web.conftest import PLAIN_NAME, Service, start_service
+from tests.web.page_actions import Page, expect, focused, open_page, open_view
 
 SAID = "#view-unlock .guidance"
 
@@ -15,7 +15,7 @@ SAID = "#view-unlock .guidance"
 def test_the_camera_stops_when_the_view_is_left(page: Page) -> None:
     page.click("#view-unlock .start")
     page.wait_for_selector("[data-camera=unlock][data-state=on]")
-    go(page, "people")
+    open_view(page, "people")
     assert page.evaluate("document.querySelector('#view-unlock video').srcObject") is None
 
 
@@ -32,7 +32,7 @@ def test_a_camera_that_starts_after_the_view_was_left_is_stopped_at_once(page: P
     )
     page.click("#view-unlock .start")
     expect(page.locator(SAID)).to_have_text("Waiting for the camera…")
-    go(page, "people")
+    open_view(page, "people")
     states = page.evaluate(
         """async () => {
             window.letItStart();
@@ -41,7 +41,7 @@ def test_a_camera_that_starts_after_the_view_was_left_is_stopped_at_once(page: P
         }"""
     )
     assert states == ["ended"]
-    go(page, "unlock")
+    open_view(page, "unlock")
     expect(page.locator(SAID)).to_have_text("The camera is off.")
 
 
@@ -64,17 +64,17 @@ def test_a_camera_that_is_not_allowed_or_not_there_is_said_apart(
         (["--use-fake-device-for-media-stream"], "The browser does not let this page use"),
         ([], "No camera was found."),
     ):
-        page = chromium(*arguments).new_page()
-        page.goto(f"{service.address}/#{service.token}")
+        page = open_page(chromium(*arguments), f"{service.address}/#{service.token}")
         page.click("#view-unlock .start")
         expect(page.locator(SAID)).to_contain_text(words)
         assert page.is_visible("#view-unlock .start")
 
 
 def test_at_an_unsafe_address_it_is_said_what_to_open(browser: Any, tmp_path: Path) -> None:
-    with serving(tmp_path, "--name", PLAIN_NAME) as service:
-        page = browser.new_page()
-        page.goto(f"{service.address.replace('127.0.0.1', PLAIN_NAME)}/#{service.token}")
+    with start_service(tmp_path, "--name", PLAIN_NAME) as service:
+        page = open_page(
+            browser, f"{service.address.replace('127.0.0.1', PLAIN_NAME)}/#{service.token}"
+        )
         page.click("#view-unlock .start")
         expect(page.locator(SAID)).to_contain_text(
             "plain HTTP, and browsers allow no camera there. Open"
@@ -93,5 +93,5 @@ def test_a_service_that_is_gone_leaves_no_box_on_the_picture(page: Page, service
     drawn = """canvas => canvas.getContext("2d")
         .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"""
     assert page.locator("#view-unlock canvas").evaluate(drawn) is False
-    go(page, "people")
+    open_view(page, "people")
     expect(page.locator("#people-list [role=alert]")).to_contain_text("Mien does not respond")

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 from tests.web.conftest import Service
-from tests.web.driving import Page, expect, go, her
+from tests.web.page_actions import Page, expect, open_view, portraits
 
 
 @pytest.fixture
 def explored(page: Page, shots: Path) -> Page:
-    go(page, "explore")
-    page.set_input_files("#explore-files", [str(photo) for photo in her(shots)])
+    open_view(page, "explore")
+    page.set_input_files("#explore-files", [str(photo) for photo in portraits(shots)])
     page.wait_for_selector(".map")
     return page
 
@@ -28,8 +28,8 @@ def view_of(page: Page) -> list[float]:
 def test_explore_shows_faces_heat_map_and_map_and_keeps_nothing(
     page: Page, shots: Path, service: Service
 ) -> None:
-    go(page, "explore")
-    photos = [*her(shots), shots / "wall.jpg"]
+    open_view(page, "explore")
+    photos = [*portraits(shots), shots / "wall.jpg"]
     page.set_input_files("#explore-files", [str(photo) for photo in photos])
     page.wait_for_selector(".map")
     assert "3 faces found." in page.inner_text("#explore-result")
@@ -45,7 +45,7 @@ def test_what_is_dropped_is_explored(page: Page, shots: Path, tmp_path: Path, wh
     folder.mkdir(parents=True)
     photo = folder / "dropped.jpg"
     photo.write_bytes((shots / "her1.jpg").read_bytes())
-    go(page, "explore")
+    open_view(page, "explore")
     box = page.locator("#drop").bounding_box()
     # as the browser tells the page of a file manager's files
     driver = page.context.new_cdp_session(page)
@@ -165,13 +165,13 @@ def test_a_face_out_of_sight_comes_into_it_when_it_is_reached_by_key(explored: P
 
 
 def test_an_older_answer_does_not_replace_a_newer_one(page: Page, shots: Path) -> None:
-    go(page, "explore")
+    open_view(page, "explore")
     held = []
     page.route("**/v1/explore", lambda route: held.append(route), times=1)
-    first = her(shots)[:1]
+    first = portraits(shots)[:1]
     with page.expect_request("**/v1/explore"):
         page.set_input_files("#explore-files", [str(photo) for photo in first])
-    page.set_input_files("#explore-files", [str(photo) for photo in her(shots)])
+    page.set_input_files("#explore-files", [str(photo) for photo in portraits(shots)])
     page.wait_for_selector(".map")
     with page.expect_response("**/v1/explore"):
         held[0].continue_()
@@ -189,7 +189,7 @@ def test_photos_as_cameras_make_them_are_made_smaller_and_explored(
     for photo in large:
         Image.fromarray(noisy.astype(np.uint8)).save(photo, quality=95)
     assert sum(photo.stat().st_size for photo in large) > 32 * 1024 * 1024
-    go(page, "explore")
+    open_view(page, "explore")
     page.set_input_files("#explore-files", [str(photo) for photo in large])
     page.wait_for_selector(".map")
     assert "6 faces found." in page.inner_text("#explore-result")
@@ -198,7 +198,7 @@ def test_photos_as_cameras_make_them_are_made_smaller_and_explored(
 def test_what_is_still_too_large_is_said_in_megabytes(page: Page, tmp_path: Path) -> None:
     torn = tmp_path / "torn.tiff"
     torn.write_bytes(bytes(33 * 1024 * 1024))
-    go(page, "explore")
+    open_view(page, "explore")
     page.set_input_files("#explore-files", str(torn))
     expect(page.locator("#explore-result [role=alert]")).to_have_text(
         "The photos have 33.0 MB, and at most 32 MB can be sent at once;"

@@ -9,24 +9,24 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.web.conftest import Service
-from tests.web.driving import Page, enroll, expect, focused, go, her
+from tests.web.page_actions import Page, enroll, expect, focused, open_view, portraits
 
 LONG = 64 * "W"
 
 
 def test_an_empty_vault_says_what_to_do(page: Page) -> None:
-    go(page, "people")
+    open_view(page, "people")
     page.wait_for_selector("text=Nobody is enrolled yet.")
-    go(page, "log")
+    open_view(page, "log")
     page.wait_for_selector("text=The log is empty.")
 
 
 def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
     page: Page, shots: Path
 ) -> None:
-    enroll(page, "eileen", her(shots))
+    enroll(page, "eileen", portraits(shots))
     enroll(page, "twin", [shots / "her4.jpg"])
-    go(page, "people")
+    open_view(page, "people")
     page.wait_for_selector(".person")
     said = page.inner_text("#people-list")
     assert "3 photos, lowest similarity to each other 0." in said
@@ -36,7 +36,7 @@ def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
     assert page.locator(".person").count() == 2
     page.click("text=Really forget twin?")
     expect(page.locator(".person")).to_have_count(1)
-    go(page, "log")
+    open_view(page, "log")
     page.wait_for_selector("text=twin was forgotten")
     assert "complete and unaltered" in page.inner_text("#log-list")
 
@@ -47,7 +47,7 @@ def twin(page: Page, service: Service, shots: Path) -> Page:
     photos = {"photos": (shots / "her4.jpg").read_bytes()}
     url = f"{service.address}/v1/people/{LONG}"
     httpx.post(url, files=photos, headers=service.headers, timeout=60).raise_for_status()
-    go(page, "people")
+    open_view(page, "people")
     page.wait_for_selector(".person")
     return page
 
@@ -79,7 +79,7 @@ def test_what_goes_wrong_is_said_there_and_in_the_next_view_too(
     twin.click(".person .danger")
     twin.click(".person .danger")
     expect(twin.locator(".person #notice")).to_contain_text("is not enrolled")
-    go(twin, "unlock")
+    open_view(twin, "unlock")
     assert not twin.locator("#notice").is_visible()
     twin.fill("#unlock-user", "")
     twin.click("#unlock-camera")
@@ -95,10 +95,10 @@ def test_after_forgetting_the_focus_is_on_the_list_and_it_is_said(twin: Page) ->
 
 
 def test_a_long_name_fits_a_phone(twin: Page, shots: Path) -> None:
-    enroll(twin, "eileen", her(shots)[:1])  # who is said to look like the long name
+    enroll(twin, "eileen", portraits(shots)[:1])  # who is said to look like the long name
     twin.set_viewport_size({"width": 390, "height": 844})
     for view in ("people", "log"):
-        go(twin, view)
+        open_view(twin, view)
         twin.wait_for_selector(f"#{view}-list :text('{LONG}')")
         if view == "people":
             twin.click(f"text=Forget {LONG}")
@@ -111,6 +111,6 @@ def test_a_log_that_was_altered_is_an_alert_and_no_empty_list(twin: Page, servic
         key, value = db.execute("SELECT key, value FROM cell_log").fetchone()
         broken = value[:-1] + bytes([value[-1] ^ 1])
         db.execute("UPDATE cell_log SET value = ? WHERE key = ?", (broken, key))
-    go(twin, "log")
+    open_view(twin, "log")
     alert = twin.locator("#log-list .error[role=alert]")
     expect(alert).to_contain_text("was altered")

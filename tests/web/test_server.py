@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.web.conftest import serving
+from tests.web.conftest import start_service
 
 from mien.cli.main import main
 from mien.errors import UsageError
@@ -216,7 +216,7 @@ def test_with_a_certificate_it_speaks_tls(certificate: tuple[Path, Path], tmp_pa
     import ssl
 
     cert, key = certificate
-    with serving(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as service:
+    with start_service(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as service:
         assert service.address.startswith("https://127.0.0.1:")
         trusting = ssl.create_default_context(cafile=str(cert))
         url = service.address.replace("127.0.0.1", "localhost")

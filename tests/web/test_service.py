@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.web.conftest import GUARD_S, Service, serving
+from tests.web.conftest import HANG_TIMEOUT_S, Service, start_service
 
 from mien.web import schemas
 
@@ -24,7 +24,7 @@ def picture(field: str, path: Path) -> tuple[str, tuple[str, bytes, str]]:
 @pytest.fixture(scope="module")
 def shared_service(tmp_path_factory: pytest.TempPathFactory, shots: Path) -> Iterator[Service]:
     """With eileen enrolled. Whoever fails at a door takes a name of their own."""
-    with serving(tmp_path_factory.mktemp("home")) as service:
+    with start_service(tmp_path_factory.mktemp("home")) as service:
         with httpx.Client(base_url=service.address, headers=service.headers) as client:
             files = [picture("photos", shots / f"her{number}.jpg") for number in (1, 2, 3)]
             assert client.post("/v1/people/eileen", files=files).status_code == 200
@@ -34,7 +34,7 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory, shots: Path) -> Ite
 @pytest.fixture
 def client(shared_service: Service) -> Iterator[httpx.Client]:
     with httpx.Client(
-        base_url=shared_service.address, headers=shared_service.headers, timeout=GUARD_S
+        base_url=shared_service.address, headers=shared_service.headers, timeout=HANG_TIMEOUT_S
     ) as client:
         yield client
 
@@ -180,7 +180,9 @@ def shared_service_token(service: Service, scope: str) -> str:
         environ[f"XDG_{variable}_HOME"] = str(service.home / folder)
     name = f"{scope}-{os.urandom(4).hex()}"
     command = [sys.executable, "-m", "mien", "token", "create", name, "--scope", scope, "--json"]
-    ran = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=GUARD_S)
+    ran = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=HANG_TIMEOUT_S
+    )
     secret: str = json.loads(ran.stdout)["token"]
     return secret
 

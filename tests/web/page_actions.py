@@ -7,27 +7,38 @@ from pathlib import Path
 from typing import Any
 
 Page = Any
+WAIT_S = 120.0
+"""Only so that a hang fails instead of hanging the tests; nothing is timed."""
 
 
 def expect(locator: Any) -> Any:
-    """Looks again until it holds."""
+    """Playwright's own, which waits until it holds, for as long as a loaded machine may need."""
     from playwright.sync_api import expect
 
+    expect.set_options(timeout=WAIT_S * 1000)
     return expect(locator)
 
 
+def open_page(browser: Any, address: str) -> Page:
+    """A new window with the page of this address."""
+    page = browser.new_page()
+    page.set_default_timeout(WAIT_S * 1000)
+    page.goto(address)
+    return page
+
+
 def focused(page: Page) -> str:
-    """The id of what has the focus, or its words."""
+    """The id of the element with the focus, or its text."""
     return page.evaluate("document.activeElement.id || document.activeElement.textContent")
 
 
-def go(page: Page, view: str) -> None:
+def open_view(page: Page, view: str) -> None:
     page.click(f"nav a[data-view={view}]")
     page.wait_for_selector(f"#view-{view}:not([hidden])")
 
 
 def enroll(page: Page, name: str, photos: list[Path]) -> None:
-    go(page, "enroll")
+    open_view(page, "enroll")
     page.fill("#enroll-user", name)
     page.set_input_files("#enroll-files", [str(photo) for photo in photos])
     expect(page.locator("#enroll-photos li")).to_have_count(len(photos))
@@ -36,16 +47,16 @@ def enroll(page: Page, name: str, photos: list[Path]) -> None:
     expect(page.locator("#enroll-result")).to_contain_text(f"{name} is enrolled")
 
 
-def knock(page: Page, name: str, photo: Path | None = None) -> tuple[str, str]:
-    """Try the door, with a photo or with the camera. Returns the word and the reason."""
-    go(page, "unlock")
+def unlock(page: Page, name: str, photo: Path | None = None) -> tuple[str, str]:
+    """Unlock with a photo, or with the camera. Returns the result and the reason."""
+    open_view(page, "unlock")
     page.evaluate("document.getElementById('unlock-decision').hidden = true")
     page.fill("#unlock-user", name)
     if photo is None:
         page.click("#view-unlock .start")
         page.wait_for_selector("[data-camera=unlock][data-state=on]")
-        over = page.locator("#view-unlock canvas")
-        expect(over).to_have_attribute("data-face", re.compile("good|poor"))
+        overlay = page.locator("#view-unlock canvas")
+        expect(overlay).to_have_attribute("data-face", re.compile("good|poor"))
         page.click("#unlock-camera")
     else:
         page.set_input_files("#unlock-file", str(photo))
@@ -53,5 +64,6 @@ def knock(page: Page, name: str, photo: Path | None = None) -> tuple[str, str]:
     return page.inner_text("#unlock-result"), page.inner_text("#unlock-reason")
 
 
-def her(shots: Path) -> list[Path]:
+def portraits(shots: Path) -> list[Path]:
+    """Three photos of one person."""
     return [shots / f"her{number}.jpg" for number in (1, 2, 3)]
