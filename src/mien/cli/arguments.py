@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -72,6 +71,8 @@ class CommandParser(argparse.ArgumentParser):
         self._reject_word(name, str(value), [str(one) for one in action.choices])
 
     def _reject_word(self, what: str, word: str, known: Iterable[str]) -> NoReturn:
+        from difflib import get_close_matches  # no other start pays for it
+
         near = get_close_matches(word, known, n=1, cutoff=0.7)
         if near:
             raise UsageError(f"unknown {what} {quote(word)}; did you mean {near[0]}?")
