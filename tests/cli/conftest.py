@@ -1,4 +1,4 @@
-"""Parts that the command line's tests share: how to run it, an album and a filled vault."""
+"""Shared by the tests of the command line: how to run a command, photos and a filled vault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mien.vault import Record, pack_template
 from mien.vault.open import open_vault
 
 GUARD_S = 300.0
-"""Only so that a hang fails instead of hanging the tests; nothing is timed."""
+"""A process that hangs fails the test after so many seconds; nothing else is timed."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`--camera` and `--frames`: a film takes the way of a camera, from the command to the vault."""
+"""`--camera` and `--frames` of `mien unlock` and `mien enroll`; videos stand for a camera."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def film(album: Path, tmp_path: Path) -> Path:
     return target
 
 
-def test_a_film_of_the_owner_opens_her_door_in_one_try(mien: Mien, vault: Path, film: Path) -> None:
+def test_a_video_of_the_owner_unlocks_as_one_attempt(mien: Mien, vault: Path, film: Path) -> None:
     ran = mien("unlock", "ana", "--frames", film)
     assert ran.code == 0
     assert ran.out.startswith("unlocked: ana, the same person, similarity 0.9")
@@ -35,7 +35,7 @@ def test_a_film_of_the_owner_opens_her_door_in_one_try(mien: Mien, vault: Path, 
     assert [one["outcome"] for one in unlocks] == ["unlocked"]
 
 
-def test_a_film_of_somebody_else_is_one_failure_for_all_its_frames(
+def test_a_video_of_another_person_is_one_failed_attempt(
     mien: Mien, vault: Path, film: Path
 ) -> None:
     assert mien("unlock", "ben", "--frames", film).code == 1
@@ -43,7 +43,7 @@ def test_a_film_of_somebody_else_is_one_failure_for_all_its_frames(
     assert len(unlocks) == 1
 
 
-def test_a_film_of_nobody_is_3_and_costs_nothing(
+def test_a_video_without_a_face_exits_with_3_and_is_never_counted(
     mien: Mien, vault: Path, album: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "walls").mkdir()
@@ -54,14 +54,14 @@ def test_a_film_of_nobody_is_3_and_costs_nothing(
         assert mien("unlock", "ana", "--frames", tmp_path / "walls").code == 3
 
 
-def test_a_film_enrolls_and_then_opens(mien: Mien, home: Path, film: Path) -> None:
+def test_a_video_enrolls_and_then_unlocks(mien: Mien, home: Path, film: Path) -> None:
     made = mien("enroll", "zoe", "--frames", film)
     assert made.code == 0
     assert made.out.startswith("enrolled zoe from ")
     assert mien("unlock", "zoe", "--frames", film).code == 0
 
 
-def test_a_film_comes_through_a_pipe(started: Started, vault: Path, film: Path) -> None:
+def test_a_video_is_read_from_a_pipe(started: Started, vault: Path, film: Path) -> None:
     with film.open("rb") as stream:
         ran = started("unlock", "ana", "--frames", "-", stdin=stream, capture_output=True)
     assert ran.returncode == 0
@@ -71,7 +71,7 @@ def test_a_film_comes_through_a_pipe(started: Started, vault: Path, film: Path) 
     "arguments",
     [(), ("probe.png", "--frames", "x"), ("--frames", "x", "--camera"), ("probe.png", "--camera")],
 )
-def test_a_photo_a_camera_or_frames_and_one_of_them_only(
+def test_exactly_one_of_photo_camera_and_frames_is_required(
     mien: Mien, vault: Path, arguments: tuple[str, ...]
 ) -> None:
     ran = mien("unlock", "ana", *arguments)
@@ -79,7 +79,7 @@ def test_a_photo_a_camera_or_frames_and_one_of_them_only(
     assert "one of them only" in ran.complaint
 
 
-def test_without_a_camera_it_is_12(mien: Mien, vault: Path) -> None:
+def test_a_missing_camera_exits_with_12(mien: Mien, vault: Path) -> None:
     ran = mien("unlock", "ana", "--camera", "97")
     assert ran.code == 12
     assert "there is no camera" in ran.complaint
@@ -92,7 +92,7 @@ def test_without_a_camera_it_is_12(mien: Mien, vault: Path) -> None:
     [(("--camera", "/dev/null"), 12), (("--camera",), 12), (("--frames", "FILM"), 5)],
     ids=["no camera", "absent", "no film"],
 )
-def test_standard_error_is_one_line_whatever_opencv_has_to_say(
+def test_messages_of_opencv_never_reach_standard_error(
     started: Started, vault: Path, tmp_path: Path, arguments: tuple[str, ...], code: int
 ) -> None:
     film = tmp_path / "film.mp4"
@@ -104,7 +104,9 @@ def test_standard_error_is_one_line_whatever_opencv_has_to_say(
     assert ran.stderr.count("\n") == 1
 
 
-def test_a_writer_that_stops_is_given_up_in_one_line(started: Started, vault: Path) -> None:
+def test_a_pipe_that_sends_nothing_ends_with_an_error_after_the_timeout(
+    started: Started, vault: Path
+) -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading) as stream, os.fdopen(writing, "w"):
         options = {"stdin": stream, "capture_output": True, "text": True}
@@ -114,7 +116,7 @@ def test_a_writer_that_stops_is_given_up_in_one_line(started: Started, vault: Pa
     assert ran.stderr.count("\n") == 1
 
 
-def test_an_infrared_folder_of_her_with_a_file_of_junk_opens_her_door(
+def test_a_folder_of_infrared_frames_unlocks_although_one_file_is_damaged(
     mien: Mien, vault: Path, album: Path, tmp_path: Path
 ) -> None:
     """10 bits in 16, the lamp on in every other picture."""
@@ -129,7 +131,9 @@ def test_an_infrared_folder_of_her_with_a_file_of_junk_opens_her_door(
     assert mien("unlock", "ana", "--frames", folder).code == 0
 
 
-def test_a_dark_film_is_3_and_says_that_it_is_dark(mien: Mien, vault: Path, tmp_path: Path) -> None:
+def test_a_dark_video_exits_with_3_and_is_called_dark(
+    mien: Mien, vault: Path, tmp_path: Path
+) -> None:
     for number in range(3):
         Image.new("RGB", (64, 48)).save(tmp_path / f"{number}.png")
     ran = mien("unlock", "ana", "--frames", tmp_path)

@@ -1,4 +1,4 @@
-"""What enrolling says about the face that it got: evidence, strangers, look-alikes."""
+"""What `mien enroll` says about a template: expected refusals, nearest stranger, look-alikes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def two_albums(album: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_enrolling_says_what_the_evidence_lets_expect(mien: Mien, two_albums: Path) -> None:
+def test_enroll_says_how_often_a_refusal_is_expected(mien: Mien, two_albums: Path) -> None:
     said = mien("enroll", "ana", two_albums / "one")
     assert "expect to be refused" in said.out
     # a stranger of the cohort is near to this face, so there is a warning and no margin
@@ -33,7 +33,7 @@ def test_enrolling_says_what_the_evidence_lets_expect(mien: Mien, two_albums: Pa
     assert data["margin"] < 0.0 < data["closest_stranger"] < 1.0
 
 
-def test_two_enrolled_people_who_look_alike_are_warned_of(mien: Mien, two_albums: Path) -> None:
+def test_enroll_warns_of_two_people_who_look_alike(mien: Mien, two_albums: Path) -> None:
     mien("enroll", "ana", two_albums / "one")
     said = mien("enroll", "twin", two_albums / "two")
     assert "looks like ana, who is enrolled (0." in said.out
@@ -42,6 +42,6 @@ def test_two_enrolled_people_who_look_alike_are_warned_of(mien: Mien, two_albums
     assert data["look_alikes"][0]["similarity"] > 0.8
 
 
-def test_a_face_far_from_all_strangers_is_told_its_margin(mien: Mien, shared_photos: Path) -> None:
+def test_enroll_gives_the_margin_to_the_nearest_stranger(mien: Mien, shared_photos: Path) -> None:
     said = mien("enroll", "me", shared_photos / "faces" / "me")
     assert "the closest stranger of the cohort scores 0.327, 0.082 under its threshold" in said.out

@@ -1,4 +1,4 @@
-"""A disk with no room left, a real one: every change is refused, and nothing is harmed."""
+"""A full disk: every change is refused, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_shuts_the_door_and_harms_nothing(
+def test_on_a_full_disk_every_change_is_refused_and_nothing_is_lost(
     mien: Mien, album: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIEN_VAULT", f"sqlite:///{small_disk}/vault.sqlite")
@@ -49,7 +49,7 @@ def test_a_full_disk_shuts_the_door_and_harms_nothing(
     assert mien("unlock", "ben", album / "probe.png").code == 6
 
 
-def test_where_the_last_state_cannot_be_remembered_nothing_is_changed(
+def test_nothing_is_changed_if_the_rollback_guard_cannot_be_written(
     mien: Mien, album: Path, vault: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder of what was seen is on the full disk, and the vault is not."""

@@ -1,4 +1,4 @@
-"""Files that mean no good, held before the door: one line or the right answer, and never a hang."""
+"""Hostile files and paths: one line of error or the right answer, and never a hang."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mien.results import ByteArray
 
 Mien = Callable[..., Any]
 GUARD_S = 300.0
-"""Only so that a hang fails instead of hanging the tests; nothing is timed."""
+"""A process that hangs fails the test after so many seconds; nothing else is timed."""
 MAX_MEMORY_KB = 400_000
 
 
@@ -109,7 +109,7 @@ def photo(astronaut: ByteArray) -> Image.Image:
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_what_is_no_picture_is_5_in_one_line_whoever_asks(
+def test_an_unreadable_image_exits_with_5_and_one_line(
     mien: Mien, vault: Path, album: Path, photo: Image.Image, tmp_path: Path, kind: str
 ) -> None:
     bad = tmp_path / "bad.jpg"
@@ -130,7 +130,7 @@ def test_what_is_no_picture_is_5_in_one_line_whoever_asks(
 
 
 @pytest.mark.parametrize("kind", OPENS)
-def test_every_honest_kind_of_file_opens_the_door(
+def test_every_supported_format_unlocks(
     mien: Mien, vault: Path, photo: Image.Image, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "suffix.does-not-count"
@@ -141,7 +141,7 @@ def test_every_honest_kind_of_file_opens_the_door(
 
 
 @pytest.mark.parametrize("kind", NOBODY)
-def test_a_picture_of_nobody_is_3(
+def test_an_image_without_a_face_exits_with_3(
     mien: Mien, vault: Path, photo: Image.Image, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "nobody.png"
@@ -151,7 +151,7 @@ def test_a_picture_of_nobody_is_3(
     assert ran.out.startswith("locked: ana, no face found")
 
 
-def test_a_face_that_lies_on_its_side_without_the_tag_is_not_let_in_by_luck(
+def test_a_rotated_photo_without_exif_does_not_unlock(
     mien: Mien, vault: Path, photo: Image.Image, tmp_path: Path
 ) -> None:
     path = tmp_path / "side.png"
@@ -165,13 +165,15 @@ def test_a_face_that_lies_on_its_side_without_the_tag_is_not_let_in_by_luck(
 @pytest.mark.parametrize(
     "name", ["two\nlines.jpg", "..", ".", "/", "", "a\0b", "\udcff.jpg", "-.jpg/", "/dev/null"]
 )
-def test_a_hostile_name_is_5_in_one_line(mien: Mien, vault: Path, name: str) -> None:
+def test_a_path_that_cannot_be_read_exits_with_5_and_one_line(
+    mien: Mien, vault: Path, name: str
+) -> None:
     ran = mien("unlock", "ana", "--", name) if name.startswith("-") else mien("unlock", "ana", name)
     assert ran.code == 5
     assert ran.complaint
 
 
-def test_a_name_with_a_newline_is_read_like_any_other(
+def test_a_path_with_a_newline_is_read(
     mien: Mien, vault: Path, photo: Image.Image, tmp_path: Path
 ) -> None:
     (tmp_path / "up").mkdir()
@@ -182,14 +184,14 @@ def test_a_name_with_a_newline_is_read_like_any_other(
     assert "two\nlines" not in ran.out
 
 
-def test_a_folder_is_no_photo_to_unlock_with(mien: Mien, vault: Path, album: Path) -> None:
+def test_unlock_refuses_a_folder(mien: Mien, vault: Path, album: Path) -> None:
     ran = mien("unlock", "ana", album / "me")
     assert ran.code == 5
     assert "is a folder; name a photo in it" in ran.complaint
 
 
 @pytest.mark.parametrize("command", ["unlock", "enroll", "compare", "explore"])
-def test_a_pipe_is_refused_and_never_waited_for(
+def test_a_named_pipe_in_place_of_a_photo_is_refused_without_waiting(
     vault: Path, album: Path, tmp_path: Path, command: str
 ) -> None:
     (tmp_path / "people" / "me").mkdir(parents=True)
@@ -225,7 +227,7 @@ sys.exit(code)
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
 @pytest.mark.parametrize("side", [12_000, 30_000])
-def test_a_picture_far_too_large_costs_little_memory(
+def test_an_image_that_is_too_large_is_refused_with_little_memory(
     vault: Path, tmp_path: Path, side: int
 ) -> None:
     bomb = tmp_path / "bomb.png"
@@ -244,7 +246,7 @@ def test_a_picture_far_too_large_costs_little_memory(
     assert int(ran.stdout) < MAX_MEMORY_KB
 
 
-def test_a_path_too_long_for_the_system_is_one_line_wherever_it_is_given(
+def test_a_path_that_is_too_long_is_refused_in_one_line_by_every_command(
     mien: Mien, vault: Path, album: Path, people: Path, tmp_path: Path
 ) -> None:
     words = tmp_path / "words"

@@ -1,4 +1,4 @@
-"""Ctrl-C: one line that is true, whether or not the change was made before it."""
+"""An interrupt (Ctrl-C) is reported in one line that is true whether or not the change was made."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def interrupted_at(function: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("at", "rotated"), [("rotate", False), ("drop_old_keys", True)])
-def test_an_interrupted_rotation_says_where_to_look(
+def test_an_interrupted_rotation_names_the_commands_that_show_what_was_done(
     mien: Mien, vault: Path, at: str, rotated: bool
 ) -> None:
     before = mien("vault", "status", "--json").json["change"]
@@ -59,7 +59,7 @@ def test_an_interrupted_rotation_says_where_to_look(
         (("compare", "PROBE", "PROBE"), "compare", "interrupted"),
     ],
 )
-def test_an_interrupt_is_one_line_that_is_true(
+def test_an_interrupt_is_reported_in_one_line(
     mien: Mien, vault: Path, album: Path, arguments: tuple[str, ...], at: str, words: str
 ) -> None:
     given = [album / "probe.png" if one == "PROBE" else one for one in arguments]

@@ -27,7 +27,7 @@ def test_models_lists_every_row_with_licence_and_hash(mien: Mien) -> None:
     assert all(len(row["sha256"]) == 64 for row in data["models"])
 
 
-def test_models_names_an_altered_file_with_10(
+def test_models_exits_with_10_for_an_altered_file(
     mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pnet.lz4").write_bytes(b"other weights")
@@ -40,7 +40,7 @@ def test_models_names_an_altered_file_with_10(
     assert f"FAIL model mtcnn-pnet: altered at {str(tmp_path / 'pnet.lz4')!r}" in ran.out
 
 
-def test_doctor_finds_this_machine_healthy_and_makes_no_file(mien: Mien, home: Path) -> None:
+def test_doctor_finds_no_fault_here_and_creates_no_file(mien: Mien, home: Path) -> None:
     ran = mien("doctor")
     assert ran.code == 0, ran.out
     assert "FAIL" not in ran.out
@@ -52,7 +52,7 @@ def test_doctor_finds_this_machine_healthy_and_makes_no_file(mien: Mien, home: P
 # explore and demo --------------------------------------------------------------------------
 
 
-def test_explore_writes_its_report_and_names_what_it_left_out(
+def test_explore_writes_a_report_and_names_the_photos_that_it_left_out(
     mien: Mien, people: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "seen"
@@ -71,7 +71,7 @@ def test_explore_writes_its_report_and_names_what_it_left_out(
     }
 
 
-def test_demo_on_a_folder_of_people(mien: Mien, people: Path, tmp_path: Path) -> None:
+def test_demo_runs_on_a_folder_of_people(mien: Mien, people: Path, tmp_path: Path) -> None:
     ran = mien("demo", "--photos", people, "--out", tmp_path / "shown")
     assert ran.code == 0
     lines = ran.out.splitlines()
@@ -81,7 +81,9 @@ def test_demo_on_a_folder_of_people(mien: Mien, people: Path, tmp_path: Path) ->
     assert (tmp_path / "shown" / "report.html").is_file()
 
 
-def test_a_folders_name_cannot_break_a_line(mien: Mien, people: Path, tmp_path: Path) -> None:
+def test_a_newline_in_the_name_of_a_folder_is_escaped(
+    mien: Mien, people: Path, tmp_path: Path
+) -> None:
     shown = mien(
         "demo", "--photos", people, "--out", tmp_path / "shown", "--owner", "two\nlines", "--json"
     )
@@ -92,7 +94,7 @@ def test_a_folders_name_cannot_break_a_line(mien: Mien, people: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("command", ["explore", "demo"])
-def test_a_folder_without_people_is_2(mien: Mien, command: str, tmp_path: Path) -> None:
+def test_a_folder_without_people_exits_with_2(mien: Mien, command: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "empty", tmp_path / "nowhere"):
         option = ("--photos", folder) if command == "demo" else (folder,)
@@ -102,7 +104,9 @@ def test_a_folder_without_people_is_2(mien: Mien, command: str, tmp_path: Path) 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_report_that_cannot_be_written_is_2(mien: Mien, people: Path, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_exits_with_2(
+    mien: Mien, people: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("in the way")
     ran = mien("explore", people, "--out", tmp_path / "file" / "out")
     assert ran.code == 2

@@ -1,4 +1,4 @@
-"""What leaves the process: no embedding, one line for a failure, and a bar only on a terminal."""
+"""What a command prints: no embedding, one line for an error, a bar only on a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Started = Callable[..., "subprocess.CompletedProcess[Any]"]
 # what leaves the process -------------------------------------------------------------------
 
 
-def test_no_embedding_and_no_pixel_is_ever_printed(mien: Mien, album: Path) -> None:
+def test_no_embedding_and_no_pixel_is_printed(mien: Mien, album: Path) -> None:
     said = [
         mien("enroll", "ana", album / "me", "--json"),
         mien("unlock", "ana", album / "probe.png", "--json"),
@@ -42,7 +42,7 @@ def test_no_embedding_and_no_pixel_is_ever_printed(mien: Mien, album: Path) -> N
     assert all(longest(ran.json) <= 5 for ran in said)  # five points of a face
 
 
-def test_names_of_any_script_are_printed_or_escaped_but_never_a_traceback(
+def test_a_name_that_the_terminal_cannot_show_is_escaped(
     mien: Mien, started: Started, album: Path
 ) -> None:
     mien("enroll", "Zo\u00eb \u5b57", album / "me" / "1.png")
@@ -54,7 +54,7 @@ def test_names_of_any_script_are_printed_or_escaped_but_never_a_traceback(
 
 
 @pytest.mark.parametrize("buffered", ["", "1"])
-def test_a_reader_that_leaves_early_is_no_error(
+def test_a_closed_pipe_on_standard_output_is_no_error(
     started: Started, vault: Path, album: Path, buffered: str
 ) -> None:
     reading, writing = os.pipe()
@@ -69,7 +69,7 @@ def test_a_reader_that_leaves_early_is_no_error(
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
 @pytest.mark.parametrize("buffered", ["", "1"])
-def test_an_answer_that_cannot_be_written_is_a_no(
+def test_an_answer_that_cannot_be_written_never_exits_with_0(
     started: Started, vault: Path, album: Path, buffered: str
 ) -> None:
     env = {"PYTHONUNBUFFERED": buffered}
@@ -85,7 +85,7 @@ def test_an_answer_that_cannot_be_written_is_a_no(
     assert ran.stderr.count(b"\n") == 1
 
 
-def test_closed_output_leaves_the_exit_code(vault: Path, album: Path) -> None:
+def test_closed_standard_streams_leave_the_exit_code_unchanged(vault: Path, album: Path) -> None:
     line = f'"{sys.executable}" -m mien unlock "$0" "$1" --json >&- 2>&-'
     for user, code in (("ana", 0), ("ben", 1), ("zoe", 6)):
         ran = subprocess.run(
@@ -94,7 +94,7 @@ def test_closed_output_leaves_the_exit_code(vault: Path, album: Path) -> None:
         assert ran.returncode == code
 
 
-def test_the_whole_story_in_processes_of_their_own(started: Started, album: Path) -> None:
+def test_enroll_unlock_and_forget_work_in_separate_processes(started: Started, album: Path) -> None:
     steps = [
         (("enroll", "ana", album / "me"), 0),
         (("unlock", "ana", album / "probe.png"), 0),
@@ -112,7 +112,7 @@ def test_the_whole_story_in_processes_of_their_own(started: Started, album: Path
 # progress ----------------------------------------------------------------------------------
 
 
-def test_a_progress_bar_on_a_terminal_and_none_in_a_pipe(started: Started, album: Path) -> None:
+def test_a_progress_bar_is_shown_on_a_terminal_only(started: Started, album: Path) -> None:
     leader, follower = pty.openpty()
     # a new terminal is 0 characters wide, and nothing can be drawn in that
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))

@@ -1,4 +1,4 @@
-"""No bar where nobody looks; on a terminal there is one, see tests/cli/test_output.py."""
+"""There is no progress bar in a pipe. tests/cli/test_output.py tests the one on a terminal."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from mien.cli.progress import bar, photo_bar
 
 
-def test_in_a_pipe_the_items_come_back_untouched(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_bar_is_shown_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     items = [1, 2, 3]
     assert photo_bar(items) is items
     assert bar(items, "working") is items
     assert capsys.readouterr().err == ""
 
 
-def test_with_standard_error_closed_there_is_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_bar_is_shown_if_standard_error_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert list(photo_bar(["a", "b"])) == ["a", "b"]
 
 
-def test_no_items_are_no_trouble() -> None:
+def test_an_empty_list_has_no_bar() -> None:
     assert list(photo_bar([])) == []

@@ -1,4 +1,4 @@
-"""A progress bar for long work: on a terminal, and never in a pipe."""
+"""Progress bars on standard error, on a terminal only."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def bar(items: Iterable[Item], words: str) -> Iterable[Item]:
-    """The same items, with a bar on standard error while they are walked, if it is a terminal."""
+def bar(items: Iterable[Item], label: str) -> Iterable[Item]:
+    """The same items; a bar on standard error shows how many were taken, if it is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():  # None where the caller closed it
         return items
     from tqdm import tqdm
 
-    counted: Iterable[Item] = tqdm(items, desc=words, leave=False, dynamic_ncols=True)
+    counted: Iterable[Item] = tqdm(items, desc=label, leave=False, dynamic_ncols=True)
     return counted
 
 
 def photo_bar(photos: Sequence[Item]) -> Iterable[Item]:
-    """`bar` in the words of enrollment and exploration."""
+    """`bar` with the label of enrollment and exploration."""
     return bar(photos, "looking at photos")
 
 
 @contextmanager
-def byte_bar(words: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to call with the bytes that are done and all that there are."""
+def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function to call with the number of bytes done and the total."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from tqdm import tqdm
 
-    with tqdm(desc=words, unit="B", unit_scale=True, leave=False, dynamic_ncols=True) as shown:
+    with tqdm(desc=label, unit="B", unit_scale=True, leave=False, dynamic_ncols=True) as meter:
 
         def tell(done: int, total: int) -> None:
-            shown.total = total
-            shown.update(done - shown.n)
+            meter.total = total
+            meter.update(done - meter.n)
 
         yield tell

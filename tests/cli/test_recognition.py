@@ -1,4 +1,4 @@
-"""`unlock`, `identify`, `compare`, `list`, `forget`, and what a damaged store or model does."""
+"""`unlock`, `identify`, `compare`, `list`, `forget`; a damaged vault and an altered model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Mien = Callable[..., Any]
         ("zoe", "probe.png", 6, "not_enrolled"),
     ],
 )
-def test_unlock_answers_with_the_outcomes_code_in_words_and_in_json(
+def test_unlock_gives_the_same_outcome_in_words_and_in_json(
     mien: Mien, album: Path, vault: Path, user: str, photo: str, code: int, outcome: str
 ) -> None:
     in_words = mien("unlock", user, album / photo)
@@ -54,7 +54,7 @@ def test_unlock_answers_with_the_outcomes_code_in_words_and_in_json(
 
 
 @pytest.mark.parametrize("target", ["1e-7", "nan", "0", "1"])
-def test_a_target_that_no_evidence_reaches_is_no_attempt_at_the_door(
+def test_an_unsupported_target_fmr_is_refused_before_the_attempt_is_counted(
     mien: Mien, album: Path, vault: Path, target: str
 ) -> None:
     before = mien("log", "--json").json
@@ -64,7 +64,7 @@ def test_a_target_that_no_evidence_reaches_is_no_attempt_at_the_door(
     assert mien("log", "--json").json == before
 
 
-def test_identify_names_the_right_one_or_nobody(mien: Mien, album: Path, vault: Path) -> None:
+def test_identify_names_the_right_person_or_nobody(mien: Mien, album: Path, vault: Path) -> None:
     found = mien("identify", album / "probe.png")
     assert found.code == 0
     assert found.out.startswith("ana: the same person")
@@ -86,7 +86,7 @@ def test_identify_needs_a_photo_of_one_person(
     assert ran.complaint
 
 
-def test_identify_with_nobody_enrolled_is_6(mien: Mien, album: Path) -> None:
+def test_identify_exits_with_6_if_nobody_is_enrolled(mien: Mien, album: Path) -> None:
     ran = mien("identify", album / "probe.png")
     assert ran.code == 6
     assert "mien enroll" in ran.complaint
@@ -95,7 +95,9 @@ def test_identify_with_nobody_enrolled_is_6(mien: Mien, album: Path) -> None:
 @pytest.mark.parametrize(
     ("b", "code"), [("me/2.png", 0), ("wall.png", 3), ("crowd.png", 4), ("text.jpg", 5)]
 )
-def test_compare_answers_with_the_outcomes_code(mien: Mien, album: Path, b: str, code: int) -> None:
+def test_compare_exits_with_the_code_of_its_outcome(
+    mien: Mien, album: Path, b: str, code: int
+) -> None:
     ran = mien("compare", album / "probe.png", album / b)
     assert ran.code == code
     if code == 0:
@@ -104,7 +106,7 @@ def test_compare_answers_with_the_outcomes_code(mien: Mien, album: Path, b: str,
         assert ran.complaint
 
 
-def test_compare_tells_two_people_apart(mien: Mien, album: Path, shared_photos: Path) -> None:
+def test_compare_exits_with_1_for_two_people(mien: Mien, album: Path, shared_photos: Path) -> None:
     ran = mien("compare", album / "probe.png", shared_photos / "faces" / "me" / "me_1.jpg")
     assert ran.code == 1
     assert ran.out.startswith("two people: similarity ")
@@ -113,7 +115,7 @@ def test_compare_tells_two_people_apart(mien: Mien, album: Path, shared_photos: 
 # list and forget ---------------------------------------------------------------------------
 
 
-def test_list_shows_who_is_enrolled(mien: Mien, vault: Path) -> None:
+def test_list_shows_the_enrolled_people(mien: Mien, vault: Path) -> None:
     ran = mien("list")
     assert ran.out.splitlines() == [
         "ana  enrolled 2026-01-31T12:00:00+00:00  with sface",
@@ -123,7 +125,7 @@ def test_list_shows_who_is_enrolled(mien: Mien, vault: Path) -> None:
     assert [person["user"] for person in people] == ["ana", "ben"]
 
 
-def test_list_of_nobody_says_so_and_makes_no_file(mien: Mien, home: Path) -> None:
+def test_list_without_a_vault_creates_no_file(mien: Mien, home: Path) -> None:
     ran = mien("list")
     assert ran.code == 0
     assert ran.out.startswith("nobody is enrolled; run: mien enroll")
@@ -144,7 +146,7 @@ def test_forget_removes_a_template(mien: Mien, album: Path, vault: Path) -> None
     }
 
 
-def test_whoever_is_not_enrolled_leaves_no_trace(mien: Mien, home: Path, album: Path) -> None:
+def test_an_unknown_name_creates_no_file(mien: Mien, home: Path, album: Path) -> None:
     assert mien("unlock", "ana", album / "probe.png").code == 6
     assert mien("forget", "ana").code == 6
     assert list(home.iterdir()) == []
@@ -153,7 +155,7 @@ def test_whoever_is_not_enrolled_leaves_no_trace(mien: Mien, home: Path, album: 
 # damaged vault, missing model --------------------------------------------------------------
 
 
-def test_a_damaged_vault_is_8_and_opens_nothing(mien: Mien, album: Path, vault: Path) -> None:
+def test_a_damaged_vault_exits_with_8(mien: Mien, album: Path, vault: Path) -> None:
     vault.write_bytes(vault.read_bytes()[:-3000] + bytes(3000))
     for arguments in (("unlock", "ana", album / "probe.png"), ("list",), ("doctor", "--json")):
         ran = mien(*arguments)
@@ -162,14 +164,16 @@ def test_a_damaged_vault_is_8_and_opens_nothing(mien: Mien, album: Path, vault: 
     assert mien("unlock", "ana", album / "probe.png", "--json").json["outcome"] == "vault_damaged"
 
 
-def test_a_vault_that_others_can_change_is_8(mien: Mien, album: Path, vault: Path) -> None:
+def test_a_vault_that_other_users_can_write_exits_with_8(
+    mien: Mien, album: Path, vault: Path
+) -> None:
     vault.chmod(0o622)
     ran = mien("unlock", "ana", album / "probe.png")
     assert ran.code == 8
     assert "chmod 600" in ran.complaint
 
 
-def test_a_template_of_another_model_is_10(
+def test_a_template_of_another_model_exits_with_10(
     mien: Mien, album: Path, vault: Path, somebody: Callable[[str, ModelId], Record]
 ) -> None:
     with open_vault(load_settings(), create=False, surface="library") as opened:
@@ -182,7 +186,7 @@ def test_a_template_of_another_model_is_10(
     )
 
 
-def test_altered_weights_are_10_and_open_nothing(
+def test_altered_weights_exit_with_10(
     mien: Mien, album: Path, vault: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = EMBEDDERS["sface"].model
