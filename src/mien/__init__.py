@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mien.compat.face_unlock import FaceUnlock
     from mien.compat.mtcnn import MTCNN
     from mien.errors import ExitCode, MienError
-    from mien.lab.explore import pca, similarity_matrix
+    from mien.lab.explore.similarity import pca, similarity_matrix
     from mien.media.image_file import read_image
     from mien.results import Decision, Face, Faces, Threshold
 
@@ -41,9 +41,9 @@ _HOMES = {
     "Faces": "mien.results",
     "MienError": "mien.errors",
     "Threshold": "mien.results",
-    "pca": "mien.lab.explore",
+    "pca": "mien.lab.explore.similarity",
     "read_image": "mien.media.image_file",
-    "similarity_matrix": "mien.lab.explore",
+    "similarity_matrix": "mien.lab.explore.similarity",
 }
 
 

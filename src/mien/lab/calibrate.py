@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from mien.lab.evaluate.embeddings import embed_photos, embedder_row
 from mien.lab.evaluate.protocols import read_people
-from mien.lab.report.files import write_whole
+from mien.lab.report.output import write_output
 from mien.matching.calibration import TARGET_FMR, Calibration
 from mien.matching.cohort import NEAREST, Cohort
 from mien.metrics import ImpostorTally, StrangerOdds, stranger_odds
@@ -158,5 +158,5 @@ if __name__ == "__main__":
         (made["cohort"]["file"], cohort_file),
         (f"{made['model']}.json", (json.dumps(made, indent=1) + "\n").encode()),
     ):
-        write_whole(target / name, content)
+        write_output(target / name, content)
         (target / name).chmod(0o644)

@@ -17,7 +17,6 @@ from mien.app.pipeline import Pipeline
 from mien.cli.commands import audit as audit_commands
 from mien.cli.output import CommandResult
 from mien.errors import ExitCode, ModelMissing, UsageError
-from mien.lab.audit.figures import Share
 from mien.lab.audit.report import (
     HEADER,
     answers,
@@ -28,6 +27,7 @@ from mien.lab.audit.report import (
     write_audit,
 )
 from mien.lab.audit.run import MAX_SIDE_PX, Audit, bounded, run_audit
+from mien.lab.audit.statistics import Share
 from mien.lab.audit.steps import FLIP, KINDS, MIRROR, STEPS
 from mien.lab.recapture import CHANGES, recapture
 from mien.results import ByteArray

@@ -61,7 +61,7 @@ def test_the_report_shows_everything_in_one_file(small: DemoResult) -> None:
     }
     html = small.report.read_text(encoding="utf-8")
     assert html.count("data:image/png;base64,") == 5
-    assert "The door of eileen_collins" in html
+    assert "Unlocking for eileen_collins" in html
     assert "Enrolled from 4 photos" in html
     assert "held-out shot" in html
     assert not re.search(r'(src|href)="(?!data:|#)', html)
@@ -109,7 +109,7 @@ def test_offline_and_without_photos_the_command_runs_the_small_demo(
     said = capsys.readouterr()
     assert said.err == ""
     assert said.out.startswith("This is the small demo: one public-domain photograph")
-    assert "door of eileen_collins, 4 faces found" in said.out
+    assert "unlocking for eileen_collins, 4 faces found" in said.out
     assert (place / "mien-report" / "report.html").is_file()
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from mien.lab.plots import Curve, FacePair, det_plot, pair_grid, roc_plot, score_histogram
+from mien.lab.plots import Curve, FacePair, draw_det, draw_pair_grid, draw_roc, draw_score_histogram
 from mien.lab.plots.axes import LEFT, TITLE_HEIGHT
 from mien.lab.plots.curves import HEIGHT, WIDTH
 from mien.lab.plots.style import LOCKED, UNLOCKED, person_colour
@@ -48,7 +48,7 @@ def _inside_the_frame(spots: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
 
 def test_a_better_curve_lies_higher_in_the_roc_and_lower_in_the_det(tmp_path: Path) -> None:
     curves = [_curve("worse", 0.25), _curve("better", 0.35)]
-    for plot, better_is_higher in ((roc_plot, True), (det_plot, False)):
+    for plot, better_is_higher in ((draw_roc, True), (draw_det, False)):
         path = plot(curves, tmp_path / "curve.png")
         middle = []
         for at in range(2):
@@ -60,7 +60,7 @@ def test_a_better_curve_lies_higher_in_the_roc_and_lower_in_the_det(tmp_path: Pa
 def test_a_mark_stands_on_its_place(tmp_path: Path) -> None:
     curve = _curve("one", 0.5)
     marked = Curve("one", curve.det, curve.n_impostor, curve.n_genuine, ((0.5, 0.5),))
-    spots = _inside_the_frame(_where(det_plot([marked], tmp_path / "d.png"), person_colour(0)))
+    spots = _inside_the_frame(_where(draw_det([marked], tmp_path / "d.png"), person_colour(0)))
     # the upper right corner is where both rates are a half
     assert spots[(spots[:, 0] > 0.99) & (spots[:, 1] > 0.99)].size
 
@@ -68,13 +68,13 @@ def test_a_mark_stands_on_its_place(tmp_path: Path) -> None:
 def test_perfect_and_tiny_data_can_be_drawn(tmp_path: Path) -> None:
     perfect = Curve("perfect", det(np.array([0.9, 0.8]), np.array([0.1, 0.2, 0.3])), 3, 2)
     wrong = Curve("upside down", det(np.array([0.1]), np.array([0.9])), 1, 1)
-    for plot in (roc_plot, det_plot):
+    for plot in (draw_roc, draw_det):
         for curves in ([perfect], [wrong], [perfect, wrong]):
             assert _where(plot(curves, tmp_path / "tiny.png"), person_colour(0)).size
 
 
 def test_no_curve_is_no_picture(tmp_path: Path) -> None:
-    for plot in (roc_plot, det_plot):
+    for plot in (draw_roc, draw_det):
         with pytest.raises(ValueError, match="no curve"):
             plot([], tmp_path / "none.png")
 
@@ -84,7 +84,7 @@ def test_strangers_stand_left_of_owners_in_the_histogram(tmp_path: Path) -> None
     genuine = as_scores(rng.normal(0.7, 0.05, 500).astype(np.float32))
     impostor = as_scores(rng.normal(0.1, 0.05, 5000).astype(np.float32))
     marks = [("FMR 1e-2", 0.25), ("FMR 1e-3", 0.3)]
-    path = score_histogram(genuine, impostor, marks, tmp_path / "scores.png")
+    path = draw_score_histogram(genuine, impostor, marks, tmp_path / "scores.png")
     ours, theirs = _where(path, UNLOCKED), _where(path, LOCKED)
     top = (TITLE_HEIGHT + 200) * SCALE  # above the legend and the flat ends of the outlines
     assert theirs[theirs[:, 0] < top][:, 1].max() < ours[ours[:, 0] < top][:, 1].min()
@@ -95,19 +95,19 @@ def test_a_histogram_without_one_kind_is_refused(tmp_path: Path) -> None:
     lost = as_scores(np.array([-np.inf]))
     for pair in ((some, none), (none, some), (some, lost)):
         with pytest.raises(ValueError, match="needs"):
-            score_histogram(*pair, [], tmp_path / "none.png")
+            draw_score_histogram(*pair, [], tmp_path / "none.png")
 
 
 def test_both_faces_of_a_pair_stand_side_by_side(tmp_path: Path) -> None:
     red, blue = _plain((250, 10, 10)), _plain((10, 10, 250))
     pairs = [FacePair(red, blue, "a $x^{$", "b\n\u202e", 0.5)] * 4
-    path = pair_grid(pairs, "True pairs least alike", tmp_path / "pairs.png")
+    path = draw_pair_grid(pairs, "True pairs least alike", tmp_path / "pairs.png")
     reds, blues = _where(path, "#fa0a0a"), _where(path, "#0a0afa")
     assert len(reds) == pytest.approx(4 * 198 * 198, rel=0.02)
     assert len(blues) == pytest.approx(4 * 198 * 198, rel=0.02)
     assert reds[:, 1].min() < blues[:, 1].min()
     with pytest.raises(ValueError, match="no pair"):
-        pair_grid([], "none", tmp_path / "none.png")
+        draw_pair_grid([], "none", tmp_path / "none.png")
 
 
 def _plain(colour: tuple[int, int, int]) -> ByteArray:

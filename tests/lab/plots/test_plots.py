@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mien.errors import MissingExtra, UsageError
-from mien.lab.plots import crop_grid, heat_map, pca_map
+from mien.lab.plots import draw_crop_grid, draw_heat_map, draw_pca_map
 from mien.lab.plots.canvas import drawable, fitted, in_two_lines, map_colours, text_width
 from mien.results import ByteArray
 
@@ -31,7 +31,7 @@ HOSTILE = [
 
 def test_crops_stand_in_reading_order_grouped_by_person(tmp_path: Path) -> None:
     crops = [_plain(RED), _plain(BLUE), _plain(GREEN)]
-    pixels = _opened(crop_grid(crops, ["a", "b", "a"], tmp_path / "grid.png"))
+    pixels = _opened(draw_crop_grid(crops, ["a", "b", "a"], tmp_path / "grid.png"))
     # units times 1.5: margin 24, title 62, side 104, gap 8
     for column, colour in enumerate((RED, GREEN, BLUE)):
         x = round((24 + column * 112 + 52) * 1.5)
@@ -42,13 +42,13 @@ def test_crops_stand_in_reading_order_grouped_by_person(tmp_path: Path) -> None:
 
 def test_a_person_of_a_row_is_not_broken_over_two(tmp_path: Path) -> None:
     crops = [_plain(RED)] * 5 + [_plain(BLUE)] * 4  # nine columns would not fit
-    pixels = _opened(crop_grid(crops, ["a"] * 5 + ["b"] * 4, tmp_path / "grid.png"))
+    pixels = _opened(draw_crop_grid(crops, ["a"] * 5 + ["b"] * 4, tmp_path / "grid.png"))
     reds, blues = _where(pixels, RED), _where(pixels, BLUE)
     assert reds[:, 0].max() < blues[:, 0].min()  # all of b under all of a
 
 
 def test_a_person_of_many_crops_takes_several_rows(tmp_path: Path) -> None:
-    pixels = _opened(crop_grid([_plain(RED)] * 20, ["a"] * 20, tmp_path / "grid.png"))
+    pixels = _opened(draw_crop_grid([_plain(RED)] * 20, ["a"] * 20, tmp_path / "grid.png"))
     # matplotlib before 3.10 rounds some edges one pixel outward
     assert len(_where(pixels, RED)) == pytest.approx(20 * 156 * 156, rel=0.01)
 
@@ -56,7 +56,7 @@ def test_a_person_of_many_crops_takes_several_rows(tmp_path: Path) -> None:
 def test_crops_of_any_shape_are_shown_by_their_middle(tmp_path: Path) -> None:
     tall = np.full((90, 30, 3), 255, np.uint8)
     tall[30:60] = RED
-    pixels = _opened(crop_grid([tall], ["a"], tmp_path / "grid.png"))
+    pixels = _opened(draw_crop_grid([tall], ["a"], tmp_path / "grid.png"))
     assert len(_where(pixels, RED)) == 156 * 156
 
 
@@ -65,7 +65,7 @@ def test_the_heat_map_shows_each_face_on_both_sides_and_each_cell_in_its_colour(
 ) -> None:
     matrix = np.array([[1.0, -1.0], [-1.0, 1.0]], np.float32)
     crops = [_plain(RED), _plain(BLUE)]
-    pixels = _opened(heat_map(matrix, crops, ["a", "b"], tmp_path / "heat.png"))
+    pixels = _opened(draw_heat_map(matrix, crops, ["a", "b"], tmp_path / "heat.png"))
     alike, unlike = map_colours(np.array([1.0, 0.0], np.float32))
     cells = [_where(pixels, tuple(alike)), _where(pixels, tuple(unlike))]
     map_top, map_left = np.vstack(cells).min(axis=0)
@@ -84,9 +84,11 @@ def test_the_heat_map_groups_faces_that_come_mixed(tmp_path: Path) -> None:
     order = [0, 2, 1, 3]
     matrix = np.array([[1, 0.9, 0, 0.1], [0.9, 1, 0.2, 0], [0, 0.2, 1, 0.8], [0.1, 0, 0.8, 1]])
     crops = [_plain(RED), _plain(GREEN), _plain(BLUE), _plain((9, 99, 199))]
-    sorted_path = heat_map(matrix, crops, list("aabb"), tmp_path / "sorted.png")
+    sorted_path = draw_heat_map(matrix, crops, list("aabb"), tmp_path / "sorted.png")
     mixed = matrix[np.ix_(order, order)]
-    mixed_path = heat_map(mixed, [crops[at] for at in order], list("abab"), tmp_path / "mixed.png")
+    mixed_path = draw_heat_map(
+        mixed, [crops[at] for at in order], list("abab"), tmp_path / "mixed.png"
+    )
     np.testing.assert_array_equal(_opened(sorted_path), _opened(mixed_path))
 
 
@@ -94,9 +96,9 @@ def test_the_heat_map_groups_faces_that_come_mixed(tmp_path: Path) -> None:
 def test_all_pictures_of_many_faces_keep_their_edges_clear(n: int, tmp_path: Path) -> None:
     crops, labels, matrix, coordinates = _people(n)
     paths = [
-        crop_grid(crops, labels, tmp_path / "grid.png"),
-        heat_map(matrix, crops, labels, tmp_path / "heat.png"),
-        pca_map(coordinates, crops, labels, [0.5, 0.25], tmp_path / "map.png"),
+        draw_crop_grid(crops, labels, tmp_path / "grid.png"),
+        draw_heat_map(matrix, crops, labels, tmp_path / "heat.png"),
+        draw_pca_map(coordinates, crops, labels, [0.5, 0.25], tmp_path / "map.png"),
     ]
     for path in paths:
         pixels = _opened(path)
@@ -109,8 +111,8 @@ def test_numbers_are_left_out_above_thirty_faces(tmp_path: Path) -> None:
     crops, _, matrix, _ = _people(31)
     whole = np.ones_like(matrix)
     yellow = tuple(map_colours(np.array([1.0], np.float32))[0])
-    with_numbers = heat_map(whole[:30, :30], crops[:30], ["a"] * 30, tmp_path / "30.png")
-    without = heat_map(whole, crops, ["a"] * 31, tmp_path / "31.png")
+    with_numbers = draw_heat_map(whole[:30, :30], crops[:30], ["a"] * 30, tmp_path / "30.png")
+    without = draw_heat_map(whole, crops, ["a"] * 31, tmp_path / "31.png")
     assert len(_where(_opened(without), yellow)) >= (31 * 34 * 1.5) ** 2
     assert len(_where(_opened(with_numbers), yellow)) < (30 * 36 * 1.5) ** 2 * 0.98
 
@@ -118,7 +120,9 @@ def test_numbers_are_left_out_above_thirty_faces(tmp_path: Path) -> None:
 def test_faces_lie_where_their_coordinates_say(tmp_path: Path) -> None:
     crops = [_plain(RED), _plain(GREEN), _plain(BLUE)]
     coordinates = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], np.float32)
-    pixels = _opened(pca_map(coordinates, crops, list("abc"), [0.7, 0.3], tmp_path / "map.png"))
+    pixels = _opened(
+        draw_pca_map(coordinates, crops, list("abc"), [0.7, 0.3], tmp_path / "map.png")
+    )
     red, green, blue = (_where(pixels, colour).mean(axis=0) for colour in (RED, GREEN, BLUE))
     assert red[1] < blue[1] < green[1]  # x to the right
     assert blue[0] < red[0]  # y up
@@ -129,9 +133,9 @@ def test_faces_lie_where_their_coordinates_say(tmp_path: Path) -> None:
 def test_faces_on_one_spot_are_all_seen_in_full(tmp_path: Path) -> None:
     crops = [_plain(RED), _plain(GREEN), _plain(BLUE)]
     spot = np.zeros((3, 2), np.float32)
-    pixels = _opened(pca_map(spot, crops, list("abc"), [0.0, 0.0], tmp_path / "map.png"))
+    pixels = _opened(draw_pca_map(spot, crops, list("abc"), [0.0, 0.0], tmp_path / "map.png"))
     seen = [len(_where(pixels, colour)) for colour in (RED, GREEN, BLUE)]
-    assert min(seen) > 0.85 * (76 * 1.5) ** 2  # but for the badge and the lines
+    assert min(seen) > 0.85 * (76 * 1.5) ** 2  # but for the draw_person_number and the lines
 
 
 def test_hostile_names_warn_of_nothing_and_keep_the_edges_clear(tmp_path: Path) -> None:
@@ -140,9 +144,9 @@ def test_hostile_names_warn_of_nothing_and_keep_the_edges_clear(tmp_path: Path) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for path in (
-            crop_grid(crops, HOSTILE, tmp_path / "grid.png"),
-            heat_map(matrix, crops, HOSTILE, tmp_path / "heat.png"),
-            pca_map(coordinates, crops, HOSTILE, [0.5, 0.2], tmp_path / "map.png"),
+            draw_crop_grid(crops, HOSTILE, tmp_path / "grid.png"),
+            draw_heat_map(matrix, crops, HOSTILE, tmp_path / "heat.png"),
+            draw_pca_map(coordinates, crops, HOSTILE, [0.5, 0.2], tmp_path / "map.png"),
         ):
             _expect_clear_edges(_opened(path))
 
@@ -169,32 +173,32 @@ def test_a_character_without_a_glyph_has_a_stand_in() -> None:
 
 def test_the_same_drawing_gives_the_same_bytes(tmp_path: Path) -> None:
     crops, labels, matrix, _ = _people(5)
-    first = heat_map(matrix, crops, labels, tmp_path / "1.png").read_bytes()
-    assert first == heat_map(matrix, crops, labels, tmp_path / "2.png").read_bytes()
+    first = draw_heat_map(matrix, crops, labels, tmp_path / "1.png").read_bytes()
+    assert first == draw_heat_map(matrix, crops, labels, tmp_path / "2.png").read_bytes()
 
 
 def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     crops, labels, matrix, coordinates = _people(3)
     path = tmp_path / "no.png"
     with pytest.raises(ValueError, match="one label a crop"):
-        crop_grid(crops, labels[:2], path)
+        draw_crop_grid(crops, labels[:2], path)
     with pytest.raises(ValueError, match="no crops"):
-        crop_grid([], [], path)
+        draw_crop_grid([], [], path)
     with pytest.raises(ValueError, match=r"similarities must be \(3, 3\)"):
-        heat_map(matrix[:2, :2], crops, labels, path)
+        draw_heat_map(matrix[:2, :2], crops, labels, path)
     with pytest.raises(ValueError, match="similarities"):
-        heat_map(np.full((3, 3), np.nan, np.float32), crops, labels, path)
+        draw_heat_map(np.full((3, 3), np.nan, np.float32), crops, labels, path)
     with pytest.raises(ValueError, match="coordinates"):
-        pca_map(coordinates * np.float32(np.inf), crops, labels, [0.5, 0.5], path)
+        draw_pca_map(coordinates * np.float32(np.inf), crops, labels, [0.5, 0.5], path)
     with pytest.raises(ValueError, match="a picture is"):
-        crop_grid([np.zeros((4, 4), np.uint8)], ["a"], path)
+        draw_crop_grid([np.zeros((4, 4), np.uint8)], ["a"], path)
     assert not path.exists()
 
 
 def test_a_place_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="choose another folder"):
-        crop_grid([_plain(RED)], ["a"], tmp_path / "file" / "grid.png")
+        draw_crop_grid([_plain(RED)], ["a"], tmp_path / "file" / "grid.png")
 
 
 def test_without_matplotlib_the_pip_line_is_named(
@@ -204,11 +208,11 @@ def test_without_matplotlib_the_pip_line_is_named(
     crops, labels, matrix, coordinates = _people(2)
     line, path = r"pip install '\.\[lab\]'", tmp_path / "x.png"
     with pytest.raises(MissingExtra, match=line):
-        crop_grid(crops, labels, path)
+        draw_crop_grid(crops, labels, path)
     with pytest.raises(MissingExtra, match=line):
-        heat_map(matrix, crops, labels, path)
+        draw_heat_map(matrix, crops, labels, path)
     with pytest.raises(MissingExtra, match=line):
-        pca_map(coordinates, crops, labels, [0.5, 0.5], path)
+        draw_pca_map(coordinates, crops, labels, [0.5, 0.5], path)
 
 
 SCRIPT = """
@@ -216,7 +220,7 @@ import json, sys
 import mien.lab.plots
 early = [name for name in ("matplotlib", "PIL") if name in sys.modules]
 import numpy as np
-mien.lab.plots.crop_grid([np.full((9, 9, 3), 77, np.uint8)], ["a"], sys.argv[1])
+mien.lab.plots.draw_crop_grid([np.full((9, 9, 3), 77, np.uint8)], ["a"], sys.argv[1])
 print(json.dumps([early, "matplotlib.pyplot" in sys.modules]))
 """
 
@@ -234,7 +238,7 @@ def test_a_users_matplotlibrc_changes_nothing_and_pyplot_is_never_loaded(tmp_pat
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[], False]
-    ours = crop_grid([np.full((9, 9, 3), 77, np.uint8)], ["a"], tmp_path / "ours.png")
+    ours = draw_crop_grid([np.full((9, 9, 3), 77, np.uint8)], ["a"], tmp_path / "ours.png")
     assert path.read_bytes() == ours.read_bytes()
 
 

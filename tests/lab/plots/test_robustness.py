@@ -12,7 +12,7 @@ from PIL import Image
 
 from mien.errors import MissingExtra
 from mien.lab.audit.steps import KINDS
-from mien.lab.plots.robustness import COLOURS, Curve, Panel, robustness_chart
+from mien.lab.plots.robustness import COLOURS, Curve, Panel, draw_robustness_chart
 from mien.results import ByteArray
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install '.[lab]'")
@@ -76,7 +76,9 @@ def test_a_negative_similarity_is_inside_its_panel(tmp_path: Path) -> None:
 
 
 def test_the_same_chart_gives_the_same_bytes(tmp_path: Path) -> None:
-    paths = [robustness_chart(some_panels(2), NAMES[:2], tmp_path / f"{n}.png") for n in (1, 2)]
+    paths = [
+        draw_robustness_chart(some_panels(2), NAMES[:2], tmp_path / f"{n}.png") for n in (1, 2)
+    ]
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
@@ -86,12 +88,12 @@ def test_values_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"-1\.\.1"):
         Curve((1.0,), (float("nan"),), (0.5,), (1.0,))
     with pytest.raises(ValueError, match="one curve for each embedder"):
-        robustness_chart(some_panels(1), NAMES[:2], tmp_path / "no.png")
+        draw_robustness_chart(some_panels(1), NAMES[:2], tmp_path / "no.png")
     with pytest.raises(ValueError, match="must be a panel"):
-        robustness_chart([], NAMES[:1], tmp_path / "no.png")
+        draw_robustness_chart([], NAMES[:1], tmp_path / "no.png")
     five = [*NAMES, ("a fifth", 0.1)]
     with pytest.raises(ValueError, match="1 to 4 embedders"):
-        robustness_chart(some_panels(5), five, tmp_path / "no.png")
+        draw_robustness_chart(some_panels(5), five, tmp_path / "no.png")
 
 
 def test_without_matplotlib_the_pip_line_is_named(
@@ -101,7 +103,7 @@ def test_without_matplotlib_the_pip_line_is_named(
 
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     with pytest.raises(MissingExtra, match=r"pip install '\.\[lab\]'"):
-        robustness_chart(some_panels(1), NAMES[:1], tmp_path / "no.png")
+        draw_robustness_chart(some_panels(1), NAMES[:1], tmp_path / "no.png")
 
 
 def some_panels(n: int) -> list[Panel]:
@@ -117,7 +119,7 @@ def some_panels(n: int) -> list[Panel]:
 
 
 def drawn(panels: list[Panel], embedders: list[tuple[str, float]], folder: Path) -> ByteArray:
-    with Image.open(robustness_chart(panels, embedders, folder / "chart.png")) as opened:
+    with Image.open(draw_robustness_chart(panels, embedders, folder / "chart.png")) as opened:
         assert opened.mode == "RGB"
         return np.array(opened, dtype=np.uint8)
 

@@ -15,7 +15,7 @@ from mien.errors import ExitCode, ModelMissing, quote_path
 from mien.lab.audit.report import JSON_NAME, NONE, answers, audit_data, step_rows, write_audit
 from mien.lab.audit.run import Audit, ModelAudit, run_audit
 from mien.lab.audit.steps import STEPS
-from mien.lab.names import shown_name
+from mien.lab.labels import display_name
 from mien.models import ADDED_ROWS, read_added_embedder
 from mien.settings import Settings, load_settings
 
@@ -33,7 +33,7 @@ def audit(args: Namespace) -> CommandResult:
         np.random.default_rng(SEED),
         progress=lambda photos: bar(photos, "changing photos"),
     )
-    title = f"mien audit {shown_name(args.folder.resolve().name)}"
+    title = f"mien audit {display_name(args.folder.resolve().name)}"
     report = write_audit(args.out, found, title=title, seed=SEED)
     lines = [*_lines(found), *(f"skipped: {why}" for why in skipped), f"report: {report}"]
     data: dict[str, object] = {

@@ -14,7 +14,7 @@ from mien.cli.progress import bar, photo_bar
 from mien.errors import ExitCode
 from mien.lab.demo.article_photos import fetch_url, find_article_photos
 from mien.lab.demo.run import DemoResult, probe_rows, run_demo, run_small_demo
-from mien.lab.names import shown_name
+from mien.lab.labels import display_name
 from mien.settings import load_settings
 
 SEED = 20201013  # of the small demo's variants; the day of the article's first commit
@@ -42,7 +42,7 @@ def _demo_result(result: DemoResult) -> CommandResult:
     rows = probe_rows(result.probes)
     width = max(len(row[0]) for row in rows)
     lines = [result.note] if result.note else []
-    lines += [f"door of {shown_name(result.owner)}, {result.faces} faces found"]
+    lines += [f"unlocking for {display_name(result.owner)}, {result.faces} faces found"]
     lines += [f"  left out: {why}" for _, why in result.left_out]
     lines += [f"  {'probe':{width}}  decision  similarity  threshold"]
     lines += [f"  {r[0]:{width}}  {r[1]:8}  {r[2]:>10}  {r[3]:>9}" for r in rows]

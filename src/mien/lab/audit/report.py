@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.lab.audit.figures import PERCENTILES, Figures, Gain, Separation, Share, Spread
 from mien.lab.audit.run import MAX_SIDE_PX, Audit, ModelAudit
+from mien.lab.audit.statistics import PERCENTILES, Figures, Gain, Separation, Share, Spread
 from mien.lab.audit.steps import KINDS, MIRROR, STEPS
-from mien.lab.gallery import made_folder
-from mien.lab.plots.robustness import Curve, Panel, robustness_chart
+from mien.lab.plots.robustness import Curve, Panel, draw_robustness_chart
 from mien.lab.plots.style import signed
-from mien.lab.report.files import write_whole
 from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.output import make_folder, write_output
 
 JSON_NAME, CHART_NAME = "audit.json", "robustness.png"
 NONE = "\N{EN DASH}"
@@ -36,8 +35,8 @@ ITSELF = (
 
 def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
     """Write the report, the chart and `audit.json` into `out`; gives the report's path."""
-    made_folder(out)
-    chart = robustness_chart(
+    make_folder(out)
+    chart = draw_robustness_chart(
         panels_of(audit.models),
         [(one.model, one.threshold.value) for one in audit.models],
         out / CHART_NAME,
@@ -60,7 +59,7 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
         sections.append(Section("Left out", words, Table(("photo", "why"), rows)))
     figures = json.dumps(audit_data(audit, seed=seed), indent=1, ensure_ascii=False) + "\n"
     # a file name may hold bytes that are no text
-    write_whole(out / JSON_NAME, figures.encode("utf-8", "backslashreplace"))
+    write_output(out / JSON_NAME, figures.encode("utf-8", "backslashreplace"))
     return write_report(out, title, sections, footer=f"Seed {seed}. Figures: {JSON_NAME}.")
 
 

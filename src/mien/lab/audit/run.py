@@ -17,9 +17,9 @@ import numpy as np
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageError
 from mien.faces.embed import Embedder
-from mien.lab.audit.figures import Figures, Gain, compared, figures_of, gain_of, references
+from mien.lab.audit.statistics import Figures, Gain, compared, figures_of, gain_of, references
 from mien.lab.audit.steps import STEPS
-from mien.lab.gallery import Walk
+from mien.lab.explore.folder import PhotoProgress
 from mien.lab.plots.style import resized
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_people_photos
@@ -71,7 +71,7 @@ def run_audit(
     pipelines: Sequence[Pipeline],
     rng: np.random.Generator,
     *,
-    progress: Walk = lambda photos: photos,
+    progress: PhotoProgress = lambda photos: photos,
 ) -> Audit:
     """Audit each pipeline's embedder on a folder of people; faces are found by the first.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mien.errors import UsageError
-from mien.lab.report.files import write_whole
+from mien.lab.report.output import write_output
 
 BASE_URL = (
     "https://raw.githubusercontent.com/FrancescoSaverioZuppichini/Face-Unlock/"
@@ -78,7 +78,7 @@ def find_article_photos(
             if hashlib.sha256(content).hexdigest() != PHOTOS[name]:
                 return None
             (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_whole(folder / name, content)
+            write_output(folder / name, content)
     except (OSError, UsageError):  # UsageError: the cache cannot be written
         # offline is a usual place to be: the caller has a smaller demo and says so
         return None

@@ -1,4 +1,4 @@
-"""The whole article in one go: faces, similarity, map, and a door that opens for one person."""
+"""The whole article in one run: faces, similarities, a map, and decisions on probe photos."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.app.enroll import enroll_photos
 from mien.app.pipeline import Pipeline
-from mien.compat.face_unlock import FaceUnlock
+from mien.app.verify import unlock
 from mien.errors import UnreadableImage, UsageError, missing_extra, quote_path
-from mien.lab.gallery import Gallery, Walk, analyse_photos, gallery_sections, made_folder
-from mien.lab.names import shown_name
-from mien.lab.plots import probe_card
+from mien.lab.explore.folder import AnalysedFolder, PhotoProgress, analyse_folder
+from mien.lab.explore.report import draw_sections
+from mien.lab.labels import display_name
+from mien.lab.plots import draw_probe_card
 from mien.lab.recapture import recapture
 from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.output import make_folder
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_photos
-from mien.results import ByteArray, Decision
+from mien.results import ByteArray, Decision, Template
 
 SMALL_NOTE = (
     "This is the small demo: one public-domain photograph, taken again by the computer. It shows "
     "that the parts work, not how well they tell people apart. Run mien demo --photos DIR on "
     "photos of your own."
 )
+SMALL_OWNER = "eileen_collins"
 ENROLLMENT_SHOTS = 4  # re-captured variants that the small demo enrolls
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Probe:
-    """One photo held before the door."""
+    """One photo that was compared with the owner's template. image_rgb: (h, w, 3) uint8."""
 
     name: str
     image_rgb: ByteArray = field(repr=False)
@@ -40,7 +44,10 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DemoResult:
-    """What the demo found, and where its report lies. note: empty but for the small demo."""
+    """What the demo found, and the path of its report. note: empty but for the small demo.
+
+    left_out: (photo, why) of photos without one face and of probes that cannot be read.
+    """
 
     owner: str
     probes: tuple[Probe, ...]
@@ -56,70 +63,69 @@ def run_demo(
     pipeline: Pipeline,
     *,
     owner: str | None = None,
-    progress: Walk = lambda photos: photos,
+    progress: PhotoProgress = lambda photos: photos,
 ) -> DemoResult:
     """On a folder of people: `root/faces` with `root/faces_test`, or one folder per person.
 
-    owner: whose door it is; without one `me`, else who has the most photos. Without
+    owner: who is enrolled; None for `me`, or else who has the most photos. Without
     a folder of probes the last photo of each person is held out as a probe.
+    Raises UsageError if nobody can be enrolled, or no probe can be read.
     """
     split = os.path.isdir(root / "faces")  # Path.is_dir raises for a name that is too long
-    gallery = analyse_photos(root / "faces" if split else root, pipeline, progress=progress)
-    owner = _owner(gallery, owner)
-    enrolled = [gallery.photos[row] for row in gallery.rows_of(owner)]
+    analysed = analyse_folder(root / "faces" if split else root, pipeline, progress=progress)
+    owner = _choose_owner(analysed, owner)
+    enrolled = [analysed.photos[row] for row in analysed.rows_of(owner)]
     if split and os.path.isdir(root / "faces_test"):
         held_out = find_photos([str(root / "faces_test")])
     else:
-        held_out = _last_photos(gallery)
+        held_out = _last_photos(analysed)
         enrolled = [photo for photo in enrolled if photo not in held_out]
     if not enrolled:
         raise UsageError(
             f"{quote_path(owner)} has one photo only; the demo needs one to enroll and one to try"
         )
-    door = FaceUnlock(enrolled, pipeline=pipeline)
-    probes, unread = _try_all(door, held_out)
-    sections = gallery_sections(gallery, made_folder(out))
-    report = _report(out, sections, probes, owner, len(door.enrollment.photos), note="")
-    left_out = gallery.left_out + unread
-    return DemoResult(owner, tuple(probes), report, len(gallery.crops), left_out, "")
+    template = enroll_photos(enrolled, pipeline).template
+    probes, unread = _verify_all(held_out, template, pipeline)
+    sections = draw_sections(analysed, make_folder(out))
+    report = _write_report(out, sections, probes, owner, template, note="")
+    left_out = analysed.left_out + unread
+    return DemoResult(owner, tuple(probes), report, len(analysed.crops), left_out, "")
 
 
 def run_small_demo(
-    out: Path, pipeline: Pipeline, rng: np.random.Generator, *, progress: Walk = lambda p: p
+    out: Path,
+    pipeline: Pipeline,
+    rng: np.random.Generator,
+    *,
+    progress: PhotoProgress = lambda photos: photos,
 ) -> DemoResult:
-    """Offline, on scikit-image's photograph of the astronaut Eileen Collins (NASA)."""
+    """Offline, on scikit-image's photograph of the astronaut Eileen Collins (NASA).
+
+    Raises MissingExtra without scikit-image.
+    """
     photo, no_person = _public_domain_photos()
-    people = made_folder(out) / "photos"
-    person = people / "eileen_collins"
-    person.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(out) / "photos"
     shots = [photo] + [recapture(photo, rng) for _ in range(ENROLLMENT_SHOTS)]
-    for number, shot in enumerate(shots[:-1]):
-        _save(shot, person / f"shot_{number + 1}.png")
-    gallery = analyse_photos(people, pipeline, progress=progress)
-    door = FaceUnlock([str(path) for path in gallery.photos], pipeline=pipeline)
+    for number, shot in enumerate(shots[:-1], start=1):
+        _save(shot, make_folder(folder / SMALL_OWNER) / f"shot_{number}.png")
+    analysed = analyse_folder(folder, pipeline, progress=progress)
+    template = enroll_photos(list(analysed.photos), pipeline).template
     probes = [
-        _try(door, "held-out shot", shots[-1]),
-        _try(door, "a cat, no person", no_person),
+        _verify("held-out shot", shots[-1], template, pipeline),
+        _verify("a cat, no person", no_person, template, pipeline),
     ]
-    sections = gallery_sections(gallery, out)
-    enrolled = len(door.enrollment.photos)
-    report = _report(out, sections, probes, "eileen_collins", enrolled, note=SMALL_NOTE)
-    return DemoResult(
-        "eileen_collins",
-        tuple(probes),
-        report,
-        len(gallery.crops),
-        gallery.left_out,
-        SMALL_NOTE,
-    )
+    sections = draw_sections(analysed, out)
+    report = _write_report(out, sections, probes, SMALL_OWNER, template, note=SMALL_NOTE)
+    faces = len(analysed.crops)
+    return DemoResult(SMALL_OWNER, tuple(probes), report, faces, analysed.left_out, SMALL_NOTE)
 
 
 def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, str, str, str, str]]:
-    """Probe, decision, similarity, threshold, reason: the table of the demo."""
+    """The table of the demo: probe, decision, similarity, threshold and reason of each."""
     return [
         (
-            shown_name(probe.name),
-            "unlocked" if probe.decision else "locked",
+            display_name(probe.name),
+            _state(probe.decision),
             f"{probe.decision.similarity:.3f}" if np.isfinite(probe.decision.similarity) else "-",
             f"{probe.decision.threshold.value:.3f}",
             probe.decision.reason,
@@ -128,31 +134,37 @@ def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, str, str, str, str]]:
     ]
 
 
-def _report(
+def _write_report(
     out: Path,
     sections: list[Section],
     probes: Sequence[Probe],
     owner: str,
-    enrolled: int,
+    template: Template,
     *,
     note: str,
 ) -> Path:
     pictures = tuple(
         Picture(
-            probe_card(probe.image_rgb, probe.decision, probe.name, out / f"probe_{number}.png"),
-            f"{probe.name}: {'unlocked' if probe.decision else 'locked'}, {probe.decision.reason}",
+            draw_probe_card(
+                probe.image_rgb, probe.decision, probe.name, out / f"probe_{number}.png"
+            ),
+            f"{probe.name}: {_state(probe.decision)}, {probe.decision.reason}",
         )
         for number, probe in enumerate(probes, start=1)
     )
     header = ("probe", "decision", "similarity", "threshold", "reason")
-    door = Section(
-        f"The door of {owner}",
-        f"Enrolled from {enrolled} photos. A probe is accepted when its cosine to the centre of "
-        "those photos reaches the threshold.",
+    decisions = Section(
+        f"Unlocking for {owner}",
+        f"Enrolled from {len(template.vectors)} photos. A probe is accepted when its cosine to "
+        "the centre of those photos reaches the threshold.",
         Table(header, tuple(probe_rows(probes))),
         pictures,
     )
-    return write_report(out, "mien demo", [door, *sections], note=note)
+    return write_report(out, "mien demo", [decisions, *sections], note=note)
+
+
+def _state(decision: Decision) -> str:
+    return "unlocked" if decision else "locked"
 
 
 def _public_domain_photos() -> tuple[ByteArray, ByteArray]:
@@ -166,18 +178,18 @@ def _public_domain_photos() -> tuple[ByteArray, ByteArray]:
     return np.ascontiguousarray(person), np.ascontiguousarray(cat)
 
 
-def _try(door: FaceUnlock, name: str, image: ByteArray) -> Probe:
-    return Probe(name, image, door(image))
+def _verify(name: str, image: ByteArray, template: Template, pipeline: Pipeline) -> Probe:
+    return Probe(name, image, unlock(image, template, pipeline))
 
 
-def _try_all(
-    door: FaceUnlock, paths: Sequence[Path]
+def _verify_all(
+    paths: Sequence[Path], template: Template, pipeline: Pipeline
 ) -> tuple[list[Probe], tuple[tuple[Path, str], ...]]:
-    """Each photo held before the door, and those that cannot be read, with why."""
+    """A decision on each photo, and the photos that cannot be read, with the reason."""
     probes, unread = [], []
     for path in paths:
         try:
-            probes.append(_try(door, path.name, read_image(path)))
+            probes.append(_verify(path.name, read_image(path), template, pipeline))
         except UnreadableImage as error:
             unread.append((path, str(error)))
     if not probes:
@@ -185,8 +197,8 @@ def _try_all(
     return probes, tuple(unread)
 
 
-def _owner(gallery: Gallery, asked: str | None) -> str:
-    people = list(dict.fromkeys(gallery.people))
+def _choose_owner(analysed: AnalysedFolder, asked: str | None) -> str:
+    people = list(dict.fromkeys(analysed.people))
     if asked is not None:
         if asked not in people:
             raise UsageError(
@@ -194,12 +206,12 @@ def _owner(gallery: Gallery, asked: str | None) -> str:
                 f"{', '.join(map(quote_path, people))}"
             )
         return asked
-    return "me" if "me" in people else max(people, key=lambda who: len(gallery.rows_of(who)))
+    return "me" if "me" in people else max(people, key=lambda who: len(analysed.rows_of(who)))
 
 
-def _last_photos(gallery: Gallery) -> list[Path]:
-    people = dict.fromkeys(gallery.people)
-    return [gallery.photos[gallery.rows_of(person)[-1]] for person in people]
+def _last_photos(analysed: AnalysedFolder) -> list[Path]:
+    people = dict.fromkeys(analysed.people)
+    return [analysed.photos[analysed.rows_of(person)[-1]] for person in people]
 
 
 def _save(image_rgb: ByteArray, path: Path) -> None:

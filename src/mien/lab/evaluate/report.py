@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from mien import __version__
-from mien.lab.evaluate.figures import AtFmr, Figures
-from mien.lab.evaluate.hardest import HardPair, cut_faces, highest_impostors, lowest_genuine
+from mien.lab.evaluate.error_rates import AtFmr, Figures
+from mien.lab.evaluate.hard_pairs import HardPair, cut_faces, highest_impostors, lowest_genuine
 from mien.lab.evaluate.run import Evaluation, Way
-from mien.lab.names import clean
+from mien.lab.labels import clean_text
 from mien.lab.plots import (
     Curve,
     FacePair,
-    det_plot,
-    pair_grid,
-    roc_plot,
-    score_histogram,
+    draw_det,
+    draw_pair_grid,
+    draw_roc,
+    draw_score_histogram,
 )
-from mien.lab.report.files import write_whole
 from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.output import write_output
 from mien.metrics import Interval, det
 from mien.metrics.evidence import format_percent, format_rate
 from mien.results import Crop
@@ -58,7 +58,7 @@ def write_evaluation(
     UsageError if the folder cannot be written.
     """
     text = json.dumps(as_data(evaluation, now), indent=2, ensure_ascii=False, allow_nan=False)
-    write_whole(out / JSON_NAME, (text + "\n").encode())
+    write_output(out / JSON_NAME, (text + "\n").encode())
     sections = [
         Section("How to read this", READ),
         *_set_sections(evaluation),
@@ -82,7 +82,7 @@ def as_data(evaluation: Evaluation, now: datetime) -> dict[str, Any]:
         "mien": __version__,
         "date": now.isoformat(timespec="seconds"),
         "protocol": evaluation.protocol,
-        "data": clean(evaluation.data),
+        "data": clean_text(evaluation.data),
         "photos": n,
         "people": len(evaluation.people.names),
         "pairs": evaluation.n_pairs,
@@ -175,9 +175,9 @@ def _curve_sections(evaluation: Evaluation, out: Path) -> list[Section]:
     if not drawn:
         return []
     curves = [_curve(way) for way in drawn]
-    roc = Picture(roc_plot(curves, out / "roc.png"), "ROC curve of all pairs of the photos")
+    roc = Picture(draw_roc(curves, out / "roc.png"), "ROC curve of all pairs of the photos")
     det_picture = Picture(
-        det_plot(curves, out / "det.png"), "DET curve of all pairs, on normal-deviate axes"
+        draw_det(curves, out / "det.png"), "DET curve of all pairs, on normal-deviate axes"
     )
     way = drawn[-1]
     figures = way.figures[-1]
@@ -186,7 +186,7 @@ def _curve_sections(evaluation: Evaluation, out: Path) -> list[Section]:
         for at in figures.at
         if at.threshold is not None
     ]
-    histogram = score_histogram(figures.genuine, figures.impostor, marks, out / "scores.png")
+    histogram = draw_score_histogram(figures.genuine, figures.impostor, marks, out / "scores.png")
     words = "Every photo against every other. Dots are the rows of the table."
     return [
         Section("Curves", words, pictures=(roc, det_picture)),
@@ -214,7 +214,7 @@ def _hard_sections(evaluation: Evaluation, out: Path, cut: Callable[[Path], Crop
     crops = cut_faces([pair for _, _, pairs in kinds for pair in pairs], evaluation.people, cut)
     pictures = [
         Picture(
-            pair_grid([_shown(pair, evaluation, crops) for pair in pairs], title, out / name),
+            draw_pair_grid([_shown(pair, evaluation, crops) for pair in pairs], title, out / name),
             title,
         )
         for title, name, pairs in kinds

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mien.errors import UsageError
 from mien.lab.evaluate.embeddings import Acquisition, FaceChoice, PhotoEmbeddings, embed_photos
-from mien.lab.evaluate.figures import Accuracy, Figures, accuracy, figures
+from mien.lab.evaluate.error_rates import Accuracy, Figures, accuracy, figures
 from mien.lab.evaluate.protocols import Pairs, People, read_pairs, read_people
 from mien.lab.evaluate.scoring import (
     AllCompared,

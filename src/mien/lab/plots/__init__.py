@@ -8,23 +8,23 @@ Raises (all of them): MissingExtra without matplotlib, UsageError when the path
 cannot be written, ValueError for arrays that do not fit together.
 """
 
-from mien.lab.plots.crops import crop_grid
-from mien.lab.plots.curves import Curve, det_plot, roc_plot
-from mien.lab.plots.heat import heat_map
-from mien.lab.plots.histogram import score_histogram
-from mien.lab.plots.pairs import FacePair, pair_grid
-from mien.lab.plots.probe import probe_card
-from mien.lab.plots.scatter import pca_map
+from mien.lab.plots.crop_grid import draw_crop_grid
+from mien.lab.plots.curves import Curve, draw_det, draw_roc
+from mien.lab.plots.heat_map import draw_heat_map
+from mien.lab.plots.histogram import draw_score_histogram
+from mien.lab.plots.pair_grid import FacePair, draw_pair_grid
+from mien.lab.plots.pca_map import draw_pca_map
+from mien.lab.plots.probe_card import draw_probe_card
 
 __all__ = [
     "Curve",
     "FacePair",
-    "crop_grid",
-    "det_plot",
-    "heat_map",
-    "pair_grid",
-    "pca_map",
-    "probe_card",
-    "roc_plot",
-    "score_histogram",
+    "draw_crop_grid",
+    "draw_det",
+    "draw_heat_map",
+    "draw_pair_grid",
+    "draw_pca_map",
+    "draw_probe_card",
+    "draw_roc",
+    "draw_score_histogram",
 ]

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.errors import missing_extra
-from mien.lab.names import STAND_IN, clean, shorten
+from mien.lab.labels import STAND_IN, clean_text, shorten
 from mien.lab.plots.style import BODY, INK, PAPER
-from mien.lab.report.files import write_whole
+from mien.lab.report.output import write_output
 from mien.results import ByteArray, FloatArray
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ class Canvas:
         pixels = np.asarray(self._agg.buffer_rgba())[:, :, :3]
         png = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(pixels)).save(png, format="PNG", optimize=True)
-        return write_whole(path, png.getvalue())
+        return write_output(path, png.getvalue())
 
     def _add(self, artist: Artist) -> None:
         artist.set_zorder(self._next())
@@ -274,7 +274,7 @@ def drawable(text: str) -> str:
     """The text with a stand-in for each character that no font here has."""
     _expect_matplotlib()
     known = _known_characters()
-    return "".join(c if ord(c) in known else STAND_IN for c in clean(text))
+    return "".join(c if ord(c) in known else STAND_IN for c in clean_text(text))
 
 
 def _expect_matplotlib() -> None:

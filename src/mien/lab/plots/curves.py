@@ -48,7 +48,7 @@ class Curve:
     marks: tuple[tuple[float, float], ...] = ()
 
 
-def roc_plot(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
+def draw_roc(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     """Draw true match rate against false match rate, the latter logarithmic.
 
     The part where the data says nothing (below 3 / n) is grey. ValueError for no curve.
@@ -78,7 +78,7 @@ def roc_plot(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     return canvas.save(path)
 
 
-def det_plot(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
+def draw_det(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     """Draw FNMR against FMR, both on normal-deviate axes; where both are equal is dashed.
 
     The part where the data says nothing (below 3 / n) is grey. ValueError for no curve.

@@ -11,7 +11,7 @@ ROUNDS = 600
 GOLDEN_ANGLE = 2.399963  # turns that never line up: coincident points leave in all directions
 
 
-def spread(centres: Points, side: float, width: float, height: float) -> Points:
+def declutter(centres: Points, side: float, width: float, height: float) -> Points:
     """New centres, (n, 2), for squares of this side inside 0..width x 0..height.
 
     Overlapping squares push each other apart along the shorter way out while a

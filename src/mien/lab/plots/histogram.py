@@ -29,7 +29,7 @@ STRANGERS_FILL, OWNERS_FILL = "#f3dbd7", "#d5ebe5"
 LABEL_ROOM = 17.0  # units between the lines of the thresholds' labels
 
 
-def score_histogram(
+def draw_score_histogram(
     genuine: Scores,
     impostor: Scores,
     thresholds: Sequence[tuple[str, float]],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.names import shown_name
+from mien.lab.labels import display_name
 from mien.lab.plots.canvas import Canvas, text_width
 from mien.lab.plots.style import INK, LINE, MARGIN, MUTED, PEOPLE_COLOURS, SMALL, TITLE, signed
 
@@ -61,7 +61,7 @@ class Panel:
     curves: tuple[Curve, ...]
 
 
-def robustness_chart(
+def draw_robustness_chart(
     panels: Sequence[Panel],
     embedders: Sequence[tuple[str, float]],
     path: str | os.PathLike[str],
@@ -164,7 +164,7 @@ def _draw_legend(canvas: Canvas, embedders: Sequence[tuple[str, float]]) -> None
         _mark(canvas, MARGIN + 17, y, at)
         words = f"threshold {threshold:.3f}"
         room = canvas.width - 2 * MARGIN - 44 - text_width(words, size=SMALL) - 16
-        canvas.text(MARGIN + 44, y + 4.7, shown_name(name), size=SMALL, room=room)
+        canvas.text(MARGIN + 44, y + 4.7, display_name(name), size=SMALL, room=room)
         right = canvas.width - MARGIN
         canvas.text(right, y + 4.7, words, size=SMALL, colour=MUTED, across="right")
         y += LEGEND_LINE

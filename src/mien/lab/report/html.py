@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.errors import MissingExtra, UsageError, quote_path
-from mien.lab.names import clean
-from mien.lab.report.files import write_whole
+from mien.errors import UsageError, missing_extra, quote_path
+from mien.lab.labels import clean_text
+from mien.lab.report.output import write_output
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -87,7 +87,7 @@ def write_report(
     texts = {"policy": POLICY, "title": title, "note": note, "footer": footer}
     shown = [_ShownSection.of(section) for section in sections]
     page = _template().render(sections=shown, **texts)
-    return write_whole(Path(folder) / FILE_NAME, page.encode("utf-8"))
+    return write_output(Path(folder) / FILE_NAME, page.encode("utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _template() -> Template:
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise MissingExtra("reports need Jinja; run: pip install 'mien[lab]'") from error
+        raise missing_extra("reports need Jinja", "lab") from error
     environment = Environment(
         loader=PackageLoader("mien.lab.report"),
         autoescape=True,
@@ -147,7 +147,7 @@ def _template() -> Template:
 
 def _cleaned(value: object) -> object:
     # what a macro made is markup, escaped already
-    return clean(value) if type(value) is str else value
+    return clean_text(value) if type(value) is str else value
 
 
 def _read_picture(path: Path) -> tuple[bytes, str, int, int]:

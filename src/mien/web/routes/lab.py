@@ -13,7 +13,7 @@ from PIL import Image
 
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageError
-from mien.lab.explore import pca, similarity_matrix
+from mien.lab.explore.similarity import pca, similarity_matrix
 from mien.media.image_file import read_image
 from mien.results import ByteArray, Crop, FloatArray
 from mien.web import schemas

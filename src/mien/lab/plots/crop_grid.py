@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.lab.names import rows_of_people, shown_name
-from mien.lab.plots.badge import badge
+from mien.lab.labels import display_name, rows_by_label
 from mien.lab.plots.canvas import SCALE, Canvas, in_two_lines, text_width
+from mien.lab.plots.person_number import draw_person_number
 from mien.lab.plots.style import (
     BODY,
     MARGIN,
@@ -32,12 +32,12 @@ MIN_WIDTH = 380.0
 Run = tuple[int, str, list[int], int, int]  # person, name, crop rows, grid row, first column
 
 
-def crop_grid(
+def draw_crop_grid(
     crops: Sequence[ByteArray], labels: Sequence[str], path: str | os.PathLike[str]
 ) -> Path:
     """Draw the crops, (h, w, 3) uint8 RGB each, grouped by label, the names under them."""
     expect_as_many(crops, labels)
-    people = rows_of_people(labels)
+    people = rows_by_label(labels)
     runs = _runs(people)
     columns = max(start + len(rows) for _, _, rows, _, start in runs)
     lines = 1 + max(line for _, _, _, line, _ in runs)
@@ -78,9 +78,9 @@ def _name_under(
     canvas: Canvas, person: int, name: str, left: float, top: float, width: float
 ) -> None:
     canvas.box(left, top, width, 5, fill=person_colour(person))
-    badge(canvas, person, left + 10, top + 22)
+    draw_person_number(canvas, person, left + 10, top + 22)
     room = width - 27
-    lines = in_two_lines(shown_name(name), room, size=SMALL)
+    lines = in_two_lines(display_name(name), room, size=SMALL)
     if len(lines) == 1 and text_width(lines[0], size=BODY) <= room:
         canvas.text(left + 27, top + 22 + BODY * 0.36, lines[0], size=BODY)
     else:

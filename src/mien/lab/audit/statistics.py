@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from mien.lab.names import rows_of_people
+from mien.lab.labels import rows_by_label
 from mien.results import FloatArray
 from mien.vectors import centre_of
 
@@ -110,7 +110,7 @@ def references(originals: FloatArray, people: Sequence[str]) -> References:
     itself = np.zeros(len(originals), bool)
     person_of = np.zeros(len(originals), np.intp)
     centres = []
-    for person, rows in enumerate(rows_of_people(people).values()):
+    for person, rows in enumerate(rows_by_label(people).values()):
         person_of[rows] = person
         centres.append(_centre(originals[rows]))
         itself[rows] = len(rows) == 1

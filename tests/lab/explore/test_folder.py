@@ -1,4 +1,4 @@
-"""A folder of people looked at: who is found, who is left out and why, and the report of it."""
+"""A folder of people analysed: which faces are found, what is left out and why, and the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from PIL import Image
 
 from mien.app.pipeline import Pipeline
 from mien.errors import UsageError
-from mien.lab.gallery import Gallery, analyse_photos, explore_folder, gallery_sections
+from mien.lab.explore.folder import AnalysedFolder, analyse_folder
+from mien.lab.explore.report import draw_sections, explore_folder
 from mien.lab.recapture import recapture
 from mien.results import ByteArray
 
@@ -32,27 +33,27 @@ def root(tmp_path_factory: pytest.TempPathFactory, astronaut: ByteArray) -> Path
 
 
 @pytest.fixture(scope="module")
-def gallery(root: Path, pipeline: Pipeline) -> Gallery:
-    return analyse_photos(root, pipeline)
+def analysed(root: Path, pipeline: Pipeline) -> AnalysedFolder:
+    return analyse_folder(root, pipeline)
 
 
-def test_every_face_is_cut_embedded_and_named(gallery: Gallery, root: Path) -> None:
-    assert gallery.people == ("ana", "ana", "ana", "zoe")
-    assert gallery.photos == tuple(
+def test_every_face_is_cut_embedded_and_named(analysed: AnalysedFolder, root: Path) -> None:
+    assert analysed.people == ("ana", "ana", "ana", "zoe")
+    assert analysed.photos == tuple(
         root / name for name in ("ana/1.png", "ana/2.png", "ana/3.png", "zoe/a.png")
     )
-    assert gallery.vectors.shape == (4, 128)
-    np.testing.assert_allclose(np.linalg.norm(gallery.vectors, axis=1), 1.0, atol=1e-6)
-    assert [crop.shape for crop in gallery.crops] == [(112, 112, 3)] * 4
-    assert gallery.rows_of("ana") == [0, 1, 2]
-    assert gallery.rows_of("zoe") == [3]
-    assert gallery.rows_of("nobody") == []
+    assert analysed.vectors.shape == (4, 128)
+    np.testing.assert_allclose(np.linalg.norm(analysed.vectors, axis=1), 1.0, atol=1e-6)
+    assert [crop.shape for crop in analysed.crops] == [(112, 112, 3)] * 4
+    assert analysed.rows_of("ana") == [0, 1, 2]
+    assert analysed.rows_of("zoe") == [3]
+    assert analysed.rows_of("nobody") == []
 
 
 def test_photos_without_one_face_are_listed_with_name_and_reason(
-    gallery: Gallery, root: Path
+    analysed: AnalysedFolder, root: Path
 ) -> None:
-    why = {path.name: words for path, words in gallery.left_out}
+    why = {path.name: words for path, words in analysed.left_out}
     assert list(why) == ["b_crowd.png", "c_empty.jpg", "d_wall.png", "e_text.jpg"]
     assert "2 faces of similar size" in why["b_crowd.png"]
     assert "is empty" in why["c_empty.jpg"]
@@ -71,7 +72,7 @@ def test_every_photo_is_walked_once_with_progress(root: Path, pipeline: Pipeline
             walked.append(photo)
             yield photo
 
-    analyse_photos(root, pipeline, progress=progress)
+    analyse_folder(root, pipeline, progress=progress)
     assert len(walked) == len(set(walked)) == 8
 
 
@@ -79,20 +80,20 @@ def test_a_folder_in_which_no_face_is_found_is_refused(tmp_path: Path, pipeline:
     (tmp_path / "ana").mkdir()
     Image.new("RGB", (99, 99)).save(tmp_path / "ana" / "black.png")
     with pytest.raises(UsageError, match="no face found in the 1 photos"):
-        analyse_photos(tmp_path, pipeline)
+        analyse_folder(tmp_path, pipeline)
 
 
 def test_a_folder_without_people_is_refused(tmp_path: Path, pipeline: Pipeline) -> None:
     with pytest.raises(UsageError, match="one sub-folder per person"):
-        analyse_photos(tmp_path, pipeline)
+        analyse_folder(tmp_path, pipeline)
 
 
 def test_exploring_writes_three_pictures_and_a_report_of_all(
     root: Path, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     out = tmp_path / "deep" / "out"
-    gallery, report = explore_folder(root, out, pipeline)
-    assert len(gallery.crops) == 4
+    analysed, report = explore_folder(root, out, pipeline)
+    assert len(analysed.crops) == 4
     assert report == out / "report.html"
     assert sorted(path.name for path in out.iterdir()) == [
         "faces.png",
@@ -116,8 +117,8 @@ def test_a_single_face_can_be_explored(
 ) -> None:
     (tmp_path / "people" / "ana").mkdir(parents=True)
     Image.fromarray(astronaut).save(tmp_path / "people" / "ana" / "1.png")
-    gallery, report = explore_folder(tmp_path / "people", tmp_path / "out", pipeline)
-    assert len(gallery.crops) == 1
+    analysed, report = explore_folder(tmp_path / "people", tmp_path / "out", pipeline)
+    assert len(analysed.crops) == 1
     assert "Left out" not in report.read_text(encoding="utf-8")
 
 
@@ -125,14 +126,14 @@ def test_a_report_of_many_faces_is_thinned_out_evenly_and_says_so(tmp_path: Path
     rng = np.random.default_rng(5)
     vectors = rng.standard_normal((70, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    many = Gallery(
+    many = AnalysedFolder(
         crops=tuple(np.full((16, 16, 3), row * 3, np.uint8) for row in range(70)),
         vectors=vectors,
         people=tuple(f"person {row // 10}" for row in range(70)),
         photos=tuple(Path(f"{row}.png") for row in range(70)),
         left_out=(),
     )
-    sections = gallery_sections(many, tmp_path)
+    sections = draw_sections(many, tmp_path)
     captions = [picture.caption for section in sections for picture in section.pictures]
     assert captions == ["60 of 70 faces"] * 3
 

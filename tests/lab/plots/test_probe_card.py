@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from mien.errors import ExitCode, MissingExtra
-from mien.lab.plots import probe_card
+from mien.lab.plots import draw_probe_card
 from mien.lab.plots.gauge import ACCEPTED, REFUSED
-from mien.lab.plots.probe import POINT_MARKS
+from mien.lab.plots.probe_card import POINT_MARKS
 from mien.lab.plots.style import LOCKED, UNLOCKED
 from mien.results import POINT_NAMES, ByteArray, Decision, Face, Threshold
 
@@ -154,7 +154,7 @@ def test_hostile_and_long_texts_warn_of_nothing(tmp_path: Path) -> None:
         for text in texts:
             decision = _decision(0.1, _face(), reason=text)
             photo = np.full((200, 200, 3), GREY, np.uint8)
-            path = probe_card(photo, decision, text, tmp_path / "card.png")
+            path = draw_probe_card(photo, decision, text, tmp_path / "card.png")
             _expect_clear_sides(_opened(path))
 
 
@@ -190,7 +190,7 @@ def _decision(
 def _card(folder: Path, decision: Decision, photo: ByteArray | None = None) -> ByteArray:
     if photo is None:
         photo = np.full((400, 400, 3), GREY, np.uint8)
-    return _opened(probe_card(photo, decision, "photo.jpg", folder / "card.png"))
+    return _opened(draw_probe_card(photo, decision, "photo.jpg", folder / "card.png"))
 
 
 def _opened(path: Path) -> ByteArray:

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from mien.errors import UsageError
-from mien.lab.names import clean, rows_of_people, shorten, shown_name
-from mien.lab.plots.declutter import spread
-from mien.lab.plots.scatter import nice_step
+from mien.lab.labels import clean_text, display_name, rows_by_label, shorten
+from mien.lab.plots.declutter import declutter
+from mien.lab.plots.pca_map import nice_step
 from mien.lab.plots.style import PEOPLE_COLOURS, relative_luminance, signed, text_colour_on
-from mien.lab.report.files import write_whole
+from mien.lab.report.output import write_output
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,11 @@ from mien.lab.report.files import write_whole
     ],
 )
 def test_a_name_is_cleaned_of_what_steers_a_display(given: str, shown: str) -> None:
-    assert clean(given) == shown
+    assert clean_text(given) == shown
 
 
 def test_a_name_of_nothing_is_said_to_be_none() -> None:
-    assert shown_name(" \n ") == "(no name)"
+    assert display_name(" \n ") == "(no name)"
 
 
 @pytest.mark.parametrize(
@@ -48,34 +48,34 @@ def test_a_long_name_keeps_its_two_ends(room: int, shown: str) -> None:
 
 
 def test_people_come_in_order_of_first_appearance() -> None:
-    assert rows_of_people(["b", "a", "b"]) == {"b": [0, 2], "a": [1]}
+    assert rows_by_label(["b", "a", "b"]) == {"b": [0, 2], "a": [1]}
 
 
 def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "a" / "x.bin"
-    write_whole(path, b"old")
-    assert write_whole(path, b"new") == path
+    write_output(path, b"old")
+    assert write_output(path, b"new") == path
     assert path.read_bytes() == b"new"
     assert os.listdir(tmp_path / "a") == ["x.bin"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permission bits")
 def test_what_shows_faces_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    mode = write_whole(tmp_path / "x.png", b"face").stat().st_mode
+    mode = write_output(tmp_path / "x.png", b"face").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
 
 
 def test_a_place_that_cannot_be_written_is_named_and_left_clean(tmp_path: Path) -> None:
     (tmp_path / "x.png" / "sub").mkdir(parents=True)  # a folder where the file should go
     with pytest.raises(UsageError, match=r"x\.png'.*choose another folder"):
-        write_whole(tmp_path / "x.png", b"face")
+        write_output(tmp_path / "x.png", b"face")
     assert os.listdir(tmp_path) == ["x.png"]
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 8, 60])
 def test_crowded_squares_end_up_apart_and_inside(n: int) -> None:
     centres = np.random.default_rng(n).normal([380, 280], 30, size=(n, 2))
-    places = spread(centres, 44.0, 760.0, 560.0)
+    places = declutter(centres, 44.0, 760.0, 560.0)
     assert places.shape == (n, 2)
     for one, other in itertools.combinations(places, 2):
         assert np.abs(one - other).max() > 44.0 - 0.01
@@ -85,8 +85,8 @@ def test_crowded_squares_end_up_apart_and_inside(n: int) -> None:
 
 def test_squares_on_one_spot_part_and_do_so_the_same_every_time() -> None:
     spot = np.full((5, 2), 100.0)
-    first = spread(spot, 20.0, 200.0, 200.0)
-    np.testing.assert_array_equal(first, spread(spot, 20.0, 200.0, 200.0))
+    first = declutter(spot, 20.0, 200.0, 200.0)
+    np.testing.assert_array_equal(first, declutter(spot, 20.0, 200.0, 200.0))
     gaps = [np.abs(a - b).max() for a, b in itertools.combinations(first, 2)]
     assert min(gaps) > 19.9
     assert np.abs(first - 100.0).max() < 60.0  # no farther than it takes
@@ -94,7 +94,7 @@ def test_squares_on_one_spot_part_and_do_so_the_same_every_time() -> None:
 
 def test_squares_with_room_stay_where_they_belong() -> None:
     centres = np.array([[50.0, 50.0], [150.0, 150.0]])
-    np.testing.assert_allclose(spread(centres, 20.0, 200.0, 200.0), centres, atol=0.5)
+    np.testing.assert_allclose(declutter(centres, 20.0, 200.0, 200.0), centres, atol=0.5)
 
 
 def test_text_is_readable_on_every_colour() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mien.lab.names import shown_name
+from mien.lab.labels import display_name
 from mien.lab.plots.canvas import SCALE, Canvas
 from mien.lab.plots.style import BODY, MARGIN, MUTED, SMALL, TITLE, signed, thumbnail
 from mien.results import ByteArray
@@ -32,7 +32,7 @@ class FacePair:
     score: float
 
 
-def pair_grid(pairs: Sequence[FacePair], title: str, path: str | os.PathLike[str]) -> Path:
+def draw_pair_grid(pairs: Sequence[FacePair], title: str, path: str | os.PathLike[str]) -> Path:
     """Draw the pairs in reading order, two names and the score under each. ValueError for none."""
     if not pairs:
         raise ValueError("no pair to draw")
@@ -61,7 +61,7 @@ def _draw_pair(canvas: Canvas, pair: FacePair, left: float, top: float) -> None:
         canvas.text(
             left,
             top + SIDE + 36 + at * 17,
-            shown_name(name),
+            display_name(name),
             size=SMALL,
             colour=MUTED,
             room=PAIR_WIDTH,

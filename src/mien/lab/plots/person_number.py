@@ -6,7 +6,9 @@ from mien.lab.plots.canvas import Canvas
 from mien.lab.plots.style import person_colour, text_colour_on
 
 
-def badge(canvas: Canvas, person: int, x: float, y: float, radius: float = 10.0) -> None:
+def draw_person_number(
+    canvas: Canvas, person: int, x: float, y: float, radius: float = 10.0
+) -> None:
     """The person's number in a disc of the person's colour, the centre at (x, y)."""
     colour = person_colour(person)
     size = radius * (1.25 if person < 9 else 1.05)

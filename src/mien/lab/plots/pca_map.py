@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mien.lab.names import rows_of_people, shown_name
-from mien.lab.plots.badge import badge
+from mien.lab.labels import display_name, rows_by_label
 from mien.lab.plots.canvas import SCALE, Canvas, fitted, text_width
-from mien.lab.plots.declutter import spread
+from mien.lab.plots.declutter import declutter
+from mien.lab.plots.person_number import draw_person_number
 from mien.lab.plots.style import (
     LINE,
     MARGIN,
@@ -38,7 +38,7 @@ COUNT_GAP = 5.0
 BORDER = 4.0
 
 
-def pca_map(
+def draw_pca_map(
     coordinates: FloatArray,
     crops: Sequence[ByteArray],
     labels: Sequence[str],
@@ -54,7 +54,7 @@ def pca_map(
     points = np.asarray(coordinates, dtype=np.float64)
     if points.shape != (len(crops), 2) or not np.isfinite(points).all():
         raise ValueError(f"coordinates must be finite ({len(crops)}, 2), got {points.shape}")
-    people = rows_of_people(labels)
+    people = rows_by_label(labels)
     person_of = {row: at for at, rows in enumerate(people.values()) for row in rows}
     legend = _legend_places(people)
     canvas = Canvas(
@@ -67,8 +67,8 @@ def pca_map(
     _draw_faces(canvas, places, crops, [person_of[row] for row in range(len(crops))], side)
     for person, (name, rows) in enumerate(people.items()):
         x, y = legend[person][0] + LEFT, legend[person][1] + TOP + HEIGHT + AXIS_HEIGHT + 12
-        badge(canvas, person, x + 10, y)
-        shown = fitted(shown_name(name), LEGEND_NAME, size=SMALL)
+        draw_person_number(canvas, person, x + 10, y)
+        shown = fitted(display_name(name), LEGEND_NAME, size=SMALL)
         canvas.text(x + 27, y + SMALL * 0.36, shown, size=SMALL)
         # apart from the name, which may run from right to left
         x += 27 + text_width(shown, size=SMALL) + COUNT_GAP
@@ -118,7 +118,7 @@ def _draw_faces(
     person_of: Sequence[int],
     side: float,
 ) -> None:
-    shown = spread(places, side + 2, WIDTH, HEIGHT)
+    shown = declutter(places, side + 2, WIDTH, HEIGHT)
     for at, pixels in enumerate(crops):
         x, y = shown[at] + [LEFT - side / 2, TOP - side / 2]
         colour = person_colour(person_of[at])
@@ -127,7 +127,7 @@ def _draw_faces(
         small = thumbnail(pixels, round(inner * SCALE))
         canvas.image(small, x + BORDER, y + BORDER, inner, inner)
         radius = float(np.clip(side * 0.13, 7, 10))
-        badge(canvas, person_of[at], x + radius + 1, y + side - radius - 1, radius)
+        draw_person_number(canvas, person_of[at], x + radius + 1, y + side - radius - 1, radius)
     moved = np.abs(shown - places).max(axis=1) > side / 2  # no longer on its own place
     for at in map(int, np.flatnonzero(moved)):
         toward = shown[at] - places[at]
@@ -168,7 +168,7 @@ def _legend_places(people: dict[str, list[int]]) -> list[tuple[float, float]]:
     places: list[tuple[float, float]] = []
     x, y = 0.0, 0.0
     for name, rows in people.items():
-        shown = fitted(shown_name(name), LEGEND_NAME, size=SMALL)
+        shown = fitted(display_name(name), LEGEND_NAME, size=SMALL)
         count = text_width(f"({len(rows)})", size=SMALL)
         width = 27 + text_width(shown, size=SMALL) + COUNT_GAP + count + 22
         if x and x + width > WIDTH:

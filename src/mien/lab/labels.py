@@ -1,4 +1,7 @@
-"""Names as they may be shown: they come from folders, so anything may be in them."""
+"""Labels, such as names of people: made safe to show, shortened, and grouped.
+
+They come from names of folders, so they may hold any character.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 JOINERS = "\u200c\u200d"  # format characters that Persian, Hindi and others are spelled with
 
 
-def clean(text: str) -> str:
-    """Text on one line, without characters that steer a display.
+def clean_text(text: str) -> str:
+    """Text on one line, without characters that control a display.
 
-    Line breaks and tabs become spaces. Control characters, marks that turn the
+    Line breaks and tabs become spaces. Control characters, marks that change the
     writing direction, and the halves of surrogate pairs that undecodable file
     names hold become U+FFFD.
     """
     return "".join(map(_clean_character, text))
 
 
-def shown_name(name: str) -> str:
-    """The name cleaned, or words that say that there is none."""
-    return clean(name).strip() or "(no name)"
+def display_name(name: str) -> str:
+    """The name cleaned, or "(no name)" if nothing is left."""
+    return clean_text(name).strip() or "(no name)"
 
 
 def shorten(text: str, max_characters: int) -> str:
@@ -36,7 +39,7 @@ def shorten(text: str, max_characters: int) -> str:
     return text[:head].rstrip() + ELLIPSIS + (text[-tail:].lstrip() if tail else "")
 
 
-def rows_of_people(labels: Sequence[str]) -> dict[str, list[int]]:
+def rows_by_label(labels: Sequence[str]) -> dict[str, list[int]]:
     """Each name, in order of first appearance, with its row numbers."""
     people: dict[str, list[int]] = {}
     for row, label in enumerate(labels):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.lab.audit.figures import (
+from mien.lab.audit.statistics import (
     PERCENTILES,
     Share,
     compared,

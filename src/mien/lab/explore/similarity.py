@@ -1,4 +1,4 @@
-"""Embeddings side by side: every pair's similarity, and the directions they differ along."""
+"""The similarity of every pair of embeddings, and their principal components."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import ModelMismatch
-from mien.results import Embedding, FloatArray
+from mien.results import FloatArray
 
-Vectors: TypeAlias = npt.NDArray[np.floating] | Sequence[Embedding] | Sequence[npt.ArrayLike]
-"""(n, d) numbers, or n embeddings, or n vectors of length d; n may be 0."""
+Vectors: TypeAlias = npt.NDArray[np.floating] | Sequence[npt.ArrayLike]
+"""(n, d) numbers, or n vectors of length d; n may be 0."""
 
 SIGN_TIE = 1e-6  # entries this close in size count as equal, so rounding cannot flip a sign
 
@@ -38,7 +37,7 @@ def similarity_matrix(vectors: Vectors) -> FloatArray:
     """Cosine of every pair: (n, n) float32 in -1..1, symmetric, ones on the diagonal.
 
     Rows are made unit length first. Raises ValueError for a row that is all
-    zeros or not finite, ModelMismatch for embeddings of different models.
+    zeros or not finite.
     """
     unit = _unit_rows(_as_rows(vectors))
     product = unit @ unit.T
@@ -54,8 +53,7 @@ def pca(vectors: Vectors, k: int = 2) -> Pca:
     Sign rule: in each component the entry of largest size is positive (the
     first of them if several are equally large). With fewer than k directions
     of any variance the columns, ratios and components left over are zero.
-    Raises ValueError for k < 1 or numbers that are not finite, ModelMismatch
-    for embeddings of different models.
+    Raises ValueError for k < 1 or numbers that are not finite.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
@@ -84,12 +82,7 @@ def _as_rows(vectors: Vectors) -> npt.NDArray[np.float64]:
     if isinstance(vectors, np.ndarray):
         rows = vectors.astype(np.float64)
     else:
-        models = {item.model for item in vectors if isinstance(item, Embedding)}
-        if len(models) > 1:
-            names = ", ".join(sorted(model.name for model in models))
-            raise ModelMismatch(f"embeddings of different models ({names}); embed all with one")
-        plain = [item.vector if isinstance(item, Embedding) else item for item in vectors]
-        rows = np.asarray(plain, dtype=np.float64) if plain else np.zeros((0, 0))
+        rows = np.asarray(vectors, np.float64) if len(vectors) else np.zeros((0, 0))
     if rows.ndim != 2:
         raise ValueError(f"vectors must be (n, d), got shape {rows.shape}")
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))

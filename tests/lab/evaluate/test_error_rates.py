@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.lab.evaluate.figures import AtFmr, accuracy, figures
+from mien.lab.evaluate.error_rates import AtFmr, accuracy, figures
 from mien.metrics import GenuineTrials, ImpostorTrials, PairCounts, as_scores
 
 

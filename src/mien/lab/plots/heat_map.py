@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.names import rows_of_people, shown_name
-from mien.lab.plots.badge import badge
+from mien.lab.labels import display_name, rows_by_label
 from mien.lab.plots.canvas import SCALE, Canvas, map_colours, text_width
+from mien.lab.plots.person_number import draw_person_number
 from mien.lab.plots.style import (
     BODY,
     INK,
@@ -36,7 +36,7 @@ BAR_WIDTH = 16.0
 BAR_ROOM = 112.0  # the bar, its ticks and its title
 
 
-def heat_map(
+def draw_heat_map(
     similarities: FloatArray,
     crops: Sequence[ByteArray],
     labels: Sequence[str],
@@ -52,13 +52,13 @@ def heat_map(
     n = len(crops)
     if matrix.shape != (n, n) or not np.all(np.abs(matrix) <= 1.0):  # also refuses NaN
         raise ValueError(f"similarities must be ({n}, {n}) in -1..1, got shape {matrix.shape}")
-    people = rows_of_people(labels)
+    people = rows_by_label(labels)
     order = [row for rows in people.values() for row in rows]
     matrix = matrix[np.ix_(order, order)]
     low = min(0.0, math.floor(float(matrix.min()) * 10) / 10)
 
     cell = _cell_size(n)
-    name_room = min(max(text_width(shown_name(name), size=SMALL) for name in people), NAME_ROOM)
+    name_room = min(max(text_width(display_name(name), size=SMALL) for name in people), NAME_ROOM)
     side = BADGE + name_room + 14 + cell  # left of the map: name, bracket, thumbnail
     left, top = 2.0 * math.ceil((MARGIN + side + 4) / 2), TITLE_HEIGHT + BADGE + 18 + cell
     canvas = Canvas(
@@ -128,13 +128,13 @@ def _draw_sides(
         canvas.box(beside, top + start, 5, length - 1, fill=colour)
         canvas.box(left + start, over, length - 1, 5, fill=colour)
         radius = min(10.0, length / 2)
-        badge(canvas, person, beside - 14, top + middle, radius)
-        badge(canvas, person, left + middle, over - 14, radius)
+        draw_person_number(canvas, person, beside - 14, top + middle, radius)
+        draw_person_number(canvas, person, left + middle, over - 14, radius)
         size = min(SMALL, length)
         canvas.text(
             beside - BADGE - 2,
             top + middle + size * 0.36,
-            shown_name(name),
+            display_name(name),
             size=size,
             colour=INK,
             across="right",

@@ -43,7 +43,7 @@ POINT_MARKS = {
 """Colour and number of corners of each point's mark."""
 
 
-def probe_card(
+def draw_probe_card(
     image_rgb: ByteArray, decision: Decision, title: str, path: str | os.PathLike[str]
 ) -> Path:
     """Draw (h, w, 3) uint8 RGB with the face, the decision, and the similarity on a gauge.
