@@ -44,7 +44,7 @@ class Service:
 
     def client(self, token: str | None = None) -> httpx.Client:
         """An HTTP client. token: None takes the service's own, "" sends none."""
-        headers = self.headers if token is None else {}
+        headers = self.headers if token is None and self.token else {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return httpx.Client(base_url=self.address, headers=headers, timeout=HANG_TIMEOUT_S)

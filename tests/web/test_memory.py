@@ -1,4 +1,4 @@
-"""Memory does not grow with the number of requests. Ten thousand are in benchmarks/service.py."""
+"""Memory does not grow with the number of requests; benchmarks/service.py sends ten thousand."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 
 import httpx
-from tests.web.conftest import HANG_TIMEOUT_S, Service
+from tests.web.conftest import Service
 from tests.web.in_process import FORM, InProcessService, run_in_process, send_request, whole_body
 
-JUNK = (
+FORM_WITHOUT_PICTURE = (
     b'--x\r\nContent-Disposition: form-data; name="user"\r\n\r\nana\r\n'
     b'--x\r\nContent-Disposition: form-data; name="photo"; filename="p.jpg"\r\n\r\nno picture\r\n'
     b"--x--\r\n"
@@ -19,8 +19,8 @@ JUNK = (
 LEAK_OF_A_PICTURE_MB = 640 * 480 * 3 / 1e6
 
 
-async def some_of_each(service: InProcessService, times: int) -> None:
-    """Answered, refused by the guard, refused by a route, and found nowhere."""
+async def send_some_of_each(service: InProcessService, times: int) -> None:
+    """Requests that succeed, and that are refused by the middleware, a route and the router."""
     form = [("content-type", FORM)]
     for _ in range(times):
         for method, path, token in (
@@ -31,20 +31,20 @@ async def some_of_each(service: InProcessService, times: int) -> None:
             ("GET", "/nothing", ""),
         ):
             await send_request(service.app, method, path, token=token)
-        asked = await send_request(
+        response = await send_request(
             service.app, "POST", "/v1/unlock", token=service.admin, headers=form,
-            body=whole_body(JUNK),
+            body=whole_body(FORM_WITHOUT_PICTURE),
         )  # fmt: skip
-        assert asked.status == 422
+        assert response.status == 422
 
 
 async def objects_left(service: InProcessService, times: int) -> int:
-    await some_of_each(service, times)
+    await send_some_of_each(service, times)
     gc.collect()
     return len(gc.get_objects())
 
 
-def test_a_thousand_requests_leave_no_object_behind(tmp_path: Path) -> None:
+def test_a_thousand_requests_leave_no_objects_behind(tmp_path: Path) -> None:
     async def count() -> tuple[int, int]:
         return await objects_left(service, 50), await objects_left(service, 170)
 
@@ -60,10 +60,8 @@ def resident_mb(service: Service) -> float:
     return int(found[1]) / 1000
 
 
-def test_unlocks_and_refusals_leave_the_process_as_large_as_it_was(
-    service: Service, shots: Path
-) -> None:
-    """After a warm-up, in which allocators and models take what they will need."""
+def test_unlocks_and_refusals_do_not_make_the_process_larger(service: Service, shots: Path) -> None:
+    """After a warm-up, in which allocators and models take the memory that they keep."""
     photo = ("p.jpg", (shots / "her4.jpg").read_bytes(), "image/jpeg")
 
     def load(client: httpx.Client, unlocks: int, others: int) -> float:
@@ -74,8 +72,7 @@ def test_unlocks_and_refusals_leave_the_process_as_large_as_it_was(
             assert tried.status_code == 200
         return resident_mb(service)
 
-    options = {"base_url": service.address, "headers": service.headers, "timeout": HANG_TIMEOUT_S}
-    with httpx.Client(**options) as client:
+    with service.client() as client:
         assert client.post("/v1/people/ana", files=[("photos", photo)]).status_code == 200
         before = load(client, unlocks=40, others=500)
         after = load(client, unlocks=80, others=1500)

@@ -1,4 +1,4 @@
-"""The description says what is true: every answer to whatever it allows is one that it names."""
+"""The OpenAPI description is true: every response to a request that it allows matches it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.web.conftest import HANG_TIMEOUT_S, start_service
@@ -18,53 +17,53 @@ schemathesis = pytest.importorskip("schemathesis", reason="pip install '.[test]'
 
 
 @pytest.fixture
-def described(tmp_path: Path) -> dict[str, Any]:
+def description(tmp_path: Path) -> dict[str, Any]:
     with run_in_process(tmp_path) as service:
         found: dict[str, Any] = service.app.app.openapi()
     return found
 
 
-def operations(described: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+def operations(description: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
     return {
         (method.upper(), path): operation
-        for path, of_path in described["paths"].items()
+        for path, of_path in description["paths"].items()
         for method, operation in of_path.items()
     }
 
 
-def test_every_operation_names_the_scope_that_it_needs(described: dict[str, Any]) -> None:
-    found = operations(described)
+def test_every_operation_names_the_scope_that_it_requires(description: dict[str, Any]) -> None:
+    found = operations(description)
     assert set(found) == set(REQUIRED_SCOPES)
-    for key, wanted in REQUIRED_SCOPES.items():
-        assert found[key].get("security") == (wanted and [{"token": [wanted]}])
-    scheme = described["components"]["securitySchemes"]["token"]
+    for key, expected in REQUIRED_SCOPES.items():
+        assert found[key].get("security") == (expected and [{"token": [expected]}])
+    scheme = description["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     for scope in ("unlock", "enroll", "admin"):
         assert scope in scheme["description"]
 
 
-def test_every_answer_is_described_and_malformed_input_is_400(described: dict[str, Any]) -> None:
-    for (method, path), operation in operations(described).items():
-        answers = operation["responses"]
-        wanted = {"200", "400", "403", "421", "500"}
+def test_every_status_is_described_and_malformed_input_is_400(description: dict[str, Any]) -> None:
+    for (method, path), operation in operations(description).items():
+        responses = operation["responses"]
+        expected = {"200", "400", "403", "421", "500"}
         if REQUIRED_SCOPES[method, path]:
-            wanted.add("401")
+            expected.add("401")
         if method == "POST":
-            wanted |= {"408", "413", "503"}
-        assert wanted <= set(answers)
+            expected |= {"408", "413", "503"}
+        assert expected <= set(responses)
         if path != "/metrics":
-            assert "$ref" in answers["200"]["content"]["application/json"]["schema"]
-        for status in set(answers) - {"200", "403", "422"}:
-            schema = answers[status]["content"]["application/json"]["schema"]
+            assert "$ref" in responses["200"]["content"]["application/json"]["schema"]
+        for status in set(responses) - {"200", "403", "422"}:
+            schema = responses[status]["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/Error"}
-    assert "HTTPValidationError" not in str(described)
+    assert "HTTPValidationError" not in str(description)
 
 
-def test_what_is_answered_to_generated_requests_is_as_described(tmp_path: Path) -> None:
+def test_responses_to_generated_requests_match_the_description(tmp_path: Path) -> None:
     from schemathesis import checks
     from schemathesis.specs.openapi import checks as of_openapi
 
-    wanted = [
+    expected = [
         checks.not_a_server_error,
         of_openapi.status_code_conformance,
         of_openapi.content_type_conformance,
@@ -75,9 +74,9 @@ def test_what_is_answered_to_generated_requests_is_as_described(tmp_path: Path) 
         statuses: Counter[int] = Counter()
 
         def call(case: Any) -> None:
-            answer = case.call(headers=service.headers, timeout=HANG_TIMEOUT_S)
-            statuses[answer.status_code] += 1
-            case.validate_response(answer, checks=wanted)
+            response = case.call(headers=service.headers, timeout=HANG_TIMEOUT_S)
+            statuses[response.status_code] += 1
+            case.validate_response(response, checks=expected)
 
         for found in schema.get_all_operations():
             asked = settings(
@@ -89,4 +88,5 @@ def test_what_is_answered_to_generated_requests_is_as_described(tmp_path: Path) 
             )
             asked(given(case=found.ok().as_strategy())(call))()
         assert {200, 400, 422} <= set(statuses)
-        assert httpx.get(f"{service.address}/v1/health").status_code == 200
+        with service.client() as client:
+            assert client.get("/v1/health").status_code == 200

@@ -1,4 +1,4 @@
-"""Unlock and Enroll in a real Chromium, with a camera that shows a film made of photos."""
+"""Unlock and Enroll in a real Chromium whose camera shows photos."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 from tests.web.page_actions import Page, enroll, expect, focused, open_view, portraits, unlock
 
 
-def test_she_is_enrolled_from_files_and_the_camera_opens_her_door(page: Page, shots: Path) -> None:
+def test_enrolling_from_files_and_unlocking_with_the_camera(page: Page, shots: Path) -> None:
     enroll(page, "eileen", portraits(shots))
     said = page.inner_text("#enroll-result")
     assert "eileen is enrolled from 3 photos" in said
@@ -23,7 +23,7 @@ def test_she_is_enrolled_from_files_and_the_camera_opens_her_door(page: Page, sh
     assert page.is_visible("#unlock-decision.yes .lock")
 
 
-def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
+def test_a_repeated_photo_is_left_out_and_the_others_keep_their_messages(
     page: Page, shots: Path
 ) -> None:
     one, two, _ = portraits(shots)
@@ -35,7 +35,7 @@ def test_a_photo_given_twice_is_left_out_and_the_others_keep_their_words(
     assert other == first
 
 
-def test_the_camera_enrolls_with_guidance_drawn_over_the_picture(page: Page) -> None:
+def test_enrolling_with_the_camera_shows_guidance_over_the_picture(page: Page) -> None:
     open_view(page, "enroll")
     page.fill("#enroll-user", "eileen")
     page.click("#view-enroll .start")
@@ -48,7 +48,9 @@ def test_the_camera_enrolls_with_guidance_drawn_over_the_picture(page: Page) -> 
     page.wait_for_selector("text=eileen is enrolled from 1 photo")
 
 
-def test_no_face_several_and_no_picture_stay_locked_and_say_why(page: Page, shots: Path) -> None:
+def test_no_face_several_faces_and_no_picture_are_locked_with_the_reason(
+    page: Page, shots: Path
+) -> None:
     enroll(page, "eileen", portraits(shots))
     word, reason = unlock(page, "eileen", shots / "wall.jpg")
     assert word == "Locked"
@@ -60,7 +62,7 @@ def test_no_face_several_and_no_picture_stay_locked_and_say_why(page: Page, shot
     assert unlock(page, "eileen", torn)[0] == "Locked"
 
 
-def test_five_strangers_shut_the_door_of_somebody_and_of_nobody_alike(
+def test_five_failures_block_an_enrolled_and_an_unknown_name_alike(
     page: Page, shots: Path, shared_photos: Path
 ) -> None:
     enroll(page, "eileen", portraits(shots))
@@ -71,17 +73,19 @@ def test_five_strangers_shut_the_door_of_somebody_and_of_nobody_alike(
         word, reason = unlock(page, name, stranger)
         assert word == "Locked"
         assert reason.startswith("Too many failed attempts; try again in ")
-    # not even to her
+    # not even the owner is accepted now
     assert unlock(page, "eileen", shots / "her4.jpg")[0] == "Locked"
 
 
-def test_a_real_stranger_is_refused(page: Page, shots: Path, shared_photos: Path) -> None:
+def test_a_stranger_is_refused(page: Page, shots: Path, shared_photos: Path) -> None:
     enroll(page, "me", sorted((shared_photos / "faces" / "me").iterdir()))
     assert unlock(page, "me", shared_photos / "faces_test" / "me_test.jpg")[0] == "Unlocked"
-    assert unlock(page, "me") == ("Locked", "Not similar enough.")  # the camera shows her
+    assert unlock(page, "me") == ("Locked", "Not similar enough.")  # the camera shows somebody else
 
 
-def test_a_taken_name_is_refused_in_words(page: Page, shots: Path) -> None:
+def test_a_name_that_is_enrolled_already_is_refused_with_the_choices(
+    page: Page, shots: Path
+) -> None:
     enroll(page, "eileen", portraits(shots)[:2])
     open_view(page, "enroll")
     page.set_input_files("#enroll-files", str(shots / "her3.jpg"))
@@ -92,7 +96,9 @@ def test_a_taken_name_is_refused_in_words(page: Page, shots: Path) -> None:
 
 
 @pytest.mark.parametrize("leaving", ["another name", "another view"])
-def test_an_answer_is_gone_with_its_moment(page: Page, shots: Path, leaving: str) -> None:
+def test_a_decision_disappears_with_another_name_or_view(
+    page: Page, shots: Path, leaving: str
+) -> None:
     enroll(page, "eileen", portraits(shots))
     assert unlock(page, "eileen", shots / "her4.jpg")[0] == "Unlocked"
     if leaving == "another name":
@@ -103,10 +109,12 @@ def test_an_answer_is_gone_with_its_moment(page: Page, shots: Path, leaving: str
     assert not page.is_visible("#unlock-decision")
 
 
-def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots: Path) -> None:
+def test_enter_in_the_name_field_starts_the_camera_and_then_unlocks(
+    page: Page, shots: Path
+) -> None:
     enroll(page, "eileen", portraits(shots))
     open_view(page, "unlock")
-    expect(page.locator("#unlock-user")).to_have_value("eileen")  # the only one
+    expect(page.locator("#unlock-user")).to_have_value("eileen")  # the only person
     page.fill("#unlock-user", "")
     page.press("#unlock-user", "Enter")
     expect(page.locator("#notice")).to_have_text("Type a name first.")
@@ -127,7 +135,7 @@ def test_enter_in_the_name_starts_the_camera_and_then_unlocks(page: Page, shots:
         ("a\u200bb", "an invisible character"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_before_anything_is_sent(
+def test_an_invalid_name_is_refused_before_anything_is_sent(
     page: Page, name: str, words: str
 ) -> None:
     open_view(page, "enroll")
@@ -137,7 +145,9 @@ def test_a_name_that_cannot_be_is_refused_before_anything_is_sent(
     assert focused(page) == "enroll-user"
 
 
-def test_each_photo_says_how_far_it_agrees_and_shows_it(page: Page, shots: Path) -> None:
+def test_each_photo_shows_its_similarity_to_the_others_as_text_and_bar(
+    page: Page, shots: Path
+) -> None:
     enroll(page, "eileen", portraits(shots))
     for number in range(3):
         card = page.locator("#enroll-photos li").nth(number)
@@ -148,9 +158,7 @@ def test_each_photo_says_how_far_it_agrees_and_shows_it(page: Page, shots: Path)
         assert abs(drawn - 100 * float(found[1])) <= 1
 
 
-def test_a_photo_of_somebody_else_is_pointed_at(
-    page: Page, shots: Path, shared_photos: Path
-) -> None:
+def test_a_photo_of_somebody_else_is_marked(page: Page, shots: Path, shared_photos: Path) -> None:
     open_view(page, "enroll")
     page.fill("#enroll-user", "eileen")
     odd = shared_photos / "faces_test" / "me_test.jpg"
@@ -166,12 +174,10 @@ def test_a_photo_of_somebody_else_is_pointed_at(
     expect(page.locator("#enroll-result")).to_contain_text("eileen is enrolled from 3 photos")
 
 
-def test_a_large_photo_is_made_smaller_and_stays_upright(
-    page: Page, shots: Path, tmp_path: Path
-) -> None:
+def test_a_large_photo_is_shrunk_and_stays_upright(page: Page, shots: Path, tmp_path: Path) -> None:
     lying = tmp_path / "lying.jpg"
     exif = Image.Exif()
-    exif[0x0112] = 6  # a phone held upright: turn it clockwise to see it right
+    exif[0x0112] = 6  # as a phone held upright stores it: to be turned clockwise
     with Image.open(shots / "her1.jpg") as opened:
         large = opened.resize((3000, 3000)).rotate(90)
         large.save(lying, quality=100, subsampling=0, exif=exif)
@@ -182,6 +188,8 @@ def test_a_large_photo_is_made_smaller_and_stays_upright(
     expect(page.locator("#enroll-photos li p")).to_have_text("Good.")
     seen = answer.value.json()
     assert (seen["width"], seen["height"]) == (1600, 1600)
-    left, top, right, bottom = seen["face"]["box_xyxy"]  # near where it is in her1.jpg, of 512
+    left, top, right, bottom = seen["face"][
+        "box_xyxy"
+    ]  # near its place in her1.jpg, which has 512 px
     assert abs((left + right) / 2 - 229 / 512 * 1600) < 50
     assert abs((top + bottom) / 2 - 113 / 512 * 1600) < 50

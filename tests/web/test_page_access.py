@@ -1,4 +1,4 @@
-"""Who sees what of the page, and how it is used without a mouse, on a phone, by ear."""
+"""Which views a token shows; the page by keyboard, on a phone and for screen readers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.web.page_actions import (
 )
 
 
-def test_without_its_token_the_page_shows_nothing(browser: Any, service: Service) -> None:
+def test_without_a_token_the_page_shows_no_view(browser: Any, service: Service) -> None:
     page = open_page(browser, service.address)
     page.wait_for_selector("#view-locked:not([hidden])")
     assert not page.is_visible("nav")
@@ -37,9 +37,7 @@ def test_without_its_token_the_page_shows_nothing(browser: Any, service: Service
     page.close()
 
 
-def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
-    browser: Any, service: Service
-) -> None:
+def test_the_printed_address_opens_the_page_in_a_locked_tab(browser: Any, service: Service) -> None:
     page = open_page(browser, f"{service.address}/#mien_of_an_earlier_start")
     expect(page.locator("#notice")).to_contain_text("This token is not valid.")
     page.goto(f"{service.address}/#{service.token}")
@@ -47,7 +45,7 @@ def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
     assert service.token not in page.url
     page.reload()
     page.wait_for_selector("#view-unlock:not([hidden])")
-    page.goto(f"{service.address}/#mien_wrong")  # what was open is not shown to another
+    page.goto(f"{service.address}/#mien_wrong")  # another token closes what was open
     page.wait_for_selector("#view-locked:not([hidden])")
     assert "mien_wrong" not in page.url
     page.fill("#token", f"{service.address}/#{service.token}")
@@ -64,7 +62,7 @@ def test_the_printed_address_opens_the_page_in_a_tab_that_was_locked(
         ("admin", ["Unlock", "Enroll", "People", "Explore", "Log"]),
     ],
 )
-def test_a_token_sees_the_views_that_it_may_use(
+def test_a_token_shows_the_views_of_its_scope(
     browser: Any, service: Service, scope: str, views: list[str]
 ) -> None:
     page = open_page(browser, f"{service.address}/#{token_of(service, scope)}")
@@ -77,7 +75,7 @@ def test_a_token_sees_the_views_that_it_may_use(
 
 
 def token_of(service: Service, scope: str) -> str:
-    """As `mien token create` prints it."""
+    """Create a token with `mien token create`."""
     environ = {**os.environ, "XDG_DATA_HOME": str(service.home / "data")}
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     command = [sys.executable, "-m", "mien", "token", "create", "door", "--scope", scope]
@@ -85,7 +83,7 @@ def token_of(service: Service, scope: str) -> str:
     return next(word for word in said.split() if word.startswith("mien_"))
 
 
-def test_the_skip_link_stays_in_its_view(page: Page) -> None:
+def test_the_skip_link_stays_in_the_current_view(page: Page) -> None:
     open_view(page, "people")
     page.focus(".skip")
     page.keyboard.press("Enter")
@@ -104,7 +102,7 @@ def test_the_token_does_not_stay_in_the_address(page: Page, service: Service) ->
     assert service.token not in page.url
 
 
-def test_all_of_it_can_be_done_with_the_keyboard(page: Page) -> None:
+def test_all_views_are_reached_with_the_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     seen = []
@@ -116,7 +114,7 @@ def test_all_of_it_can_be_done_with_the_keyboard(page: Page) -> None:
     page.wait_for_selector("#view-log:not([hidden])")
 
 
-def test_it_fits_a_phone(page: Page) -> None:
+def test_every_view_fits_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     for view in ("unlock", "enroll", "people", "explore", "log"):
         open_view(page, view)
@@ -124,7 +122,7 @@ def test_it_fits_a_phone(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(page: Page, shots: Path, scheme: str) -> None:
+def test_axe_finds_no_serious_violation(page: Page, shots: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install it")
     page.emulate_media(color_scheme=scheme)
     enroll(page, "eileen", portraits(shots))

@@ -1,4 +1,4 @@
-"""The page's camera: what it says when it cannot, and that it stops."""
+"""The page's camera: it stops, and each failure has its own message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_the_camera_stops_when_the_view_is_left(page: Page) -> None:
     assert page.evaluate("document.querySelector('#view-unlock video').srcObject") is None
 
 
-def test_a_camera_that_starts_after_the_view_was_left_is_stopped_at_once(page: Page) -> None:
+def test_a_camera_that_starts_after_its_view_was_left_is_stopped_at_once(page: Page) -> None:
     page.evaluate(
         """() => {
             const camera = navigator.mediaDevices, start = camera.getUserMedia.bind(camera);
@@ -45,7 +45,7 @@ def test_a_camera_that_starts_after_the_view_was_left_is_stopped_at_once(page: P
     expect(page.locator(SAID)).to_have_text("The camera is off.")
 
 
-def test_the_focus_goes_on_to_the_next_button(page: Page) -> None:
+def test_the_focus_moves_from_the_start_button_to_the_unlock_button(page: Page) -> None:
     page.focus("#view-unlock .start")
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-camera=unlock][data-state=on]")
@@ -57,7 +57,7 @@ def test_the_focus_goes_on_to_the_next_button(page: Page) -> None:
     assert focused(page) == "unlock-camera"
 
 
-def test_a_camera_that_is_not_allowed_or_not_there_is_said_apart(
+def test_a_forbidden_camera_and_a_missing_camera_have_their_own_messages(
     chromium: Callable[..., Any], service: Service
 ) -> None:
     for arguments, words in (
@@ -70,7 +70,7 @@ def test_a_camera_that_is_not_allowed_or_not_there_is_said_apart(
         assert page.is_visible("#view-unlock .start")
 
 
-def test_at_an_unsafe_address_it_is_said_what_to_open(browser: Any, tmp_path: Path) -> None:
+def test_at_an_insecure_address_the_message_says_what_to_open(browser: Any, tmp_path: Path) -> None:
     with start_service(tmp_path, "--name", PLAIN_NAME) as service:
         page = open_page(
             browser, f"{service.address.replace('127.0.0.1', PLAIN_NAME)}/#{service.token}"
@@ -82,7 +82,7 @@ def test_at_an_unsafe_address_it_is_said_what_to_open(browser: Any, tmp_path: Pa
         page.close()
 
 
-def test_a_service_that_is_gone_leaves_no_box_on_the_picture(page: Page, service: Service) -> None:
+def test_when_the_service_stops_the_drawn_face_disappears(page: Page, service: Service) -> None:
     page.click("#view-unlock .start")
     expect(page.locator("#view-unlock canvas")).to_have_attribute("data-face", "good")
     service.stop()

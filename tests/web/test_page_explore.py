@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,11 +22,11 @@ def explored(page: Page, shots: Path) -> Page:
 
 
 def view_of(page: Page) -> list[float]:
-    """left, top, width, height of what the map shows, of 640 by 480."""
+    """The visible part of the map: left, top, width, height, of 640 by 480."""
     return [float(number) for number in page.get_attribute(".map", "viewBox").split()]
 
 
-def test_explore_shows_faces_heat_map_and_map_and_keeps_nothing(
+def test_explore_shows_faces_heat_map_and_map_and_stores_nothing(
     page: Page, shots: Path, service: Service
 ) -> None:
     open_view(page, "explore")
@@ -40,14 +41,16 @@ def test_explore_shows_faces_heat_map_and_map_and_keeps_nothing(
 
 
 @pytest.mark.parametrize("what", ["photos", "a folder"])
-def test_what_is_dropped_is_explored(page: Page, shots: Path, tmp_path: Path, what: str) -> None:
+def test_dropped_photos_and_folders_are_explored(
+    page: Page, shots: Path, tmp_path: Path, what: str
+) -> None:
     folder = tmp_path / "people" / "her"
     folder.mkdir(parents=True)
     photo = folder / "dropped.jpg"
     photo.write_bytes((shots / "her1.jpg").read_bytes())
     open_view(page, "explore")
     box = page.locator("#drop").bounding_box()
-    # as the browser tells the page of a file manager's files
+    # as when files are dragged from a file manager
     driver = page.context.new_cdp_session(page)
     files = [str(photo if what == "photos" else folder.parent)]
     for kind in ("dragEnter", "dragOver", "drop"):
@@ -67,7 +70,7 @@ def test_what_is_dropped_is_explored(page: Page, shots: Path, tmp_path: Path, wh
     expect(page.locator("#drop")).to_have_class("drop")
 
 
-def test_the_map_is_zoomed_and_moved_by_keys(explored: Page) -> None:
+def test_keys_zoom_and_move_the_map(explored: Page) -> None:
     explored.focus(".map")
     for key in ("+", "="):
         width = view_of(explored)[2]
@@ -84,7 +87,7 @@ def test_the_map_is_zoomed_and_moved_by_keys(explored: Page) -> None:
     assert view_of(explored) == [0, 0, 640, 480]
 
 
-def test_the_map_is_zoomed_by_buttons_and_dragged(explored: Page) -> None:
+def test_buttons_zoom_the_map_and_the_mouse_drags_it(explored: Page) -> None:
     for _ in range(3):
         explored.click("[aria-label='Zoom in']")
     left, top, width, _ = view_of(explored)
@@ -124,9 +127,7 @@ def test_two_fingers_pinch_the_map(explored: Page) -> None:
 
 
 @pytest.mark.parametrize("way", ["hover", "focus", "tap"])
-def test_a_face_or_a_pair_that_is_pointed_at_is_named_under_the_picture(
-    explored: Page, way: str
-) -> None:
+def test_the_caption_names_the_face_or_pair_pointed_at(explored: Page, way: str) -> None:
     act: dict[str, Callable[[str], None]] = {
         "hover": explored.hover,
         "focus": lambda where: explored.locator(where).focus(),
@@ -134,22 +135,23 @@ def test_a_face_or_a_pair_that_is_pointed_at_is_named_under_the_picture(
     }
     act[way](".heat tbody tr:nth-child(2) td:nth-child(4)")
     heat, map_ = explored.locator(".caption").first, explored.locator(".caption").last
-    assert heat.inner_text().startswith("her2.jpg and her3.jpg: 0.")
+    expect(heat).to_have_text(re.compile(r"^her2\.jpg and her3\.jpg: 0\."))
     act[way](".map image:nth-of-type(2)")
-    assert map_.inner_text().startswith("her2.jpg; most similar: her")
+    expect(map_).to_have_text(re.compile(r"^her2\.jpg; most similar: her"))
 
 
-def test_arrow_keys_walk_over_the_pairs(explored: Page) -> None:
+def test_arrow_keys_move_between_the_pairs(explored: Page) -> None:
     explored.focus(".heat tbody tr:first-child td:nth-child(2)")
     explored.keyboard.press("ArrowRight")
     explored.keyboard.press("ArrowDown")
     explored.keyboard.press("ArrowDown")
     explored.keyboard.press("ArrowDown")  # there is no further row
-    assert explored.locator(".caption").first.inner_text().startswith("her3.jpg and her2.jpg: 0.")
+    caption = explored.locator(".caption").first
+    expect(caption).to_have_text(re.compile(r"^her3\.jpg and her2\.jpg: 0\."))
     assert explored.locator(".heat td[tabindex='0']").count() == 1
 
 
-def test_a_face_out_of_sight_comes_into_it_when_it_is_reached_by_key(explored: Page) -> None:
+def test_a_face_outside_the_view_is_shown_when_it_gets_the_focus(explored: Page) -> None:
     explored.focus(".map")
     for _ in range(12):
         explored.keyboard.press("+")
@@ -164,7 +166,7 @@ def test_a_face_out_of_sight_comes_into_it_when_it_is_reached_by_key(explored: P
     assert top <= y <= top + height
 
 
-def test_an_older_answer_does_not_replace_a_newer_one(page: Page, shots: Path) -> None:
+def test_a_late_response_does_not_replace_a_newer_one(page: Page, shots: Path) -> None:
     open_view(page, "explore")
     held = []
     page.route("**/v1/explore", lambda route: held.append(route), times=1)
@@ -178,9 +180,7 @@ def test_an_older_answer_does_not_replace_a_newer_one(page: Page, shots: Path) -
     expect(page.locator("#explore-result")).to_contain_text("3 faces found.")
 
 
-def test_photos_as_cameras_make_them_are_made_smaller_and_explored(
-    page: Page, shots: Path, tmp_path: Path
-) -> None:
+def test_large_photos_are_shrunk_and_explored(page: Page, shots: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     with Image.open(shots / "her1.jpg") as opened:
         pixels = np.asarray(opened.resize((3200, 3200)), np.int16)
@@ -195,7 +195,9 @@ def test_photos_as_cameras_make_them_are_made_smaller_and_explored(
     assert "6 faces found." in page.inner_text("#explore-result")
 
 
-def test_what_is_still_too_large_is_said_in_megabytes(page: Page, tmp_path: Path) -> None:
+def test_photos_that_are_still_too_large_are_refused_with_their_size(
+    page: Page, tmp_path: Path
+) -> None:
     torn = tmp_path / "torn.tiff"
     torn.write_bytes(bytes(33 * 1024 * 1024))
     open_view(page, "explore")

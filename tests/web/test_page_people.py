@@ -8,20 +8,20 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.web.conftest import Service
+from tests.web.conftest import HANG_TIMEOUT_S, Service
 from tests.web.page_actions import Page, enroll, expect, focused, open_view, portraits
 
 LONG = 64 * "W"
 
 
-def test_an_empty_vault_says_what_to_do(page: Page) -> None:
+def test_an_empty_vault_shows_what_to_do(page: Page) -> None:
     open_view(page, "people")
     page.wait_for_selector("text=Nobody is enrolled yet.")
     open_view(page, "log")
     page.wait_for_selector("text=The log is empty.")
 
 
-def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
+def test_people_are_listed_with_quality_and_forgotten_after_confirmation(
     page: Page, shots: Path
 ) -> None:
     enroll(page, "eileen", portraits(shots))
@@ -43,17 +43,19 @@ def test_people_are_shown_with_their_strength_and_forgotten_after_asking_twice(
 
 @pytest.fixture
 def twin(page: Page, service: Service, shots: Path) -> Page:
-    """The view of one person, whose name is long."""
+    """The People view with one person, whose name is long."""
     photos = {"photos": (shots / "her4.jpg").read_bytes()}
     url = f"{service.address}/v1/people/{LONG}"
-    httpx.post(url, files=photos, headers=service.headers, timeout=60).raise_for_status()
+    httpx.post(
+        url, files=photos, headers=service.headers, timeout=HANG_TIMEOUT_S
+    ).raise_for_status()
     open_view(page, "people")
     page.wait_for_selector(".person")
     return page
 
 
 @pytest.mark.parametrize("turning_away", ["Escape", "Tab past", "Cancel"])
-def test_forgetting_asks_again_after_a_no(twin: Page, turning_away: str) -> None:
+def test_forgetting_must_be_confirmed_again_after_a_cancel(twin: Page, turning_away: str) -> None:
     forget, cancel = twin.locator(".person .danger"), twin.get_by_text("Cancel")
     assert not cancel.is_visible()
     forget.click()
@@ -71,11 +73,11 @@ def test_forgetting_asks_again_after_a_no(twin: Page, turning_away: str) -> None
     assert twin.locator(".person").count() == 1
 
 
-def test_what_goes_wrong_is_said_there_and_in_the_next_view_too(
+def test_an_error_is_shown_where_it_happened_and_again_in_the_next_view(
     twin: Page, service: Service
 ) -> None:
     url = f"{service.address}/v1/people/{LONG}"
-    httpx.delete(url, headers=service.headers, timeout=60).raise_for_status()
+    httpx.delete(url, headers=service.headers, timeout=HANG_TIMEOUT_S).raise_for_status()
     twin.click(".person .danger")
     twin.click(".person .danger")
     expect(twin.locator(".person #notice")).to_contain_text("is not enrolled")
@@ -86,7 +88,7 @@ def test_what_goes_wrong_is_said_there_and_in_the_next_view_too(
     expect(twin.locator("#view-unlock #notice")).to_contain_text("Type a name first")
 
 
-def test_after_forgetting_the_focus_is_on_the_list_and_it_is_said(twin: Page) -> None:
+def test_after_forgetting_the_list_has_the_focus_and_it_is_announced(twin: Page) -> None:
     twin.focus(".person .danger")
     twin.keyboard.press("Enter")
     twin.keyboard.press("Enter")
@@ -105,7 +107,7 @@ def test_a_long_name_fits_a_phone(twin: Page, shots: Path) -> None:
         assert twin.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_a_log_that_was_altered_is_an_alert_and_no_empty_list(twin: Page, service: Service) -> None:
+def test_an_altered_log_is_an_alert_and_not_an_empty_list(twin: Page, service: Service) -> None:
     vault = service.home / "data" / "mien" / "vault.sqlite"
     with closing(sqlite3.connect(vault, isolation_level=None)) as db:
         key, value = db.execute("SELECT key, value FROM cell_log").fetchone()

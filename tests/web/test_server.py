@@ -1,4 +1,4 @@
-"""ListenOptions the service may listen, and who has a token."""
+"""Where the service listens, its tokens and its TLS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.web.conftest import start_service
+from tests.web.conftest import HANG_TIMEOUT_S, start_service
 
 from mien.cli.main import main
 from mien.errors import UsageError
@@ -30,12 +30,12 @@ def tokens(tmp_path: Path) -> TokenStore:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
-def test_this_machine_alone_needs_nothing(tokens: TokenStore, host: str) -> None:
+def test_a_loopback_address_needs_neither_tls_nor_a_token(tokens: TokenStore, host: str) -> None:
     check_listen_options(ListenOptions(host=host), tokens)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "door.example", ""])
-def test_elsewhere_it_needs_tls_or_a_word_and_a_token(tokens: TokenStore, host: str) -> None:
+def test_any_other_address_needs_tls_or_insecure_and_a_token(tokens: TokenStore, host: str) -> None:
     pem = Path("cert.pem")
     with pytest.raises(UsageError, match="--tls-cert and --tls-key, or --insecure"):
         check_listen_options(ListenOptions(host=host), tokens)
@@ -53,7 +53,7 @@ def test_elsewhere_it_needs_tls_or_a_word_and_a_token(tokens: TokenStore, host: 
         check_listen_options(ListenOptions(certificate=pem), tokens)
 
 
-def test_a_port_that_is_taken_or_no_port_is_said(tokens: TokenStore) -> None:
+def test_a_port_in_use_and_an_invalid_port_are_usage_errors(tokens: TokenStore) -> None:
     with open_listening_socket(ListenOptions(port=0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1 port {port}"):
@@ -62,7 +62,7 @@ def test_a_port_that_is_taken_or_no_port_is_said(tokens: TokenStore) -> None:
         check_listen_options(ListenOptions(port=70_000), tokens)
 
 
-def test_the_host_header_is_where_it_listens_and_what_it_is_called() -> None:
+def test_allowed_hosts_are_the_own_address_and_the_given_names() -> None:
     assert allowed_hosts(ListenOptions(), 8437) == {
         "127.0.0.1:8437",
         "localhost:8437",
@@ -73,7 +73,7 @@ def test_the_host_header_is_where_it_listens_and_what_it_is_called() -> None:
     assert allowed_hosts(ListenOptions(host="fe80::1"), 8437) == {"[fe80::1]:8437"}
 
 
-def test_something_in_front_may_be_reached_at_another_port() -> None:
+def test_a_name_for_a_reverse_proxy_may_have_another_port() -> None:
     behind = allowed_hosts(
         ListenOptions(names=("door.example", "gate.example:8443", "[fe80::1]:444")), 8437
     )
@@ -83,13 +83,13 @@ def test_something_in_front_may_be_reached_at_another_port() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "https://door.example", "door.example/x", "two names"])
-def test_a_name_is_a_host_and_no_address_of_a_page(tokens: TokenStore, name: str) -> None:
+def test_a_name_must_be_host_or_host_and_port(tokens: TokenStore, name: str) -> None:
     with pytest.raises(UsageError, match="--name takes HOST or HOST:PORT"):
         check_listen_options(ListenOptions(names=(name,)), tokens)
 
 
 @pytest.mark.parametrize("name", ["absent.pem", "a" * 300, "junk.pem"])
-def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, name: str) -> None:
+def test_an_unusable_certificate_is_a_usage_error_on_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "junk.pem").write_text("no certificate")
     with pytest.raises(UsageError, match="cannot use the certificate") as refused:
         check_certificate(ListenOptions(certificate=tmp_path / name, key=tmp_path / name))
@@ -97,7 +97,7 @@ def test_a_certificate_that_cannot_be_used_is_said_in_one_line(tmp_path: Path, n
 
 
 @pytest.mark.parametrize("host", ["", "0.0.0.0", "::"])
-def test_on_every_address_it_must_be_said_how_it_is_reached(tokens: TokenStore, host: str) -> None:
+def test_listening_on_every_address_requires_a_name(tokens: TokenStore, host: str) -> None:
     tokens.create("door", "unlock", created_at=DAY)
     with pytest.raises(UsageError, match=r"every address of this machine; .*: --name HOST"):
         check_listen_options(ListenOptions(host=host, insecure=True), tokens)
@@ -108,7 +108,7 @@ def test_on_every_address_it_must_be_said_how_it_is_reached(tokens: TokenStore, 
 # tokens --------------------------------------------------------------------------------------
 
 
-def test_a_token_is_known_by_its_secret_of_which_only_a_hash_is_kept(
+def test_a_token_is_found_by_its_secret_and_only_its_hash_is_stored(
     tokens: TokenStore, tmp_path: Path
 ) -> None:
     secret = tokens.create("door", "unlock", created_at=DAY)
@@ -121,7 +121,7 @@ def test_a_token_is_known_by_its_secret_of_which_only_a_hash_is_kept(
     assert TokenStore(path).scope_of(secret) == "unlock"
 
 
-def test_a_token_that_was_revoked_is_unknown_at_once(tokens: TokenStore, tmp_path: Path) -> None:
+def test_a_revoked_token_is_unknown_at_once(tokens: TokenStore, tmp_path: Path) -> None:
     secret = tokens.create("door", "unlock", created_at=DAY)
     TokenStore(tmp_path / "tokens.json").revoke("door")
     assert tokens.scope_of(secret) is None
@@ -129,21 +129,21 @@ def test_a_token_that_was_revoked_is_unknown_at_once(tokens: TokenStore, tmp_pat
         tokens.revoke("door")
 
 
-def test_a_passing_token_is_in_no_file(tokens: TokenStore, tmp_path: Path) -> None:
+def test_a_temporary_token_is_not_stored(tokens: TokenStore, tmp_path: Path) -> None:
     secret = tokens.create_temporary("page", "admin")
     assert tokens.scope_of(secret) == "admin"
     assert not (tmp_path / "tokens.json").exists()
     assert TokenStore(tmp_path / "tokens.json").scope_of(secret) is None
 
 
-def test_each_scope_may_what_the_one_before_may() -> None:
+def test_each_scope_allows_what_the_one_before_allows() -> None:
     order = ("unlock", "enroll", "admin")
-    may = [[allows(scope, wanted) for wanted in order] for scope in order]
-    assert may == [[True, False, False], [True, True, False], [True, True, True]]
+    allowed = [[allows(scope, wanted) for wanted in order] for scope in order]
+    assert allowed == [[True, False, False], [True, True, False], [True, True, True]]
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a/b", "x" * 65, "a\n"])
-def test_a_name_that_is_none_is_refused(tokens: TokenStore, name: str) -> None:
+def test_an_invalid_token_name_is_refused(tokens: TokenStore, name: str) -> None:
     with pytest.raises(UsageError):
         tokens.create(name, "unlock", created_at=DAY)
 
@@ -152,7 +152,7 @@ def test_a_name_that_is_none_is_refused(tokens: TokenStore, name: str) -> None:
     "content", [b"", b"{}", b"[1]", b'[{"name":"a"}]', b"\xff", b"[" * 100_000,
                 b'[{"name":"a","scope":"god","sha256":"' + b"0" * 64 + b'","created_at":""}]'],
 )  # fmt: skip
-def test_a_file_that_mien_did_not_write_lets_nobody_in(
+def test_a_token_file_that_mien_did_not_write_is_a_usage_error(
     tokens: TokenStore, tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / "tokens.json").write_bytes(content)
@@ -161,11 +161,11 @@ def test_a_file_that_mien_did_not_write_lets_nobody_in(
 
 
 @pytest.mark.usefixtures("home")
-def test_the_commands_make_list_and_revoke(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_token_commands_create_list_and_revoke(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["token", "list"]) == 0
     assert main(["token", "create", "door"]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith("no tokens\nmien_")
+    output = capsys.readouterr().out
+    assert output.startswith("no tokens\nmien_")
     assert main(["token", "create", "door"]) == 2
     assert main(["token", "list"]) == 0
     listed = capsys.readouterr().out
@@ -180,7 +180,7 @@ def test_the_commands_make_list_and_revoke(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """Of this machine, signed by itself."""
+    """A self-signed certificate for localhost, and its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -212,13 +212,16 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return cert_path, key_path
 
 
-def test_with_a_certificate_it_speaks_tls(certificate: tuple[Path, Path], tmp_path: Path) -> None:
+def test_with_a_certificate_the_service_speaks_tls(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
     import ssl
 
     cert, key = certificate
     with start_service(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as service:
         assert service.address.startswith("https://127.0.0.1:")
-        trusting = ssl.create_default_context(cafile=str(cert))
+        trusted = ssl.create_default_context(cafile=str(cert))
         url = service.address.replace("127.0.0.1", "localhost")
-        with httpx.Client(verify=trusting, headers=service.headers) as client:
+        options = {"headers": service.headers, "timeout": HANG_TIMEOUT_S}
+        with httpx.Client(verify=trusted, **options) as client:
             assert client.get(f"{url}/v1/people").json()["people"] == []

@@ -1,4 +1,4 @@
-"""The service over HTTP: the command line's verbs and outcomes, and every way to no."""
+"""The running service over HTTP: the outcomes of the command line, and attacks."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def picture(field: str, path: Path) -> tuple[str, tuple[str, bytes, str]]:
 
 @pytest.fixture(scope="module")
 def shared_service(tmp_path_factory: pytest.TempPathFactory, shots: Path) -> Iterator[Service]:
-    """With eileen enrolled. Whoever fails at a door takes a name of their own."""
+    """With eileen enrolled. A test with failed attempts uses a name of its own."""
     with start_service(tmp_path_factory.mktemp("home")) as service:
-        with httpx.Client(base_url=service.address, headers=service.headers) as client:
+        with service.client() as client:
             files = [picture("photos", shots / f"her{number}.jpg") for number in (1, 2, 3)]
             assert client.post("/v1/people/eileen", files=files).status_code == 200
         yield service
@@ -33,31 +33,31 @@ def shared_service(tmp_path_factory: pytest.TempPathFactory, shots: Path) -> Ite
 
 @pytest.fixture
 def client(shared_service: Service) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=shared_service.address, headers=shared_service.headers, timeout=HANG_TIMEOUT_S
-    ) as client:
+    with shared_service.client() as client:
         yield client
 
 
-Knock = Callable[..., httpx.Response]
+TryUnlock = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def knock(client: httpx.Client, shots: Path) -> Knock:
-    def knocked(user: str, photo: str = "her4.jpg", **options: Any) -> httpx.Response:
+def try_unlock(client: httpx.Client, shots: Path) -> TryUnlock:
+    def try_unlock(user: str, photo: str = "her4.jpg", **options: Any) -> httpx.Response:
         files = [picture("photo", shots / photo)]
         return client.post("/v1/unlock", data={"user": user}, files=files, **options)
 
-    return knocked
+    return try_unlock
 
 
-# the same verbs and outcomes -----------------------------------------------------------------
+# the outcomes of the command line -----------------------------------------------------------------
 
 
-def test_the_owner_gets_in_with_the_command_lines_data(knock: Knock) -> None:
-    answer = knock("eileen")
-    assert answer.status_code == 200
-    data = answer.json()
+def test_unlocking_as_the_owner_is_200_with_the_fields_of_the_command_line(
+    try_unlock: TryUnlock,
+) -> None:
+    response = try_unlock("eileen")
+    assert response.status_code == 200
+    data = response.json()
     assert (data["outcome"], data["exit_code"], data["reason"]) == (
         "unlocked",
         0,
@@ -70,22 +70,24 @@ def test_the_owner_gets_in_with_the_command_lines_data(knock: Knock) -> None:
 
 
 @pytest.mark.parametrize(("photo", "status", "code"), [("wall.jpg", 422, 3), ("crowd.jpg", 422, 4)])
-def test_a_picture_without_one_face_is_a_no_with_its_reason(
-    knock: Knock, photo: str, status: int, code: int
+def test_a_photo_without_exactly_one_face_is_422(
+    try_unlock: TryUnlock, photo: str, status: int, code: int
 ) -> None:
-    answer = knock("eileen", photo)
-    assert (answer.status_code, answer.json()["exit_code"]) == (status, code)
+    response = try_unlock("eileen", photo)
+    assert (response.status_code, response.json()["exit_code"]) == (status, code)
 
 
-def test_bytes_that_are_no_picture_are_5(client: httpx.Client) -> None:
-    answer = client.post(
+def test_bytes_that_are_not_a_picture_are_422(client: httpx.Client) -> None:
+    response = client.post(
         "/v1/unlock", data={"user": "eileen"}, files={"photo": ("x.jpg", b"no picture")}
     )
-    assert answer.status_code == 422
-    assert answer.json()["outcome"] == "unreadable_image"
+    assert response.status_code == 422
+    assert response.json()["outcome"] == "unreadable_image"
 
 
-def test_identify_compare_look_people_and_log(client: httpx.Client, shots: Path) -> None:
+def test_identify_compare_look_people_and_log_respond_as_documented(
+    client: httpx.Client, shots: Path
+) -> None:
     found = client.post("/v1/identify", files=[picture("photo", shots / "her4.jpg")])
     assert (found.status_code, found.json()["user"]) == (200, "eileen")
     files = [picture("a", shots / "her1.jpg"), picture("b", shots / "her4.jpg")]
@@ -103,14 +105,14 @@ def test_identify_compare_look_people_and_log(client: httpx.Client, shots: Path)
     assert client.get("/v1/log", params={"last": 0}).status_code == 400
 
 
-def test_every_answer_is_what_its_description_says(client: httpx.Client, shots: Path) -> None:
-    """Its schemas allow nothing that they do not name."""
+def test_every_response_matches_its_schema(client: httpx.Client, shots: Path) -> None:
+    """The schemas forbid fields that they do not name."""
     one, wall = picture("photo", shots / "her4.jpg"), picture("photo", shots / "wall.jpg")
     pair = [picture("a", shots / "her1.jpg"), picture("b", shots / "her4.jpg")]
     new = [picture("photos", shots / f"her{number}.jpg") for number in (1, 2)]
     lot = [picture("photos", shots / name) for name in ("her1.jpg", "her2.jpg", "wall.jpg")]
     eileen = {"user": "eileen"}
-    for schema, answer in (
+    for schema, response in (
         (schemas.Decision, client.post("/v1/unlock", data=eileen, files=[one])),
         (schemas.Decision, client.post("/v1/unlock", data=eileen, files=[wall])),
         (schemas.Identification, client.post("/v1/identify", files=[one])),
@@ -126,10 +128,10 @@ def test_every_answer_is_what_its_description_says(client: httpx.Client, shots: 
         (schemas.Health, client.get("/v1/health")),
         (schemas.Ready, client.get("/v1/ready")),
     ):
-        schema.model_validate(answer.json())
+        schema.model_validate(response.json())
 
 
-def test_enrolling_adds_replaces_and_refuses(client: httpx.Client, shots: Path) -> None:
+def test_enroll_creates_adds_replaces_and_refuses(client: httpx.Client, shots: Path) -> None:
     one = [picture("photos", shots / "her1.jpg")]
     assert client.post("/v1/people/zoe", files=one).json()["photos_in_template"] == 1
     assert client.post("/v1/people/zoe", files=one).status_code == 409
@@ -142,35 +144,37 @@ def test_enrolling_adds_replaces_and_refuses(client: httpx.Client, shots: Path) 
     assert client.delete("/v1/people/zoe").status_code == 404
 
 
-def test_five_failures_are_429_with_the_wait(knock: Knock) -> None:
-    for _ in range(5):
-        assert knock("mallory").status_code == 403
-    answer = knock("mallory")
-    assert answer.status_code == 429
-    assert 1 <= int(answer.headers["retry-after"]) <= 30
-    assert answer.json()["exit_code"] == 7
-    assert knock("eileen").status_code == 200
-
-
-def test_a_name_that_nobody_has_and_somebody_elses_read_the_same(
-    client: httpx.Client, knock: Knock, shots: Path, shared_service: Service
+def test_after_five_failures_the_next_attempt_is_429_with_retry_after(
+    try_unlock: TryUnlock,
 ) -> None:
-    """With a token that may only try, to the byte."""
+    for _ in range(5):
+        assert try_unlock("mallory").status_code == 403
+    response = try_unlock("mallory")
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["retry-after"]) <= 30
+    assert response.json()["exit_code"] == 7
+    assert try_unlock("eileen").status_code == 200
+
+
+def test_with_scope_unlock_an_unknown_name_and_a_refusal_are_identical(
+    client: httpx.Client, try_unlock: TryUnlock, shots: Path, shared_service: Service
+) -> None:
+    """To the byte: the response must not tell whether the name is enrolled."""
     secret = shared_service_token(shared_service, "unlock")
-    only_try = {"Authorization": f"Bearer {secret}"}
+    scope_unlock = {"Authorization": f"Bearer {secret}"}
     somebody = client.post("/v1/people/other", files=[picture("photos", shots / "her1.jpg")])
     assert somebody.status_code == 200
-    wall = [knock(user, "wall.jpg", headers=only_try) for user in ("other", "nobody")]
+    wall = [try_unlock(user, "wall.jpg", headers=scope_unlock) for user in ("other", "nobody")]
     assert wall[0].content == wall[1].content
-    no = knock("nobody2", headers=only_try)
-    assert no.json() == {
+    refused = try_unlock("nobody2", headers=scope_unlock)
+    assert refused.json() == {
         "outcome": "not_the_owner", "exit_code": 1, "reason": "not similar enough",
     }  # fmt: skip
     client.delete("/v1/people/other")
 
 
 def shared_service_token(service: Service, scope: str) -> str:
-    """A token made by the command line, for the running service."""
+    """Create a token with the command line, for the running service."""
     import os
     import subprocess
     import sys
@@ -187,8 +191,10 @@ def shared_service_token(service: Service, scope: str) -> str:
     return secret
 
 
-def test_health_ready_metrics_and_openapi(client: httpx.Client, shared_service: Service) -> None:
-    with httpx.Client(base_url=shared_service.address) as nobody:
+def test_health_ready_metrics_and_openapi_respond(
+    client: httpx.Client, shared_service: Service
+) -> None:
+    with shared_service.client("") as nobody:
         assert nobody.get("/v1/health").json() == {"status": "ok"}
         assert nobody.get("/v1/ready").json() == {"outcome": "ready"}
         assert nobody.head("/v1/health").status_code == 200
@@ -204,24 +210,23 @@ def test_health_ready_metrics_and_openapi(client: httpx.Client, shared_service: 
 
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Bearer wrong", "Basic abc", "Bearer mien_x" * 9])
-def test_without_a_known_token_nothing_is_answered(shared_service: Service, token: str) -> None:
+def test_without_a_valid_token_every_route_is_401(shared_service: Service, token: str) -> None:
     headers = {"Authorization": token} if token else {}
-    with httpx.Client(base_url=shared_service.address, headers=headers) as nobody:
+    with shared_service.client("") as nobody:
         for method, path in (
             ("GET", "/v1/people"), ("DELETE", "/v1/people/eileen"), ("GET", "/v1/log"),
             ("POST", "/v1/unlock"), ("POST", "/v1/people/eileen"), ("POST", "/v1/explore"),
         ):  # fmt: skip
-            answer = nobody.request(method, path)
-            assert answer.status_code == 401
-            assert answer.headers["www-authenticate"] == "Bearer"
+            response = nobody.request(method, path, headers=headers)
+            assert response.status_code == 401
+            assert response.headers["www-authenticate"] == "Bearer"
 
 
-def test_a_token_may_do_what_its_scope_says_and_no_more(shared_service: Service) -> None:
-    may = {"unlock": set(), "enroll": {"/v1/people"}, "admin": {"/v1/people", "/v1/log"}}
-    for scope, allowed in may.items():
+def test_a_token_allows_what_its_scope_allows_and_no_more(shared_service: Service) -> None:
+    allowed_paths = {"unlock": set(), "enroll": {"/v1/people"}, "admin": {"/v1/people", "/v1/log"}}
+    for scope, allowed in allowed_paths.items():
         secret = shared_service_token(shared_service, scope)
-        headers = {"Authorization": f"Bearer {secret}"}
-        with httpx.Client(base_url=shared_service.address, headers=headers) as client:
+        with shared_service.client(secret) as client:
             for path in ("/v1/people", "/v1/log"):
                 assert client.get(path).status_code == (200 if path in allowed else 403)
             wanted = 404 if scope == "admin" else 403
@@ -229,10 +234,10 @@ def test_a_token_may_do_what_its_scope_says_and_no_more(shared_service: Service)
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "file://"])
-def test_a_page_of_another_site_can_neither_overwrite_nor_delete_a_face(
+def test_another_site_can_neither_replace_nor_delete_a_person(
     client: httpx.Client, shots: Path, origin: str
 ) -> None:
-    """Even one that had the token; and it never has, since there is no cookie."""
+    """Even if it had the token, which it cannot have: there is no cookie."""
     headers = {"Origin": origin}
     files = [picture("photos", shots / "her1.jpg")]
     data = {"mode": "replace"}
@@ -250,12 +255,14 @@ def test_a_page_of_another_site_can_neither_overwrite_nor_delete_a_face(
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:80", "127.0.0.1", "localhost:1", ""]
 )
-def test_a_name_that_was_made_to_point_here_is_refused(client: httpx.Client, host: str) -> None:
-    answer = client.get("/v1/people", headers={"Host": host})
-    assert answer.status_code in (400, 421)
+def test_an_unknown_host_header_is_refused(client: httpx.Client, host: str) -> None:
+    response = client.get("/v1/people", headers={"Host": host})
+    assert response.status_code in (400, 421)
 
 
-def test_every_answer_carries_the_headers_that_shut_the_page_in(client: httpx.Client) -> None:
+def test_every_response_of_the_running_service_has_the_security_headers(
+    client: httpx.Client,
+) -> None:
     for path in ("/", "/app.js", "/v1/health", "/nothing"):
         headers = client.get(path).headers
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -272,43 +279,43 @@ def test_every_answer_carries_the_headers_that_shut_the_page_in(client: httpx.Cl
     ["/../pyproject.toml", "/%2e%2e/%2e%2e/etc/passwd", "/page/index.html", "/app.py", "/static/x",
      "/..%2fapp.py", "//etc/passwd", "/app.js/../app.py"],
 )  # fmt: skip
-def test_no_path_leads_to_another_file(client: httpx.Client, path: str) -> None:
+def test_no_path_leads_to_a_file_outside_the_page(client: httpx.Client, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\nb", "x" * 500, "<img src=x>.jpg", ""])
-def test_a_file_name_is_a_label_and_nothing_else(
+def test_a_file_name_is_used_as_a_printable_label_only(
     client: httpx.Client, shots: Path, name: str
 ) -> None:
     files = {"photos": (name or "photo", (shots / "her1.jpg").read_bytes(), "image/jpeg")}
-    answer = client.post("/v1/explore", files=files)
-    assert answer.status_code == 200
-    shown = answer.json()["faces"][0]["name"]
+    response = client.post("/v1/explore", files=files)
+    assert response.status_code == 200
+    shown = response.json()["faces"][0]["name"]
     assert shown.isprintable()
     assert len(shown) <= 80
 
 
 @pytest.mark.parametrize("user", ["..", "a%2Fb", "%00", "-x", "%20ana", "x" * 300])
-def test_a_name_that_is_no_name_is_refused(client: httpx.Client, shots: Path, user: str) -> None:
-    answer = client.post(f"/v1/people/{user}", files=[picture("photos", shots / "her1.jpg")])
-    assert answer.status_code in (400, 404, 405)
+def test_an_invalid_person_name_is_refused(client: httpx.Client, shots: Path, user: str) -> None:
+    response = client.post(f"/v1/people/{user}", files=[picture("photos", shots / "her1.jpg")])
+    assert response.status_code in (400, 404, 405)
 
 
-def test_a_body_that_is_too_large_is_not_read(client: httpx.Client) -> None:
+def test_a_body_that_is_too_large_is_413(client: httpx.Client) -> None:
     huge = {"photo": ("x.jpg", bytes(33 * 1024 * 1024), "image/jpeg")}
-    answer = client.post("/v1/unlock", data={"user": "eileen"}, files=huge)
-    assert answer.status_code == 413
+    response = client.post("/v1/unlock", data={"user": "eileen"}, files=huge)
+    assert response.status_code == 413
 
     def without_length() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="photo"; filename="p.jpg"\r\n\r\n'
         for _ in range(40):
             yield bytes(1024 * 1024)
 
-    answer = client.post("/v1/unlock", content=without_length(), headers={"Content-Type": FORM})
-    assert (answer.status_code, answer.json()["outcome"]) == (413, "too_large")
+    response = client.post("/v1/unlock", content=without_length(), headers={"Content-Type": FORM})
+    assert (response.status_code, response.json()["outcome"]) == (413, "too_large")
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused(client: httpx.Client) -> None:
+def test_a_decompression_bomb_is_422(client: httpx.Client) -> None:
     import struct
     import zlib
 
@@ -318,12 +325,12 @@ def test_a_picture_that_would_fill_the_memory_is_refused(client: httpx.Client) -
 
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99))
-    answer = client.post("/v1/unlock", data={"user": "eileen"}, files={"photo": ("b.png", bomb)})
-    assert (answer.status_code, answer.json()["outcome"]) == (422, "unreadable_image")
+    response = client.post("/v1/unlock", data={"user": "eileen"}, files={"photo": ("b.png", bomb)})
+    assert (response.status_code, response.json()["outcome"]) == (422, "unreadable_image")
 
 
-def test_a_malformed_request_is_refused_in_one_line(client: httpx.Client) -> None:
-    for answer in (
+def test_a_malformed_request_is_refused_with_a_one_line_message(client: httpx.Client) -> None:
+    for response in (
         client.post("/v1/unlock"),
         client.post(
             "/v1/unlock",
@@ -333,5 +340,5 @@ def test_a_malformed_request_is_refused_in_one_line(client: httpx.Client) -> Non
         client.post("/v1/unlock", content=b"{", headers={"Content-Type": "application/json"}),
         client.request("PATCH", "/v1/unlock"),
     ):
-        assert 400 <= answer.status_code < 500
-        assert "\n" not in answer.json()["error"]
+        assert 400 <= response.status_code < 500
+        assert "\n" not in response.json()["error"]
