@@ -22,10 +22,10 @@ from mien.errors import ExitCode
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.backends.base import Section
 from mien.vault.open import open_vault
-from mien.vault.records.sealed_record import seal_record, user_tag
-from mien.vault.vault import RotatedSpace, Vault
+from mien.vault.people import put_record
+from mien.vault.rotated_space import RotatedSpace
+from mien.vault.vault import Vault
 from mien.vectors import centre_of
 
 MODEL = ModelId("sface", "ab" * 32)
@@ -40,13 +40,12 @@ def faces(seed: int, n: int) -> np.ndarray:
 
 def fill(vault: Vault, people: int) -> None:
     """All in one change, as an import does it."""
-    with vault.safe.writing() as opened:
-        space = RotatedSpace(opened.seals, MODEL)
-        turned = space.protect(faces(1, people * PHOTOS)).reshape(people, PHOTOS, DIMS)
-        for number, vectors in enumerate(turned):
-            record = Record(f"user {number}", MODEL, STAMP, pack_template(Template(vectors, MODEL)))
-            sealed = seal_record(record, opened.seals, version=opened.index.next_version)
-            opened.index.put(Section.RECORD, user_tag(record.user, opened.seals), sealed)
+    with vault._transactions.writing() as transaction:
+        space = RotatedSpace(transaction.cipher, MODEL)
+        rotated = space.protect(faces(1, people * PHOTOS)).reshape(people, PHOTOS, DIMS)
+        for number, vectors in enumerate(rotated):
+            payload = pack_template(Template(vectors, MODEL))
+            put_record(Record(f"user {number}", MODEL, STAMP, payload), transaction)
 
 
 def one_door(vault: Vault, probe: np.ndarray) -> None:
@@ -95,19 +94,19 @@ def main() -> None:
         for size in sizes:
             ratio = median(times[size]) / median(times[sizes[0]])
             print(f"{size:>7} people {median(times[size]):8.2f} ms {ratio:6.2f} x")
-        print("one among all, ms: the product; the first look, records alone and with a gallery;")
+        print("one among all, ms: the product; the first look, records alone and with centroids;")
         print("the next look, in the same process, after another try at a door")
         for size, vault in vaults.items():
             matrix = faces(3, size)
             product = median(milliseconds(lambda m=matrix: m @ probe) for _ in range(given.rounds))
-            alone = milliseconds(lambda vault=vault: vault.centres(MODEL))
-            vault.set_gallery(True)
+            alone = milliseconds(lambda vault=vault: vault.centroids_of(MODEL))
+            vault.enable_centroids()
             with open_vault(home(folder, size), create=True, surface="library", environ={}) as one:
-                with_gallery = milliseconds(lambda one=one: one.centres(MODEL))
-            vault.centres(MODEL)
+                with_centroids = milliseconds(lambda one=one: one.centroids_of(MODEL))
+            vault.centroids_of(MODEL)
             one_door(vault, probe)
-            again = milliseconds(lambda vault=vault: vault.centres(MODEL))
-            figures = (product, alone, with_gallery, again)
+            again = milliseconds(lambda vault=vault: vault.centroids_of(MODEL))
+            figures = (product, alone, with_centroids, again)
             print(f"{size:>7} people " + " ".join(f"{figure:9.3f}" for figure in figures))
         for vault in vaults.values():
             vault.close()

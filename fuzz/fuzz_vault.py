@@ -1,4 +1,4 @@
-"""Any bytes at all into what the vault reads. See README.md."""
+"""Give hostile bytes to everything that the vault reads. See README.md."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from pathlib import Path
 
 import atheris
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the tests' helpers
+
 with atheris.instrument_imports(include=["mien"]):
     import numpy as np
+    from tests.vault.memory import MemoryStore, memory_transactions
 
     from mien.errors import MienError
     from mien.results import ModelId, Template
     from mien.settings import load_settings
     from mien.vault import Record, pack_template, unpack_template
-    from mien.vault.admin.status import verify_all
-    from mien.vault.admin.transfer import export_people, import_people
-    from mien.vault.backends.base import MemoryStore, Section
+    from mien.vault.backends.base import Section
     from mien.vault.crypto.key_wrap import Header
-    from mien.vault.open import open_memory_vault, open_vault
+    from mien.vault.open import open_vault
     from mien.vault.records.sealed_record import unpack_record
     from mien.vault.vault import Vault
 
 MODEL = ModelId("sface", "ab" * 32)
-WORDS = "four random plain words"
+PASSPHRASE = "four random plain words"
 HOME = Path(tempfile.mkdtemp(prefix="mien-fuzz-vault-"))
 SETTINGS = load_settings({"HOME": str(HOME)})
-SPACES = list(Section)
+SECTIONS = list(Section)
 
 
 def record_of(user: str, seed: int) -> Record:
@@ -36,122 +37,125 @@ def record_of(user: str, seed: int) -> Record:
     return Record(user, MODEL, "2026-01-31T12:00:00+00:00", pack_template(template))
 
 
-def said(vault: Vault) -> tuple[object, ...]:
-    users = ("ana", "ben", "nobody")
-    return (vault.heads(), *(vault.get(user) for user in users), vault.log_entries())
+def read_all(vault: Vault) -> tuple[object, ...]:
+    found = [vault.look_up(user) for user in ("ana", "ben", "nobody")]
+    records = [None if one is None else one.record for one in found]
+    return (vault.list_people(), *records, vault.read_log())
 
 
-def filled(vault: Vault) -> Vault:
-    vault.put(record_of("ana", 1), replace=False)
-    vault.put(record_of("ben", 2), replace=False)
-    vault.set_gallery(True)
+def fill(vault: Vault) -> Vault:
+    for record in (record_of("ana", 1), record_of("ben", 2)):
+        vault.update(record.user, lambda stored, space_of, record=record: record)
+    vault.enable_centroids()
     return vault
 
 
-MEMORY = filled(open_memory_vault())
-RIGHT = said(MEMORY)
-CELLS = dict(MEMORY.safe.store._cells)
-with filled(open_vault(SETTINGS, create=True, surface="library", environ={})) as made:
-    RIGHT_FILE = said(made)
-    export_people(made.safe, HOME / "people", WORDS)
+TRANSACTIONS = memory_transactions()
+MEMORY = fill(Vault(TRANSACTIONS))
+CONTENT = read_all(MEMORY)
+STORE = TRANSACTIONS.store
+assert isinstance(STORE, MemoryStore)
+CELLS = dict(STORE._cells)
+with fill(open_vault(SETTINGS, create=True, surface="library", environ={})) as made:
+    CONTENT_OF_FILE = read_all(made)
+    made.export_people(HOME / "people", PASSPHRASE)
 FILE = SETTINGS.vault_path.read_bytes()
 KEY = SETTINGS.key_path.read_bytes()
-[WITNESS_PATH] = (SETTINGS.state_dir / "vaults").glob("*.seen")
-WITNESS = WITNESS_PATH.read_bytes()
-BUNDLE = (HOME / "people").read_bytes()
+[GUARD_PATH] = (SETTINGS.state_dir / "vaults").glob("*.seen")
+GUARD = GUARD_PATH.read_bytes()
+EXPORT = (HOME / "people").read_bytes()
 HEADER = CELLS[Section.META, b"header"]
 
 
-def put_back() -> None:
+def restore_files() -> None:
     SETTINGS.vault_path.write_bytes(FILE)
     for suffix in ("-wal", "-shm", "-journal"):
         SETTINGS.vault_path.with_name(SETTINGS.vault_path.name + suffix).unlink(missing_ok=True)
     SETTINGS.key_path.write_bytes(KEY)
-    WITNESS_PATH.write_bytes(WITNESS)
+    GUARD_PATH.write_bytes(GUARD)
 
 
-def the_file(data: bytes) -> None:
-    """The whole file, or a stretch of it, replaced."""
+def fuzz_file(data: bytes) -> None:
+    """Replace the whole file, or a part of it."""
     start = int.from_bytes(data[:2], "big") % len(FILE)
     whole = FILE[:start] + data[2:] + FILE[start + len(data) - 2 :] if data[:1] < b"\x80" else data
     SETTINGS.vault_path.write_bytes(whole)
     with open_vault(SETTINGS, create=False, surface="library", environ={}) as vault:
-        verify_all(vault.safe)
-        assert said(vault)[:4] in (RIGHT_FILE[:4], ([], None, None, None))
+        vault.verify()
+        assert read_all(vault)[:4] in (CONTENT_OF_FILE[:4], ([], None, None, None))
 
 
-def a_cell(data: bytes) -> None:
-    store = MEMORY.safe.store
-    assert isinstance(store, MemoryStore)
+def fuzz_cell(data: bytes) -> None:
     keys = sorted(CELLS, key=lambda key: (key[0].value, key[1]))
     key = keys[data[0] % len(keys)] if data else keys[0]
     flipped = bytearray(CELLS[key])
     for at, byte in enumerate(data[3:]):
         flipped[(at + int.from_bytes(data[1:3], "big")) % len(flipped)] ^= byte
-    store._cells = {**CELLS, key: bytes(flipped)}
+    STORE._cells = {**CELLS, key: bytes(flipped)}
     try:
-        assert said(MEMORY) == RIGHT
-        verify_all(MEMORY.safe)
+        assert read_all(MEMORY) == CONTENT
+        MEMORY.verify()
     finally:
-        store._cells = dict(CELLS)
+        STORE._cells = dict(CELLS)
 
 
-def a_planted_cell(data: bytes) -> None:
-    store = MEMORY.safe.store
-    assert isinstance(store, MemoryStore)
-    space = SPACES[data[0] % len(SPACES)] if data else Section.RECORD
-    store._cells = {**CELLS, (space, data[1:33] or b"k"): data[33:]}
+def fuzz_added_cell(data: bytes) -> None:
+    section = SECTIONS[data[0] % len(SECTIONS)] if data else Section.RECORD
+    STORE._cells = {**CELLS, (section, data[1:33] or b"k"): data[33:]}
     try:
-        assert said(MEMORY) == RIGHT or (space, data[1:33]) in CELLS
+        assert read_all(MEMORY) == CONTENT or (section, data[1:33]) in CELLS
     finally:
-        store._cells = dict(CELLS)
+        STORE._cells = dict(CELLS)
 
 
-def a_header(data: bytes) -> None:
+def fuzz_header(data: bytes) -> None:
     assert Header.from_bytes(data).to_bytes() == data
 
 
-def a_template(data: bytes) -> None:
+def fuzz_template(data: bytes) -> None:
     unpack_template(data, expected_model=MODEL)
 
 
-def a_record(data: bytes) -> None:
+def fuzz_record(data: bytes) -> None:
     unpack_record(data)
 
 
-def a_bundle(data: bytes) -> None:
-    """Behind the header: its parameters may ask for a second and a gigabyte, on purpose."""
-    end = BUNDLE.index(b"}", BUNDLE.index(b'"kind"')) + 1
-    (HOME / "hostile").write_bytes(BUNDLE[: end - 1] + data)
+def fuzz_export(data: bytes) -> None:
+    """Behind the header: its parameters may ask for a second and a gigabyte, by design."""
+    end = EXPORT.index(b"}", EXPORT.index(b'"kind"')) + 1
+    (HOME / "hostile").write_bytes(EXPORT[: end - 1] + data)
     if b"argon2id" in data:
         return
-    with open_memory_vault() as other:
-        import_people(other.safe, HOME / "hostile", WORDS, taken="refuse")
-        raise AssertionError("an altered export was taken")
+    with Vault(memory_transactions()) as other:
+        other.import_people(HOME / "hostile", PASSPHRASE)
+        raise AssertionError("an altered export was imported")
 
 
-def a_key_file(data: bytes) -> None:
+def fuzz_key_file(data: bytes) -> None:
     SETTINGS.key_path.write_bytes(data)
     with open_vault(SETTINGS, create=False, surface="library", environ={}) as vault:
-        assert said(vault) == RIGHT_FILE
+        assert read_all(vault) == CONTENT_OF_FILE
 
 
-def a_witness(data: bytes) -> None:
-    WITNESS_PATH.write_bytes(data)
+def fuzz_guard(data: bytes) -> None:
+    GUARD_PATH.write_bytes(data)
     with open_vault(SETTINGS, create=False, surface="library", environ={}) as vault:
-        assert said(vault) == RIGHT_FILE
+        assert read_all(vault) == CONTENT_OF_FILE
 
 
-# a bundle takes a fifth of a second for its passphrase: it gets one byte value only
-KINDS = (the_file, a_cell, a_planted_cell, a_header, a_template, a_record, a_key_file, a_witness)
+# an export takes a fifth of a second for its passphrase: it gets one byte value only
+TARGETS = (
+    *(fuzz_file, fuzz_cell, fuzz_added_cell, fuzz_header),
+    *(fuzz_template, fuzz_record, fuzz_key_file, fuzz_guard),
+)
 
 
-def one_input(data: bytes) -> None:
+def fuzz_one(data: bytes) -> None:
     first, rest = (data[0], data[1:]) if data else (0, b"")
-    kind = a_bundle if first == 255 else KINDS[first % len(KINDS)]
-    put_back()
+    target = fuzz_export if first == 255 else TARGETS[first % len(TARGETS)]
+    restore_files()
     try:
-        kind(rest)
+        target(rest)
     except MienError as error:
         assert str(error).isprintable(), repr(str(error))  # noqa: PT017
 
@@ -160,8 +164,8 @@ if __name__ == "__main__":
     corpus = Path(tempfile.mkdtemp(prefix="mien-fuzz-seeds-"))
     template = record_of("ana", 1).payload
     for number, seed in enumerate(
-        (FILE[:3000], b"\x07" * 40, b"r" * 80, HEADER, template, template, KEY, WITNESS)
+        (FILE[:3000], b"\x07" * 40, b"r" * 80, HEADER, template, template, KEY, GUARD)
     ):
         (corpus / f"seed{number}").write_bytes(bytes([number]) + seed)
-    atheris.Setup([*sys.argv, str(corpus)], one_input)
+    atheris.Setup([*sys.argv, str(corpus)], fuzz_one)
     atheris.Fuzz()

@@ -7,13 +7,14 @@ from datetime import datetime, timezone
 
 import numpy as np
 import pytest
+from tests.vault.memory import open_memory_vault
+from tests.vault.sealed_parts import store_record
 
 from mien.app.pipeline import Pipeline
 from mien.app.verify import enroll, identify, open_door
 from mien.errors import ExitCode, ModelMismatch, NotEnrolled, TooManyAttempts
 from mien.results import ByteArray, Decision, ModelId
 from mien.vault.limits.attempts import Moment
-from mien.vault.open import open_memory_vault
 from mien.vault.vault import Vault
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
@@ -67,7 +68,7 @@ def test_the_owner_gets_in_and_it_is_written_down(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     assert knock("eileen", shots[3], vault, pipeline)
-    last = vault.log_entries()[-1]
+    last = vault.read_log()[-1]
     assert (last.kind, last.user, last.outcome) == ("unlock", "eileen", "unlocked")
 
 
@@ -116,7 +117,7 @@ def test_a_name_that_nobody_has_reads_like_somebody_elses(
             knock(user, stranger, vault, pipeline)
         refusals.append(str(refusal.value))
     assert refusals[0] == refusals[1]
-    shapes = {(one.kind, one.outcome) for one in vault.log_entries() if one.kind == "unlock"}
+    shapes = {(one.kind, one.outcome) for one in vault.read_log() if one.kind == "unlock"}
     assert shapes == {("unlock", "not_the_owner")}
 
 
@@ -139,7 +140,7 @@ def test_decoys_of_two_names_and_of_two_vaults_differ(
     def seed(of: Vault, user: str) -> bytes:
         found = of.look_up(user)
         assert found is not None
-        return found.decoy
+        return found.decoy_seed
 
     with open_memory_vault(clock=clock) as other, other.attempt("nobody"):
         seeds = {seed(vault, "nobody"), seed(vault, "noone"), seed(other, "nobody")}
@@ -163,7 +164,7 @@ def test_a_template_of_another_model_opens_nothing(
     other = ModelId("vggface2", "cd" * 32)
     vector = np.eye(1, 128, dtype=np.float32)
     payload = pack_template(Template(vector, other))
-    vault.put(Record("ben", other, "2026-01-31T12:00:00+00:00", payload), replace=False)
+    store_record(vault, Record("ben", other, "2026-01-31T12:00:00+00:00", payload))
     with pytest.raises(ModelMismatch):
         knock("ben", shots[3], vault, pipeline)
 
@@ -176,7 +177,7 @@ def test_to_be_recognised_has_a_count_of_its_own(
     with pytest.raises(TooManyAttempts, match="30 seconds"):
         identify(shots[3], vault=vault, pipeline=pipeline)
     assert knock("eileen", shots[3], vault, pipeline)
-    kinds = [(one.kind, one.user, one.outcome) for one in vault.log_entries()]
+    kinds = [(one.kind, one.user, one.outcome) for one in vault.read_log()]
     assert kinds.count(("identify", "", "not_the_owner")) == 5
 
 

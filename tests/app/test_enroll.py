@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.app.parts import OTHER_MODEL, clock, opened, settings_of, somebody, stored
-from tests.vault.sealed_parts import edit
+from tests.vault.memory import open_memory_vault
+from tests.vault.sealed_parts import edit, store_record
 
 from mien.app.pipeline import Pipeline
 from mien.app.verify import (
@@ -27,14 +28,13 @@ from mien.errors import (
     VaultDamaged,
 )
 from mien.results import ByteArray
-from mien.vault.open import open_memory_vault
 
 
 def test_what_was_enrolled_is_stored_with_model_and_time(
     pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
     with opened(home) as vault:
-        [head] = vault.heads()
+        [head] = vault.list_people()
         template = stored("eileen", vault, pipeline)
     assert (head.user, head.model) == ("eileen", pipeline.model)
     assert head.created_at == "2026-01-31T12:00:00+00:00"
@@ -67,7 +67,7 @@ def test_every_mode_enrolls_somebody_new(
 ) -> None:
     with opened(home) as vault:
         enroll("twin", shots[:1], pipeline=pipeline, vault=vault, mode=mode, clock=clock)
-        assert [head.user for head in vault.heads()] == ["eileen", "twin"]
+        assert [head.user for head in vault.list_people()] == ["eileen", "twin"]
 
 
 def test_two_spellings_of_one_name_are_one_person(
@@ -75,7 +75,7 @@ def test_two_spellings_of_one_name_are_one_person(
 ) -> None:
     with open_memory_vault() as vault:
         enroll("Zoe\u0308", shots[:1], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        assert [head.user for head in vault.heads()] == ["Zo\u00eb"]
+        assert [head.user for head in vault.list_people()] == ["Zo\u00eb"]
         assert forget("Zoe\u0308", vault) == "Zo\u00eb"
 
 
@@ -83,11 +83,11 @@ def test_a_template_of_another_model_is_not_added_to(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     with open_memory_vault() as vault:
-        vault.put(somebody("ana", 1, OTHER_MODEL), replace=False)
+        store_record(vault, somebody("ana", 1, OTHER_MODEL))
         with pytest.raises(ModelMismatch):
             enroll("ana", shots[:1], pipeline=pipeline, vault=vault, mode="add", clock=clock)
         enroll("ana", shots[:1], pipeline=pipeline, vault=vault, mode="replace", clock=clock)
-        assert vault.heads()[0].model == pipeline.model
+        assert vault.list_people()[0].model == pipeline.model
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_refusal_leaves_the_vault_as_it_was_to_the_byte(
     }
     path = settings_of(home).vault_path
     with opened(home) as vault:
-        vault.put(somebody("ben", 2, pipeline.model), replace=False)
+        store_record(vault, somebody("ben", 2, pipeline.model))
     before = path.read_bytes()
     with opened(home) as vault, pytest.raises(error):
         enroll(user, photos[spoilt], pipeline=pipeline, vault=vault, mode=mode, clock=clock)

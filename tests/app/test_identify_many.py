@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tests.vault.memory import open_memory_vault
+
 from mien.app.pipeline import Pipeline
 from mien.app.verify import enroll, identify
 from mien.media.image_file import read_image
 from mien.results import ByteArray
-from mien.vault.open import open_memory_vault
 
 
 def clock() -> datetime:

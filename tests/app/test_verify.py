@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.app.parts import OTHER_MODEL, opened, somebody
+from tests.vault.memory import open_memory_vault
+from tests.vault.sealed_parts import store_record
 
 from mien.app.pipeline import Pipeline
 from mien.app.verify import (
@@ -24,7 +26,6 @@ from mien.errors import (
     SeveralFacesFound,
 )
 from mien.results import ByteArray, Template, Threshold
-from mien.vault.open import open_memory_vault
 
 # unlock ------------------------------------------------------------------------------------
 
@@ -86,9 +87,9 @@ def test_who_is_not_enrolled_is_told_what_to_do() -> None:
 
 def test_forgetting_removes_one_person_and_no_other(pipeline: Pipeline, home: Path) -> None:
     with opened(home) as vault:
-        vault.put(somebody("ben", 2, pipeline.model), replace=False)
+        store_record(vault, somebody("ben", 2, pipeline.model))
         assert forget("eileen", vault) == "eileen"
-        assert [head.user for head in vault.heads()] == ["ben"]
+        assert [head.user for head in vault.list_people()] == ["ben"]
 
 
 # identify ----------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ def test_the_right_one_is_found_among_others(
 ) -> None:
     with opened(home) as vault:
         for seed, user in enumerate(("ana", "ben", "zoe")):
-            vault.put(somebody(user, seed, pipeline.model), replace=False)
+            store_record(vault, somebody(user, seed, pipeline.model))
         found = identify(shots[3], vault=vault, pipeline=pipeline)
     assert found.user == "eileen"
     assert found.decision.outcome is ExitCode.UNLOCKED
@@ -108,7 +109,7 @@ def test_the_right_one_is_found_among_others(
 def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     with open_memory_vault() as vault:
         for seed, user in enumerate(("ana", "ben", "zoe")):
-            vault.put(somebody(user, seed, pipeline.model), replace=False)
+            store_record(vault, somebody(user, seed, pipeline.model))
         found = identify(shots[3], vault=vault, pipeline=pipeline)
     assert found.user is None
     assert not found.decision
@@ -121,7 +122,7 @@ def test_an_empty_vault_and_one_of_another_model_have_nobody(
     with open_memory_vault() as vault:
         with pytest.raises(NotEnrolled):
             identify(shots[3], vault=vault, pipeline=pipeline)
-        vault.put(somebody("ana", 1, OTHER_MODEL), replace=False)
+        store_record(vault, somebody("ana", 1, OTHER_MODEL))
         with pytest.raises(NotEnrolled):
             identify(shots[3], vault=vault, pipeline=pipeline)
 

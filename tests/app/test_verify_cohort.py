@@ -13,10 +13,10 @@ from mien.app.verify import compare, unlock
 from mien.compat.face_unlock import FaceUnlock
 from mien.errors import ExitCode
 from mien.results import ByteArray, Template, Threshold
-from mien.vault.crypto.template_rotation import Transform
+from mien.vault.crypto.template_rotation import TemplateRotation
 from mien.vectors import centre_of
 
-TURNED = Transform(bytes(range(32)), 128)
+TURNED = TemplateRotation(bytes(range(32)), 128)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_a_turned_template_opens_nothing_in_another_space(
 ) -> None:
     stored = Template(TURNED.protect(template.vectors), template.model)
     assert unlock(shots[3], stored, pipeline).outcome is ExitCode.NOT_THE_OWNER
-    other = Transform(bytes(32), 128)
+    other = TemplateRotation(bytes(32), 128)
     assert unlock(shots[3], stored, pipeline, space=other).outcome is ExitCode.NOT_THE_OWNER
 
 
@@ -75,8 +75,8 @@ def test_two_photos_are_compared_with_the_same_care(
 @pytest.fixture(scope="module")
 def enrollment_in(
     pipeline: Pipeline, shots: list[ByteArray]
-) -> Callable[[Transform | None], Enrollment]:
-    def enrolled(space: Transform | None) -> Enrollment:
+) -> Callable[[TemplateRotation | None], Enrollment]:
+    def enrolled(space: TemplateRotation | None) -> Enrollment:
         looked = analyse_photos(shots[:3], pipeline)
         if space is None:
             return Neighbours({}, pipeline).warn(merge(looked, pipeline), user="ana")
@@ -87,7 +87,7 @@ def enrollment_in(
 
 
 def test_an_enrollment_says_how_near_the_closest_stranger_comes(
-    pipeline: Pipeline, enrollment_in: Callable[[Transform | None], Enrollment]
+    pipeline: Pipeline, enrollment_in: Callable[[TemplateRotation | None], Enrollment]
 ) -> None:
     plain, turned = enrollment_in(None), enrollment_in(TURNED)
     assert plain.closest_stranger is not None
@@ -100,7 +100,7 @@ def test_an_enrollment_says_how_near_the_closest_stranger_comes(
 
 
 def test_an_enrollment_that_a_stranger_would_pass_is_warned_of(
-    enrollment_in: Callable[[Transform | None], Enrollment],
+    enrollment_in: Callable[[TemplateRotation | None], Enrollment],
 ) -> None:
     risky = replace(enrollment_in(None), closest_stranger=0.52, margin=-0.01)
     warning = (

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.vault.sealed_parts import store_record
 
 from mien.app.pipeline import Pipeline
 from mien.app.verify import enroll
@@ -124,7 +125,7 @@ def stored(
             mode="new",
             clock=lambda: datetime(2026, 1, 31, 12, tzinfo=timezone.utc),
         )
-        vault.put(somebody("ben", pipeline.model), replace=False)
+        store_record(vault, somebody("ben", pipeline.model))
     return home
 
 

@@ -64,7 +64,7 @@ def test_nothing_is_changed_if_the_rollback_guard_cannot_be_written(
         ("unlock", "ana", album / "probe.png"),
         ("forget", "ana"),
         ("vault", "rotate"),
-        ("vault", "gallery", "on"),
+        ("vault", "centroids", "on"),
     ):
         refused = mien(*command)
         assert refused.code == 8

@@ -31,7 +31,7 @@ def interrupted_at(function: str) -> Iterator[None]:
         sys.setprofile(None)
 
 
-@pytest.mark.parametrize(("at", "rotated"), [("rotate", False), ("drop_old_keys", True)])
+@pytest.mark.parametrize(("at", "rotated"), [("rotate_vault", False), ("remove_old_keys", True)])
 def test_an_interrupted_rotation_names_the_commands_that_show_what_was_done(
     mien: Mien, vault: Path, at: str, rotated: bool
 ) -> None:
@@ -43,18 +43,16 @@ def test_an_interrupted_rotation_names_the_commands_that_show_what_was_done(
     assert (mien("vault", "status", "--json").json["change"] > before) is rotated
     assert load_settings().key_path.read_text().count("\n") == 1 + rotated
     told = mien("vault", "status")
-    assert (
-        "1 more key kept from a rotation that did not end: mien vault rotate" in told.out
-    ) is rotated
+    assert ("1 unused key left by an interrupted rotation" in told.out) is rotated
     assert mien("vault", "rotate").code == 0  # finishes the rest
-    assert "more key" not in mien("vault", "status").out
+    assert "unused key" not in mien("vault", "status").out
     assert load_settings().key_path.read_text().count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "at", "words"),
     [
-        (("forget", "ana"), "finish", "interrupted; mien list shows who is enrolled"),
+        (("forget", "ana"), "save", "interrupted; mien list shows who is enrolled"),
         (("unlock", "ana", "PROBE"), "attempt", "interrupted; the attempt counts as a failure"),
         (("compare", "PROBE", "PROBE"), "compare", "interrupted"),
     ],

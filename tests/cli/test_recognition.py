@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.vault.sealed_parts import store_record
 
 from mien.models import EMBEDDERS, cached_graph_path
 from mien.results import ModelId
@@ -177,7 +178,7 @@ def test_a_template_of_another_model_exits_with_10(
     mien: Mien, album: Path, vault: Path, somebody: Callable[[str, ModelId], Record]
 ) -> None:
     with open_vault(load_settings(), create=False, surface="library") as opened:
-        opened.put(somebody("ana", ModelId("vggface2", "cd" * 32)), replace=True)
+        store_record(opened, somebody("ana", ModelId("vggface2", "cd" * 32)))
     ran = mien("unlock", "ana", album / "probe.png")
     assert ran.code == 10
     assert ran.complaint

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.vault.memory import open_memory_vault
 from tests.vault.postgres import postgres_database, postgres_server
 from tests.vault.raw_vault import RawVault
 from tests.vault.sealed_parts import Clock, opened
@@ -15,7 +16,6 @@ from tests.vault.sealed_parts import Clock, opened
 from mien.results import ModelId
 from mien.settings import Settings, load_settings
 from mien.vault import Record
-from mien.vault.open import open_memory_vault
 from mien.vault.vault import Vault
 
 MakeRecord = Callable[..., Record]

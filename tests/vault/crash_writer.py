@@ -27,11 +27,11 @@ from mien.errors import ExitCode, MienError
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.admin.rotation import drop_old_keys, rotate
-from mien.vault.admin.status import vault_status, verify_all
+from mien.vault.admin.rotation import remove_old_keys
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_vault
-from mien.vault.vault import SpaceOf, Vault
+from mien.vault.rotated_space import SpaceOf
+from mien.vault.vault import Vault
 
 MODEL = ModelId("sface", "ab" * 32)
 OPERATIONS = ("enroll", "replace", "forget", "attempt", "rotate")
@@ -66,7 +66,7 @@ def change(vault: Vault, operation: str, user: str, seed: int) -> None:
         with vault.attempt(user) as attempt:
             attempt.outcome = ExitCode.UNLOCKED
     else:
-        rotate(vault.safe, last=vault.noted("rotate"))
+        vault.rotate()
 
 
 def expected(people: People, operation: str, user: str, seed: int) -> People:
@@ -81,7 +81,7 @@ def expected(people: People, operation: str, user: str, seed: int) -> People:
 def held(vault: Vault, seeds: list[int]) -> People:
     """Whom the vault holds, and with which face. ValueError for a face that nobody enrolled."""
     people = {}
-    for head in vault.heads():
+    for head in vault.list_people():
         found = vault.look_up(head.user)
         assert found is not None
         assert found.record is not None
@@ -148,9 +148,9 @@ def enroll_again(settings: Settings, user: str) -> None:
 
 def counter_of(settings: Settings) -> int:
     with opened(settings) as vault:
-        facts = vault_status(vault.safe)
-    assert facts is not None
-    return facts.counter
+        status = vault.status()
+    assert status is not None
+    return status.changes
 
 
 def kill_point(rng: random.Random, length: int) -> int:
@@ -204,16 +204,16 @@ def run(kills: int, *, seed: int, instants: bool, url: str | None = None) -> dic
             after = expected(people, operation, user, face_seed)
             try:
                 with opened(settings) as vault:
-                    with vault.safe.store.writing():
+                    with vault._transactions.store.writing():
                         pass  # a server has let go of the dead when it lets us in
-                    facts = verify_all(vault.safe)
-                    assert facts is not None
-                    counter = facts.counter
+                    status = vault.verify()
+                    assert status is not None
+                    counter = status.changes
                     now = held(vault, list(range(50)))
-                    vault.log_entries()
+                    vault.read_log()
                     if operation == "rotate" and died:
-                        drop_old_keys(vault.safe)
-                        verify_all(vault.safe)
+                        remove_old_keys(vault._transactions)
+                        vault.verify()
             except (MienError, ValueError, AssertionError) as error:
                 wrong.append(f"trial {trial}, {operation} at {kill_at}: {error}")
                 break

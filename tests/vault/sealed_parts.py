@@ -14,7 +14,8 @@ from mien.settings import Settings
 from mien.vault import Record, pack_template
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_vault
-from mien.vault.vault import RotatedSpace, Vault
+from mien.vault.rotated_space import RotatedSpace
+from mien.vault.vault import Vault
 
 NOON = Moment(wall_s=1_800_000_000.0, boot_id="boot one", boot_s=1000.0)
 
@@ -45,8 +46,18 @@ def record_of(user: str, model: ModelId, *, seed: int = 1) -> Record:
 
 def protected(vault: Vault, vectors: FloatArray, model: ModelId) -> FloatArray:
     """The vectors as this vault stores them."""
-    with vault.safe.writing() as opened:  # makes a vault where there is none
-        return RotatedSpace(opened.seals, model).protect(vectors)
+    with vault._transactions.writing() as opened:  # makes a vault where there is none
+        return RotatedSpace(opened.cipher, model).protect(vectors)
+
+
+def store_record(vault: Vault, record: Record) -> None:
+    """Enroll with this record as it is, also in the place of another."""
+    vault.update(record.user, lambda stored, space_of: record, replace=True)
+
+
+def record_of_user(vault: Vault, user: str) -> Record | None:
+    found = vault.look_up(user)
+    return None if found is None else found.record
 
 
 def fail(vault: Vault, user: str, times: int = 1) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.vault.memory import open_memory_vault
+from tests.vault.sealed_parts import record_of_user, store_record
 
 from mien.errors import ExitCode, MienError
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
-from mien.vault.admin.status import verify_all
-from mien.vault.admin.transfer import export_people, import_people
-from mien.vault.open import open_memory_vault, open_vault
+from mien.vault.open import open_vault
 
 MODEL = ModelId("sface", "ab" * 32)
 EVERY = int(os.environ.get("MIEN_TEST_FLIP_EVERY", "29"))
@@ -40,8 +40,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A vault of two people, one failed try and a log."""
     home = tmp_path_factory.mktemp("home")
     with open_vault(home_settings(home), create=True, surface="library", environ={}) as vault:
-        vault.put(record_of("ana", 1), replace=False)
-        vault.put(record_of("ben", 2), replace=False)
+        store_record(vault, record_of("ana", 1))
+        store_record(vault, record_of("ben", 2))
         with vault.attempt("ana") as attempt:
             attempt.outcome = ExitCode.NOT_THE_OWNER
     return home
@@ -61,11 +61,11 @@ def say(home: Path) -> Said:
     with open_vault(settings, create=False, surface="library", environ={}) as vault:
         users = ("ana", "ben", "nobody")
         return (
-            vault.heads(),
-            *(vault.get(user) for user in users),
+            vault.list_people(),
+            *(record_of_user(vault, user) for user in users),
             *(vault.holds(user) for user in users),
-            vault.log_entries(),
-            verify_all(vault.safe),
+            vault.read_log(),
+            vault.verify(),
         )
 
 
@@ -137,8 +137,8 @@ def test_every_byte_of_the_key_file_and_of_the_witness(copy: Path, which: str) -
 def test_every_byte_of_an_export(tmp_path: Path) -> None:
     file = tmp_path / "people.mien"
     with open_memory_vault() as vault:
-        vault.put(record_of("ana", 1), replace=False)
-        export_people(vault.safe, file, "four random plain words")
+        store_record(vault, record_of("ana", 1))
+        vault.export_people(file, "four random plain words")
     whole = file.read_bytes()
     # a flipped parameter of the passphrase asks for up to a gigabyte: those are test_seal's
     start = whole.index(b'"vault_id"')
@@ -146,5 +146,5 @@ def test_every_byte_of_an_export(tmp_path: Path) -> None:
         file.write_bytes(whole[:start] + broken)
         with open_memory_vault() as other:
             with pytest.raises(MienError):
-                import_people(other.safe, file, "four random plain words", taken="refuse")
-            assert not other.holds_anybody(), at
+                other.import_people(file, "four random plain words", existing="refuse")
+            assert other.is_empty(), at

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.vault.sealed_parts import record_of_user
+
 from mien.errors import TooManyAttempts
 from mien.results import ModelId
 from mien.settings import load_settings
 from mien.vault import unpack_template
-from mien.vault.admin.status import verify_all
 from mien.vault.open import open_vault
 
 MODEL = ModelId("sface", "ab" * 32)
@@ -75,10 +76,10 @@ def test_photos_added_to_one_person_at_once_are_all_kept(tmp_path: Path) -> None
     together(ADD, tmp_path, 3)
     settings = load_settings({"HOME": str(tmp_path)})
     with open_vault(settings, create=False, surface="library", environ={}) as vault:
-        record = vault.get("ana")
+        record = record_of_user(vault, "ana")
         assert record is not None
         assert len(unpack_template(record.payload, expected_model=MODEL).vectors) == 30
-        assert verify_all(vault.safe) is not None
+        assert vault.verify() is not None
 
 
 def test_failures_at_one_door_at_once_are_all_counted(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_failures_at_one_door_at_once_are_all_counted(tmp_path: Path) -> None:
     assert said.count("refused") == 3
     settings = load_settings({"HOME": str(tmp_path)})
     with open_vault(settings, create=False, surface="library", environ={}) as vault:
-        failures = [one for one in vault.log_entries() if one.outcome == "not_the_owner"]
+        failures = [one for one in vault.read_log() if one.outcome == "not_the_owner"]
         assert len(failures) == 5
         try:
             with vault.attempt("ana"):

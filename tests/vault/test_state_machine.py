@@ -14,18 +14,17 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.vault.sealed_parts import store_record
 
 from mien.errors import AlreadyEnrolled, ExitCode, MienError, TooManyAttempts, VaultDamaged
 from mien.results import ModelId, Template
 from mien.settings import load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.admin.rotation import rotate
-from mien.vault.admin.status import verify_all
-from mien.vault.admin.transfer import export_people, import_people
 from mien.vault.backends.base import Cells, Section
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_vault
-from mien.vault.vault import SpaceOf, Vault
+from mien.vault.rotated_space import SpaceOf
+from mien.vault.vault import Vault
 
 MODEL = ModelId("sface", "ab" * 32)
 USERS = st.sampled_from(["ana", "ben", "zoë"])
@@ -78,7 +77,7 @@ class _Doomed:
 @contextmanager
 def power_loss(vault: Vault, after: int) -> Iterator[None]:
     """The so manyth change of a cell never happens."""
-    store = vault.safe.store
+    store = vault._transactions.store
     real = store.writing
 
     @contextmanager
@@ -156,7 +155,7 @@ class VaultMachine(RuleBasedStateMachine):
             payload = pack_template(Template(face(0), MODEL))
             record = Record(user, MODEL, "2026-01-31T12:00:00+00:00", payload)
             with pytest.raises(AlreadyEnrolled):
-                self.vault.put(record, replace=False)
+                store_record(self.vault, record)
 
     @rule(user=USERS, unlocked=st.booleans())
     def knock(self, user: str, unlocked: bool) -> None:
@@ -177,7 +176,7 @@ class VaultMachine(RuleBasedStateMachine):
     @rule()
     def rotate_key(self) -> None:
         if self.logged:
-            rotate(self.vault.safe, last=self.vault.noted("rotate"))
+            self.vault.rotate()
             self.logged += 1
 
     @rule()
@@ -202,7 +201,7 @@ class VaultMachine(RuleBasedStateMachine):
     def the_power_goes_while_rotating(self, after: int) -> None:
         with power_loss(self.vault, after):
             try:
-                rotate(self.vault.safe, last=self.vault.noted("rotate"))
+                self.vault.rotate()
             except PowerLoss:
                 return
         self.logged += 1
@@ -220,7 +219,7 @@ class VaultMachine(RuleBasedStateMachine):
             now = path.read_bytes()
             path.write_bytes(whole)
             with self.opened() as vault, pytest.raises(VaultDamaged, match="old copy"):
-                vault.heads()
+                vault.list_people()
             path.write_bytes(now)
             del self.enrolled[next(iter(self.enrolled))]
             self.logged += 1
@@ -238,7 +237,7 @@ class VaultMachine(RuleBasedStateMachine):
             else:
                 db.execute("DELETE FROM cell_bucket")
         with self.opened() as vault, pytest.raises(VaultDamaged):
-            vault.heads()
+            vault.list_people()
         path.write_bytes(whole)
         self.vault = self.opened()
 
@@ -249,19 +248,19 @@ class VaultMachine(RuleBasedStateMachine):
             return  # a passphrase takes a while, on purpose
         self.exports += 1
         file = Path(self.folder.name) / "people.mien"
-        export_people(self.vault.safe, file, "four random words", last=self.vault.noted("export"))
+        self.vault.export_people(file, "four random words")
         self.logged += 1
         with tempfile.TemporaryDirectory() as other_home:
             other_settings = load_settings({"HOME": other_home})
             with open_vault(other_settings, create=True, surface="library", environ={}) as other:
-                import_people(other.safe, file, "four random words", taken="refuse")
-                assert [head.user for head in other.heads()] == sorted(self.enrolled)
+                other.import_people(file, "four random words", existing="refuse")
+                assert [head.user for head in other.list_people()] == sorted(self.enrolled)
 
     # what always holds ---------------------------------------------------------------------
 
     @invariant()
     def it_holds_who_was_enrolled_and_nobody_else(self) -> None:
-        assert [head.user for head in self.vault.heads()] == sorted(self.enrolled)
+        assert [head.user for head in self.vault.list_people()] == sorted(self.enrolled)
         for user in ("ana", "ben", "zoë"):
             stored = self.stored_face(user)
             if user in self.enrolled:
@@ -273,8 +272,8 @@ class VaultMachine(RuleBasedStateMachine):
     @invariant()
     def all_of_it_checks_out(self) -> None:
         try:
-            verify_all(self.vault.safe)
-            entries = self.vault.log_entries()
+            self.vault.verify()
+            entries = self.vault.read_log()
         except MienError as error:
             raise AssertionError(str(error)) from error
         assert len(entries) == self.logged

@@ -6,34 +6,41 @@ from dataclasses import replace
 
 import psycopg
 import pytest
-from tests.vault.sealed_parts import Clock, edit, fail, opened, record_of, rows_of
+from tests.vault.memory import open_memory_vault
+from tests.vault.sealed_parts import (
+    Clock,
+    edit,
+    fail,
+    opened,
+    record_of,
+    record_of_user,
+    rows_of,
+    store_record,
+)
 
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
-from mien.vault.admin.rotation import rotate
-from mien.vault.admin.status import vault_status, verify_all
 from mien.vault.backends.base import Section
-from mien.vault.open import open_memory_vault
 
 
 def test_an_old_copy_of_the_file_put_back_is_noticed_and_can_be_accepted(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
     old = settings.vault_path.read_bytes()
     with opened(settings, clock) as vault:
         vault.remove("ana")
     settings.vault_path.write_bytes(old)
     with opened(settings, clock) as vault:
         with pytest.raises(VaultDamaged, match="is an old copy"):
-            vault.get("ana")
-        verify_all(vault.safe, accept=vault.noted("accept_copy"))
-        assert vault.get("ana") is not None
-        assert [entry.kind for entry in vault.log_entries()] == ["enroll", "accept_copy"]
-        verify_all(vault.safe, accept=vault.noted("accept_copy"))  # nothing to accept any more
-        assert len(vault.log_entries()) == 2
+            record_of_user(vault, "ana")
+        vault.verify(accept=True)
+        assert record_of_user(vault, "ana") is not None
+        assert [entry.kind for entry in vault.read_log()] == ["enroll", "accept_copy"]
+        vault.verify(accept=True)  # nothing to accept any more
+        assert len(vault.read_log()) == 2
 
 
 @pytest.mark.parametrize("table", ["meta", "bucket", "record", "attempt", "log"])
@@ -41,17 +48,17 @@ def test_a_cell_put_back_from_earlier_is_noticed(
     settings: Settings, clock: Clock, model: ModelId, table: str
 ) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
         fail(vault, "ana")
     old = rows_of(settings.vault_path, table)
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model, seed=2), replace=True)
+        store_record(vault, record_of("ana", model, seed=2))
         fail(vault, "ana")
     edit(settings.vault_path, f"DELETE FROM cell_{table}")
     for row in old:
         edit(settings.vault_path, f"INSERT INTO cell_{table} VALUES (?, ?)", *row)
     with opened(settings, clock) as vault, pytest.raises(VaultDamaged):
-        verify_all(vault.safe)
+        vault.verify()
 
 
 @pytest.mark.parametrize("table", ["meta", "bucket", "record", "attempt", "log"])
@@ -59,41 +66,41 @@ def test_removed_cells_are_noticed(
     settings: Settings, clock: Clock, model: ModelId, table: str
 ) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
         fail(vault, "ana")
     edit(settings.vault_path, f"DELETE FROM cell_{table}")
     with opened(settings, clock) as vault, pytest.raises(VaultDamaged):
-        verify_all(vault.safe)
+        vault.verify()
 
 
 def test_a_record_moved_to_another_name_does_not_open(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
-        vault.put(record_of("bob", model, seed=2), replace=False)
+        store_record(vault, record_of("ana", model))
+        store_record(vault, record_of("bob", model, seed=2))
     (one, first), (two, second) = rows_of(settings.vault_path, "record")
     edit(settings.vault_path, "UPDATE cell_record SET value = ? WHERE key = ?", second, one)
     edit(settings.vault_path, "UPDATE cell_record SET value = ? WHERE key = ?", first, two)
     with opened(settings, clock) as vault:
         for user in ("ana", "bob"):
             with pytest.raises(VaultDamaged):
-                vault.get(user)
+                record_of_user(vault, user)
 
 
 def test_without_its_key_the_vault_stays_shut(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
     settings.key_path.unlink()
     with opened(settings, clock) as vault, pytest.raises(KeyUnavailable, match="is not in"):
-        vault.get("ana")
+        record_of_user(vault, "ana")
 
 
 def test_no_name_lies_in_the_file(settings: Settings, clock: Clock, model: ModelId) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("annabelle", model), replace=False)
+        store_record(vault, record_of("annabelle", model))
         fail(vault, "annabelle")
     assert b"annabelle" not in settings.vault_path.read_bytes()
 
@@ -103,12 +110,12 @@ def test_a_vault_in_memory_whose_header_was_altered_stays_shut(
 ) -> None:
     """Found by fuzz_vault.py: a key id that is not known was a KeyError."""
     with open_memory_vault(clock=clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
-        with vault.safe.writing() as opened:
+        store_record(vault, record_of("ana", model))
+        with vault._transactions.writing() as opened:
             other = replace(opened.header, key_id=bytes(16))
             opened.cells.put(Section.META, b"header", other.to_bytes())
         with pytest.raises(KeyUnavailable, match="not in memory"):
-            vault.get("ana")
+            record_of_user(vault, "ana")
 
 
 # a log that was cut is not laundered by a new key ------------------------------------------
@@ -132,7 +139,7 @@ def with_cut_log(
 ) -> Settings:
     """Ana was enrolled, and five failed at her door; then the log was cut."""
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
         fail(vault, "ana", 5)
     edit(settings.vault_path, CUTS[request.param])
     return settings
@@ -142,10 +149,10 @@ def test_a_tampered_log_is_not_put_under_a_new_key(with_cut_log: Settings, clock
     before = (with_cut_log.key_path.read_bytes(), rows_of(with_cut_log.vault_path, "meta"))
     with opened(with_cut_log, clock) as vault:
         with pytest.raises(VaultDamaged, match=r"rotate --accept-log|is damaged"):
-            rotate(vault.safe, last=vault.noted("rotate"))
+            vault.rotate()
         with pytest.raises(VaultDamaged):
-            vault.log_entries()
-        assert vault.get("ana") is not None
+            vault.read_log()
+        assert record_of_user(vault, "ana") is not None
     after = (with_cut_log.key_path.read_bytes(), rows_of(with_cut_log.vault_path, "meta"))
     assert after == before
 
@@ -154,14 +161,14 @@ def test_a_tampered_log_can_be_accepted_and_that_stays_in_it(
     with_cut_log: Settings, clock: Clock
 ) -> None:
     with opened(with_cut_log, clock) as vault:
-        rotate(vault.safe, accept_log=vault.noted("accept_log"), last=vault.noted("rotate"))
-        kinds = [entry.kind for entry in vault.log_entries()]
+        vault.rotate(accept_log=True)
+        kinds = [entry.kind for entry in vault.read_log()]
         assert kinds[-2:] == ["accept_log", "rotate"]
         assert set(kinds[:-2]) <= {"enroll", "unlock"}  # what could still be read
         assert len(kinds[:-2]) <= 6
-        verify_all(vault.safe)
-        rotate(vault.safe, accept_log=vault.noted("accept_log"), last=vault.noted("rotate"))
-        assert [entry.kind for entry in vault.log_entries()] == [*kinds, "rotate"]
+        vault.verify()
+        vault.rotate(accept_log=True)
+        assert [entry.kind for entry in vault.read_log()] == [*kinds, "rotate"]
     assert len(rows_of(with_cut_log.vault_path, "log")) == len(kinds) + 1
 
 
@@ -169,13 +176,13 @@ def test_what_is_left_of_a_tampered_log_is_kept(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
         fail(vault, "ana", 4)
     edit(settings.vault_path, CUTS["three in the middle"])
     with opened(settings, clock) as vault:
-        rotate(vault.safe, accept_log=vault.noted("accept_log"))
-        kinds = [entry.kind for entry in vault.log_entries()]
-    assert kinds == ["enroll", "unlock", "accept_log"]
+        vault.rotate(accept_log=True)
+        kinds = [entry.kind for entry in vault.read_log()]
+    assert kinds == ["enroll", "unlock", "accept_log", "rotate"]
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
@@ -185,27 +192,27 @@ def test_a_vault_that_was_seen_and_is_gone_does_not_check_out(
     if store == "postgres":
         settings = replace(settings, vault_url=postgres_url)
     with opened(settings, clock) as vault:
-        assert verify_all(vault.safe) is None  # there was none yet
-        vault.put(record_of("ana", model), replace=False)
+        assert vault.verify() is None  # there was none yet
+        store_record(vault, record_of("ana", model))
     if store == "postgres":
         with psycopg.connect(postgres_url) as db:
             db.execute("DROP SCHEMA mien CASCADE")
     else:
         settings.vault_path.unlink()
     with opened(settings, clock) as vault:
-        for look in (verify_all, vault_status):
+        for look in (vault.verify, vault.status):
             with pytest.raises(VaultDamaged, match="is gone: it was seen there at change 1"):
-                look(vault.safe)
-        verify_all(vault.safe, accept=vault.noted("accept_copy"))  # it was taken away on purpose
-        assert verify_all(vault.safe) is None
+                look()
+        vault.verify(accept=True)  # it was taken away on purpose
+        assert vault.verify() is None
 
 
 def test_where_a_vault_is_gone_enrolling_makes_a_new_one(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
     settings.vault_path.unlink()
     with opened(settings, clock) as vault:
-        vault.put(record_of("ben", model), replace=False)
-        assert verify_all(vault.safe) is not None
+        store_record(vault, record_of("ben", model))
+        assert vault.verify() is not None

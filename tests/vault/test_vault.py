@@ -8,61 +8,60 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.vault.sealed_parts import Clock, fail, opened, protected, record_of
+from tests.vault.memory import open_memory_vault
+from tests.vault.sealed_parts import (
+    Clock,
+    fail,
+    opened,
+    protected,
+    record_of,
+    record_of_user,
+    store_record,
+)
 
-from mien.errors import AlreadyEnrolled, KeyUnavailable, TooManyAttempts, UnreadableImage
+from mien.errors import KeyUnavailable, TooManyAttempts, UnreadableImage
 from mien.results import ModelId, Template
 from mien.settings import Settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.admin.rotation import rotate
-from mien.vault.admin.status import verify_all
-from mien.vault.admin.transfer import export_people, import_people
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import Kdf
-from mien.vault.open import open_memory_vault
+from mien.vault.rotated_space import SpaceOf
 from mien.vault.transaction import Keys
-from mien.vault.vault import SpaceOf, Vault
+from mien.vault.vault import Vault
 
 
 def test_what_was_put_is_what_is_got(vault: Vault, model: ModelId) -> None:
     ana = record_of("ana", model)
-    vault.put(ana, replace=False)
-    assert vault.get("ana") == ana
-    assert vault.get("zoe") is None
-    assert vault.heads() == [ana.head]
-    assert vault.everybody(model)[0] == [ana]
-
-
-def test_a_taken_name_is_refused_and_the_first_record_stays(vault: Vault, model: ModelId) -> None:
-    vault.put(record_of("ana", model), replace=False)
-    with pytest.raises(AlreadyEnrolled):
-        vault.put(record_of("ana", model, seed=2), replace=False)
-    assert vault.get("ana") == record_of("ana", model)
+    store_record(vault, ana)
+    assert record_of_user(vault, "ana") == ana
+    assert record_of_user(vault, "zoe") is None
+    assert vault.list_people() == [ana.head]
+    assert vault.records_of(model)[0] == [ana]
 
 
 def test_a_forgotten_user_is_gone(vault: Vault, model: ModelId) -> None:
-    vault.put(record_of("ana", model), replace=False)
+    store_record(vault, record_of("ana", model))
     assert vault.remove("ana")
     assert not vault.remove("ana")
-    assert vault.get("ana") is None
+    assert record_of_user(vault, "ana") is None
 
 
 def test_an_update_that_fails_changes_nothing(vault: Vault, model: ModelId) -> None:
-    vault.put(record_of("ana", model), replace=False)
+    store_record(vault, record_of("ana", model))
 
     def refuse(stored: Record | None, space_of: SpaceOf) -> Record:
         raise UnreadableImage("no")
 
     with pytest.raises(UnreadableImage):
         vault.update("ana", refuse)
-    assert vault.get("ana") == record_of("ana", model)
+    assert record_of_user(vault, "ana") == record_of("ana", model)
 
 
 def test_the_log_says_what_happened_in_order(vault: Vault, model: ModelId) -> None:
-    vault.put(record_of("ana", model), replace=False)
+    store_record(vault, record_of("ana", model))
     fail(vault, "ana")
     vault.remove("ana")
-    told = [(entry.kind, entry.user, entry.outcome) for entry in vault.log_entries()]
+    told = [(entry.kind, entry.user, entry.outcome) for entry in vault.read_log()]
     assert told == [
         ("enroll", "ana", "done"),
         ("unlock", "ana", "not_the_owner"),
@@ -82,19 +81,19 @@ def test_stored_vectors_keep_their_cosines_and_are_not_the_plain_ones(
 def test_a_rotation_keeps_everybody_and_turns_their_templates(vault: Vault, model: ModelId) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model)
     before = Template(protected(vault, plain.vectors, model), model)
-    vault.put(replace(record_of("ana", model), payload=pack_template(before)), replace=False)
+    store_record(vault, replace(record_of("ana", model), payload=pack_template(before)))
     fail(vault, "ana", 5)
-    assert rotate(vault.safe) == 1
-    stored = vault.get("ana")
+    assert vault.rotate() == 1
+    stored = record_of_user(vault, "ana")
     assert stored is not None
     after = unpack_template(stored.payload, expected_model=model)
     assert np.abs(after.vectors - before.vectors).max() > 0.1
     np.testing.assert_allclose(after.vectors, protected(vault, plain.vectors, model), atol=1e-5)
     with pytest.raises(TooManyAttempts):
         fail(vault, "ana")
-    facts = verify_all(vault.safe)
-    assert facts is not None
-    assert facts.people == 1
+    status = vault.verify()
+    assert status is not None
+    assert status.people == 1
 
 
 def test_an_export_comes_back_in_another_vault(
@@ -102,16 +101,16 @@ def test_an_export_comes_back_in_another_vault(
 ) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model)
     turned = Template(protected(vault, plain.vectors, model), model)
-    vault.put(replace(record_of("ana", model), payload=pack_template(turned)), replace=False)
+    store_record(vault, replace(record_of("ana", model), payload=pack_template(turned)))
     file = tmp_path / "people.mien"
-    assert export_people(vault.safe, file, "four random plain words") == 1
+    assert vault.export_people(file, "four random plain words") == 1
     assert file.stat().st_mode & 0o777 == 0o600
     with open_memory_vault() as other:
         with pytest.raises(KeyUnavailable, match="passphrase does not open"):
-            import_people(other.safe, file, "another passphrase", taken="refuse")
-        people = import_people(other.safe, file, "four random plain words", taken="refuse")
+            other.import_people(file, "another passphrase", existing="refuse")
+        people = other.import_people(file, "four random plain words", existing="refuse")
         assert people.added == ("ana",)
-        stored = other.get("ana")
+        stored = record_of_user(other, "ana")
         assert stored is not None
         vectors = unpack_template(stored.payload, expected_model=model).vectors
         np.testing.assert_allclose(vectors, protected(other, plain.vectors, model), atol=1e-5)
@@ -130,18 +129,21 @@ class _SlowKeys:
         self._overtake()
         return self._keys.source(kind, vault_id, kdf)
 
+    def with_passphrase(self, passphrase: str) -> Keys:
+        return self
+
 
 def test_who_reads_while_the_key_is_renewed_reads_on_with_the_new_one(
     settings: Settings, clock: Clock, model: ModelId, postgres_url: str
 ) -> None:
     shared = replace(settings, vault_url=postgres_url)
     with opened(shared, clock) as owner, opened(shared, clock) as reader:
-        owner.put(record_of("ana", model), replace=False)
+        store_record(owner, record_of("ana", model))
         rotations = iter([True])
-        keys = reader.safe.keys
-        reader.safe.keys = _SlowKeys(keys, lambda: next(rotations, 0) and rotate(owner.safe))
-        assert [head.user for head in reader.heads()] == ["ana"]
-        rotate(owner.safe)
+        keys = reader._transactions.keys
+        reader._transactions.keys = _SlowKeys(keys, lambda: next(rotations, 0) and owner.rotate())
+        assert [head.user for head in reader.list_people()] == ["ana"]
+        owner.rotate()
         settings.key_path.unlink()
         with pytest.raises(KeyUnavailable, match="is not in"):
-            reader.heads()
+            reader.list_people()

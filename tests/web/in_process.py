@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.vault.memory import open_memory_vault
+
 from mien.app.pipeline import Pipeline
 from mien.results import ModelId
-from mien.vault.open import open_memory_vault
 from mien.vault.vault import Vault
 from mien.web.app import create_app
 from mien.web.auth import TokenStore

@@ -97,7 +97,7 @@ def test_identify_compare_look_people_and_log_respond_as_documented(
     people = client.get("/v1/people").json()["people"]
     assert [(one["user"], one["photos"]) for one in people] == [("eileen", 3)]
     log = client.get("/v1/log").json()
-    assert any(line.endswith("eileen was recognised") for line in log["lines"])
+    assert any(line.endswith("eileen was identified") for line in log["lines"])
     assert log["earlier"] == 0
     newest = client.get("/v1/log", params={"last": 1}).json()
     assert newest["lines"] == log["lines"][-1:]

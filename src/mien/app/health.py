@@ -147,18 +147,12 @@ def _try_engine(settings: Settings) -> str:
 
 
 def _try_vault(settings: Settings) -> str:
-    from mien.vault.admin.status import verify_all
     from mien.vault.crypto.passphrase import passphrase_prompt
-    from mien.vault.open import open_safe
+    from mien.vault.open import open_vault
 
-    safe = open_safe(
-        settings, create=False, ask=passphrase_prompt(settings.passphrase_file, "passphrase")
-    )
-    place = safe.store.place
-    try:
-        facts = verify_all(safe)
-    finally:
-        safe.store.close()
-    if facts is None:
-        return f"none yet; the first mien enroll makes {place}"
-    return f"{facts.people} enrolled in {place}, sealed; key in {facts.key_where}"
+    ask = passphrase_prompt(settings.passphrase_file, "passphrase")
+    with open_vault(settings, create=False, surface="command", ask_passphrase=ask) as vault:
+        status = vault.verify()
+        if status is None:
+            return f"none yet; the first mien enroll makes {vault.place}"
+        return f"{status.people} enrolled in {vault.place}, sealed; key in {status.key_location}"

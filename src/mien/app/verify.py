@@ -26,7 +26,8 @@ from mien.vault import (
 from mien.vectors import centre_of
 
 if TYPE_CHECKING:
-    from mien.vault.vault import LookupResult, SpaceOf, Vault
+    from mien.vault.rotated_space import LookupResult, SpaceOf
+    from mien.vault.vault import Vault
 
 Mode = Literal["new", "replace", "add"]
 Clock = Callable[[], datetime]
@@ -84,7 +85,7 @@ def _compared_with_others(
 ) -> Enrollment:
     """With the warnings; where somebody's record is damaged, without those, and saying so."""
     try:
-        records, space = vault.everybody(pipeline.model)
+        records, space = vault.records_of(pipeline.model)
         others = {one.user: template_of(one, pipeline) for one in records if one.user != user}
     except VaultDamaged as error:
         return replace(enrollment, not_compared=str(error))
@@ -157,7 +158,7 @@ def _look_at(
     if record is not None:
         template = template_of(record, pipeline)
         return lambda image: unlock(image, template, pipeline, target_fmr=target_fmr, space=space)
-    plain = pipeline.decoy(found.decoy)
+    plain = pipeline.decoy(found.decoy_seed)
     decoy = Template(space.protect(plain.vectors), plain.model)
     return lambda image: _no(
         unlock(image, decoy, pipeline, target_fmr=target_fmr, space=space), pipeline
@@ -250,19 +251,19 @@ def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Ident
     with the number of people (`Calibration.threshold_among`), so that a stranger is
     taken for one of them no more often than for one alone.
     """
-    if not vault.holds_anybody():
+    if vault.is_empty():
         raise _nobody()
     with vault.attempt(None) as attempt:
         face, plain = pipeline.embed_door(image_rgb)
-        centres, space = vault.centres(pipeline.model)
-        if not centres.tags or space is None:
+        centroids, space = vault.centroids_of(pipeline.model)
+        if not centroids.tags or space is None:
             raise _nobody()
-        best = int(np.argmax(centres.rows @ space.protect(plain[np.newaxis])[0]))
-        # the centres only point; whether it is the one, the record itself says
-        record = vault.record_at(centres.tags[best])
+        best = int(np.argmax(centroids.rows @ space.protect(plain[np.newaxis])[0]))
+        # the centroids only point; whether it is the one, the record itself says
+        record = vault.record_at(centroids.tags[best])
         if record is None:
             raise _nobody()  # forgotten just now
-        found = _is_it(record, len(centres.tags), space, face, plain, pipeline)
+        found = _is_it(record, len(centroids.tags), space, face, plain, pipeline)
         attempt.outcome, attempt.user = found.decision.outcome, found.user or ""
     return found
 

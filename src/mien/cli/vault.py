@@ -48,12 +48,12 @@ def _add_check_commands(group: Commands) -> None:
         action="store_true",
         help="Accept an older copy of the vault that was restored on purpose.",
     )
-    gallery = _add(
+    centroids = _add(
         group,
-        "gallery",
-        "Turn the index on or off that makes mien identify fast among many people.",
+        "centroids",
+        "Turn the stored centroids on or off, which make mien identify fast among many people.",
     )
-    gallery.add_argument("state", choices=("on", "off"))
+    centroids.add_argument("state", choices=("on", "off"))
 
 
 def _add_transfer_commands(group: Commands) -> None:
@@ -92,9 +92,9 @@ def _run(args: Namespace) -> CommandResult:
         "rotate": vault.rotate,
         "status": vault.status,
         "verify": vault.verify,
-        "gallery": vault.gallery,
+        "centroids": vault.centroids,
         "export": vault.export,
-        "import": vault.bring_in,
+        "import": vault.import_people,
         "log": vault.log,
     }
     return functions[args.command](args)

@@ -1,4 +1,4 @@
-"""A store with its key: opens to a checked index, and lets no old copy pass."""
+"""Transactions on a sealed vault: unlock it with its key, verify it, and refuse an old copy."""
 
 from __future__ import annotations
 
@@ -10,129 +10,140 @@ from typing import Protocol
 
 from mien.errors import KeyUnavailable, NotEnrolled, VaultDamaged, quote
 from mien.vault.backends.base import Cells, Section, Store
-from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, Seals
+from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
-from mien.vault.integrity.manifest import Index
-from mien.vault.integrity.rollback_guard import Sighting, Witness
+from mien.vault.integrity.manifest import Manifest
+from mien.vault.integrity.rollback_guard import LastState, RollbackGuard
 
 HEADER_KEY = b"header"
 
 
 class Keys(Protocol):
-    """Where keys are looked for. default_kind: of a vault that is made now."""
+    """Where the vault's key may be kept. default_kind: for a new vault."""
 
     @property
     def default_kind(self) -> str: ...
 
     @property
     def writable_kinds(self) -> tuple[str, ...]:
-        """Kinds whose places hold keys that can be dropped."""
+        """The kinds of source that keep keys and can remove them."""
         ...
 
     def source(self, kind: str, vault_id: bytes, kdf: Kdf | None) -> KeySource:
-        """The place of this kind. Raises KeyUnavailable for one that is not to be had here."""
+        """The source of this kind. Raises KeyUnavailable for a kind that is not known here."""
+        ...
+
+    def with_passphrase(self, passphrase: str) -> Keys:
+        """The same sources with this passphrase, which is not asked for."""
         ...
 
 
 @dataclass(slots=True, eq=False)
-class Opened:
-    """One transaction: the checked index, and the seals that its cells are under.
+class Transaction:
+    """One open transaction: the verified manifest, and the cipher that its cells are under.
 
-    A rotation puts a new index, seals and header in the place of the old ones.
+    A key rotation replaces manifest, cipher and header.
     """
 
-    index: Index
-    seals: Seals
+    manifest: Manifest
+    cipher: VaultCipher
     header: Header
     cells: Cells
 
 
-class Safe:
-    """Transactions on a sealed vault.
+class TransactionManager:
+    """Opens transactions on one vault.
 
-    witness: remembers the last state; None for a vault in memory. random: n -> n bytes.
-    Raises KeyUnavailable without the key, VaultDamaged for what does not check out.
+    guard: remembers the last state; None for a vault in memory. random: n -> n bytes.
+    Every method raises KeyUnavailable without the key, and VaultDamaged for a vault that
+    does not pass verification.
     """
 
     def __init__(
         self,
         store: Store,
         keys: Keys,
-        witness: Witness | None,
+        guard: RollbackGuard | None,
         *,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.store = store
         self.keys = keys
-        self.witness = witness
+        self.guard = guard
         self.random = random
-        self._unlocked: tuple[bytes, Header, Seals] | None = None
+        self._unlocked: tuple[bytes, Header, VaultCipher] | None = None
 
     @contextmanager
-    def reading(self, *, accept: bool = False) -> Iterator[Opened | None]:
+    def reading(self, *, accept: bool = False) -> Iterator[Transaction | None]:
         """The vault as it is now; None where there is none yet.
 
-        accept: also an older copy, or another vault than the one last seen.
+        accept: also take an older copy, or another vault than the one last seen.
         """
-        last = None if self.witness is None or accept else self.witness.last()
-        with ExitStack() as transaction:
-            opened = self._snapshot(transaction)
-            if opened is not None:
-                self._expect_newest(last, opened)
-            yield opened
+        last = self._last_state(accept=accept)
+        with ExitStack() as stack:
+            transaction = self._snapshot(stack)
+            if transaction is not None:
+                self._check_not_older(last, transaction)
+            yield transaction
 
-    def accept(self, note: Callable[[Opened], None]) -> None:
-        """Take what lies there for the vault, and let `note` say so in it; nothing if it is."""
+    def accept(self, write_note: Callable[[Transaction], None]) -> None:
+        """Accept an older or another vault, and note it there; nothing for the one last seen."""
         try:
             with self.reading():
                 return
         except VaultDamaged:
-            with self.writing(create=False, accept=True) as opened:
-                note(opened)
+            with self.writing(create=False, accept=True) as transaction:
+                write_note(transaction)
 
     @contextmanager
     def writing(
-        self, *, kind: str | None = None, create: bool = True, accept: bool = False
-    ) -> Iterator[Opened]:
-        """A change, kept when the block ends well.
+        self, *, key_kind: str | None = None, create: bool = True, accept: bool = False
+    ) -> Iterator[Transaction]:
+        """A change, committed when the block ends without an error.
 
-        kind: where the key of a vault made here goes; None is the default. create: make
-        a vault where there is none; otherwise NotEnrolled. accept: as in `reading`, and the
-        state after this change is the one to be remembered.
+        key_kind: where the key of a vault made here goes; None is the default. create: make
+        a vault where there is none; otherwise NotEnrolled. accept: as in `reading`; the
+        state after this change becomes the one that is remembered.
         """
-        last = None if self.witness is None or accept else self.witness.last()
-        with ExitStack() as noting:
+        last = self._last_state(accept=accept)
+        with ExitStack() as staged:
             with self.store.writing() as cells:
                 packed = cells.get(Section.META, HEADER_KEY)
                 if packed is None:
-                    opened = self._made(cells, kind, create=create)
+                    transaction = self._new_vault(cells, key_kind, create=create)
                 else:
-                    opened = self._open(packed, cells)
-                    self._expect_newest(last, opened)
-                yield opened
-                opened.index.finish()
-                # a new vault in the place of one that was taken away starts the sightings anew
-                note = noting.enter_context(self._noting(opened, accept=accept or packed is None))
-            note()
+                    transaction = self._unlock(packed, cells)
+                    self._check_not_older(last, transaction)
+                yield transaction
+                transaction.manifest.save()
+                # a new vault in the place of one that was deleted restarts the memory
+                forget_last = accept or packed is None
+                remember = staged.enter_context(self._staged(transaction, accept=forget_last))
+            remember()
 
-    def expect_never_seen(self, *, accept: bool = False) -> None:
-        """Where no vault is, there must never have been one. VaultDamaged otherwise.
+    def check_never_existed(self, *, accept: bool = False) -> None:
+        """VaultDamaged if a vault was seen where now is none.
 
-        accept: it was taken away on purpose.
+        accept: it was deleted on purpose, and is forgotten.
         """
-        if self.witness is not None and accept:
-            self.witness.forget()
-        elif self.witness is not None:
-            self.witness.expect_none()
+        if self.guard is not None and accept:
+            self.guard.forget()
+        elif self.guard is not None:
+            self.guard.check_never_existed()
 
-    def new_header(self, data_key: bytes, vault_id: bytes, kind: str) -> tuple[Header, KeySource]:
-        """Wrap a data key under a new key, which is in its place when this returns."""
+    def new_header(
+        self, data_key: bytes, vault_id: bytes, kind: str, *, keys: Keys | None = None
+    ) -> Header:
+        """Wrap a data key under a new key, which is stored when this returns.
+
+        keys: where the new key goes, if not into the sources of this vault.
+        """
         kdf = new_kdf(self.random) if kind == "passphrase" else None
-        source = self.keys.source(kind, vault_id, kdf)
+        source = (keys or self.keys).source(kind, vault_id, kdf)
         key_id = self.random(KEY_ID_BYTES)
         kek = source.new_key(key_id, self.random)
-        header = wrap(
+        return wrap(
             data_key,
             kek,
             vault_id=vault_id,
@@ -141,63 +152,65 @@ class Safe:
             kdf=kdf,
             random=self.random,
         )
-        return header, source
 
-    def _noting(
-        self, opened: Opened, *, accept: bool
+    def _last_state(self, *, accept: bool) -> LastState | None:
+        """Read before the vault, so that it is never ahead of it."""
+        return None if self.guard is None or accept else self.guard.read_last()
+
+    def _staged(
+        self, transaction: Transaction, *, accept: bool
     ) -> AbstractContextManager[Callable[[], None]]:
-        if self.witness is None:
+        if self.guard is None:
             return nullcontext(lambda: None)
-        return self.witness.noting(opened.seals.vault_id, opened.index.counter, accept=accept)
+        vault_id, counter = transaction.cipher.vault_id, transaction.manifest.counter
+        return self.guard.staged(vault_id, counter, accept=accept)
 
-    def _made(self, cells: Cells, kind: str | None, *, create: bool) -> Opened:
-        self._expect_empty(cells)
+    def _new_vault(self, cells: Cells, key_kind: str | None, *, create: bool) -> Transaction:
+        self._check_empty(cells)
         if not create:
             raise no_vault(self.store.place)
-        return self._create(cells, kind or self.keys.default_kind)
-
-    def _create(self, cells: Cells, kind: str) -> Opened:
         vault_id, data_key = self.random(VAULT_ID_BYTES), self.random(KEY_BYTES)
-        header, _ = self.new_header(data_key, vault_id, kind)
-        packed, seals = header.to_bytes(), Seals(data_key, vault_id)
+        header = self.new_header(data_key, vault_id, key_kind or self.keys.default_kind)
+        packed, cipher = header.to_bytes(), VaultCipher(data_key, vault_id)
         cells.put(Section.META, HEADER_KEY, packed)
-        self._unlocked = (packed, header, seals)  # who chose a passphrase is not asked again
-        return Opened(Index(cells, seals, new=True), seals, header, cells)
+        self._unlocked = (packed, header, cipher)  # a new passphrase is not asked for again
+        return Transaction(Manifest(cells, cipher, new=True), cipher, header, cells)
 
-    def _snapshot(self, transaction: ExitStack) -> Opened | None:
-        cells = transaction.enter_context(self.store.reading())
+    def _snapshot(self, stack: ExitStack) -> Transaction | None:
+        cells = stack.enter_context(self.store.reading())
         packed = cells.get(Section.META, HEADER_KEY)
         if packed is None:
-            self._expect_empty(cells)
+            self._check_empty(cells)
             return None
         try:
-            return self._open(packed, cells)
+            return self._unlock(packed, cells)
         except KeyUnavailable:
-            # a rotation may have taken the key away since this snapshot: look once more
-            transaction.close()
-            cells = transaction.enter_context(self.store.reading())
+            # a rotation may have removed the key since this snapshot: look once more
+            stack.close()
+            cells = stack.enter_context(self.store.reading())
             newer = cells.get(Section.META, HEADER_KEY)
             if newer is None or newer == packed:
                 raise
-            return self._open(newer, cells)
+            return self._unlock(newer, cells)
 
-    def _open(self, packed: bytes, cells: Cells) -> Opened:
+    def _unlock(self, packed: bytes, cells: Cells) -> Transaction:
         if self._unlocked is None or self._unlocked[0] != packed:
             header = Header.from_bytes(packed)
             source = self.keys.source(header.kind, header.vault_id, header.kdf)
             data_key = unwrap(header, source.load(header.key_id))
-            seals = Seals(data_key, header.vault_id)
-            self._unlocked = (packed, header, seals)
-        _, header, seals = self._unlocked
-        return Opened(Index(cells, seals), seals, header, cells)
+            cipher = VaultCipher(data_key, header.vault_id)
+            self._unlocked = (packed, header, cipher)
+        _, header, cipher = self._unlocked
+        return Transaction(Manifest(cells, cipher), cipher, header, cells)
 
-    def _expect_newest(self, last: Sighting | None, opened: Opened) -> None:
-        if self.witness is not None:
-            self.witness.expect(last, opened.seals.vault_id, opened.index.counter)
+    def _check_not_older(self, last: LastState | None, transaction: Transaction) -> None:
+        if self.guard is not None:
+            vault_id, counter = transaction.cipher.vault_id, transaction.manifest.counter
+            self.guard.check_not_older(last, vault_id, counter)
 
-    def _expect_empty(self, cells: Cells) -> None:
-        for space in Section:
-            if cells.scan(space, after=b"", limit=1):
+    def _check_empty(self, cells: Cells) -> None:
+        for section in Section:
+            if cells.scan(section, after=b"", limit=1):
                 raise VaultDamaged(
                     f"the vault {quote(self.store.place)} has lost its header;"
                     " restore it from a backup"
@@ -205,5 +218,5 @@ class Safe:
 
 
 def no_vault(place: str) -> NotEnrolled:
-    """The error for a change of a vault that is not there, in the same words everywhere."""
+    """The error for a change of a vault that does not exist."""
     return NotEnrolled(f"there is no vault at {quote(place)}; run: mien vault init")

@@ -159,7 +159,7 @@ class Log(OutcomeModel):
     exit_code: int
     entries: int
     earlier: int
-    lines: list[str] = Field(examples=[["2026-01-31 12:00:00 web: anna was recognised"]])
+    lines: list[str] = Field(examples=[["2026-01-31 12:00:00 web: anna was identified"]])
 
 
 class ExploredFace(StrictModel):

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.vault.sealed_parts import record_of_user, store_record
 
 from mien.errors import UsageError, VaultDamaged
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.admin.status import verify_all
 from mien.vault.backends.sqlite_schema import APPLICATION_ID
 from mien.vault.open import make_vault, open_vault
 from mien.vault.vault import Vault
@@ -66,7 +66,7 @@ def write_plain(path: Path, *rows: tuple[object, ...]) -> None:
 def test_a_plain_vault_is_not_read_but_sealed_when_that_is_asked_for(settings: Settings) -> None:
     write_plain(settings.vault_path, plain_row("annabelle", face(1)), plain_row("ben", face(2)))
     with opened(settings) as vault, pytest.raises(UsageError, match="run: mien vault init"):
-        vault.get("annabelle")
+        record_of_user(vault, "annabelle")
     assert make_vault(settings, surface="library", environ={}).people == 2
     with opened(settings) as vault:
         found = vault.look_up("annabelle")
@@ -75,7 +75,7 @@ def test_a_plain_vault_is_not_read_but_sealed_when_that_is_asked_for(settings: S
         turned = unpack_template(found.record.payload, expected_model=MODEL)
         plain = found.space_of(MODEL).reveal(turned.vectors)
         np.testing.assert_allclose(plain, face(1).vectors, atol=1e-6)
-        assert verify_all(vault.safe) is not None
+        assert vault.verify() is not None
     assert b"annabelle" not in settings.vault_path.read_bytes()
     assert sorted(one.name for one in settings.vault_path.parent.iterdir()) == ["vault.sqlite"]
 
@@ -116,12 +116,12 @@ def test_where_there_is_a_vault_none_is_made(settings: Settings) -> None:
 
 def test_a_plain_row_planted_beside_the_sealed_ones_enrolls_nobody(settings: Settings) -> None:
     with opened(settings) as vault:
-        vault.put(Record("ana", MODEL, "2026-01-31T12:00:00+00:00", b"x"), replace=False)
+        store_record(vault, Record("ana", MODEL, "2026-01-31T12:00:00+00:00", b"x"))
     with closing(sqlite3.connect(settings.vault_path)) as db, db:
         db.execute(PLAIN_TABLE)
         db.execute("INSERT INTO templates VALUES (?, ?, ?, ?, ?, ?)", plain_row("mallory", face(3)))
     with opened(settings) as vault:
-        assert [head.user for head in vault.heads()] == ["ana"]
+        assert [head.user for head in vault.list_people()] == ["ana"]
         assert not vault.holds("mallory")
     with pytest.raises(UsageError, match="there is a vault at"):
         make_vault(settings, surface="library", environ={})
@@ -134,7 +134,7 @@ def test_a_plain_vault_put_in_the_place_of_the_sealed_one_enrolls_nobody(
     settings: Settings, wiped: str
 ) -> None:
     with opened(settings) as vault:
-        vault.put(Record("ana", MODEL, "2026-01-31T12:00:00+00:00", b"x"), replace=False)
+        store_record(vault, Record("ana", MODEL, "2026-01-31T12:00:00+00:00", b"x"))
     if wiped == "file":
         write_plain(settings.vault_path, plain_row("mallory", face(3)))
     else:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.vault.sealed_parts import Clock, opened, record_of
+from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 
 from mien.errors import MienError, NotEnrolled, UsageError, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
 from mien.vault.admin.transfer import export_people
-from mien.vault.transaction import Opened
+from mien.vault.transaction import Transaction
 from mien.vault.vault import Vault
 
 WORDS = "four random plain words"
@@ -22,16 +22,16 @@ WORDS = "four random plain words"
 def test_an_export_is_in_the_log_when_the_file_is_there(
     vault: Vault, model: ModelId, tmp_path: Path
 ) -> None:
-    vault.put(record_of("ana", model), replace=False)
+    store_record(vault, record_of("ana", model))
     file = tmp_path / "people.mien"
 
-    def last(opened: Opened) -> None:
-        assert not file.exists()  # what is in the transaction can still be undone
-        vault.noted("export")(opened)
+    def write_log(transaction: Transaction) -> None:
+        assert not file.exists()  # the transaction can still be rolled back
+        vault._logged("export")(transaction)
 
-    export_people(vault.safe, file, WORDS, last=last)
+    export_people(vault._transactions, file, WORDS, before_commit=write_log)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert vault.log_entries()[-1].kind == "export"
+    assert vault.read_log()[-1].kind == "export"
 
 
 def test_an_export_that_cannot_be_logged_leaves_no_file(
@@ -39,36 +39,37 @@ def test_an_export_that_cannot_be_logged_leaves_no_file(
 ) -> None:
     """The server ends the connection between the last change and its COMMIT."""
     with opened(replace(settings, vault_url=postgres_url), clock) as vault:
-        vault.put(record_of("ana", model), replace=False)
+        store_record(vault, record_of("ana", model))
 
-        def last(opened: Opened) -> None:
-            vault.noted("export")(opened)
+        def write_log(transaction: Transaction) -> None:
+            vault._logged("export")(transaction)
             end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND"
             with psycopg.connect(postgres_url, autocommit=True) as db:
                 db.execute(end + " pid <> pg_backend_pid()", (db.info.dbname,))
 
         folder = tmp_path / "out"
+        path = folder / "people.mien"
         with pytest.raises(VaultDamaged, match="does not answer"):
-            export_people(vault.safe, folder / "people.mien", WORDS, last=last)
+            export_people(vault._transactions, path, WORDS, before_commit=write_log)
         assert not folder.exists() or list(folder.iterdir()) == []
-        assert [entry.kind for entry in vault.log_entries()] == ["enroll"]
+        assert [entry.kind for entry in vault.read_log()] == ["enroll"]
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "folder/" + "a" * 300, "file/people.mien", "link"])
 def test_a_file_that_cannot_be_written_is_said_in_one_line_and_not_logged(
     vault: Vault, model: ModelId, tmp_path: Path, name: str
 ) -> None:
-    vault.put(record_of("ana", model), replace=False)
+    store_record(vault, record_of("ana", model))
     (tmp_path / "file").write_text("no folder")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match=r"cannot write|exists; name a new file"):
-        export_people(vault.safe, tmp_path / name, WORDS, last=vault.noted("export"))
-    assert [entry.kind for entry in vault.log_entries()] == ["enroll"]
+        vault.export_people(tmp_path / name, WORDS)
+    assert [entry.kind for entry in vault.read_log()] == ["enroll"]
 
 
 def test_nothing_is_exported_where_nothing_is(vault: Vault, tmp_path: Path) -> None:
     with pytest.raises(NotEnrolled, match="there is no vault"):
-        export_people(vault.safe, tmp_path / "people.mien", WORDS)
+        vault.export_people(tmp_path / "people.mien", WORDS)
     with pytest.raises(MienError, match="12 characters"):
-        export_people(vault.safe, tmp_path / "people.mien", "a" * 11)
+        vault.export_people(tmp_path / "people.mien", "a" * 11)
     assert not (tmp_path / "people.mien").exists()

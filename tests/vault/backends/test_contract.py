@@ -1,4 +1,4 @@
-"""What every back end keeps to: cells in spaces, one transaction at a time, all or nothing."""
+"""What every store does: cells in sections, one transaction at a time, all or nothing."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.vault.memory import MemoryStore
 
 from mien.errors import UsageError
 from mien.vault.backends.base import (
     MAX_KEY_BYTES,
     MAX_VALUE_BYTES,
     Cells,
-    MemoryStore,
     Section,
     Store,
 )
@@ -50,21 +50,21 @@ def store(another_door: AnotherDoor) -> Store:
     return another_door()
 
 
-def put(store: Store, key: bytes, value: bytes, space: Section = Section.RECORD) -> None:
+def put(store: Store, key: bytes, value: bytes, section: Section = Section.RECORD) -> None:
     with store.writing() as cells:
-        cells.put(space, key, value)
+        cells.put(section, key, value)
 
 
-def get(store: Store, key: bytes, space: Section = Section.RECORD) -> bytes | None:
+def get(store: Store, key: bytes, section: Section = Section.RECORD) -> bytes | None:
     with store.reading() as cells:
-        return cells.get(space, key)
+        return cells.get(section, key)
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
     with store.reading() as cells:
-        for space in Section:
-            assert cells.get(space, b"any") is None
-            assert cells.scan(space, after=b"", limit=5) == []
+        for section in Section:
+            assert cells.get(section, b"any") is None
+            assert cells.scan(section, after=b"", limit=5) == []
     store.check()
 
 
@@ -73,11 +73,11 @@ def test_what_was_put_is_there_for_whoever_opens_the_store(another_door: Another
     assert get(another_door(), b"key") == b"\x00\xff value"
 
 
-def test_each_space_has_cells_of_its_own(store: Store) -> None:
-    for space in Section:
-        put(store, b"key", space.value.encode(), space)
-    for space in Section:
-        assert get(store, b"key", space) == space.value.encode()
+def test_each_section_has_its_own_cells(store: Store) -> None:
+    for section in Section:
+        put(store, b"key", section.value.encode(), section)
+    for section in Section:
+        assert get(store, b"key", section) == section.value.encode()
 
 
 def test_a_cell_is_replaced_and_dropped(store: Store) -> None:
@@ -90,13 +90,13 @@ def test_a_cell_is_replaced_and_dropped(store: Store) -> None:
     assert get(store, b"key") is None
 
 
-def test_a_space_is_cleared_and_no_other(store: Store) -> None:
+def test_clearing_a_section_leaves_the_others(store: Store) -> None:
     put(store, b"key", b"one", Section.LOG)
     put(store, b"other", b"two", Section.LOG)
     put(store, b"key", b"three", Section.RECORD)
     with store.writing() as cells:
         cells.clear(Section.LOG)
-        cells.clear(Section.GALLERY)
+        cells.clear(Section.CENTROIDS)
     assert get(store, b"key", Section.LOG) is None
     assert get(store, b"other", Section.LOG) is None
     assert get(store, b"key", Section.RECORD) == b"three"
@@ -179,9 +179,9 @@ def test_a_view_is_of_no_use_after_its_block(store: Store, writing: bool) -> Non
     kept: list[Cells] = []
     with store.writing() if writing else store.reading() as cells:
         kept.append(cells)
-    with pytest.raises(ValueError, match="over"):
+    with pytest.raises(ValueError, match="has ended"):
         kept[0].get(Section.RECORD, b"key")
-    with pytest.raises(ValueError, match=r"over|only reads"):
+    with pytest.raises(ValueError, match=r"has ended|only reads"):
         kept[0].put(Section.RECORD, b"key", b"")
 
 

@@ -72,8 +72,8 @@ def test_a_server_that_is_not_there_is_said_in_one_line_without_the_password() -
 
 @pytest.mark.parametrize(
     ("user", "database", "words"),
-    [("postgres", "absent", "has no database of that name; make it with createdb"),
-     ("absent", "postgres", "does not know that user; make it with createuser")],
+    [("postgres", "absent", "has no database of that name; create it with createdb"),
+     ("absent", "postgres", "does not know that user; create it with createuser")],
 )  # fmt: skip
 def test_a_database_or_user_that_is_not_there_is_said_without_the_password(
     postgres_socket: str, user: str, database: str, words: str
@@ -85,7 +85,7 @@ def test_a_database_or_user_that_is_not_there_is_said_without_the_password(
 
 
 def test_what_is_no_url_is_refused() -> None:
-    with pytest.raises(UsageError, match="no URL of PostgreSQL"):
+    with pytest.raises(UsageError, match="not a URL of PostgreSQL"):
         PostgresStore("postgresql://host:port:port/%zz")
 
 
@@ -93,8 +93,8 @@ def test_what_is_no_url_is_refused() -> None:
     ("statement", "words"),
     [
         ("UPDATE mien.version SET number = 99", "has schema 99 and this mien knows 1; upgrade"),
-        ("DELETE FROM mien.version", "version is not one"),
-        ("INSERT INTO mien.version VALUES (1)", "version is not one"),
+        ("DELETE FROM mien.version", "mien did not write its version"),
+        ("INSERT INTO mien.version VALUES (1)", "mien did not write its version"),
         ("DROP TABLE mien.cell_record", "tables is missing"),
     ],
 )
@@ -144,7 +144,7 @@ def test_the_commands_take_a_database_for_a_vault(
 ) -> None:
     monkeypatch.setenv("MIEN_VAULT", postgres_url)
     assert main(["vault", "init"]) == 0
-    assert "made the vault postgresql://" in capsys.readouterr().out
+    assert "created the vault postgresql://" in capsys.readouterr().out
     assert main(["vault", "init"]) == 2
     assert main(["vault", "status"]) == 0
     assert main(["vault", "rotate"]) == 0

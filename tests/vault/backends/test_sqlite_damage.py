@@ -12,7 +12,7 @@ from tests.vault.raw_vault import RawVault
 from tests.vault.sealed_parts import edit
 
 from mien.errors import MienError, UsageError, VaultDamaged
-from mien.vault.backends.sqlite import plain_words
+from mien.vault.backends.sqlite import translated_errors
 
 NAMES = ("ana", "ben", "zoë")
 
@@ -139,7 +139,7 @@ def test_a_newer_schema_says_upgrade(filled: Path) -> None:
 
 def test_a_schema_that_never_was_is_damage(filled: Path) -> None:
     edit(filled, "PRAGMA user_version = 0")
-    with pytest.raises(VaultDamaged, match="impossible schema 0"):
+    with pytest.raises(VaultDamaged, match="schema 0, which does not exist"):
         RawVault(filled, create=True)
 
 
@@ -156,8 +156,8 @@ def test_a_schema_that_never_was_is_damage(filled: Path) -> None:
         ("anything\nelse", r"'anything\nelse'"),
     ],
 )
-def test_errors_of_sqlite_are_put_inplain_words(of_sqlite: str, of_mien: str) -> None:
-    with pytest.raises(VaultDamaged) as refusal, plain_words(Path("vault.sqlite")):
+def test_errors_of_sqlite_are_put_in_plain_words(of_sqlite: str, of_mien: str) -> None:
+    with pytest.raises(VaultDamaged) as refusal, translated_errors(Path("vault.sqlite")):
         raise sqlite3.OperationalError(of_sqlite)
     assert of_mien in str(refusal.value)
     assert str(refusal.value).isprintable()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mien.errors import KeyUnavailable, VaultDamaged
-from mien.vault.crypto.aead import Seals, bound
+from mien.vault.crypto.aead import VaultCipher, length_prefixed
 from mien.vault.crypto.key_wrap import MAX_BYTES, Header, Kdf, kek_of_passphrase, unwrap, wrap
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -24,8 +24,8 @@ def counting() -> Callable[[int], bytes]:
 
 
 @pytest.fixture
-def seals() -> Seals:
-    return Seals(KEY, VAULT, random=counting())
+def cipher() -> VaultCipher:
+    return VaultCipher(KEY, VAULT, random=counting())
 
 
 def sealed_header(kind: str = "file", kdf: Kdf | None = None) -> Header:
@@ -35,26 +35,26 @@ def sealed_header(kind: str = "file", kdf: Kdf | None = None) -> Header:
 
 
 @pytest.mark.parametrize("plain", [b"", b"x", b"template" * 500])
-def test_what_was_sealed_opens(seals: Seals, plain: bytes) -> None:
-    sealed = seals.seal(plain, purpose="record", bound_to=PLACE)
-    assert seals.open(sealed, purpose="record", bound_to=PLACE) == plain
+def test_what_was_sealed_opens(cipher: VaultCipher, plain: bytes) -> None:
+    sealed = cipher.seal(plain, purpose="record", bound_to=PLACE)
+    assert cipher.open(sealed, purpose="record", bound_to=PLACE) == plain
     assert len(sealed) == 12 + len(plain) + 16
 
 
-def test_every_flipped_byte_of_a_cell_is_noticed(seals: Seals) -> None:
-    sealed = seals.seal(b"a template", purpose="record", bound_to=PLACE)
+def test_every_flipped_byte_of_a_cell_is_noticed(cipher: VaultCipher) -> None:
+    sealed = cipher.seal(b"a template", purpose="record", bound_to=PLACE)
     for at in range(len(sealed)):
         altered = bytearray(sealed)
         altered[at] ^= 1
         with pytest.raises(VaultDamaged):
-            seals.open(bytes(altered), purpose="record", bound_to=PLACE)
+            cipher.open(bytes(altered), purpose="record", bound_to=PLACE)
 
 
-def test_a_cut_or_lengthened_cell_is_noticed(seals: Seals) -> None:
-    sealed = seals.seal(b"a template", purpose="record", bound_to=PLACE)
+def test_a_cut_or_lengthened_cell_is_noticed(cipher: VaultCipher) -> None:
+    sealed = cipher.seal(b"a template", purpose="record", bound_to=PLACE)
     for wrong in [*(sealed[:size] for size in range(len(sealed))), sealed + b"\0"]:
         with pytest.raises(VaultDamaged):
-            seals.open(wrong, purpose="record", bound_to=PLACE)
+            cipher.open(wrong, purpose="record", bound_to=PLACE)
 
 
 @pytest.mark.parametrize(
@@ -69,60 +69,60 @@ def test_a_cut_or_lengthened_cell_is_noticed(seals: Seals) -> None:
         pytest.param(PLACE[::-1], id="another order"),
     ],
 )
-def test_a_cell_opens_in_its_own_place_only(seals: Seals, place: list[bytes]) -> None:
-    sealed = seals.seal(b"a template", purpose="record", bound_to=PLACE)
+def test_a_cell_opens_in_its_own_place_only(cipher: VaultCipher, place: list[bytes]) -> None:
+    sealed = cipher.seal(b"a template", purpose="record", bound_to=PLACE)
     with pytest.raises(VaultDamaged):
-        seals.open(sealed, purpose="record", bound_to=place)
+        cipher.open(sealed, purpose="record", bound_to=place)
 
 
-def test_a_cell_opens_with_its_own_key_vault_and_purpose_only(seals: Seals) -> None:
-    sealed = seals.seal(b"a template", purpose="record", bound_to=PLACE)
+def test_a_cell_opens_with_its_own_key_vault_and_purpose_only(cipher: VaultCipher) -> None:
+    sealed = cipher.seal(b"a template", purpose="record", bound_to=PLACE)
     for stranger, purpose in [
-        (Seals(OTHER_KEY, VAULT), "record"),
-        (Seals(KEY, OTHER_VAULT), "record"),
-        (seals, "log"),
+        (VaultCipher(OTHER_KEY, VAULT), "record"),
+        (VaultCipher(KEY, OTHER_VAULT), "record"),
+        (cipher, "log"),
     ]:
         with pytest.raises(VaultDamaged, match="restore"):
             stranger.open(sealed, purpose=purpose, bound_to=PLACE)
 
 
 def test_the_same_text_is_sealed_differently_each_time() -> None:
-    seals = Seals(KEY, VAULT)
-    assert len({seals.seal(b"same", purpose="record", bound_to=PLACE) for _ in range(100)}) == 100
+    cipher = VaultCipher(KEY, VAULT)
+    assert len({cipher.seal(b"same", purpose="record", bound_to=PLACE) for _ in range(100)}) == 100
 
 
-def test_a_tag_depends_on_key_vault_purpose_and_text(seals: Seals) -> None:
+def test_a_tag_depends_on_key_vault_purpose_and_text(cipher: VaultCipher) -> None:
     tags = [
-        seals.tag("user", "ana"),
-        seals.tag("user", "ben"),
-        seals.tag("use", "rana"),
-        Seals(OTHER_KEY, VAULT).tag("user", "ana"),
-        Seals(KEY, OTHER_VAULT).tag("user", "ana"),
+        cipher.tag("user", "ana"),
+        cipher.tag("user", "ben"),
+        cipher.tag("use", "rana"),
+        VaultCipher(OTHER_KEY, VAULT).tag("user", "ana"),
+        VaultCipher(KEY, OTHER_VAULT).tag("user", "ana"),
     ]
     assert len(set(tags)) == 5
     assert {len(tag) for tag in tags} == {32}
-    assert Seals(KEY, VAULT).tag("user", "ana") == tags[0]
+    assert VaultCipher(KEY, VAULT).tag("user", "ana") == tags[0]
 
 
-def test_the_transform_key_depends_on_key_vault_and_model(seals: Seals) -> None:
+def test_the_transform_key_depends_on_key_vault_and_model(cipher: VaultCipher) -> None:
     keys = [
-        seals.transform_key("ab"),
-        seals.transform_key("cd"),
-        Seals(OTHER_KEY, VAULT).transform_key("ab"),
-        Seals(KEY, OTHER_VAULT).transform_key("ab"),
+        cipher.transform_key("ab"),
+        cipher.transform_key("cd"),
+        VaultCipher(OTHER_KEY, VAULT).transform_key("ab"),
+        VaultCipher(KEY, OTHER_VAULT).transform_key("ab"),
     ]
     assert len(set(keys)) == 4
     assert {len(key) for key in keys} == {32}
 
 
-def test_no_repr_shows_a_key(seals: Seals) -> None:
-    assert KEY.hex() not in repr(seals)
-    assert repr(KEY) not in repr(seals)
+def test_no_repr_shows_a_key(cipher: VaultCipher) -> None:
+    assert KEY.hex() not in repr(cipher)
+    assert repr(KEY) not in repr(cipher)
     assert "wrapped" not in repr(sealed_header())
 
 
 def test_bound_parts_carry_their_lengths() -> None:
-    assert bound([b"ab", b""]) == b"\0\0\0\0\0\0\0\2ab" + b"\0" * 8
+    assert length_prefixed([b"ab", b""]) == b"\0\0\0\0\0\0\0\2ab" + b"\0" * 8
 
 
 @pytest.mark.parametrize("kdf", [None, KDF])

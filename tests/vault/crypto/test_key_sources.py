@@ -64,7 +64,7 @@ def test_several_vaults_share_a_file_and_a_rotation_drops_its_own_old_key_only(f
     mine.new_key(ONE, a)
     theirs.new_key(ONE, b)
     mine.new_key(TWO, b)
-    mine.keep_only(TWO)
+    mine.remove_other_keys(TWO)
     assert (mine.load(TWO), theirs.load(ONE)) == (b"b" * 32, b"b" * 32)
     with pytest.raises(KeyUnavailable, match="not in"):
         mine.load(ONE)
@@ -182,7 +182,7 @@ def test_a_keyring_keeps_the_keys_of_each_vault_apart() -> None:
     mine.new_key(TWO, b)
     theirs.new_key(ONE, b)
     assert (mine.load(ONE), mine.load(TWO)) == (b"a" * 32, b"b" * 32)
-    mine.keep_only(TWO)
+    mine.remove_other_keys(TWO)
     assert (mine.load(TWO), theirs.load(ONE)) == (b"b" * 32, b"b" * 32)
     with pytest.raises(KeyUnavailable, match="restore"):
         mine.load(ONE)
@@ -190,7 +190,7 @@ def test_a_keyring_keeps_the_keys_of_each_vault_apart() -> None:
 
 @pytest.mark.usefixtures("before")
 @pytest.mark.parametrize(
-    ("ring", "words"), [(no_ring(), "no keyring answers"), (LockedRing(), "unlock it")]
+    ("ring", "words"), [(no_ring(), "there is no keyring"), (LockedRing(), "unlock it")]
 )
 def test_a_keyring_that_does_not_answer_is_unavailable(ring: KeyringBackend, words: str) -> None:
     keyring.set_keyring(ring)
@@ -219,7 +219,7 @@ def test_a_systemd_credential_is_a_key_file_that_only_reads(tmp_path: Path) -> N
     assert keys.load(ONE) == b"a" * 32
     with pytest.raises(KeyUnavailable, match="systemd-creds encrypt"):
         keys.new_key(TWO, b)
-    keys.keep_only(TWO)
+    keys.remove_other_keys(TWO)
     assert keys.load(ONE) == b"a" * 32
 
 
@@ -254,7 +254,7 @@ def test_a_passphrase_that_nobody_can_be_asked_for_is_unavailable() -> None:
 def test_no_key_source_shows_a_key(file: Path) -> None:
     keys = FileKeys(file, VAULT)
     keys.new_key(ONE, a)
-    assert all("6161" not in text and "aaaa" not in text for text in (repr(keys), keys.where))
+    assert all("6161" not in text and "aaaa" not in text for text in (repr(keys), keys.location))
     assert "61" * 8 not in repr(keys._lines())
 
 

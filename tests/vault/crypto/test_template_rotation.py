@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.vault.crypto.template_rotation import Transform
+from mien.vault.crypto.template_rotation import TemplateRotation
 
 Floats = npt.NDArray[np.float64]
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -21,6 +21,11 @@ def units(rows: int, dims: int, *, seed: int) -> npt.NDArray[np.float32]:
     vectors = np.random.default_rng(seed).normal(size=(rows, dims))
     unit: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return unit.astype(np.float32)
+
+
+def matrix_of(rotation: TemplateRotation) -> Floats:
+    """(d, d) float64: a row vector times it is the rotated vector."""
+    return rotation._rotated(np.eye(rotation.dims))
 
 
 def by_hand(key: bytes, dims: int) -> Floats:
@@ -57,30 +62,32 @@ GOLDEN: dict[int, list[float]] = {
 
 @pytest.mark.parametrize("dims", sorted(GOLDEN))
 def test_the_rotation_of_a_key_never_changes(dims: int) -> None:
-    found = Transform(KEY, dims).matrix()
+    found = matrix_of(TemplateRotation(KEY, dims))
     corners = [found[0, 0], found[0, -1], found[-1, 0], found[-1, -1]]
     np.testing.assert_allclose(corners, GOLDEN[dims], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("dims", [2, 3, 4, 7, 32])
 def test_the_rotation_is_what_its_definition_says(dims: int) -> None:
-    found = Transform(KEY, dims).matrix()
+    found = matrix_of(TemplateRotation(KEY, dims))
     np.testing.assert_allclose(found, by_hand(KEY, dims), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("dims", [2, 128, 512])
 def test_the_rotation_is_orthogonal(dims: int) -> None:
-    matrix = Transform(KEY, dims).matrix()
+    matrix = matrix_of(TemplateRotation(KEY, dims))
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(dims), rtol=0, atol=1e-12)
 
 
 def test_the_rotation_may_mirror_or_not() -> None:
-    found = {round(np.linalg.det(Transform(bytes([i]) * 32, 4).matrix())) for i in range(16)}
+    found = {
+        round(np.linalg.det(matrix_of(TemplateRotation(bytes([i]) * 32, 4)))) for i in range(16)
+    }
     assert found == {-1, 1}
 
 
 def test_the_first_axis_lands_evenly_on_every_side() -> None:
-    rows = np.stack([Transform(i.to_bytes(32, "big"), 3).matrix()[0] for i in range(2000)])
+    rows = np.stack([matrix_of(TemplateRotation(i.to_bytes(32, "big"), 3))[0] for i in range(2000)])
     # mean 0 and covariance 1/3 on the sphere; five standard errors of 2000 draws
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=0.065)
     np.testing.assert_allclose(rows.T @ rows / len(rows), np.eye(3) / 3, atol=0.035)
@@ -89,16 +96,16 @@ def test_the_first_axis_lands_evenly_on_every_side() -> None:
 @given(st.integers(2, 64), st.integers(0, 2**32 - 1))
 def test_cosines_stay_as_they_were(dims: int, seed: int) -> None:
     vectors = units(6, dims, seed=seed)
-    turned = Transform(KEY, dims).protect(vectors)
+    turned = TemplateRotation(KEY, dims).protect(vectors)
     assert turned.dtype == np.float32
     np.testing.assert_allclose(turned @ turned.T, vectors @ vectors.T, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("dims", [128, 512])
 def test_protect_is_the_matrix_and_reveal_its_inverse(dims: int) -> None:
-    transform, vectors = Transform(KEY, dims), units(8, dims, seed=1)
+    transform, vectors = TemplateRotation(KEY, dims), units(8, dims, seed=1)
     turned = transform.protect(vectors)
-    np.testing.assert_allclose(turned, vectors @ transform.matrix(), rtol=0, atol=1e-7)
+    np.testing.assert_allclose(turned, vectors @ matrix_of(transform), rtol=0, atol=1e-7)
     np.testing.assert_allclose(transform.reveal(turned), vectors, rtol=0, atol=1e-6)
     np.testing.assert_allclose(turned @ turned.T, vectors @ vectors.T, rtol=0, atol=1e-6)
 
@@ -106,14 +113,17 @@ def test_protect_is_the_matrix_and_reveal_its_inverse(dims: int) -> None:
 def test_the_vectors_given_are_left_as_they_are() -> None:
     vectors = units(3, 16, seed=2)
     before = vectors.copy()
-    Transform(KEY, 16).protect(vectors)
-    Transform(KEY, 16).reveal(vectors)
+    TemplateRotation(KEY, 16).protect(vectors)
+    TemplateRotation(KEY, 16).reveal(vectors)
     assert np.array_equal(vectors, before)
 
 
 def test_two_keys_give_vectors_that_cannot_be_linked() -> None:
     vectors = units(1000, 512, seed=3)
-    one, two = Transform(KEY, 512).protect(vectors), Transform(OTHER_KEY, 512).protect(vectors)
+    one, two = (
+        TemplateRotation(KEY, 512).protect(vectors),
+        TemplateRotation(OTHER_KEY, 512).protect(vectors),
+    )
     linked = np.abs(np.sum(one * two, axis=1)).mean()
     # the mean |cosine| of two random directions in d dimensions is sqrt(2 / (pi d)), 0.035
     assert linked == pytest.approx(math.sqrt(2 / (math.pi * 512)), rel=0.1)
@@ -127,7 +137,7 @@ def test_two_keys_give_vectors_that_cannot_be_linked() -> None:
     ],
 )
 def test_known_pairs_recover_the_rotation(pairs: int, least: float, most: float) -> None:
-    transform = Transform(KEY, 512)
+    transform = TemplateRotation(KEY, 512)
     known, others = units(pairs, 512, seed=4), units(200, 512, seed=5)
     guess = np.linalg.lstsq(known.astype(float), transform.protect(known).astype(float), rcond=None)
     guessed = others @ guess[0]
@@ -139,10 +149,10 @@ def test_known_pairs_recover_the_rotation(pairs: int, least: float, most: float)
 @pytest.mark.parametrize(("key", "dims"), [(b"short", 4), (KEY, 1), (KEY, 4097)])
 def test_a_wrong_key_or_size_is_refused(key: bytes, dims: int) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
-        Transform(key, dims)
+        TemplateRotation(key, dims)
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (1, 2, 4)])
 def test_vectors_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="must be"):
-        Transform(KEY, 4).protect(np.zeros(shape, np.float32))
+        TemplateRotation(KEY, 4).protect(np.zeros(shape, np.float32))

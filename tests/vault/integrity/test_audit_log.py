@@ -94,25 +94,25 @@ def said(*entries: Entry) -> list[str]:
 
 def test_failures_in_a_row_are_one_line() -> None:
     assert said(*(entry(minute) for minute in (1, 2, 9))) == [
-        "3 attempts by someone else at ana's door, the last at 2026-01-31 12:09"
+        "3 failed attempts for ana, the last at 2026-01-31 12:09"
     ]
-    assert said(entry(1)) == ["1 attempt by someone else at ana's door"]
+    assert said(entry(1)) == ["1 failed attempt for ana"]
 
 
 def test_between_two_unlocks_the_owner_was_away() -> None:
     lines = said(entry(1, "unlocked"), entry(2), entry(3), entry(4), entry(5, "unlocked"))
     assert lines == [
         "ana unlocked",
-        "3 attempts by someone else at ana's door while ana was away, the last at 2026-01-31 12:04",
+        "3 failed attempts for ana between two unlocks by ana, the last at 2026-01-31 12:04",
         "ana unlocked",
     ]
 
 
 def test_attempts_at_two_doors_are_two_lines() -> None:
     assert said(entry(1), entry(2, user="ben"), entry(3)) == [
-        "1 attempt by someone else at ana's door",
-        "1 attempt by someone else at ben's door",
-        "1 attempt by someone else at ana's door",
+        "1 failed attempt for ana",
+        "1 failed attempt for ben",
+        "1 failed attempt for ana",
     ]
 
 

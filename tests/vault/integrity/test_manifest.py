@@ -1,15 +1,16 @@
-"""The index: what is there, what is not there, and what was put there by somebody else."""
+"""The manifest: what is there, what is not there, and what was put there by somebody else."""
 
 from __future__ import annotations
 
 import pytest
+from tests.vault.memory import MemoryStore
 
 from mien.errors import VaultDamaged
-from mien.vault.backends.base import MemoryStore, Section
-from mien.vault.crypto.aead import Seals
-from mien.vault.integrity.manifest import BUCKETS, Index
+from mien.vault.backends.base import Section
+from mien.vault.crypto.aead import VaultCipher
+from mien.vault.integrity.manifest import BUCKETS, Manifest
 
-SEALS = Seals(b"k" * 32, b"v" * 16)
+CIPHER = VaultCipher(b"k" * 32, b"v" * 16)
 TAGS = [bytes([first]) + bytes([number]) * 31 for number, first in enumerate((0, 7, 7, 255), 1)]
 
 
@@ -18,68 +19,68 @@ def store() -> MemoryStore:
     """Four records, two of them in one bucket."""
     store = MemoryStore()
     with store.writing() as cells:
-        index = Index(cells, SEALS, new=True)
+        manifest = Manifest(cells, CIPHER, new=True)
         for tag in TAGS:
-            index.put(Section.RECORD, tag, b"value of " + tag)
-        index.finish()
+            manifest.put(Section.RECORD, tag, b"value of " + tag)
+        manifest.save()
     return store
 
 
 def change(store: MemoryStore, tag: bytes, value: bytes | None) -> None:
     """As mien would."""
     with store.writing() as cells:
-        index = Index(cells, SEALS)
+        manifest = Manifest(cells, CIPHER)
         if value is None:
-            assert index.drop(Section.RECORD, tag)
+            assert manifest.drop(Section.RECORD, tag)
         else:
-            index.put(Section.RECORD, tag, value)
-        index.finish()
+            manifest.put(Section.RECORD, tag, value)
+        manifest.save()
 
 
 def test_all_cells_are_found_in_the_order_of_their_tags(store: MemoryStore) -> None:
     with store.reading() as cells:
-        index = Index(cells, SEALS)
-        assert [tag for tag, _ in index.scan(Section.RECORD)] == sorted(TAGS)
-        assert index.count(Section.RECORD) == 4
-        assert index.count(Section.ATTEMPT) == 0
-        cell = index.get(Section.RECORD, TAGS[1])
+        manifest = Manifest(cells, CIPHER)
+        assert [tag for tag, _ in manifest.scan(Section.RECORD)] == sorted(TAGS)
+        assert manifest.count(Section.RECORD) == 4
+        assert manifest.count(Section.ATTEMPT) == 0
+        cell = manifest.get(Section.RECORD, TAGS[1])
         assert cell is not None
         assert (cell.version, cell.value) == (1, b"value of " + TAGS[1])
 
 
 def test_a_cell_that_is_not_there_is_proven_not_to_be_there(store: MemoryStore) -> None:
     with store.reading() as cells:
-        index = Index(cells, SEALS)
+        manifest = Manifest(cells, CIPHER)
         for first in range(BUCKETS):
-            assert index.get(Section.RECORD, bytes([first]) + b"x" * 31) is None
+            assert manifest.get(Section.RECORD, bytes([first]) + b"x" * 31) is None
 
 
 def test_each_change_is_counted_and_gives_its_cells_a_version(store: MemoryStore) -> None:
     change(store, TAGS[0], b"new")
     change(store, TAGS[3], None)
     with store.reading() as cells:
-        index = Index(cells, SEALS)
-        assert index.counter == 3
-        cell = index.get(Section.RECORD, TAGS[0])
+        manifest = Manifest(cells, CIPHER)
+        assert manifest.counter == 3
+        cell = manifest.get(Section.RECORD, TAGS[0])
         assert cell is not None
         assert cell.version == 2
-        assert index.get(Section.RECORD, TAGS[3]) is None
+        assert manifest.get(Section.RECORD, TAGS[3]) is None
 
 
-def test_without_finish_nothing_is_counted(store: MemoryStore) -> None:
+def test_without_save_nothing_is_counted(store: MemoryStore) -> None:
     with store.writing() as cells:
-        Index(cells, SEALS).put(Section.RECORD, TAGS[0], b"new")
+        Manifest(cells, CIPHER).put(Section.RECORD, TAGS[0], b"new")
     with store.reading() as cells, pytest.raises(VaultDamaged, match="altered"):
-        Index(cells, SEALS).get(Section.RECORD, TAGS[0])
+        Manifest(cells, CIPHER).get(Section.RECORD, TAGS[0])
 
 
 def raises_damage(store: MemoryStore, *tags: bytes) -> None:
     with store.reading() as cells:
         for tag in tags:
             with pytest.raises(VaultDamaged):
-                Index(cells, SEALS).get(Section.RECORD, tag)
+                Manifest(cells, CIPHER).get(Section.RECORD, tag)
         with pytest.raises(VaultDamaged):
-            list(Index(cells, SEALS).scan(Section.RECORD))
+            list(Manifest(cells, CIPHER).scan(Section.RECORD))
 
 
 def test_a_cell_altered_removed_swapped_or_put_back_is_noticed(store: MemoryStore) -> None:
@@ -136,35 +137,35 @@ def test_a_bucket_altered_removed_planted_or_put_back_is_noticed(
 
 def test_a_manifest_of_another_key_altered_or_absent_opens_nothing(store: MemoryStore) -> None:
     with store.reading() as cells, pytest.raises(VaultDamaged):
-        Index(cells, Seals(b"K" * 32, b"v" * 16))
+        Manifest(cells, VaultCipher(b"K" * 32, b"v" * 16))
     with store.reading() as cells, pytest.raises(VaultDamaged):
-        Index(cells, Seals(b"k" * 32, b"w" * 16))
+        Manifest(cells, VaultCipher(b"k" * 32, b"w" * 16))
     with store.writing() as cells:
         sealed = cells.get(Section.META, b"manifest")
         assert sealed is not None
         cells.put(Section.META, b"manifest", sealed[:-1] + bytes([sealed[-1] ^ 1]))
     with store.reading() as cells, pytest.raises(VaultDamaged):
-        Index(cells, SEALS)
+        Manifest(cells, CIPHER)
     with store.writing() as cells:
         cells.drop(Section.META, b"manifest")
     with store.reading() as cells, pytest.raises(VaultDamaged, match="manifest is missing"):
-        Index(cells, SEALS)
+        Manifest(cells, CIPHER)
 
 
 def test_log_entries_come_back_in_order_and_one_out_of_its_place_does_not_open(
     store: MemoryStore,
 ) -> None:
     with store.writing() as cells:
-        index = Index(cells, SEALS)
+        manifest = Manifest(cells, CIPHER)
         for entry in (b"one", b"two", b"three"):
-            index.append_log(entry)
-        index.finish()
+            manifest.append_log(entry)
+        manifest.save()
     with store.reading() as cells:
-        index = Index(cells, SEALS)
-        assert index.log_entries() == [b"one", b"two", b"three"]
+        manifest = Manifest(cells, CIPHER)
+        assert manifest.read_log() == [b"one", b"two", b"three"]
         first = cells.get(Section.LOG, (1).to_bytes(8, "big"))
         assert first is not None
     with store.writing() as cells:
         cells.put(Section.LOG, (2).to_bytes(8, "big"), first)
     with store.reading() as cells, pytest.raises(VaultDamaged):
-        Index(cells, SEALS).log_entries()
+        Manifest(cells, CIPHER).read_log()

@@ -11,9 +11,9 @@ from mien.vault.limits.attempts import (
     FIRST_WAIT_S,
     FREE_FAILURES,
     LONGEST_WAIT_S,
-    Attempts,
+    AttemptCount,
     Moment,
-    wait_in_words,
+    describe_wait,
 )
 
 NOON = Moment(wall_s=1_800_000_000.0, boot_id="boot one", boot_s=1000.0)
@@ -31,10 +31,10 @@ def later(moment: Moment, by_s: float) -> Moment:
     return Moment(moment.wall_s + by_s, moment.boot_id, moment.boot_s + by_s)
 
 
-def after(failures: int, now: Moment = NOON) -> Attempts:
-    attempts = Attempts.fresh(now)
+def after(failures: int, now: Moment = NOON) -> AttemptCount:
+    attempts = AttemptCount.none(now)
     for _ in range(failures):
-        attempts = attempts.charged(now, free_failures=FREE_FAILURES)
+        attempts = attempts.after_failure(now, free_failures=FREE_FAILURES)
     return attempts
 
 
@@ -54,28 +54,28 @@ def test_a_thousand_failures_cost_a_day_and_no_overflow() -> None:
 
 def test_the_wait_is_counted_down_by_what_has_passed() -> None:
     waiting = after(5)
-    assert waiting.seen(later(NOON, 12)).wait_s == 18
-    assert waiting.seen(later(NOON, 30)).wait_s == 0
-    assert waiting.seen(later(NOON, 12)).seen(later(NOON, 20)).wait_s == 10
+    assert waiting.advanced_to(later(NOON, 12)).wait_s == 18
+    assert waiting.advanced_to(later(NOON, 30)).wait_s == 0
+    assert waiting.advanced_to(later(NOON, 12)).advanced_to(later(NOON, 20)).wait_s == 10
 
 
 def test_setting_the_wall_clock_does_nothing_while_the_machine_runs() -> None:
     waiting = after(5)
     for wall_s in (0.0, 9e9):
-        assert waiting.seen(Moment(wall_s, "boot one", 1010.0)).wait_s == 20
+        assert waiting.advanced_to(Moment(wall_s, "boot one", 1010.0)).wait_s == 20
 
 
 def test_after_a_reboot_the_time_since_the_boot_counts_and_no_clock_that_was_set() -> None:
     waiting = after(5)
-    assert waiting.seen(Moment(NOON.wall_s + 10, "boot two", 5.0)).wait_s == 25
-    assert waiting.seen(Moment(NOON.wall_s + 86_400, "boot two", 5.0)).wait_s == 25
-    assert waiting.seen(Moment(NOON.wall_s - 1e6, "boot two", 5.0)).wait_s == 30
+    assert waiting.advanced_to(Moment(NOON.wall_s + 10, "boot two", 5.0)).wait_s == 25
+    assert waiting.advanced_to(Moment(NOON.wall_s + 86_400, "boot two", 5.0)).wait_s == 25
+    assert waiting.advanced_to(Moment(NOON.wall_s - 1e6, "boot two", 5.0)).wait_s == 30
 
 
 def test_a_clock_set_back_and_corrected_gives_nothing_where_no_boot_has_a_name() -> None:
     waiting = after(5, Moment(NOON.wall_s, "", 1000.0))
-    waiting = waiting.seen(Moment(NOON.wall_s - 3600, "", 1000.0))
-    waiting = waiting.seen(Moment(NOON.wall_s, "", 1001.0))
+    waiting = waiting.advanced_to(Moment(NOON.wall_s - 3600, "", 1000.0))
+    waiting = waiting.advanced_to(Moment(NOON.wall_s, "", 1001.0))
     assert waiting.wait_s in (29, 30)
 
 
@@ -97,7 +97,7 @@ def test_on_one_machine_no_clock_and_no_reboot_makes_a_wait_shorter(
         boot_s = step_s / 2 if reboots else boot_s + step_s  # it was off for half of it
         wall_s = NOON.wall_s + passed_s + wall_off_s
         now = Moment(wall_s, f"boot {boot}" if named and boot else now.boot_id, boot_s)
-        attempts = attempts.seen(now)
+        attempts = attempts.advanced_to(now)
         assert attempts.wait_s >= start.wait_s - passed_s - 1e-3
 
 
@@ -110,7 +110,7 @@ def test_a_machine_whose_clock_is_ahead_gives_its_lead_once_and_not_at_each_turn
     attempts, given_s = after(17), 0.0
     for machine in looks:
         before = attempts.wait_s
-        attempts = attempts.seen(clocks[machine])
+        attempts = attempts.advanced_to(clocks[machine])
         given_s += before - attempts.wait_s
     assert given_s <= ahead_s + 1e-3
 
@@ -122,7 +122,7 @@ def test_no_order_of_moments_makes_a_wait_longer_or_negative(
     attempts = after(failures)
     for moment in seen:
         before = attempts.wait_s
-        attempts = attempts.seen(moment)
+        attempts = attempts.advanced_to(moment)
         assert 0.0 <= attempts.wait_s <= before
         assert attempts.failures == failures  # time heals the wait and not the count
 
@@ -135,7 +135,7 @@ def test_no_way_of_looking_makes_a_wait_shorter_than_it_is(
     moment, passed = NOON, 0.0
     for step in steps:
         moment, passed = later(moment, step), passed + step
-        attempts = attempts.seen(moment)
+        attempts = attempts.advanced_to(moment)
     assert attempts.wait_s == pytest.approx(max(0.0, start.wait_s - passed), abs=1e-3)
 
 
@@ -146,52 +146,52 @@ def test_whatever_the_clocks_do_the_sixth_failure_takes_thirty_seconds_of_waitin
     clocks: list[tuple[float, bool]],
 ) -> None:
     """An attacker who sets the wall clock back and forth, within one boot, at one moment."""
-    attempts, tries = Attempts.fresh(NOON), 0
+    attempts, tries = AttemptCount.none(NOON), 0
     for wall_s, _ in clocks:
         now = Moment(NOON.wall_s + wall_s, "boot one", NOON.boot_s)  # no time passes
-        attempts = attempts.seen(now)
+        attempts = attempts.advanced_to(now)
         if attempts.wait_s > 0:
             continue
         tries += 1
-        attempts = attempts.charged(now, free_failures=FREE_FAILURES)
+        attempts = attempts.after_failure(now, free_failures=FREE_FAILURES)
     assert tries <= FREE_FAILURES
     assert attempts.wait_s == (FIRST_WAIT_S if tries == FREE_FAILURES else 0)
 
 
 def test_a_try_that_was_none_is_given_back_with_its_wait() -> None:
     charged = after(5)
-    back = charged.given_back(NOON, charged=5, free_failures=FREE_FAILURES)
+    back = charged.after_refund(NOON, charged=5, free_failures=FREE_FAILURES)
     assert (back.failures, back.wait_s) == (4, 0.0)
 
 
 def test_a_try_given_back_late_does_not_open_what_others_have_shut() -> None:
     """Two try at once as the fourth and fifth; the fourth was none, the fifth failed."""
     both = after(5)
-    back = both.given_back(NOON, charged=4, free_failures=FREE_FAILURES)
+    back = both.after_refund(NOON, charged=4, free_failures=FREE_FAILURES)
     assert back.failures == 4
-    again = back.charged(NOON, free_failures=FREE_FAILURES)
+    again = back.after_failure(NOON, free_failures=FREE_FAILURES)
     assert again.wait_s == FIRST_WAIT_S
 
 
 def test_a_quiet_day_forgets_where_that_is_asked_for() -> None:
     failed = after(3)
-    assert failed.seen(later(NOON, 86_399), forget_after_s=86_400).failures == 3
-    assert failed.seen(later(NOON, 86_400), forget_after_s=86_400).failures == 0
-    assert failed.seen(later(NOON, 1e9)).failures == 3
+    assert failed.advanced_to(later(NOON, 86_399), forget_after_s=86_400).failures == 3
+    assert failed.advanced_to(later(NOON, 86_400), forget_after_s=86_400).failures == 0
+    assert failed.advanced_to(later(NOON, 1e9)).failures == 3
     off_at_night = Moment(NOON.wall_s + 86_400, "boot two", 60.0)
-    assert failed.seen(off_at_night, forget_after_s=86_400).failures == 0
+    assert failed.advanced_to(off_at_night, forget_after_s=86_400).failures == 0
 
 
 def test_a_quiet_day_forgets_no_wait_that_is_not_over() -> None:
     off_at_night = Moment(NOON.wall_s + 86_400, "boot two", 10.0)
-    seen = after(5).seen(off_at_night, forget_after_s=86_400)
+    seen = after(5).advanced_to(off_at_night, forget_after_s=86_400)
     assert (seen.failures, seen.wait_s) == (5, 20)
 
 
 @given(failures=st.integers(0, 10**6), wait_s=st.floats(0, LONGEST_WAIT_S), now=moments)
 def test_what_was_packed_comes_back(failures: int, wait_s: float, now: Moment) -> None:
-    attempts = Attempts(failures, wait_s, now)
-    assert Attempts.from_bytes(attempts.to_bytes()) == attempts
+    attempts = AttemptCount(failures, wait_s, now)
+    assert AttemptCount.from_bytes(attempts.to_bytes()) == attempts
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_what_was_packed_comes_back(failures: int, wait_s: float, now: Moment) -
 )  # fmt: skip
 def test_anything_else_is_damage(packed: bytes) -> None:
     with pytest.raises(VaultDamaged, match="count of attempts"):
-        Attempts.from_bytes(packed)
+        AttemptCount.from_bytes(packed)
 
 
 @pytest.mark.parametrize(
@@ -217,4 +217,4 @@ def test_anything_else_is_damage(packed: bytes) -> None:
     ],
 )  # fmt: skip
 def test_the_wait_is_said_rounded_up(wait_s: float, words: str) -> None:
-    assert wait_in_words(wait_s) == words
+    assert describe_wait(wait_s) == words

@@ -1,4 +1,4 @@
-"""The gallery: kept in step with the records, never more than a pointer, and sealed like them."""
+"""Centroids: always those of the records, sealed like them, and only a pointer to them."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.vault.memory import open_memory_vault
 
 from mien.errors import NotEnrolled, VaultDamaged
 from mien.results import FloatArray, ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
-from mien.vault.admin.rotation import rotate
-from mien.vault.admin.status import vault_status, verify_all
-from mien.vault.admin.transfer import export_people, import_people
 from mien.vault.backends.base import Section
-from mien.vault.open import open_memory_vault, open_vault
-from mien.vault.records.centroids import Centres
-from mien.vault.vault import SpaceOf, Vault
+from mien.vault.open import open_vault
+from mien.vault.records.centroids import Centroids
+from mien.vault.rotated_space import SpaceOf
+from mien.vault.vault import Vault
 from mien.vectors import centre_of
 
 MODEL, OTHER = ModelId("sface", "ab" * 32), ModelId("vggface2", "cd" * 32)
@@ -41,12 +40,12 @@ def enroll(vault: Vault, user: str, seed: int, model: ModelId = MODEL) -> None:
 
 
 def people_in(vault: Vault, model: ModelId = MODEL) -> dict[str, FloatArray]:
-    """Whom the centres point to, with their plain centres."""
-    centres, space = vault.centres(model)
-    if space is None or not centres.tags:
+    """Whom the centres point to, with their plain centroids."""
+    centroids, space = vault.centroids_of(model)
+    if space is None or not centroids.tags:
         return {}
     found = {}
-    for tag, row in zip(centres.tags, space.reveal(centres.rows), strict=True):
+    for tag, row in zip(centroids.tags, space.reveal(centroids.rows), strict=True):
         record = vault.record_at(tag)
         assert record is not None
         found[record.user] = row
@@ -58,7 +57,7 @@ def expect(vault: Vault, **seeds: int) -> None:
     assert sorted(found) == sorted(seeds)
     for user, seed in seeds.items():
         np.testing.assert_allclose(found[user], centre_of(face(seed)), atol=1e-5)
-    assert verify_all(vault.safe) is not None
+    assert vault.verify() is not None
 
 
 @pytest.fixture
@@ -72,38 +71,38 @@ def opened(settings: Settings) -> Vault:
 
 @pytest.fixture(params=["off", "on"])
 def vault(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Vault]:
-    """Ana and ben, with a gallery and without: the answers are the same."""
+    """Ana and ben, with centroids and without: the answers are the same."""
     with opened(settings) as vault:
         enroll(vault, "ana", 1)
         enroll(vault, "ben", 2)
         if request.param == "on":
-            vault.set_gallery(True)
+            vault.enable_centroids()
         yield vault
 
 
-def gallery_cells(vault: Vault) -> int:
-    with vault.safe.reading() as opened:
+def centroid_cells(vault: Vault) -> int:
+    with vault._transactions.reading() as opened:
         assert opened is not None
-        return opened.index.count(Section.GALLERY)
+        return opened.manifest.count(Section.CENTROIDS)
 
 
-def test_it_is_off_by_default_and_can_be_taken_away(settings: Settings) -> None:
+def test_centroids_are_off_by_default_and_can_be_removed(settings: Settings) -> None:
     with opened(settings) as vault:
         with pytest.raises(NotEnrolled, match="there is no vault"):
-            vault.set_gallery(True)
+            vault.enable_centroids()
         enroll(vault, "ana", 1)
-        assert gallery_cells(vault) == 0
-        vault.set_gallery(True)
-        assert gallery_cells(vault) == 2  # which models, and one block
-        facts = vault_status(vault.safe)
-        assert facts is not None
-        assert facts.gallery
-        vault.set_gallery(False)
-        assert gallery_cells(vault) == 0
+        assert centroid_cells(vault) == 0
+        vault.enable_centroids()
+        assert centroid_cells(vault) == 2  # which models, and one block
+        status = vault.status()
+        assert status is not None
+        assert status.centroids
+        vault.disable_centroids()
+        assert centroid_cells(vault) == 0
         expect(vault, ana=1)
 
 
-def test_it_follows_every_change(vault: Vault, tmp_path: Path) -> None:
+def test_centroids_follow_every_change(vault: Vault, tmp_path: Path) -> None:
     expect(vault, ana=1, ben=2)
     enroll(vault, "cleo", 3)
     expect(vault, ana=1, ben=2, cleo=3)
@@ -111,26 +110,26 @@ def test_it_follows_every_change(vault: Vault, tmp_path: Path) -> None:
     expect(vault, ana=4, ben=2, cleo=3)
     vault.remove("ben")
     expect(vault, ana=4, cleo=3)
-    rotate(vault.safe)
+    vault.rotate()
     expect(vault, ana=4, cleo=3)
-    export_people(vault.safe, tmp_path / "people", "four random plain words")
+    vault.export_people(tmp_path / "people", "four random plain words")
     vault.remove("ana")
     enroll(vault, "cleo", 5)
-    import_people(vault.safe, tmp_path / "people", "four random plain words", taken="replace")
+    vault.import_people(tmp_path / "people", "four random plain words", existing="replace")
     expect(vault, ana=4, cleo=3)
     for user in ("ana", "cleo"):
         vault.remove(user)
     expect(vault)
 
 
-def test_each_model_has_its_own(vault: Vault) -> None:
+def test_each_model_has_centroids_of_its_own(vault: Vault) -> None:
     enroll(vault, "dora", 6, OTHER)
     assert sorted(people_in(vault, OTHER)) == ["dora"]
     assert sorted(people_in(vault)) == ["ana", "ben"]
     enroll(vault, "ana", 7, OTHER)  # enrolled anew with another model
     assert sorted(people_in(vault, OTHER)) == ["ana", "dora"]
     assert sorted(people_in(vault)) == ["ben"]
-    assert verify_all(vault.safe) is not None
+    assert vault.verify() is not None
 
 
 def test_what_another_process_changed_is_seen(vault: Vault, settings: Settings) -> None:
@@ -143,16 +142,16 @@ def test_what_another_process_changed_is_seen(vault: Vault, settings: Settings) 
 
 def test_an_empty_vault_has_nobody() -> None:
     with open_memory_vault() as vault:
-        centres, space = vault.centres(MODEL)
-    assert centres.tags == ()
+        centroids, space = vault.centroids_of(MODEL)
+    assert centroids.tags == ()
     assert space is None
-    assert Centres.joined([]).rows.shape == (0, 0)
+    assert Centroids.joined([]).rows.shape == (0, 0)
 
 
 def test_a_block_altered_removed_swapped_or_put_back_is_noticed(settings: Settings) -> None:
     with opened(settings) as vault:
         enroll(vault, "ana", 1)
-        vault.set_gallery(True)
+        vault.enable_centroids()
     before = settings.vault_path.read_bytes()
     with closing(sqlite3.connect(settings.vault_path)) as db:
         old = db.execute("SELECT key, value FROM cell_gallery ORDER BY key").fetchall()
@@ -177,34 +176,36 @@ def test_a_block_altered_removed_swapped_or_put_back_is_noticed(settings: Settin
     assert before != whole
 
 
-def test_a_gallery_that_says_something_else_than_the_records_is_noticed(
+def test_centroids_that_differ_from_the_records_are_detected(
     vault: Vault,
 ) -> None:
     from mien.vault.records import centroids
 
-    if not gallery_cells(vault):
+    if not centroid_cells(vault):
         return
-    with vault.safe.writing() as opened:
+    with vault._transactions.writing() as opened:
         wrong = pack_template(Template(face(9), MODEL))
-        centroids.keep(opened, Record("ana", MODEL, "2026-01-31T12:00:00+00:00", wrong))
-    with pytest.raises(VaultDamaged, match="gallery does not agree"):
-        verify_all(vault.safe)
-    vault.set_gallery(False)
-    vault.set_gallery(True)
+        record = Record("ana", MODEL, "2026-01-31T12:00:00+00:00", wrong)
+        centroids.update(record, opened)
+    with pytest.raises(VaultDamaged, match="centroids do not agree"):
+        vault.verify()
+    vault.disable_centroids()
+    vault.enable_centroids()
     expect(vault, ana=1, ben=2)
 
 
 @pytest.mark.parametrize("on", [False, True])
-def test_hundreds_are_found_by_one_product(on: bool) -> None:
+def test_one_product_finds_each_of_a_hundred_people(on: bool) -> None:
     with open_memory_vault() as vault:
         for seed in range(120):
             enroll(vault, f"user {seed}", seed)
-        vault.set_gallery(on)
-        centres, space = vault.centres(MODEL)
+        if on:
+            vault.enable_centroids()
+        centroids, space = vault.centroids_of(MODEL)
         assert space is not None
         for seed in (0, 57, 119):
             probe = space.protect(centre_of(face(seed))[np.newaxis])[0]
-            record = vault.record_at(centres.tags[int(np.argmax(centres.rows @ probe))])
+            record = vault.record_at(centroids.tags[int(np.argmax(centroids.rows @ probe))])
             assert record is not None
             assert record.user == f"user {seed}"
 
@@ -215,32 +216,32 @@ def test_hundreds_are_found_by_one_product(on: bool) -> None:
      "UPDATE cell_gallery SET value = 7", "INSERT INTO cell_gallery VALUES (x'00', x'00')"],
 )  # fmt: skip
 @pytest.mark.parametrize("way_out", ["off", "on", "rotate"])
-def test_a_damaged_gallery_can_be_left_or_made_anew(
+def test_damaged_centroids_can_be_removed_or_made_again(
     settings: Settings, damage: str, way_out: str
 ) -> None:
     with opened(settings) as vault:
         enroll(vault, "ana", 1)
-        vault.set_gallery(True)
+        vault.enable_centroids()
     with closing(sqlite3.connect(settings.vault_path)) as db, db:
         db.execute(damage)
     with opened(settings) as vault:
         if way_out == "rotate":
-            rotate(vault.safe)
+            vault.rotate()
         else:
-            vault.set_gallery(way_out == "on")
+            vault.enable_centroids() if way_out == "on" else vault.disable_centroids()
         expect(vault, ana=1)
-        facts = vault_status(vault.safe)
-        assert facts is not None
-        assert facts.gallery is (way_out != "off")
+        status = vault.status()
+        assert status is not None
+        assert status.centroids is (way_out != "off")
 
 
-def test_a_damaged_gallery_says_what_to_do(settings: Settings) -> None:
+def test_the_error_for_damaged_centroids_says_what_to_do(settings: Settings) -> None:
     with opened(settings) as vault:
         enroll(vault, "ana", 1)
-        vault.set_gallery(True)
+        vault.enable_centroids()
     with closing(sqlite3.connect(settings.vault_path)) as db, db:
         db.execute("UPDATE cell_gallery SET value = x'00'")
     with opened(settings) as vault:
-        for look in (lambda: vault.remove("ana"), lambda: verify_all(vault.safe)):
-            with pytest.raises(VaultDamaged, match="run: mien vault gallery off, then on"):
+        for look in (lambda: vault.remove("ana"), lambda: vault.verify()):
+            with pytest.raises(VaultDamaged, match="run: mien vault centroids off && "):
                 look()

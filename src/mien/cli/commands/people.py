@@ -12,7 +12,7 @@ from mien.settings import load_settings
 
 def list_people(args: Namespace) -> CommandResult:
     with open_user_vault(load_settings(), create=False) as vault:
-        heads = vault.heads()
+        heads = vault.list_people()
     lines = [f"{head.user}  enrolled {head.created_at}  with {head.model.name}" for head in heads]
     data: dict[str, object] = {
         "outcome": "listed",

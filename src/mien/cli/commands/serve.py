@@ -35,7 +35,7 @@ def serve(args: Namespace) -> CommandResult:
         insecure=args.insecure,
     )
     vault = open_user_vault(settings, create=True, surface="web")
-    vault.holds_anybody()  # a missing key stops the start, not the first unlock
+    vault.is_empty()  # a missing key stops the start, not the first unlock
     on_listening = _log_address if args.no_page else _print_address
     run_service(settings, vault, options, on_listening=on_listening, with_page=not args.no_page)
     data: dict[str, object] = {"outcome": "stopped", "exit_code": 0}

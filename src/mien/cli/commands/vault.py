@@ -1,141 +1,128 @@
-"""`mien vault init|status|rotate|export|import|verify` and `mien log`."""
+"""The commands `mien vault init|status|verify|rotate|centroids|export|import` and `mien log`."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from mien.cli.output import CommandResult
-from mien.cli.user_vault import open_user_vault
+from mien.cli.user_vault import VAULT_PROMPT, open_user_vault
 from mien.errors import ExitCode, UsageError
-from mien.settings import Settings, load_settings
+from mien.settings import load_settings
+from mien.vault.admin.status import VaultStatus
 from mien.vault.crypto.passphrase import new_passphrase, passphrase_prompt
+from mien.vault.integrity.audit_log import describe_entries
+from mien.vault.open import make_vault
 
-if TYPE_CHECKING:
-    from mien.vault.admin.status import VaultStatus
-
-WHAT = "passphrase of the vault"
-OF_EXPORT = "passphrase of the export"
-OPTION = "name it with --passphrase-file"
-NO_VAULT = "there is no vault yet; the first mien enroll makes one, or: mien vault init"
+EXPORT_PROMPT = "passphrase of the export"
+EXPORT_FILE_HINT = "name it with --passphrase-file"
+NO_VAULT = "there is no vault yet; to make it, run: mien vault init"
 
 
 def init(args: Namespace) -> CommandResult:
     """args.key: a kind of key, or None."""
-    from mien.vault.open import make_vault
-
     settings = load_settings()
-    kind = args.key or settings.vault_key
-    facts = make_vault(settings, kind=kind, surface="command", ask=lambda: _new(settings, WHAT))
+    made = make_vault(
+        settings,
+        key_kind=args.key,
+        surface="command",
+        ask_passphrase=lambda: new_passphrase(settings.passphrase_file, VAULT_PROMPT),
+    )
     with open_user_vault(settings, create=False) as vault:
-        place = vault.safe.store.place
-    lines = [f"made the vault {place}", f"  key: {facts.key_where}"]
-    if facts.people:
-        lines.append(f"  {_people(facts.people)} of the older vault: sealed in it now")
+        place = vault.place
+    lines = [f"created the vault {place}", f"  key: {made.key_location}"]
+    if made.people:
+        lines.append(f"  sealed {_count_people(made.people)} of the older vault")
     data: dict[str, object] = {
-        "outcome": "made", "exit_code": 0, "place": place, "key": facts.key_kind,
-        "sealed": facts.people,
+        "outcome": "made", "exit_code": 0, "place": place, "key": made.key_kind,
+        "sealed": made.people,
     }  # fmt: skip
     return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
 def status(args: Namespace) -> CommandResult:
-    from mien.vault.admin.status import vault_status
-
     with open_user_vault(load_settings(), create=False) as vault:
-        facts = vault_status(vault.safe)
-        return _facts_answer(facts, vault.safe.store.place, "shown")
+        return _status_result(vault.status(), vault.place, "shown")
 
 
 def verify(args: Namespace) -> CommandResult:
-    """args.accept: an older copy, put back on purpose, is taken for the vault."""
-    from mien.vault.admin.status import verify_all
-
+    """args.accept: accept an older copy that was put back on purpose."""
     with open_user_vault(load_settings(), create=False) as vault:
-        accept = vault.noted("accept_copy") if args.accept else None
-        facts = verify_all(vault.safe, accept=accept)
-        return _facts_answer(facts, vault.safe.store.place, "verified")
+        return _status_result(vault.verify(accept=args.accept), vault.place, "verified")
 
 
 def rotate(args: Namespace) -> CommandResult:
-    """args.key: where the new key goes; None stays with the present kind. args.accept_log: a log
-    that was tampered with is no hindrance. args.new_passphrase_file: or None, for the file of
-    the present one, or to be asked.
+    """args.key: where the new key goes; None keeps the present kind. args.accept_log: accept what
+    is left of a log that was tampered with. args.new_passphrase_file: None for the file of the
+    present passphrase, or to be asked.
     """
-    from mien.vault.admin.rotation import rotate as rotate_keys
-    from mien.vault.admin.status import vault_status
-    from mien.vault.open import keys_of
-
     settings = load_settings()
+    passphrase = None
     with open_user_vault(settings, create=False) as vault:
-        before = vault_status(vault.safe)
+        before = vault.status()
         if before is not None and (args.key or before.key_kind) == "passphrase":
-            chosen = new_passphrase(args.new_passphrase_file or settings.passphrase_file, WHAT)
-            vault.safe.keys = keys_of(settings, lambda: chosen)
+            file = args.new_passphrase_file or settings.passphrase_file
+            passphrase = new_passphrase(file, VAULT_PROMPT)
         elif args.new_passphrase_file is not None:
-            raise UsageError("--new-passphrase-file goes with --key passphrase")
-        count = rotate_keys(
-            vault.safe,
-            kind=args.key,
-            accept_log=vault.noted("accept_log") if args.accept_log else None,
-            last=vault.noted("rotate"),
+            raise UsageError("--new-passphrase-file needs --key passphrase")
+        count = vault.rotate(
+            key_kind=args.key, new_passphrase=passphrase, accept_log=args.accept_log
         )
-        after = vault_status(vault.safe)
-    assert after is not None  # rotate refuses where there is no vault
-    lines = [f"sealed {_people(count)} under a new key", f"  key: {after.key_where}"]
+        after = vault.status()
+    assert after is not None  # rotate raises where there is no vault
+    lines = [f"sealed {_count_people(count)} under a new key", f"  key: {after.key_location}"]
     if args.new_passphrase_file is not None:
-        lines.append("  from now on MIEN_VAULT_PASSPHRASE_FILE is to name the new passphrase")
+        lines.append(
+            "  from now on set MIEN_VAULT_PASSPHRASE_FILE to the file of the new passphrase"
+        )
     data: dict[str, object] = {
         "outcome": "rotated", "exit_code": 0, "people": count, "key": after.key_kind,
     }  # fmt: skip
     return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
 
 
-def gallery(args: Namespace) -> CommandResult:
+def centroids(args: Namespace) -> CommandResult:
     """args.state: on or off."""
     with open_user_vault(load_settings(), create=False) as vault:
-        vault.set_gallery(args.state == "on")
-    words = (
-        "the gallery is on: the centre of every template lies beside the records, sealed, for mien"
-        " identify"
-        if args.state == "on"
-        else "the gallery is off: mien identify opens every record"
-    )
-    data: dict[str, object] = {"outcome": "set", "exit_code": 0, "gallery": args.state}
-    return CommandResult(ExitCode.UNLOCKED, (words,), data)
+        if args.state == "on":
+            vault.enable_centroids()
+            line = "centroids on: mien identify reads them instead of every record"
+        else:
+            vault.disable_centroids()
+            line = "centroids off: mien identify reads every record"
+    data: dict[str, object] = {"outcome": "set", "exit_code": 0, "centroids": args.state}
+    return CommandResult(ExitCode.UNLOCKED, (line,), data)
 
 
 def export(args: Namespace) -> CommandResult:
     """args.file: a new file. args.passphrase_file: or None, to be asked."""
-    from mien.vault.admin.transfer import export_people
-
-    passphrase = new_passphrase(args.passphrase_file, OF_EXPORT, name_it=OPTION)
+    passphrase = new_passphrase(args.passphrase_file, EXPORT_PROMPT, file_hint=EXPORT_FILE_HINT)
     with open_user_vault(load_settings(), create=False) as vault:
-        count = export_people(vault.safe, args.file, passphrase, last=vault.noted("export"))
+        count = vault.export_people(args.file, passphrase)
     data: dict[str, object] = {
         "outcome": "exported", "exit_code": 0, "people": count, "file": str(args.file),
     }  # fmt: skip
     lines = (
-        f"exported {_people(count)} to {args.file}",
-        "  whoever has file and passphrase has them",
+        f"exported {_count_people(count)} to {args.file}",
+        "  whoever has the file and its passphrase has their templates",
     )
     return CommandResult(ExitCode.UNLOCKED, lines, data)
 
 
-def bring_in(args: Namespace) -> CommandResult:
-    """args.file: of an export. args.replace, args.keep: what happens to names that are taken."""
-    from mien.vault.admin.transfer import import_people
-
-    passphrase = passphrase_prompt(args.passphrase_file, OF_EXPORT, name_it=OPTION)()
-    taken = "replace" if args.replace else "keep" if args.keep else "refuse"
+def import_people(args: Namespace) -> CommandResult:
+    """args.file: of an export. args.replace, args.keep: what to do with names that are enrolled."""
+    passphrase = passphrase_prompt(
+        args.passphrase_file, EXPORT_PROMPT, file_hint=EXPORT_FILE_HINT
+    )()
     with open_user_vault(load_settings(), create=True) as vault:
-        found = import_people(
-            vault.safe, args.file, passphrase, taken=taken, last=vault.noted("import")
+        found = vault.import_people(
+            args.file,
+            passphrase,
+            existing="replace" if args.replace else "keep" if args.keep else "refuse",
         )
-    lines = [f"imported {_people(len(found.added))}: {', '.join(found.added) or 'nobody'}"]
+    lines = [f"imported {_count_people(len(found.added))}: {', '.join(found.added) or 'nobody'}"]
     if found.kept:
-        lines.append(f"  kept as they were: {', '.join(found.kept)}")
+        lines.append(f"  enrolled already, and kept: {', '.join(found.kept)}")
     data: dict[str, object] = {
         "outcome": "imported", "exit_code": 0,
         "added": list(found.added), "kept": list(found.kept),
@@ -144,16 +131,14 @@ def bring_in(args: Namespace) -> CommandResult:
 
 
 def log(args: Namespace) -> CommandResult:
-    """args.verify: say that the chain checks out. It is checked in either case."""
-    from mien.vault.integrity.audit_log import describe_entries
-
+    """args.verify: say that the chain passed verification. It is verified in either case."""
     with open_user_vault(load_settings(), create=False) as vault:
-        entries = vault.log_entries()
-    here = datetime.now().astimezone().tzinfo
-    assert here is not None  # astimezone gives one always
-    lines = describe_entries(entries, zone=here)
+        entries = vault.read_log()
+    zone = datetime.now().astimezone().tzinfo
+    assert zone is not None  # astimezone always sets one
+    lines = describe_entries(entries, zone=zone)
     if args.verify:
-        lines.append(f"the chain of {len(entries)} entries checks out: none edited, none removed")
+        lines.append(f"verified the chain of {len(entries)} entries: none edited, none removed")
     data: dict[str, object] = {
         "outcome": "verified" if args.verify else "shown",
         "exit_code": 0,
@@ -162,50 +147,47 @@ def log(args: Namespace) -> CommandResult:
             for e in entries
         ],
     }
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or ("nothing happened yet",), data)
+    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or ("the log is empty",), data)
 
 
-def _facts_answer(facts: VaultStatus | None, place: str, outcome: str) -> CommandResult:
-    if facts is None:
+def _status_result(found: VaultStatus | None, place: str, outcome: str) -> CommandResult:
+    if found is None:
         return CommandResult(
             ExitCode.UNLOCKED,
             (NO_VAULT,),
             {"outcome": outcome, "exit_code": 0, "place": place, "people": 0, "key": None},
         )
+    verified = ("  verified every record, count and log entry",) if outcome == "verified" else ()
     lines = (
         f"{place}",
-        f"  {_people(facts.people)}, sealed with AES-256-GCM",
-        f"  key: {facts.key_where}",
-        f"  change {facts.counter}, log of {facts.log_entries} entries,"
-        f" gallery {'on' if facts.gallery else 'off'}",
-        *_more_keys(facts.more_keys),
-        *(("  every record, count and log entry checks out",) if outcome == "verified" else ()),
+        f"  {_count_people(found.people)}, sealed with AES-256-GCM",
+        f"  key: {found.key_location}",
+        f"  {found.changes} changes, {found.log_entries} log entries,"
+        f" centroids {'on' if found.centroids else 'off'}",
+        *_unused_keys(found.unused_keys),
+        *verified,
     )
     data: dict[str, object] = {
         "outcome": outcome,
         "exit_code": 0,
         "place": place,
-        "people": facts.people,
-        "key": facts.key_kind,
-        "key_where": facts.key_where,
-        "change": facts.counter,
-        "log_entries": facts.log_entries,
-        "gallery": facts.gallery,
-        "more_keys": facts.more_keys,
+        "people": found.people,
+        "key": found.key_kind,
+        "key_where": found.key_location,
+        "change": found.changes,
+        "log_entries": found.log_entries,
+        "centroids": found.centroids,
+        "unused_keys": found.unused_keys,
     }
     return CommandResult(ExitCode.UNLOCKED, lines, data)
 
 
-def _more_keys(count: int) -> tuple[str, ...]:
+def _unused_keys(count: int) -> tuple[str, ...]:
     if not count:
         return ()
-    keys, them = ("1 more key", "it") if count == 1 else (f"{count} more keys", "them")
-    return (f"  {keys} kept from a rotation that did not end: mien vault rotate takes {them} away",)
+    keys, them = ("1 unused key", "it") if count == 1 else (f"{count} unused keys", "them")
+    return (f"  {keys} left by an interrupted rotation; to remove {them}, run: mien vault rotate",)
 
 
-def _new(settings: Settings, what: str) -> str:
-    return new_passphrase(settings.passphrase_file, what)
-
-
-def _people(count: int) -> str:
+def _count_people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"

@@ -1,28 +1,68 @@
-"""A vault of schema 1 kept templates in the clear: a sealed one takes its place.
+"""Create a vault, from the plain templates of a vault of schema 1 where there is one.
 
-Only `mien vault init` does this, and never where a sealed vault was seen before: whoever
-can write the file could otherwise plant a face in the clear and have it sealed.
+Schema 1 kept templates unencrypted. Only `mien vault init` reads them, and never where a sealed
+vault was seen before: whoever can write the file could otherwise plant a plain template and
+have it sealed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError, VaultDamaged, quote
-from mien.vault.backends.sqlite import connect, plain_words
-from mien.vault.backends.sqlite_path import find_vault_file
+from mien.vault.admin.rotation import convert_record
+from mien.vault.admin.status import VaultStatus, vault_status
+from mien.vault.backends.sqlite import connect, translated_errors
+from mien.vault.backends.sqlite_path import COMPANION_SUFFIXES, find_vault_file
 from mien.vault.backends.sqlite_schema import PLAIN_SCHEMA, schema_version
+from mien.vault.integrity.rollback_guard import RollbackGuard
+from mien.vault.people import put_record
 from mien.vault.records.record import Record
+from mien.vault.transaction import Transaction, TransactionManager
 
 BUSY_TIMEOUT_S = 5.0
 _COLUMNS = "user, model_name, model_sha256, created_at, payload, checksum"
 
 
-def plain_records(path: Path) -> list[Record] | None:
+def create_vault(
+    transactions: TransactionManager,
+    plain_records: Sequence[Record],
+    *,
+    key_kind: str | None,
+    write_log: Callable[[Transaction, str], None],
+) -> VaultStatus:
+    """Make a vault that holds these records, whose vectors are plain. As `Vault.create`."""
+    with transactions.writing(key_kind=key_kind) as transaction:
+        if transaction.manifest.counter:
+            raise UsageError(
+                f"there is a vault at {quote(transactions.store.place)} already;"
+                " to see it, run: mien vault status"
+            )
+        write_log(transaction, "vault")
+        for record in plain_records:
+            put_record(convert_record(record, None, transaction.cipher), transaction)
+        if plain_records:
+            write_log(transaction, "import")
+    status = vault_status(transactions)
+    assert status is not None  # the vault was made just now
+    return status
+
+
+def check_never_sealed(guard: RollbackGuard, place: str) -> None:
+    """VaultDamaged if a sealed vault was seen where now is a plain one."""
+    if guard.read_last() is not None:
+        raise VaultDamaged(
+            f"{quote(place)} holds unencrypted templates, and a sealed vault was seen there before:"
+            " somebody may have put it there; restore the vault from a backup"
+        )
+
+
+def read_plain_records(path: Path) -> list[Record] | None:
     """The people of a vault of schema 1; None where there is no such file.
 
     Raises VaultDamaged for a row whose checksum is wrong.
@@ -30,15 +70,23 @@ def plain_records(path: Path) -> list[Record] | None:
     real = find_vault_file(path)
     if real is None:
         return None
-    with plain_words(path), closing(connect(real, BUSY_TIMEOUT_S)) as db:
+    with translated_errors(path), closing(connect(real, BUSY_TIMEOUT_S)) as db:
         if schema_version(db, path) != PLAIN_SCHEMA:
             return None
         rows = db.execute(f"SELECT {_COLUMNS} FROM templates ORDER BY user").fetchall()
     return [_plain_record(row) for row in rows]
 
 
-def put_in_place(made: Path, path: Path) -> None:
-    """The sealed file `made` takes the name of the plain one, at once and for good."""
+def new_file_beside(path: Path) -> Path:
+    """Where the sealed vault is made before it replaces the plain one; nothing is there."""
+    made = path.with_name(path.name + ".sealing")
+    for suffix in ("", *COMPANION_SUFFIXES):  # left by an attempt that was killed
+        made.with_name(made.name + suffix).unlink(missing_ok=True)
+    return made
+
+
+def replace_plain_vault(made: Path, path: Path) -> None:
+    """Rename the sealed file `made` to the name of the plain one, durably."""
     real = Path(os.path.realpath(path))
     os.replace(made, real)
     folder = os.open(real.parent, os.O_RDONLY)
@@ -70,7 +118,7 @@ def _damaged(user: object) -> VaultDamaged:
 
 
 def _checksum(user: str, name: str, sha256: str, created_at: str, payload: bytes) -> bytes:
-    """SHA-256 over the columns, each with its length, as schema 1 had it."""
+    """SHA-256 over the columns, each after its length, as schema 1 stored it."""
     digest = hashlib.sha256(b"mien record 1")
     for part in (user.encode(), name.encode(), sha256.encode(), created_at.encode(), payload):
         digest.update(len(part).to_bytes(8, "little"))

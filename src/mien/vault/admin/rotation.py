@@ -1,7 +1,7 @@
-"""A new key for the whole vault, in one transaction: the old key opens nothing afterwards.
+"""Replace the key of the whole vault in one transaction: the old key opens nothing afterwards.
 
-The new key is in its place before the vault is changed, and the old one is taken away
-after: whenever the process dies, the vault opens, and running it again finishes the rest.
+The new key is stored before the vault is changed, and the old one is removed after. Whenever
+the process dies, the vault opens, and another rotation finishes the rest.
 """
 
 from __future__ import annotations
@@ -12,137 +12,145 @@ from dataclasses import dataclass, field
 
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.vault.backends.base import Section
-from mien.vault.crypto.aead import KEY_BYTES, Seals
-from mien.vault.integrity.manifest import Index
-from mien.vault.limits.counters import PURPOSE as ATTEMPT
-from mien.vault.limits.counters import name_of_attempts, write_plain
+from mien.vault.crypto.aead import KEY_BYTES, VaultCipher
+from mien.vault.integrity.manifest import Manifest
+from mien.vault.limits.attempts import AttemptCount
+from mien.vault.limits.counters import open_count, store_count
+from mien.vault.people import all_records, put_record
+from mien.vault.records import centroids
 from mien.vault.records.record import Record
-from mien.vault.records.sealed_record import open_record, seal_record, user_tag
 from mien.vault.records.template_codec import pack_template, unpack_template
-from mien.vault.transaction import HEADER_KEY, Opened, Safe
+from mien.vault.rotated_space import RotatedSpace
+from mien.vault.transaction import HEADER_KEY, Keys, Transaction, TransactionManager
 
 
-def rotate(
-    safe: Safe,
+def rotate_vault(
+    transactions: TransactionManager,
     *,
-    kind: str | None = None,
-    accept_log: Callable[[Opened], None] | None = None,
-    last: Callable[[Opened], None] = lambda opened: None,
+    before_commit: Callable[[Transaction], None],
+    key_kind: str | None = None,
+    new_passphrase: str | None = None,
+    accept_log: Callable[[Transaction], None] | None = None,
 ) -> int:
-    """Seal everything anew under a new key. Returns how many records there were.
+    """Seal everything under a new key. Returns how many records there were.
 
-    kind: where the new key goes; None stays with the present kind. Templates are turned
-    by a new secret rotation too, so that nothing taken earlier can be linked to them.
-    accept_log: go on with what is left of a log that was tampered with, after which this
-    notes that in the log; None refuses it with VaultDamaged. last: done at the end of the
-    same transaction, such as an entry in the log.
+    Templates get a new secret rotation too, so that nothing taken earlier can be linked to
+    them. accept_log: notes in the log that what was left of a log that was tampered with was
+    accepted; None refuses it with VaultDamaged. before_commit: does the last thing in the
+    same transaction, such as writing the log. The rest is as in `Vault.rotate`.
     """
-    with safe.writing(create=False) as opened:
-        data_key = safe.random(KEY_BYTES)
-        old = Opened(opened.index, opened.seals, opened.header, opened.cells)
-        contents = _contents_of(old, accept_log=accept_log is not None)
-        vault_id = old.seals.vault_id
-        opened.header, _ = safe.new_header(data_key, vault_id, kind or old.header.kind)
-        opened.seals = Seals(data_key, vault_id)
-        opened.index = Index(old.cells, opened.seals, new=True)
-        opened.index.counter = old.index.counter
-        _empty(old)
-        _reseal(contents, old, opened)
+    keys = transactions.keys
+    if new_passphrase is not None:
+        keys = keys.with_passphrase(new_passphrase)
+    with transactions.writing(create=False) as transaction:
+        old = Transaction(
+            transaction.manifest, transaction.cipher, transaction.header, transaction.cells
+        )
+        contents = _read_contents(old, accept_log=accept_log is not None)
+        _use_new_key(transaction, transactions, key_kind or old.header.kind, keys)
+        _clear(old)
+        _seal_contents(contents, old, transaction)
         if accept_log is not None and not contents.log_is_whole:
-            accept_log(opened)
-        last(opened)
-        opened.cells.put(Section.META, HEADER_KEY, opened.header.to_bytes())
+            accept_log(transaction)
+        before_commit(transaction)
+        transaction.cells.put(Section.META, HEADER_KEY, transaction.header.to_bytes())
+    transactions.keys = keys
     try:
-        drop_old_keys(safe, also=old.header.kind)
+        remove_old_keys(transactions, also=old.header.kind)
     except VaultDamaged as error:
-        words = f"all is under the new key, but the old one could not be taken away: {error}"
-        raise VaultDamaged(words) from error
+        raise VaultDamaged(
+            f"the vault is under the new key, but the old one could not be removed: {error}"
+        ) from error
     return len(contents.records)
 
 
-def drop_old_keys(safe: Safe, *, also: str = "file") -> None:
-    """Forget every key of this vault but the one that opens it; also finishes a broken rotation.
+def remove_old_keys(transactions: TransactionManager, *, also: str = "file") -> None:
+    """Remove every key of this vault but the one that opens it; finishes a broken rotation too.
 
-    also: a kind whose place is looked into, beside that of the key that opens it. The
-    others are left in peace: a keyring may be absent, or ask for a password.
+    also: a kind of key source to look into, beside the key file and the kind of the present
+    key. The others are not touched: a keyring may be absent, or ask for a password.
     """
-    # while this transaction lasts nobody else rotates, so no key that is needed can be dropped
-    with safe.writing(create=False) as opened:
-        header = opened.header
-        for kind in {"file", header.kind, also}.intersection(safe.keys.writable_kinds):
-            with suppress(KeyUnavailable):  # a place that is not to be had holds no key either
-                safe.keys.source(kind, header.vault_id, None).keep_only(header.key_id)
+    # during this transaction nobody else rotates, so no key that is needed can be removed
+    with transactions.writing(create=False) as transaction:
+        header, keys = transaction.header, transactions.keys
+        for kind in {"file", header.kind, also}.intersection(keys.writable_kinds):
+            with suppress(KeyUnavailable):  # a source that does not exist holds no key either
+                keys.source(kind, header.vault_id, None).remove_other_keys(header.key_id)
+
+
+def convert_record(record: Record, old: VaultCipher | None, new: VaultCipher | None) -> Record:
+    """The record with its vectors rotated for another key; None stands for plain vectors."""
+    from mien.results import Template
+
+    template = unpack_template(record.payload, expected_model=record.model)
+    vectors = template.vectors
+    if old is not None:
+        vectors = RotatedSpace(old, record.model).reveal(vectors)
+    if new is not None:
+        vectors = RotatedSpace(new, record.model).protect(vectors)
+    payload = pack_template(Template(vectors, template.model))
+    return Record(record.user, record.model, record.created_at, payload)
 
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """All of a vault, opened. gallery: whether it keeps one, which is made anew."""
+    """All of a vault, decrypted. centroids: whether it keeps them; they are computed anew."""
 
     records: list[Record] = field(repr=False)
-    attempts: list[bytes] = field(repr=False)
+    attempts: list[tuple[str, AttemptCount]] = field(repr=False)
     log: list[bytes] = field(repr=False)
     log_is_whole: bool
-    gallery: bool
+    centroids: bool
 
 
-def _contents_of(old: Opened, *, accept_log: bool) -> _Contents:
-    """VaultDamaged for what does not check out, before a new key is made."""
-    attempts = []
-    for tag, cell in old.index.scan(Section.ATTEMPT):
-        bound_to = [tag, cell.version.to_bytes(8, "big")]
-        attempts.append(old.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to))
-    entries, whole = _log_of(old, accept=accept_log)
+def _read_contents(old: Transaction, *, accept_log: bool) -> _Contents:
+    """VaultDamaged for what does not pass verification, before a new key is made."""
+    manifest = old.manifest
+    attempts = [open_count(tag, cell, old) for tag, cell in manifest.scan(Section.ATTEMPT)]
+    log, log_is_whole = _read_log(old, accept=accept_log)
     return _Contents(
-        records=[open_record(tag, cell, old.seals) for tag, cell in old.index.scan(Section.RECORD)],
+        records=list(all_records(old)),
         attempts=attempts,
-        log=entries,
-        log_is_whole=whole,
-        gallery=old.index.count(Section.GALLERY) > 0,  # by the index: its cells may be damaged
+        log=log,
+        log_is_whole=log_is_whole,
+        # by the manifest alone, because the cells may be damaged
+        centroids=manifest.count(Section.CENTROIDS) > 0,
     )
 
 
-def _empty(old: Opened) -> None:
-    for space in Section:
-        if space is not Section.META:
-            old.cells.clear(space)
-
-
-def _reseal(contents: _Contents, old: Opened, new: Opened) -> None:
-    from mien.vault.records import centroids
-
-    for record in contents.records:
-        turned = turned_anew(record, old.seals, new.seals)
-        sealed = seal_record(turned, new.seals, version=new.index.next_version)
-        new.index.put(Section.RECORD, user_tag(turned.user, new.seals), sealed)
-    for plain in contents.attempts:
-        write_plain(plain, name_of_attempts(plain), new)
-    for entry in contents.log:
-        new.index.append_log(entry)
-    if contents.gallery:
-        centroids.turn_on(new)
-
-
-def _log_of(old: Opened, *, accept: bool) -> tuple[list[bytes], bool]:
-    """The log's entries, and whether it is whole: a new chain over a cut one would hide the cut."""
+def _read_log(old: Transaction, *, accept: bool) -> tuple[list[bytes], bool]:
+    """The entries, and whether all are there: a new chain over a cut log would hide the cut."""
     try:
-        return old.index.log_entries(), True
+        return old.manifest.read_log(), True
     except VaultDamaged:
         if not accept:
             raise
-        return old.index.log_remains(), False
+        return old.manifest.salvage_log(), False
 
 
-def turned_anew(record: Record, old: Seals | None, new: Seals | None) -> Record:
-    """The record with its vectors under another key; None stands for plain vectors."""
-    from mien.results import Template
-    from mien.vault.crypto.template_rotation import Transform
+def _use_new_key(
+    transaction: Transaction, transactions: TransactionManager, kind: str, keys: Keys
+) -> None:
+    data_key, vault_id = transactions.random(KEY_BYTES), transaction.cipher.vault_id
+    counter = transaction.manifest.counter
+    transaction.header = transactions.new_header(data_key, vault_id, kind, keys=keys)
+    transaction.cipher = VaultCipher(data_key, vault_id)
+    transaction.manifest = Manifest(transaction.cells, transaction.cipher, new=True)
+    transaction.manifest.counter = counter
 
-    template = unpack_template(record.payload, expected_model=record.model)
-    vectors, sha256 = template.vectors, record.model.sha256
-    dims = vectors.shape[1]
-    if old is not None:
-        vectors = Transform(old.transform_key(sha256), dims).reveal(vectors)
-    if new is not None:
-        vectors = Transform(new.transform_key(sha256), dims).protect(vectors)
-    payload = pack_template(Template(vectors, template.model))
-    return Record(record.user, record.model, record.created_at, payload)
+
+def _clear(old: Transaction) -> None:
+    for section in Section:
+        if section is not Section.META:
+            old.cells.clear(section)
+
+
+def _seal_contents(contents: _Contents, old: Transaction, new: Transaction) -> None:
+    for record in contents.records:
+        put_record(convert_record(record, old.cipher, new.cipher), new)
+    for name, count in contents.attempts:
+        store_count(name, count, new)
+    for entry in contents.log:
+        new.manifest.append_log(entry)
+    if contents.centroids:
+        centroids.enable(new)

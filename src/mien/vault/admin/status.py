@@ -1,4 +1,4 @@
-"""What can be said of a vault, and whether all of it checks out."""
+"""The status of a vault, and its verification."""
 
 from __future__ import annotations
 
@@ -6,89 +6,87 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from mien.errors import KeyUnavailable, VaultDamaged
+from mien.errors import KeyUnavailable
 from mien.vault.backends.base import Section
 from mien.vault.crypto.key_wrap import Header
 from mien.vault.integrity.audit_log import Entry
-from mien.vault.limits.counters import PURPOSE as ATTEMPT
-from mien.vault.limits.counters import name_of_attempts
-from mien.vault.records.sealed_record import open_record
-from mien.vault.transaction import Opened, Safe
+from mien.vault.limits.counters import open_count
+from mien.vault.people import all_records
+from mien.vault.records import centroids
+from mien.vault.transaction import Transaction, TransactionManager
 
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
-    """key_kind: of `KEY_KINDS`. key_where: in words. counter: changes so far. gallery: kept?
-    more_keys: how many a rotation that was killed left beside its own.
+    """key_kind: one of `KEY_KINDS`. key_location: in words. changes: so far. centroids: whether
+    the vault keeps them. unused_keys: how many an interrupted rotation left beside its own.
     """
 
     key_kind: str
-    key_where: str
+    key_location: str
     people: int
-    counter: int
+    changes: int
     log_entries: int
-    gallery: bool
-    more_keys: int
+    centroids: bool
+    unused_keys: int
 
 
-def vault_status(safe: Safe) -> VaultStatus | None:
-    """From the index alone; None where there is no vault yet. VaultDamaged where it is gone."""
-    with safe.reading() as opened:
-        if opened is not None:
-            return _facts(opened, safe)
-    safe.expect_never_seen()
+def vault_status(transactions: TransactionManager) -> VaultStatus | None:
+    """From the manifest alone; None where there is no vault yet. VaultDamaged if it is gone."""
+    with transactions.reading() as transaction:
+        if transaction is not None:
+            return _status_of(transaction, transactions)
+    transactions.check_never_existed()
     return None
 
 
-def verify_all(safe: Safe, *, accept: Callable[[Opened], None] | None = None) -> VaultStatus | None:
-    """Open every record, count and log entry, and let the store look itself over.
+def verify_vault(
+    transactions: TransactionManager, *, accept: Callable[[Transaction], None] | None = None
+) -> VaultStatus | None:
+    """Open every record, count and log entry, and let the store check itself.
 
-    accept: an older copy was put back on purpose, which this then notes in the log, or the
-    vault was taken away; None refuses both. Raises VaultDamaged for the first thing that
-    does not check out.
+    accept: notes in the log that an older copy, or another vault, is accepted; also accepts
+    that the vault was deleted. None refuses both. Raises VaultDamaged for the first thing
+    that does not pass.
     """
-    from mien.vault.records import centroids
-
-    safe.store.check()
-    with safe.reading(accept=accept is not None) as opened:
-        if opened is None:
-            safe.expect_never_seen(accept=accept is not None)
+    transactions.store.check()
+    with transactions.reading(accept=accept is not None) as transaction:
+        if transaction is None:
+            transactions.check_never_existed(accept=accept is not None)
             return None
-        for tag, cell in opened.index.scan(Section.RECORD):
-            open_record(tag, cell, opened.seals)
-        for tag, cell in opened.index.scan(Section.ATTEMPT):
-            bound_to = [tag, cell.version.to_bytes(8, "big")]
-            plain = opened.seals.open(cell.value, purpose=ATTEMPT, bound_to=bound_to)
-            if opened.seals.tag(ATTEMPT, name_of_attempts(plain)) != tag:
-                raise VaultDamaged("a count of attempts lies at another name; restore the vault")
-        centroids.check(opened)
-        for entry in opened.index.log_entries():
+        for _ in all_records(transaction):
+            pass
+        for tag, cell in transaction.manifest.scan(Section.ATTEMPT):
+            open_count(tag, cell, transaction)
+        centroids.verify(transaction)
+        for entry in transaction.manifest.read_log():
             Entry.from_bytes(entry)
-        facts = _facts(opened, safe)
+        found = _status_of(transaction, transactions)
     if accept is None:
-        return facts
-    safe.accept(accept)
-    return vault_status(safe)
+        return found
+    transactions.accept(accept)
+    return vault_status(transactions)
 
 
-def _facts(opened: Opened, safe: Safe) -> VaultStatus:
-    header, index = opened.header, opened.index
-    source = safe.keys.source(header.kind, header.vault_id, header.kdf)
+def _status_of(transaction: Transaction, transactions: TransactionManager) -> VaultStatus:
+    header, manifest = transaction.header, transaction.manifest
+    source = transactions.keys.source(header.kind, header.vault_id, header.kdf)
     return VaultStatus(
         key_kind=header.kind,
-        key_where=source.where,
-        people=index.count(Section.RECORD),
-        counter=index.counter,
-        log_entries=index.log_count,
-        gallery=index.count(Section.GALLERY) > 0,
-        more_keys=_more_keys(header, safe),
+        key_location=source.location,
+        people=manifest.count(Section.RECORD),
+        changes=manifest.counter,
+        log_entries=manifest.log_count,
+        centroids=manifest.count(Section.CENTROIDS) > 0,
+        unused_keys=_count_unused_keys(header, transactions),
     )
 
 
-def _more_keys(header: Header, safe: Safe) -> int:
-    """In the place of the key and in the key file, which a vault often had before."""
+def _count_unused_keys(header: Header, transactions: TransactionManager) -> int:
+    """Looks where the key is, and into the key file, where an earlier key often was."""
     found = 0
-    for kind in {"file", header.kind}.intersection(safe.keys.writable_kinds):
+    for kind in {"file", header.kind}.intersection(transactions.keys.writable_kinds):
         with suppress(KeyUnavailable):
-            found += safe.keys.source(kind, header.vault_id, None).others(header.key_id)
+            source = transactions.keys.source(kind, header.vault_id, None)
+            found += source.count_other_keys(header.key_id)
     return found

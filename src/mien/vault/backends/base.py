@@ -1,4 +1,4 @@
-"""Where the vault's bytes lie: cells in a few tables, read and changed in transactions.
+"""The store of a vault's bytes: cells in a few tables, read and changed in transactions.
 
 A store knows nothing of people, keys or models. Every back end passes
 tests/vault/backends/test_contract.py.
@@ -6,10 +6,7 @@ tests/vault/backends/test_contract.py.
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_right
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Protocol
 
@@ -25,17 +22,17 @@ class Section(Enum):
     RECORD = "record"
     ATTEMPT = "attempt"
     LOG = "log"
-    GALLERY = "gallery"
+    CENTROIDS = "gallery"  # the name that stored vaults have
 
 
 class Cells(Protocol):
-    """One consistent view of the store, good inside its `with` block only."""
+    """One consistent view of the store, valid inside its `with` block only."""
 
-    def get(self, space: Section, key: bytes) -> bytes | None:
+    def get(self, section: Section, key: bytes) -> bytes | None:
         """The value, or None."""
         ...
 
-    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """At most `limit` cells, 1 or more, whose key is greater than `after`, by key bytes."""
         ...
 
@@ -43,16 +40,16 @@ class Cells(Protocol):
         """Unix time by the store's own clock; None where the store is on this machine."""
         ...
 
-    def put(self, space: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: Section, key: bytes, value: bytes) -> None:
         """Set the cell. ValueError in a view that only reads."""
         ...
 
-    def drop(self, space: Section, key: bytes) -> bool:
+    def drop(self, section: Section, key: bytes) -> bool:
         """Remove the cell; False if there was none. ValueError in a view that only reads."""
         ...
 
-    def clear(self, space: Section) -> None:
-        """Remove every cell of the space, whatever it holds. ValueError in a view that only
+    def clear(self, section: Section) -> None:
+        """Remove every cell of the section, whatever is in it. ValueError in a view that only
         reads."""
         ...
 
@@ -60,9 +57,9 @@ class Cells(Protocol):
 class Store(Protocol):
     """Safe to use from several threads: one transaction at a time for each object.
 
-    Any method raises VaultDamaged when the place cannot be read or written, or is
-    damaged, and UsageError for a place that cannot be a vault. A closed store raises
-    ValueError. A nested `reading` or `writing` of one object raises ValueError.
+    Every method raises VaultDamaged if the store cannot be read or written, or is damaged,
+    and UsageError for a place that cannot be a vault. A closed store raises ValueError, and
+    so does a `reading` or `writing` inside another one of the same object.
     """
 
     @property
@@ -71,80 +68,32 @@ class Store(Protocol):
         ...
 
     def reading(self) -> AbstractContextManager[Cells]:
-        """One snapshot: what others write meanwhile is not seen. An absent store reads as empty."""
+        """One snapshot, without what others write meanwhile. An absent store reads as empty."""
         ...
 
     def writing(self) -> AbstractContextManager[Cells]:
-        """One change, alone among all processes: on the disk when the block ends, undone by an
-        exception. UsageError for an absent store that was not opened to be made."""
+        """One change, by one process at a time: on the disk when the block ends, undone by an
+        exception. UsageError for an absent store that was opened without `create`."""
         ...
 
     def check(self) -> None:
-        """Look over all of the back end's own structures. VaultDamaged if they are not sound."""
+        """Check the back end's own structures. VaultDamaged if they are damaged."""
         ...
 
     def close(self) -> None:
-        """Let go. A second call does nothing."""
+        """Close the store. A second call does nothing."""
         ...
-
-
-class MemoryStore:
-    """A `Store` in dictionaries, which forgets when the program ends."""
-
-    def __init__(self) -> None:
-        self._cells: dict[tuple[Section, bytes], bytes] = {}
-        self._lock = threading.Lock()
-        self._busy_thread: int | None = None
-        self._closed = False
-
-    @property
-    def place(self) -> str:
-        return "memory"
-
-    def reading(self) -> AbstractContextManager[Cells]:
-        return self._view(writable=False)
-
-    def writing(self) -> AbstractContextManager[Cells]:
-        return self._view(writable=True)
-
-    def check(self) -> None:
-        with self.reading():
-            pass
-
-    def close(self) -> None:
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("end the transaction before the store is closed")
-        self._cells.clear()
-        self._closed = True
-
-    @contextmanager
-    def _view(self, *, writable: bool) -> Iterator[Cells]:
-        if self._closed:
-            raise ValueError("the store is closed")
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("a store has one transaction at a time; end the first one")
-        with self._lock:
-            self._busy_thread = threading.get_ident()
-            copy = dict(self._cells)
-            cells = DictCells(copy, writable=writable)
-            try:
-                yield cells
-                if writable:
-                    self._cells = copy
-            finally:
-                cells.close()
-                self._busy_thread = None
 
 
 class View:
-    """What the views of all back ends have in common: they end, and some only read."""
+    """What the views of all back ends share: they are closed at the end, and some only read."""
 
     def __init__(self, *, writable: bool) -> None:
         self._writable = writable
         self._closed = False
 
     def close(self) -> None:
-        """The view is of no use any more."""
+        """The view cannot be used any more."""
         self._closed = True
 
     def wall_s(self) -> float | None:
@@ -152,44 +101,38 @@ class View:
 
     def _expect_open(self) -> None:
         if self._closed:
-            raise ValueError("this view is over; begin another transaction")
+            raise ValueError("this transaction has ended; begin another one")
 
     def _expect_writable(self) -> None:
         self._expect_open()
         if not self._writable:
-            raise ValueError("this view only reads; change cells in `writing`")
+            raise ValueError("this transaction only reads; change cells in `writing`")
 
 
-class DictCells(View):
-    """A view of cells in a dictionary."""
+class NoCells(View):
+    """A view of a store that does not exist yet: it has no cells, and cannot be changed."""
 
-    def __init__(self, cells: dict[tuple[Section, bytes], bytes], *, writable: bool) -> None:
-        super().__init__(writable=writable)
-        self._cells = cells
+    def __init__(self) -> None:
+        super().__init__(writable=False)
 
-    def get(self, space: Section, key: bytes) -> bytes | None:
+    def get(self, section: Section, key: bytes) -> bytes | None:
         self._expect_open()
-        return self._cells.get((space, key))
+        return None
 
-    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
-        keys = sorted(key for where, key in self._cells if where is space)
-        some = keys[bisect_right(keys, after) :][:limit]
-        return [(key, self._cells[space, key]) for key in some]
+        return []
 
-    def put(self, space: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: Section, key: bytes, value: bytes) -> None:
         self._expect_writable()
-        self._cells[space, check_key(key)] = check_value(value)
 
-    def drop(self, space: Section, key: bytes) -> bool:
+    def drop(self, section: Section, key: bytes) -> bool:
         self._expect_writable()
-        return self._cells.pop((space, key), None) is not None
+        return False
 
-    def clear(self, space: Section) -> None:
+    def clear(self, section: Section) -> None:
         self._expect_writable()
-        for found in [one for one in self._cells if one[0] is space]:
-            del self._cells[found]
 
 
 def check_limit(limit: int) -> int:

@@ -1,4 +1,4 @@
-"""The vault's cells in a PostgreSQL database, for several machines with one vault."""
+"""Store the vault's cells in a PostgreSQL database, for several machines with one vault."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 10.0
-_REFUSED = (
-    ('database "', "has no database of that name; make it with createdb"),
-    ('role "', "does not know that user; make it with createuser, or mend MIEN_VAULT"),
+_MISSING = (
+    ('database "', "has no database of that name; create it with createdb"),
+    ('role "', "does not know that user; create it with createuser, or correct MIEN_VAULT"),
 )
-"""What the server says with `does not exist`, and what we say: its text is never quote."""
-_LOCK = 0x6D69656E  # "mien": whoever writes holds it, so that writers come one after the other
+"""Parts of the server's messages that say `does not exist`, and ours: its text is never quoted."""
+_LOCK = 0x6D69656E  # "mien": a writer holds this lock, so that there is one at a time
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     tuple(
-        f"CREATE TABLE mien.cell_{space.value} (key bytea PRIMARY KEY, value bytea NOT NULL)"
-        for space in Section
+        f"CREATE TABLE mien.cell_{section.value} (key bytea PRIMARY KEY, value bytea NOT NULL)"
+        for section in Section
     ),
 )
 """Step n, counted from 1, leads to schema n. A step that was released is never edited."""
@@ -46,8 +46,8 @@ class PostgresStore:
     """A `Store` in the schema `mien` of a database; made at the first change.
 
     url: postgresql://USER:PASSWORD@HOST/DATABASE with libpq's options, such as
-    sslmode=verify-full. The password is in no message. A connection that was lost is
-    opened anew for the next transaction; the one at hand fails as a whole.
+    sslmode=verify-full. The password is in no message. A lost connection is opened again
+    for the next transaction; the present one fails as a whole.
     """
 
     def __init__(self, url: str) -> None:
@@ -65,23 +65,23 @@ class PostgresStore:
     @contextmanager
     def reading(self) -> Iterator[Cells]:
         with self._transaction("REPEATABLE READ READ ONLY") as db:
-            there = self._schema(db) > 0
-            with closing(_PostgresCells(db, self._place, there=there, writable=False)) as cells:
+            exists = self._schema(db) > 0
+            with closing(_PostgresCells(db, self._place, exists=exists, writable=False)) as cells:
                 yield cells
 
     @contextmanager
     def writing(self) -> Iterator[Cells]:
-        # the lock is waited for outside the snapshot: what was written meanwhile is seen
+        # READ COMMITTED shows what others wrote while this transaction waited for the lock
         with self._transaction("READ COMMITTED") as db:
             db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             self._migrate(db)
-            with closing(_PostgresCells(db, self._place, there=True, writable=True)) as cells:
+            with closing(_PostgresCells(db, self._place, exists=True, writable=True)) as cells:
                 yield cells
 
     def check(self) -> None:
         with self.reading() as cells:
-            for space in Section:
-                cells.scan(space, after=b"", limit=1)
+            for section in Section:
+                cells.scan(section, after=b"", limit=1)
 
     def close(self) -> None:
         if self._busy_thread == threading.get_ident():
@@ -99,7 +99,7 @@ class PostgresStore:
                 raise ValueError("the store is closed")
             self._busy_thread = threading.get_ident()
             try:
-                with _plain_words(self._place):
+                with _translated_errors(self._place):
                     db = self._connected()
                     db.execute(f"BEGIN ISOLATION LEVEL {isolation}")
                     yield db
@@ -114,13 +114,15 @@ class PostgresStore:
         driver = _driver()
         if self._db is not None and not self._db.closed:
             with suppress(driver.Error):
-                self._db.execute("SELECT 1")  # the server may have gone since
+                self._db.execute("SELECT 1")  # the server may have stopped since
                 return self._db
             self._drop_connection()
         db: psycopg.Connection[Any] = driver.connect(
             self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
         )
-        db.execute("SET search_path = pg_catalog")  # nobody's functions stand in for the real ones
+        db.execute(
+            "SET search_path = pg_catalog"
+        )  # so that no user's functions replace the built-in ones
         db.execute(f"SET lock_timeout = {round(LOCK_TIMEOUT_S * 1000)}")
         db.execute("SET synchronous_commit = on")
         db.execute("SET idle_in_transaction_session_timeout = '60s'")
@@ -133,7 +135,7 @@ class PostgresStore:
         try:
             self._db.execute("ROLLBACK")
         except _driver().Error:
-            self._drop_connection()  # the server rolls back what lost its connection
+            self._drop_connection()  # the server rolls back a transaction that lost its connection
 
     def _drop_connection(self) -> None:
         if self._db is not None:
@@ -142,14 +144,14 @@ class PostgresStore:
             self._db = None
 
     def _schema(self, db: psycopg.Connection[Any]) -> int:
-        """Which schema the database has, 0 for none. VaultDamaged for one that we do not know."""
-        (there,) = _row(db.execute("SELECT to_regclass('mien.version') IS NOT NULL"))
-        if not there:
+        """The schema of the database, 0 for none. VaultDamaged for one that is not known here."""
+        (exists,) = _row(db.execute("SELECT to_regclass('mien.version') IS NOT NULL"))
+        if not exists:
             return 0
         rows = db.execute("SELECT number FROM mien.version").fetchall()
         version = rows[0][0] if len(rows) == 1 else -1
         if not isinstance(version, int) or version < 1:
-            raise _damaged(self._place, "its version is not one that mien writes")
+            raise _damaged(self._place, "mien did not write its version")
         if version > SCHEMA_VERSION:
             raise VaultDamaged(
                 f"the vault {quote(self._place)} has schema {version} and this mien knows"
@@ -173,27 +175,27 @@ class PostgresStore:
 
 class _PostgresCells(View):
     def __init__(
-        self, db: psycopg.Connection[Any], place: str, *, there: bool, writable: bool
+        self, db: psycopg.Connection[Any], place: str, *, exists: bool, writable: bool
     ) -> None:
         super().__init__(writable=writable)
         self._db = db
         self._place = place
-        self._there = there
+        self._exists = exists
 
-    def get(self, space: Section, key: bytes) -> bytes | None:
+    def get(self, section: Section, key: bytes) -> bytes | None:
         self._expect_open()
-        if not self._there:
+        if not self._exists:
             return None
-        query = f"SELECT {_VALUE} FROM mien.cell_{space.value} WHERE key = %s"
+        query = f"SELECT {_VALUE} FROM mien.cell_{section.value} WHERE key = %s"
         row = self._db.execute(query, (key,), binary=True).fetchone()
         return None if row is None else self._bytes(row[0])
 
-    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
-        if not self._there:
+        if not self._exists:
             return []
-        table = f"mien.cell_{space.value}"
+        table = f"mien.cell_{section.value}"
         query = f"SELECT key, {_VALUE} FROM {table} WHERE key > %s ORDER BY key LIMIT %s"
         rows = self._db.execute(query, (after, limit), binary=True).fetchall()
         return [(self._bytes(key), self._bytes(value)) for key, value in rows]
@@ -203,22 +205,22 @@ class _PostgresCells(View):
         (wall_s,) = _row(self._db.execute("SELECT extract(epoch FROM clock_timestamp())::float8"))
         return float(wall_s)
 
-    def put(self, space: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: Section, key: bytes, value: bytes) -> None:
         self._expect_writable()
         query = (
-            f"INSERT INTO mien.cell_{space.value} (key, value) VALUES (%s, %s)"
+            f"INSERT INTO mien.cell_{section.value} (key, value) VALUES (%s, %s)"
             " ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
         )
         self._db.execute(query, (check_key(key), check_value(value)))
 
-    def drop(self, space: Section, key: bytes) -> bool:
+    def drop(self, section: Section, key: bytes) -> bool:
         self._expect_writable()
-        query = f"DELETE FROM mien.cell_{space.value} WHERE key = %s"
+        query = f"DELETE FROM mien.cell_{section.value} WHERE key = %s"
         return self._db.execute(query, (key,)).rowcount > 0
 
-    def clear(self, space: Section) -> None:
+    def clear(self, section: Section) -> None:
         self._expect_writable()
-        self._db.execute(f"DELETE FROM mien.cell_{space.value}")
+        self._db.execute(f"DELETE FROM mien.cell_{section.value}")
 
     def _bytes(self, value: object) -> bytes:
         if value is None:
@@ -243,8 +245,8 @@ def _driver() -> Any:
 
 
 @contextmanager
-def _plain_words(place: str) -> Iterator[None]:
-    """Turn psycopg's errors into ours, in one line and without the password."""
+def _translated_errors(place: str) -> Iterator[None]:
+    """Raise mien's errors for psycopg's, in one line and without the password."""
     psycopg = _driver()
     try:
         yield
@@ -256,26 +258,26 @@ def _plain_words(place: str) -> Iterator[None]:
         raise _damaged(place, "one of its tables is missing") from error
     except psycopg.errors.InsufficientPrivilege as error:
         raise VaultDamaged(
-            f"the database {quote(place)} does not let this role in; grant it the schema mien"
+            f"the database {quote(place)} does not give this role access; grant it the schema mien"
         ) from error
     except psycopg.OperationalError as error:
-        for said, words in _REFUSED:
-            if said in str(error) and "does not exist" in str(error):
-                raise VaultDamaged(f"the server of {quote(place)} {words}") from error
-        if any(said in str(error) for said in ("password authentication", "no password")):
+        for text, message in _MISSING:
+            if text in str(error) and "does not exist" in str(error):
+                raise VaultDamaged(f"the server of {quote(place)} {message}") from error
+        if any(text in str(error) for text in ("password authentication", "no password")):
             raise VaultDamaged(
-                f"the database {quote(place)} refuses that user or password; mend MIEN_VAULT"
+                f"the database {quote(place)} refuses that user or password; correct MIEN_VAULT"
             ) from error
         raise VaultDamaged(
-            f"the database {quote(place)} does not answer ({_kind(error)}); start it, or mend"
-            " MIEN_VAULT"
+            f"the database {quote(place)} does not answer ({_class_of(error)}); start it, or"
+            " correct MIEN_VAULT"
         ) from error
     except psycopg.Error as error:
-        raise _damaged(place, _kind(error)) from error
+        raise _damaged(place, _class_of(error)) from error
 
 
-def _kind(error: Exception) -> str:
-    """The kind of an error: its text may quote the URL or a value."""
+def _class_of(error: Exception) -> str:
+    """The class of an error: its text may quote the URL or a value."""
     state = getattr(error, "sqlstate", None)
     return f"{type(error).__name__} {state}" if state else type(error).__name__
 
@@ -287,7 +289,7 @@ def _damaged(place: str, why: str) -> VaultDamaged:
 
 
 def _without_password(url: str) -> str:
-    """postgresql://HOST:PORT/DATABASE, for messages and to know the vault by."""
+    """postgresql://HOST:PORT/DATABASE, for messages and to identify the vault."""
     psycopg = _driver()
     from psycopg.conninfo import conninfo_to_dict
 
@@ -295,7 +297,7 @@ def _without_password(url: str) -> str:
         parts = conninfo_to_dict(url)
     except psycopg.Error as error:
         raise UsageError(
-            "MIEN_VAULT is no URL of PostgreSQL; set it to postgresql://USER@HOST/DATABASE"
+            "MIEN_VAULT is not a URL of PostgreSQL; set it to postgresql://USER@HOST/DATABASE"
         ) from error
     port = f":{parts['port']}" if "port" in parts else ""
     name = parts.get("dbname", parts.get("user", ""))

@@ -1,8 +1,8 @@
-"""Where a vault file may lie: what is refused before SQLite sees it, and how it is made.
+"""Check the path of a vault file before SQLite opens it, and create the file.
 
-The checks look at the file before it is opened, and do not open it: closing a
-second handle would drop the locks that SQLite holds on the file in this process.
-They find carelessness, and not somebody who swaps files in the instant between.
+The checks do not open the file: closing a second handle would release the locks that SQLite
+holds on the file in this process. They find mistakes, and not an attacker who replaces the
+file between the check and the opening.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 
 from mien.errors import MienError, UsageError, VaultDamaged, quote
 
-# SQLite trusts these beside the file: a journal left by a crash is copied back into it
+# SQLite trusts these files beside it: it copies a journal that a crash left back into the vault
 COMPANION_SUFFIXES = ("-journal", "-wal", "-shm")
 
 
 def find_vault_file(path: Path) -> Path | None:
-    """The real path of the vault file, links followed; None where nothing is.
+    """The real path of the vault file, with links resolved; None if there is no file.
 
-    Raises UsageError for a path that cannot be a vault, and VaultDamaged for a
-    file that somebody else owns or could have changed.
+    Raises UsageError for a path that cannot be a vault, and VaultDamaged for a file that
+    another user owns or could have changed.
     """
     try:
         is_link = stat.S_ISLNK(os.lstat(path).st_mode)
@@ -34,11 +34,11 @@ def find_vault_file(path: Path) -> Path | None:
         status = os.stat(path)
     except FileNotFoundError as error:
         raise UsageError(
-            f"the vault {quote(path)} is a link to nothing; remove the link, or mend it"
+            f"the vault {quote(path)} is a link to a file that does not exist; remove the link"
         ) from error
     except OSError as error:
         raise _cannot("reach", path, error) from error
-    _expect_file_of_ours(path, status, root_may_own=not is_link)
+    _check_own_file(path, status, root_may_own=not is_link)
     real = Path(os.path.realpath(path))
     for suffix in COMPANION_SUFFIXES:
         _check_companion(Path(f"{real}{suffix}"))
@@ -46,9 +46,9 @@ def find_vault_file(path: Path) -> Path | None:
 
 
 def create_vault_file(path: Path) -> None:
-    """Make an empty file that only we can read, and the folders above it likewise.
+    """Make an empty file, and the folders above it, that only this user can read.
 
-    A file that is there already is left alone: another process was faster.
+    An existing file stays as it is: another process was faster.
     """
     try:
         _make_private_folders(path.parent)
@@ -64,28 +64,28 @@ def _cannot(verb: str, path: Path, error: Exception) -> MienError:
         why = error.strerror or type(error).__name__
         return VaultDamaged(
             f"cannot {verb} the vault {quote(path)}: {why};"
-            " mend the permissions, or set MIEN_VAULT to another file"
+            " correct the permissions, or set MIEN_VAULT to another file"
         )
     return UsageError(f"{quote(path)} cannot be a file name; set MIEN_VAULT to another file")
 
 
-def _expect_file_of_ours(path: Path, status: os.stat_result, *, root_may_own: bool) -> None:
+def _check_own_file(path: Path, status: os.stat_result, *, root_may_own: bool) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise UsageError(f"the vault {quote(path)} is {kind}; set MIEN_VAULT to a file")
     if os.name != "posix":
-        return  # owner and mode say nothing there
-    us = os.geteuid()
-    if status.st_uid != us and not (root_may_own and status.st_uid == 0):
+        return  # owner and mode have no meaning there
+    user_id = os.geteuid()
+    if status.st_uid != user_id and not (root_may_own and status.st_uid == 0):
         raise VaultDamaged(
-            f"the vault {quote(path)} belongs to user id {status.st_uid} and not to you ({us});"
-            " give it the right owner with chown if you trust it"
+            f"the vault {quote(path)} belongs to user id {status.st_uid} and not to you"
+            f" ({user_id}); if you trust it, make yourself its owner with chown"
         )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise VaultDamaged(
             f"the vault {quote(path)} can be changed by other users"
             f" (mode {stat.S_IMODE(status.st_mode):04o});"
-            " run chmod 600 on it if you trust what is in it"
+            " if you trust its content, run chmod 600 on it"
         )
 
 
@@ -96,7 +96,7 @@ def _check_companion(path: Path) -> None:
         return
     except OSError as error:
         raise _cannot("reach", path, error) from error
-    _expect_file_of_ours(path, status, root_may_own=True)
+    _check_own_file(path, status, root_may_own=True)
 
 
 def _make_private_folders(folder: Path) -> None:

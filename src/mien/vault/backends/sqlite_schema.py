@@ -1,4 +1,4 @@
-"""The vault's tables, and the steps from each schema to the next."""
+"""The tables of a vault in SQLite, and the migrations from each schema to the next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened
 
 APPLICATION_ID = 0x6D69656E  # "mien" in ASCII, in the header of every vault file
 
-# Without rowid there is one tree only, so no index can disagree with the table.
+# WITHOUT ROWID makes one tree only, so that no index can disagree with the table
 _TEMPLATES = """
 CREATE TABLE templates (
     user TEXT NOT NULL PRIMARY KEY,
@@ -24,7 +24,7 @@ CREATE TABLE templates (
 ) WITHOUT ROWID
 """
 
-# one table for each space of `store.Space`; what they hold is sealed
+# one table for each `Section`; their content is sealed
 _CELLS = tuple(
     f"CREATE TABLE cell_{name} (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
     for name in ("meta", "bucket", "record", "attempt", "log", "gallery")
@@ -33,8 +33,8 @@ _CELLS = tuple(
 MIGRATIONS: tuple[tuple[str, ...], ...] = ((_TEMPLATES,), (*_CELLS, "DROP TABLE templates"))
 """Step n, counted from 1, leads to schema n. A step that was released is never edited.
 
-Schema 1 kept templates in the clear. A file of that schema is never migrated in place:
-`takeover` reads it and makes a sealed file in its stead.
+Schema 1 kept templates unencrypted. A file of that schema is never migrated in place:
+`admin.migrate_v1` reads it and replaces it with a sealed file.
 """
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -48,8 +48,8 @@ def schema_version(db: sqlite3.Connection, path: Path) -> int:
     """
     numbers = _numbers(db)
     if numbers == (0, 0, 0) and path.stat().st_size > 0:
-        # a file of a byte or so looks empty to SQLite, and so did one that
-        # another process has filled just now
+        # SQLite takes a file of a byte or so for empty; another process may also have filled it
+        # just now
         numbers = _numbers(db)
         if numbers == (0, 0, 0):
             raise _of_another_program(path)
@@ -65,13 +65,14 @@ def schema_version(db: sqlite3.Connection, path: Path) -> int:
         )
     if version < 1:
         raise VaultDamaged(
-            f"the vault {quote(path)} has the impossible schema {version}; restore it from a backup"
+            f"the vault {quote(path)} has schema {version}, which does not exist;"
+            " restore it from a backup"
         )
     return version
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Take the file to the newest schema. Runs inside the caller's transaction."""
+    """Migrate the file to the newest schema, inside the caller's transaction."""
     for number in range(schema_version(db, path) + 1, SCHEMA_VERSION + 1):
         for statement in MIGRATIONS[number - 1]:
             db.execute(statement)
@@ -80,16 +81,16 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _numbers(db: sqlite3.Connection) -> tuple[int, int, int]:
-    """Application id, schema version and count of tables, of one moment."""
-    application, version, things = db.execute(
+    """Application id, schema version and count of tables, read in one statement."""
+    application, version, tables = db.execute(
         "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
         " FROM pragma_application_id, pragma_user_version"
     ).fetchone()
-    return application, version, things
+    return application, version, tables
 
 
 def _of_another_program(path: Path) -> VaultDamaged:
     return VaultDamaged(
-        f"{quote(path)} is not a vault but the file of another program;"
+        f"{quote(path)} is not a vault but a file of another program;"
         " set MIEN_VAULT to another file"
     )

@@ -1,7 +1,7 @@
-"""What one data key of one vault can do: seal, open, and give names a tag.
+"""Authenticated encryption and keyed hashes under the data key of one vault.
 
 AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces, under a subkey for each purpose
-by HKDF-SHA256 (RFC 5869). Everything that a sealed text belongs to goes into its
+by HKDF-SHA256 (RFC 5869). Everything that a sealed text belongs to is part of its
 associated data, so that it opens in its own place only.
 """
 
@@ -24,7 +24,7 @@ NONCE_BYTES = 12
 _TAG_BYTES = 16
 
 
-class Seals:
+class VaultCipher:
     """data_key: 32 secret bytes. vault_id: 16 bytes, public. random: n -> n bytes, for nonces."""
 
     def __init__(
@@ -43,37 +43,38 @@ class Seals:
         self._tag_key = self._subkey("tags")
 
     def __repr__(self) -> str:
-        return f"Seals(vault_id={self.vault_id.hex()})"
+        return f"VaultCipher(vault_id={self.vault_id.hex()})"
 
     def tag(self, purpose: str, text: str) -> bytes:
-        """HMAC-SHA256 of the text, 32 bytes: the same for the same text, and says nothing of it."""
-        message = bound([purpose.encode(), text.encode()])
+        """HMAC-SHA256 of the text, 32 bytes: always the same, and tells nothing of the text."""
+        message = length_prefixed([purpose.encode(), text.encode()])
         return hmac.new(self._tag_key, message, hashlib.sha256).digest()
 
     def seal(self, plain: bytes, *, purpose: str, bound_to: Sequence[bytes]) -> bytes:
-        """Nonce, ciphertext and authentication tag."""
+        """Encrypt: nonce, ciphertext and authentication tag."""
         nonce = self._random(NONCE_BYTES)
-        associated = self._associated(purpose, bound_to)
+        associated = self._associated_data(purpose, bound_to)
         return nonce + self._cipher(purpose).encrypt(nonce, plain, associated)
 
     def open(self, sealed: bytes, *, purpose: str, bound_to: Sequence[bytes]) -> bytes:
-        """What was sealed. VaultDamaged for anything else, or for another place than its own."""
+        """Decrypt. VaultDamaged for altered bytes, another key, or another purpose or place."""
         from cryptography.exceptions import InvalidTag
 
         nonce, rest = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
         if len(rest) < _TAG_BYTES:
             raise _altered(purpose)
+        associated = self._associated_data(purpose, bound_to)
         try:
-            return self._cipher(purpose).decrypt(nonce, rest, self._associated(purpose, bound_to))
+            return self._cipher(purpose).decrypt(nonce, rest, associated)
         except InvalidTag as error:
             raise _altered(purpose) from error
 
     def transform_key(self, model_sha256: str) -> bytes:
-        """The secret that turns this model's templates, 32 bytes."""
+        """The secret that rotates this model's templates, 32 bytes."""
         return self._subkey("transform", model_sha256.encode())
 
-    def _associated(self, purpose: str, bound_to: Sequence[bytes]) -> bytes:
-        return bound([b"mien seal 1", self.vault_id, purpose.encode(), *bound_to])
+    def _associated_data(self, purpose: str, bound_to: Sequence[bytes]) -> bytes:
+        return length_prefixed([b"mien seal 1", self.vault_id, purpose.encode(), *bound_to])
 
     def _cipher(self, purpose: str) -> AESGCM:
         if purpose not in self._ciphers:
@@ -87,13 +88,13 @@ class Seals:
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
         parts = [part.encode() if isinstance(part, str) else part for part in info]
-        whole = bound([b"mien subkey 1", *parts])
+        whole = length_prefixed([b"mien subkey 1", *parts])
         kdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=self.vault_id, info=whole)
         return kdf.derive(self._data_key)
 
 
-def bound(parts: Sequence[bytes]) -> bytes:
-    """The parts as one text, each with its length, so that no byte can change sides."""
+def length_prefixed(parts: Sequence[bytes]) -> bytes:
+    """Join the parts, each after its length, so that no byte can move from one to the next."""
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 

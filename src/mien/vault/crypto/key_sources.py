@@ -1,4 +1,4 @@
-"""Where the key that opens the vault lies: a file, the OS keyring, systemd, or a head.
+"""Where the vault's key is kept: in a file, the OS keyring, a systemd credential, or nowhere.
 
 A key line, in a key file and in a systemd credential:
 
@@ -19,7 +19,7 @@ from mien.errors import KeyUnavailable, missing_extra, quote
 from mien.files import exclusive_lock, read_regular, write_whole
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Kdf, kek_of_passphrase
-from mien.vault.crypto.passphrase import long_enough
+from mien.vault.crypto.passphrase import check_length
 
 MAX_FILE_BYTES = 64 * 1024
 CREDENTIAL = "mien.key"
@@ -28,10 +28,10 @@ Random = Callable[[int], bytes]
 
 
 class KeySource(Protocol):
-    """The place of one vault's keys. KeyUnavailable where a method cannot do its work."""
+    """Keeps the keys of one vault. Every method raises KeyUnavailable where it cannot work."""
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """In words, for `mien vault status`."""
         ...
 
@@ -40,20 +40,20 @@ class KeySource(Protocol):
         ...
 
     def new_key(self, key_id: bytes, random: Random) -> bytes:
-        """Make a key and keep it: it is safe in its place when this returns."""
+        """Make a key and store it: it is durable when this returns."""
         ...
 
-    def others(self, key_id: bytes) -> int:
-        """How many more keys of this vault are kept there, as by a rotation that was killed."""
+    def count_other_keys(self, key_id: bytes) -> int:
+        """How many more keys of this vault are kept, as after an interrupted rotation."""
         ...
 
-    def keep_only(self, key_id: bytes) -> None:
-        """Forget this vault's other keys."""
+    def remove_other_keys(self, key_id: bytes) -> None:
+        """Remove this vault's keys but this one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _KeyLine:
     vault_id: bytes
     key_id: bytes
     key: bytes = field(repr=False)
@@ -63,39 +63,39 @@ class _Line:
 
 
 class FileKeys:
-    """A file that only its owner may read; the default, for it needs nobody to be there."""
+    """A file that only its owner may read; the default, because nobody has to be asked."""
 
     def __init__(self, path: Path, vault_id: bytes) -> None:
         self._path = path
         self._vault_id = vault_id
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         return f"file {self._path}: whoever can read it can open the vault"
 
     def load(self, key_id: bytes) -> bytes:
-        return _key_in(self._lines(), self._vault_id, key_id, str(self._path))
+        return _find_key(self._lines(), self._vault_id, key_id, str(self._path))
 
     def new_key(self, key_id: bytes, random: Random) -> bytes:
         key = random(KEY_BYTES)
-        with self._alone():
-            self._write([*self._lines(), _Line(self._vault_id, key_id, key)])
+        with self._locked():
+            self._write([*self._lines(), _KeyLine(self._vault_id, key_id, key)])
         return key
 
-    def others(self, key_id: bytes) -> int:
+    def count_other_keys(self, key_id: bytes) -> int:
         return sum(self._is_other(line, key_id) for line in self._lines())
 
-    def keep_only(self, key_id: bytes) -> None:
-        with self._alone():
+    def remove_other_keys(self, key_id: bytes) -> None:
+        with self._locked():
             lines = self._lines()
             kept = [line for line in lines if not self._is_other(line, key_id)]
             if len(kept) < len(lines):
                 self._write(kept)
 
-    def _is_other(self, line: _Line, key_id: bytes) -> bool:
+    def _is_other(self, line: _KeyLine, key_id: bytes) -> bool:
         return line.vault_id == self._vault_id and line.key_id != key_id
 
-    def _lines(self) -> list[_Line]:
+    def _lines(self) -> list[_KeyLine]:
         try:
             content = read_regular(self._path, MAX_FILE_BYTES + 1, expect=self._expect_private)
         except FileNotFoundError:
@@ -104,15 +104,15 @@ class FileKeys:
             raise self._unusable(error.strerror or "it cannot be read") from error
         except ValueError as error:  # a zero byte in the path
             raise self._unusable(str(error)) from error
-        return _parsed(content, str(self._path))
+        return _parse_lines(content, str(self._path))
 
     def _expect_private(self, status: os.stat_result) -> None:
         if status.st_uid not in (os.geteuid(), 0):
             raise self._unusable(f"it belongs to user id {status.st_uid}")
         if status.st_mode & 0o077:
-            raise self._unusable("other users can reach it; run chmod 600 on it")
+            raise self._unusable("other users can read it; run chmod 600 on it")
 
-    def _write(self, lines: list[_Line]) -> None:
+    def _write(self, lines: list[_KeyLine]) -> None:
         text = "".join(line.text() for line in lines).encode()
         if len(text) > MAX_FILE_BYTES:
             raise self._unusable("it holds too many keys; remove those of vaults that are gone")
@@ -121,7 +121,7 @@ class FileKeys:
         except OSError as error:
             raise self._unusable(error.strerror or "it cannot be written") from error
 
-    def _alone(self) -> AbstractContextManager[None]:
+    def _locked(self) -> AbstractContextManager[None]:
         return exclusive_lock(self._path.with_name(self._path.name + ".lock"), self._unusable)
 
     def _unusable(self, why: str) -> KeyUnavailable:
@@ -129,10 +129,10 @@ class FileKeys:
 
 
 class KeyringKeys:
-    """The OS keyring: opens with the user's session."""
+    """The OS keyring, which is unlocked with the user's session."""
 
     SERVICE = "mien"
-    where = "OS keyring, service mien: opens with your session"
+    location = "OS keyring, service mien: unlocked with your session"
 
     def __init__(self, vault_id: bytes) -> None:
         self._vault_id = vault_id
@@ -144,7 +144,7 @@ class KeyringKeys:
         except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
-            raise _absent("the OS keyring")
+            raise _missing("the OS keyring")
         return key
 
     def new_key(self, key_id: bytes, random: Random) -> bytes:
@@ -153,15 +153,15 @@ class KeyringKeys:
         if self._entries().get(key_id.hex()) != key.hex():
             # such as keyring's null backend: it would lose the whole vault
             raise KeyUnavailable(
-                "the OS keyring does not keep what it is given; set PYTHON_KEYRING_BACKEND to"
+                "the OS keyring does not store what it is given; set PYTHON_KEYRING_BACKEND to"
                 " another, or keep the key in a file: MIEN_VAULT_KEY=file"
             )
         return key
 
-    def others(self, key_id: bytes) -> int:
+    def count_other_keys(self, key_id: bytes) -> int:
         return len(self._entries().keys() - {key_id.hex()})
 
-    def keep_only(self, key_id: bytes) -> None:
+    def remove_other_keys(self, key_id: bytes) -> None:
         entries = self._entries()
         kept = {name: key for name, key in entries.items() if name == key_id.hex()}
         if kept != entries:
@@ -190,12 +190,12 @@ class KeyringKeys:
             return ask(keyring)
         except ImportError as error:  # keyring imports the backend that it was told to use
             raise KeyUnavailable(
-                f"the keyring backend cannot be loaded ({quote(str(error))}); mend"
+                f"the keyring backend cannot be loaded ({quote(str(error))}); correct"
                 " PYTHON_KEYRING_BACKEND, or keep the key in a file: MIEN_VAULT_KEY=file"
             ) from error
         except NoKeyringError as error:
             raise KeyUnavailable(
-                "no keyring answers on this machine; start one (such as gnome-keyring), or keep"
+                "there is no keyring on this machine; start one (such as gnome-keyring), or keep"
                 " the key in a file: MIEN_VAULT_KEY=file"
             ) from error
         except KeyringError as error:
@@ -205,26 +205,26 @@ class KeyringKeys:
 
 
 def systemd_credential(environ: Mapping[str, str]) -> Path | None:
-    """Where systemd put the credential `mien.key`; None if this service was given none."""
+    """The path of the credential `mien.key`; None if systemd gave this process none."""
     folder = environ.get("CREDENTIALS_DIRECTORY")
     path = Path(folder) / CREDENTIAL if folder else None
     try:
         return path if path is not None and path.exists() else None
-    except OSError as error:  # a folder that we may not enter
+    except OSError as error:  # a folder that this user may not enter
         raise KeyUnavailable(
             f"cannot look into {quote(str(folder))} for the credential: {error.strerror}"
         ) from error
 
 
 class SystemdKeys:
-    """A key file that systemd hands to the service, `LoadCredentialEncrypted=mien.key`."""
+    """A key file that systemd gives to the service, by `LoadCredentialEncrypted=mien.key`."""
 
     def __init__(self, path: Path, vault_id: bytes) -> None:
         self._path = path
         self._vault_id = vault_id
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         return f"systemd credential {CREDENTIAL}: given to the service when it starts"
 
     def load(self, key_id: bytes) -> bytes:
@@ -234,47 +234,47 @@ class SystemdKeys:
             words = f"cannot read the credential {quote(str(self._path))}: {error.strerror}"
             raise KeyUnavailable(words) from error
         name = str(self._path)
-        return _key_in(_parsed(content, name), self._vault_id, key_id, name)
+        return _find_key(_parse_lines(content, name), self._vault_id, key_id, name)
 
     def new_key(self, key_id: bytes, random: Random) -> bytes:
         raise KeyUnavailable(
-            "mien cannot write systemd credentials; do it outside the service with a key file, then"
+            "mien cannot write systemd credentials; outside the service, use a key file, then"
             f" run: systemd-creds encrypt --name={CREDENTIAL} vault.key {CREDENTIAL}"
         )
 
-    def others(self, key_id: bytes) -> int:
-        return 0  # whoever keeps the service replaces it as a whole
+    def count_other_keys(self, key_id: bytes) -> int:
+        return 0  # the administrator replaces the credential as a whole
 
-    def keep_only(self, key_id: bytes) -> None:
-        """Nothing to do: the credential is replaced by whoever keeps the service."""
+    def remove_other_keys(self, key_id: bytes) -> None:
+        """Nothing to do: the administrator replaces the credential."""
 
 
 class PassphraseKeys:
-    """ask: gives the passphrase, or raises KeyUnavailable where nobody can be asked.
+    """ask_passphrase: gives it, or raises KeyUnavailable where nobody can be asked.
 
     `new_key` raises UsageError for one that is too short.
     """
 
-    where = "a passphrase, which is asked for each time"
+    location = "a passphrase, which is asked for each time"
 
-    def __init__(self, ask: Callable[[], str], kdf: Kdf) -> None:
-        self._ask = ask
+    def __init__(self, ask_passphrase: Callable[[], str], kdf: Kdf) -> None:
+        self._ask_passphrase = ask_passphrase
         self._kdf = kdf
 
     def load(self, key_id: bytes) -> bytes:
-        return kek_of_passphrase(self._ask(), self._kdf)
+        return kek_of_passphrase(self._ask_passphrase(), self._kdf)
 
     def new_key(self, key_id: bytes, random: Random) -> bytes:
-        return kek_of_passphrase(long_enough(self._ask()), self._kdf)
+        return kek_of_passphrase(check_length(self._ask_passphrase()), self._kdf)
 
-    def others(self, key_id: bytes) -> int:
+    def count_other_keys(self, key_id: bytes) -> int:
         return 0
 
-    def keep_only(self, key_id: bytes) -> None:
-        """Nothing is kept anywhere."""
+    def remove_other_keys(self, key_id: bytes) -> None:
+        """Nothing to do: a passphrase is stored nowhere."""
 
 
-def _parsed(content: bytes, where: str) -> list[_Line]:
+def _parse_lines(content: bytes, where: str) -> list[_KeyLine]:
     if len(content) > MAX_FILE_BYTES:
         raise KeyUnavailable(f"{quote(where)} is too large for a key file")
     lines = []
@@ -287,22 +287,22 @@ def _parsed(content: bytes, where: str) -> list[_Line]:
             sound, vault_id, key_id, key = False, b"", b"", b""
         sizes = (len(vault_id), len(key_id), len(key))
         if not sound or sizes != (VAULT_ID_BYTES, KEY_ID_BYTES, KEY_BYTES):
-            # the line itself may be a key with a slip in it, and is not quote
+            # the line itself is not quoted: it may be a key with a typing error
             raise KeyUnavailable(
-                f"line {number} of {quote(where)} is no key of mien; restore the file"
+                f"line {number} of {quote(where)} is not a key of mien; restore the file"
             )
-        lines.append(_Line(vault_id, key_id, key))
+        lines.append(_KeyLine(vault_id, key_id, key))
     return lines
 
 
-def _key_in(lines: list[_Line], vault_id: bytes, key_id: bytes, where: str) -> bytes:
+def _find_key(lines: list[_KeyLine], vault_id: bytes, key_id: bytes, where: str) -> bytes:
     for line in lines:
         if (line.vault_id, line.key_id) == (vault_id, key_id):
             return line.key
-    raise _absent(where)
+    raise _missing(where)
 
 
-def _absent(where: str) -> KeyUnavailable:
+def _missing(where: str) -> KeyUnavailable:
     return KeyUnavailable(
         f"the key of this vault is not in {quote(where)}; restore the key from a backup, or move"
         " the vault away and enroll again"

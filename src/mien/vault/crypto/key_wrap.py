@@ -1,4 +1,4 @@
-"""The vault's header: its data key, wrapped under the key of whoever may open it."""
+"""The vault's header: its data key, encrypted (wrapped) under the key from a key source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mien.errors import KeyUnavailable, VaultDamaged
-from mien.vault.crypto.aead import KEY_BYTES, NONCE_BYTES, VAULT_ID_BYTES, bound
+from mien.vault.crypto.aead import KEY_BYTES, NONCE_BYTES, VAULT_ID_BYTES, length_prefixed
 
 KEY_ID_BYTES = 16
 SALT_BYTES = 16
@@ -25,7 +25,7 @@ class Kdf:
     lanes: int = 4
 
     def __post_init__(self) -> None:
-        # what a file asks for is bounded: it must neither eat the machine nor weaken the key
+        # a file may have been crafted: it must neither exhaust the machine nor weaken the key
         sound = (
             len(self.salt) == SALT_BYTES
             and 19 * 1024 <= self.memory_kib <= 1024 * 1024
@@ -38,7 +38,7 @@ class Kdf:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """vault_id: 16 bytes. key_id: 16 bytes, names the wrapping key. kind: where that key lies.
+    """vault_id: 16 bytes. key_id: 16 bytes, of the wrapping key. kind: where that key is kept.
 
     kdf: of a passphrase, else None. wrapped: the data key under the wrapping key.
     """
@@ -63,13 +63,13 @@ class Header:
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Header:
-        """Raises VaultDamaged for what `to_bytes` did not write."""
+        """Read what `to_bytes` wrote. VaultDamaged for anything else."""
         if len(packed) > MAX_BYTES:
             raise _damaged("is too large")
         try:
             table = json.loads(packed)
             if table["format"] != 1:
-                raise _damaged("is of another format; upgrade mien, or")
+                raise _damaged("has another format; upgrade mien, or")
             kdf = None if table["kdf"] is None else _kdf(table["kdf"])
             header = cls(
                 bytes.fromhex(table["vault_id"]),
@@ -82,19 +82,19 @@ class Header:
             raise _damaged("cannot be read") from error
         ids = (len(header.vault_id), len(header.key_id))
         if ids != (VAULT_ID_BYTES, KEY_ID_BYTES) or header.to_bytes() != packed:
-            raise _damaged("is not as mien writes it")
+            raise _damaged("was not written by mien")
         return header
 
 
 def new_kdf(random: Callable[[int], bytes]) -> Kdf:
-    """Today's parameters, with a salt of its own."""
+    """The default parameters with a new salt."""
     return Kdf(random(SALT_BYTES))
 
 
 def kek_of_passphrase(passphrase: str, kdf: Kdf) -> bytes:
-    """32 bytes by Argon2id from the passphrase in Unicode's composed form.
+    """Derive 32 bytes by Argon2id from the passphrase in Unicode's composed form.
 
-    Takes a fifth of a second on purpose. Raises KeyUnavailable for an empty one.
+    It takes a fifth of a second, so that guessing is slow. Raises KeyUnavailable for an empty one.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -131,7 +131,7 @@ def wrap(
     kdf: Kdf | None,
     random: Callable[[int], bytes],
 ) -> Header:
-    """The header that keeps `data_key` under the key `kek`."""
+    """The header with `data_key` encrypted under the key `kek`."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     bare = Header(vault_id, key_id, kind, kdf, b"")
@@ -141,10 +141,10 @@ def wrap(
 
 
 def unwrap(header: Header, kek: bytes, *, opens: str = "this vault") -> bytes:
-    """The data key. opens: what it opens, for the error.
+    """Decrypt the data key. opens: what it opens, for the error.
 
-    Raises VaultDamaged for a wrong key and for an altered header, KeyUnavailable for a wrong
-    passphrase.
+    Raises VaultDamaged for a wrong key and for an altered header, and KeyUnavailable for a
+    wrong passphrase.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -152,20 +152,22 @@ def unwrap(header: Header, kek: bytes, *, opens: str = "this vault") -> bytes:
     nonce, rest = header.wrapped[:NONCE_BYTES], header.wrapped[NONCE_BYTES:]
     try:
         data_key = AESGCM(kek).decrypt(nonce, rest, _associated(header))
-    except (InvalidTag, ValueError) as error:  # ValueError: too short a nonce
+    except (InvalidTag, ValueError) as error:  # ValueError: the nonce is too short
         if header.kind == "passphrase":
             raise KeyUnavailable(
                 f"the passphrase does not open {opens}; type it again (or the header was altered)"
             ) from error
         raise _damaged("was altered, or its key was") from error
     if len(data_key) != KEY_BYTES:
-        raise _damaged("holds no key")
+        raise _damaged("has no key in it")
     return data_key
 
 
 def _associated(header: Header) -> bytes:
     kdf = b"" if header.kdf is None else json.dumps(_kdf_table(header.kdf), sort_keys=True).encode()
-    return bound([b"mien header 1", header.vault_id, header.key_id, header.kind.encode(), kdf])
+    return length_prefixed(
+        [b"mien header 1", header.vault_id, header.key_id, header.kind.encode(), kdf]
+    )
 
 
 def _kdf_table(kdf: Kdf) -> dict[str, object]:

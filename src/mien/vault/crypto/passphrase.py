@@ -1,4 +1,4 @@
-"""A passphrase from a file, or from whoever sits at the terminal; from nobody else."""
+"""Get a passphrase from a file, or ask for it at the terminal."""
 
 from __future__ import annotations
 
@@ -12,53 +12,54 @@ from mien.errors import KeyUnavailable, UsageError
 
 MAX_BYTES = 4096
 MIN_CHARACTERS = 12
-OF_VAULT = "set MIEN_VAULT_PASSPHRASE_FILE"
+VAULT_FILE_HINT = "set MIEN_VAULT_PASSPHRASE_FILE"
 
 
 def passphrase_prompt(
-    file: Path | None, what: str, *, name_it: str = OF_VAULT
+    file: Path | None, what: str, *, file_hint: str = VAULT_FILE_HINT
 ) -> Callable[[], str]:
-    """Gives the passphrase once it is needed. what: it is of, for the prompt.
+    """A function that gives the passphrase when it is needed.
 
-    name_it: how a file is named where nobody can type, for the error. file: is read where
-    it is given; otherwise a terminal is asked. Raises KeyUnavailable where there is neither.
+    file: to read; None asks at the terminal. what: text of the prompt. file_hint: how to name
+    a file, for the error where nobody can type. The function raises KeyUnavailable where
+    there is neither a file nor a terminal.
     """
-    return lambda: _asked(what, name_it) if file is None else passphrase_in(file)
+    return lambda: _ask(what, file_hint) if file is None else read_passphrase(file)
 
 
-def new_passphrase(file: Path | None, what: str, *, name_it: str = OF_VAULT) -> str:
-    """The same for one that is being chosen: at a terminal it is to be typed twice.
+def new_passphrase(file: Path | None, what: str, *, file_hint: str = VAULT_FILE_HINT) -> str:
+    """A passphrase that is being chosen; at a terminal it must be typed twice.
 
-    Raises UsageError for one that is too short.
+    The arguments are those of `passphrase_prompt`. Raises UsageError for one that is too short.
     """
     if file is not None:
-        return long_enough(passphrase_in(file))
-    chosen = long_enough(_asked(f"new {what}", name_it))
-    if _asked(f"{what} again", name_it) != chosen:
+        return check_length(read_passphrase(file))
+    chosen = check_length(_ask(f"new {what}", file_hint))
+    if _ask(f"{what} again", file_hint) != chosen:
         raise KeyUnavailable("the two passphrases differ; try again")
     return chosen
 
 
-def long_enough(passphrase: str) -> str:
-    """The passphrase itself. UsageError for one that could be found by trying."""
+def check_length(passphrase: str) -> str:
+    """Return the passphrase. UsageError for one that is short enough to be guessed."""
     if len(passphrase) < MIN_CHARACTERS:
         raise UsageError(
-            f"a new passphrase has {MIN_CHARACTERS} characters or more; five or six random words"
-            " are easy to keep"
+            f"a new passphrase must have {MIN_CHARACTERS} characters or more; five or six random"
+            " words are easy to remember"
         )
     return passphrase
 
 
-def passphrase_in(file: Path) -> str:
-    """The first line of a file that only its owner can reach. Raises KeyUnavailable."""
+def read_passphrase(file: Path) -> str:
+    """The first line of a file that only its owner can read. Raises KeyUnavailable."""
     try:
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(handle, "rb") as opened:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
                 raise KeyUnavailable(
-                    f"the passphrase file {str(file)!r} can be reached by other users, or is no"
-                    " file; run chmod 600 on it"
+                    f"the passphrase file {str(file)!r} can be read by other users, or is not a"
+                    " regular file; run chmod 600 on it"
                 )
             content = opened.read(MAX_BYTES)
         return content.decode().split("\n")[0].rstrip("\r")
@@ -70,11 +71,11 @@ def passphrase_in(file: Path) -> str:
         raise KeyUnavailable(f"the passphrase file {str(file)!r} is not UTF-8 text") from error
 
 
-def _asked(what: str, name_it: str) -> str:
+def _ask(what: str, file_hint: str) -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         raise KeyUnavailable(
-            f"the {what} is needed and nobody is there to type it; put it into a file of mode 600"
-            f" and {name_it}"
+            f"the {what} is needed and there is no terminal to type it at; put it into a file of"
+            f" mode 600 and {file_hint}"
         )
     from getpass import getpass
 

@@ -1,8 +1,8 @@
-"""The audit log: what happened at the door, each entry chained to the one before.
+"""The audit log: what happened to the vault, each entry chained to the one before.
 
-An entry holds no picture, no embedding and no similarity. Its link is the SHA-256 of the
-link before it and of the entry; the vault's manifest keeps the last link and the count,
-so that an entry cannot be edited, removed, added or cut off unnoticed.
+An entry has no picture, no embedding and no similarity. Its link is the SHA-256 of the
+previous link and of the entry. The vault's manifest keeps the last link and the count, so
+that no entry can be edited, removed, added or cut off unnoticed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from datetime import datetime, tzinfo
 from mien.errors import VaultDamaged
 
 KINDS = (
-    *("unlock", "identify", "enroll", "forget", "rotate", "import", "export", "vault"),
-    *("accept_log", "accept_copy"),
+    *("unlock", "identify", "enroll", "forget", "rename", "new_name"),
+    *("rotate", "import", "export", "vault", "accept_log", "accept_copy"),
 )
 FIRST_LINK = hashlib.sha256(b"mien log 1").digest()
 MAX_ENTRY_BYTES = 4096
-REFUSED = ("not_the_owner", "not_enrolled", "not_live")
+FAILED = ("not_the_owner", "not_enrolled", "not_live")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """at: as `utc_stamp` writes it. kind: of `KINDS`. user: "" for nobody. outcome: an exit
-    code's name in lower case, or "done". where: the surface that was used.
+    """One event.
+
+    at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
+    by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
+    "done". where: the surface that was used.
     """
 
     at: str
@@ -43,7 +46,7 @@ class Entry:
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Entry:
-        """What `to_bytes` wrote. VaultDamaged for anything else."""
+        """Read what `to_bytes` wrote. VaultDamaged for anything else."""
         try:
             if len(packed) > MAX_ENTRY_BYTES:
                 raise ValueError("too long")
@@ -53,7 +56,7 @@ class Entry:
                 raise ValueError("not canonical")
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise VaultDamaged(
-                "an entry of the log is not as mien writes it; restore the vault from a backup"
+                "an entry of the log was not written by mien; restore the vault from a backup"
             ) from error
         return entry
 
@@ -68,83 +71,96 @@ def verify_chain(entries: Iterable[tuple[int, bytes]], *, head: bytes, count: in
     last, reached = FIRST_LINK, 0
     for number, entry in entries:
         if number != reached + 1:
-            raise broken(f"entry {reached + 1} was removed")
+            raise log_damaged(f"entry {reached + 1} was removed")
         last, reached = link(last, entry), number
     if reached != count:
         what = f"entry {reached + 1} and later were removed" if reached < count else "one was added"
-        raise broken(what)
+        raise log_damaged(what)
     if last != head:
-        raise broken("an entry was edited")
+        raise log_damaged("an entry was edited")
 
 
-def broken(what: str) -> VaultDamaged:
-    """The error for a log that is not as mien left it, in the same words everywhere."""
+def log_damaged(what: str) -> VaultDamaged:
+    """The error for a log that was changed by something other than mien."""
     return VaultDamaged(
-        f"the log was tampered with: {what}; compare with a backup, or go on with what is left of"
+        f"the log was tampered with: {what}; compare it with a backup, or accept what is left of"
         " it: mien vault rotate --accept-log"
     )
 
 
 def describe_entries(entries: Sequence[Entry], *, zone: tzinfo) -> list[str]:
-    """Lines for people, oldest first; tries that failed in a row become one line.
+    """Lines of text, oldest first; failed attempts in a row become one line.
 
     zone: the reader's time zone.
     """
     lines: list[str] = []
     at = 0
     while at < len(entries):
-        run = _run_of_failures(entries, at)
-        if run:
-            lines.append(_failures_in_words(run, entries, at, zone))
-            at += len(run)
+        failures = _failures_from(entries, at)
+        if failures:
+            lines.append(_describe_failures(failures, entries, at, zone))
+            at += len(failures)
+        elif _is_rename(entries, at):
+            old, new = entries[at].user, entries[at + 1].user
+            lines.append(f"{_local_time(entries[at], zone)}  {old} was renamed to {new}")
+            at += 2
         else:
-            lines.append(_entry_in_words(entries[at], zone))
+            lines.append(_describe_entry(entries[at], zone))
             at += 1
     return lines
 
 
-def _run_of_failures(entries: Sequence[Entry], start: int) -> list[Entry]:
-    run = []
+def _is_rename(entries: Sequence[Entry], at: int) -> bool:
+    return [entry.kind for entry in entries[at : at + 2]] == ["rename", "new_name"]
+
+
+def _failures_from(entries: Sequence[Entry], start: int) -> list[Entry]:
+    """The failed attempts at one name that follow each other, from `start` on."""
+    failures = []
     for entry in entries[start:]:
         same = entry.kind == "unlock" and entry.user == entries[start].user
-        if not same or entry.outcome not in REFUSED:
+        if not same or entry.outcome not in FAILED:
             break
-        run.append(entry)
-    return run
+        failures.append(entry)
+    return failures
 
 
-def _failures_in_words(run: list[Entry], entries: Sequence[Entry], start: int, zone: tzinfo) -> str:
-    user, count = run[0].user, len(run)
-    came_back = any(e.user == user and e.outcome == "unlocked" for e in entries[start + count :])
-    was_here = any(e.user == user and e.outcome == "unlocked" for e in entries[:start])
-    away = f" while {user} was away" if came_back and was_here else ""
-    when = _when(run[0], zone)
+def _describe_failures(
+    failures: list[Entry], entries: Sequence[Entry], start: int, zone: tzinfo
+) -> str:
+    user, count = failures[0].user, len(failures)
+    unlocked_later = any(
+        e.user == user and e.outcome == "unlocked" for e in entries[start + count :]
+    )
+    unlocked_before = any(e.user == user and e.outcome == "unlocked" for e in entries[:start])
+    between = f" between two unlocks by {user}" if unlocked_later and unlocked_before else ""
+    first = _local_time(failures[0], zone)
     if count == 1:
-        return f"{when}  1 attempt by someone else at {user}'s door{away}"
-    until = _when(run[-1], zone)
-    return f"{when}  {count} attempts by someone else at {user}'s door{away}, the last at {until}"
+        return f"{first}  1 failed attempt for {user}{between}"
+    last = _local_time(failures[-1], zone)
+    return f"{first}  {count} failed attempts for {user}{between}, the last at {last}"
 
 
-def _entry_in_words(entry: Entry, zone: tzinfo) -> str:
-    words = {
+def _describe_entry(entry: Entry, zone: tzinfo) -> str:
+    descriptions = {
         ("unlock", "unlocked"): f"{entry.user} unlocked",
-        ("unlock", "no_face"): f"nobody to be seen at {entry.user}'s door",
-        ("unlock", "several_faces"): f"several people at {entry.user}'s door",
-        ("identify", "unlocked"): f"{entry.user} was recognised",
-        ("identify", "not_the_owner"): "somebody was recognised as nobody enrolled",
+        ("unlock", "no_face"): f"no face seen for {entry.user}",
+        ("unlock", "several_faces"): f"several faces seen for {entry.user}",
+        ("identify", "unlocked"): f"{entry.user} was identified",
+        ("identify", "not_the_owner"): "a face matched nobody enrolled",
         ("enroll", "done"): f"{entry.user} was enrolled",
         ("forget", "done"): f"{entry.user} was forgotten",
-        ("rotate", "done"): "the vault was sealed under a new key",
-        ("vault", "done"): "the vault was made",
+        ("rotate", "done"): "the key of the vault was replaced",
+        ("vault", "done"): "the vault was created",
         ("import", "done"): "people were imported from a file",
-        ("export", "done"): "everybody was exported to a file",
-        ("accept_copy", "done"): "an older or another copy of the vault was accepted in its place",
-        ("accept_log", "done"): "the log had been tampered with, and what was left of it accepted",
+        ("export", "done"): "all people were exported to a file",
+        ("accept_copy", "done"): "an older copy of the vault, or another vault, was accepted",
+        ("accept_log", "done"): "the log had been tampered with; what was left was accepted",
     }
     plain = f"{entry.kind} {entry.user}: {entry.outcome.replace('_', ' ')}"
-    said = words.get((entry.kind, entry.outcome), plain)
-    return f"{_when(entry, zone)}  {said}"
+    description = descriptions.get((entry.kind, entry.outcome), plain)
+    return f"{_local_time(entry, zone)}  {description}"
 
 
-def _when(entry: Entry, zone: tzinfo) -> str:
+def _local_time(entry: Entry, zone: tzinfo) -> str:
     return datetime.fromisoformat(entry.at).astimezone(zone).strftime("%Y-%m-%d %H:%M")

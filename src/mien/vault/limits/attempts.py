@@ -1,8 +1,8 @@
-"""How long a door stays shut after failed tries. Pure: the clock is an argument.
+"""How long a name must wait after failed attempts. Pure: the clock is an argument.
 
-Five failures are free, then it is 30 seconds, doubling with each further one (Android's
-Compatibility Definition, 7.3.10, asks for no less), up to a day: without an end a
-prankster could shut the owner out for ever.
+Four failures cost nothing. The fifth costs a wait of 30 seconds, and each further one twice as
+much as the one before (Android's Compatibility Definition, 7.3.10, asks for no less), up to
+a day: without a limit a prankster could lock the owner out for ever.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from mien.errors import VaultDamaged
 
 FREE_FAILURES = 5
-GLOBAL_FREE_FAILURES = 50  # over all names together: somebody is trying them one by one
+GLOBAL_FREE_FAILURES = 50  # over all names: somebody may be trying one name after the other
 FIRST_WAIT_S = 30.0
 LONGEST_WAIT_S = 86_400.0
 
@@ -25,7 +25,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """wall_s: Unix time, can be set. boot_s: seconds since the boot `boot_id`, cannot."""
+    """wall_s: Unix time; it can be set. boot_s: seconds since the boot `boot_id`; it cannot."""
 
     wall_s: float
     boot_id: str
@@ -33,24 +33,26 @@ class Moment:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.wall_s) and math.isfinite(self.boot_s)):
-            raise ValueError("a moment is made of finite numbers")
+            raise ValueError("wall_s and boot_s must be finite numbers")
 
 
 def moment_now() -> Moment:
-    """The clocks of this machine. boot_id is empty where the kernel names no boot."""
+    """Read the clocks of this machine. boot_id is empty where the kernel gives boots no name."""
     try:
         boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         boot_id = ""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # counts while asleep, too
+    clock = getattr(
+        time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC
+    )  # it also counts while the machine sleeps
     return Moment(time.time(), boot_id, time.clock_gettime(clock))
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
+class AttemptCount:
     """failures: since the last success. wait_s: what was left of the wait at `as_of`.
 
-    as_of: the last look, or the last failure; its wall clock is the highest ever seen.
+    as_of: the last update, or the last failure; its wall clock is the highest ever seen.
     """
 
     failures: int
@@ -58,62 +60,66 @@ class Attempts:
     as_of: Moment
 
     @classmethod
-    def fresh(cls, now: Moment) -> Attempts:
-        """Nothing has failed."""
+    def none(cls, now: Moment) -> AttemptCount:
+        """No failures."""
         return cls(0, 0.0, now)
 
-    def seen(self, now: Moment, *, forget_after_s: float | None = None) -> Attempts:
-        """The same at a later moment: the wait counted down by what has passed, never up.
+    def advanced_to(self, now: Moment, *, forget_after_s: float | None = None) -> AttemptCount:
+        """The count at a later moment: the wait is reduced by the time that passed, never raised.
 
-        forget_after_s: so long without a failure makes it `fresh`; None never does.
+        forget_after_s: after so long without a failure the count is zero; None never does that.
         """
-        left_s = max(0.0, self.wait_s - _passed(self.as_of, now))
+        left_s = max(0.0, self.wait_s - _passed_s(self.as_of, now))
         if forget_after_s is not None and left_s <= 0:
-            if _quiet(self.as_of, now) >= forget_after_s:
-                return Attempts(0, 0.0, _later(self.as_of, now))
+            if _quiet_s(self.as_of, now) >= forget_after_s:
+                return AttemptCount(0, 0.0, _later(self.as_of, now))
             if self.wait_s <= 0:
-                return self  # as_of stays at the last failure, so that a quiet time can be told
-        return Attempts(self.failures, left_s, _later(self.as_of, now))
+                return self  # as_of stays at the last failure, to measure the time without one
+        return AttemptCount(self.failures, left_s, _later(self.as_of, now))
 
-    def charged(self, now: Moment, *, free_failures: int) -> Attempts:
+    def after_failure(self, now: Moment, *, free_failures: int) -> AttemptCount:
         """One more failure, and the wait that it costs."""
         failures = self.failures + 1
-        return Attempts(failures, _cost_s(failures - free_failures), _later(self.as_of, now))
+        return AttemptCount(
+            failures, _wait_for_s(failures - free_failures), _later(self.as_of, now)
+        )
 
-    def cleared(self, now: Moment) -> Attempts:
-        """After a success."""
-        return Attempts(0, 0.0, _later(self.as_of, now))
+    def after_success(self, now: Moment) -> AttemptCount:
+        """No failures any more."""
+        return AttemptCount(0, 0.0, _later(self.as_of, now))
 
-    def given_back(self, now: Moment, *, charged: int, free_failures: int) -> Attempts:
-        """One failure less: the try that brought them to `charged` was none.
+    def after_refund(self, now: Moment, *, charged: int, free_failures: int) -> AttemptCount:
+        """One failure less, because the attempt that raised the count to `charged` was none.
 
-        Its wait goes too, unless another try was charged meanwhile.
+        Its wait is removed too, unless another attempt was charged since.
         """
         failures, as_of = max(0, self.failures - 1), _later(self.as_of, now)
         if self.failures == charged:
-            return Attempts(failures, 0.0, as_of)
-        return Attempts(failures, min(self.wait_s, _cost_s(failures - free_failures)), as_of)
+            return AttemptCount(failures, 0.0, as_of)
+        return AttemptCount(
+            failures, min(self.wait_s, _wait_for_s(failures - free_failures)), as_of
+        )
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True).encode()
 
     @classmethod
-    def from_bytes(cls, packed: bytes) -> Attempts:
-        """What `to_bytes` wrote. VaultDamaged for anything else."""
+    def from_bytes(cls, packed: bytes) -> AttemptCount:
+        """Read what `to_bytes` wrote. VaultDamaged for anything else."""
         try:
             table = json.loads(packed)
             moment = Moment(**table["as_of"])
-            attempts = cls(int(table["failures"]), float(table["wait_s"]), moment)
-            sound = attempts.failures >= 0 and 0.0 <= attempts.wait_s <= LONGEST_WAIT_S
+            count = cls(int(table["failures"]), float(table["wait_s"]), moment)
+            sound = count.failures >= 0 and 0.0 <= count.wait_s <= LONGEST_WAIT_S
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise _damaged() from error
-        if not sound or attempts.to_bytes() != packed:
+        if not sound or count.to_bytes() != packed:
             raise _damaged()
-        return attempts
+        return count
 
 
-def wait_in_words(wait_s: float) -> str:
-    """What to do next, rounded up: "try again in 2 minutes"."""
+def describe_wait(wait_s: float) -> str:
+    """The wait in words, rounded up: "try again in 2 minutes"."""
     seconds = max(1, math.ceil(wait_s))
     if seconds <= 90:
         return f"try again in {seconds} second{'s' * (seconds != 1)}"
@@ -123,43 +129,44 @@ def wait_in_words(wait_s: float) -> str:
     return f"try again in {math.ceil(minutes / 60)} hours"
 
 
-def _cost_s(doublings: int) -> float:
-    """The wait after the first failure that is not free, doubled so many times; 0 before it."""
+def _wait_for_s(doublings: int) -> float:
+    """The wait after the first failure that costs one, doubled so many times; 0 before it."""
     if doublings < 0:
         return 0.0
     # beyond thirty doublings it is the longest wait anyway
     return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(doublings, 30))
 
 
-def _passed(then: Moment, now: Moment) -> float:
-    """Seconds that have passed for sure, never below 0: a lower bound, whatever was set.
+def _passed_s(then: Moment, now: Moment) -> float:
+    """A lower bound of the seconds that passed, never below 0, however the clocks were set.
 
-    Within one boot its own clock tells. Another boot began after the last look, so what
-    has passed since then is sure, and the time that the machine was off is not; if it is
-    another machine, that is sure for as long only as the wall clock is above the highest
-    that was seen. A clock that is ahead so buys its lead once, and not at each turn.
+    Within one boot the clock of the boot tells. Another boot began after `then`, so the time
+    since that boot has passed for certain; the time that the machine was off is unknown. It
+    may also be another machine: then the time since its boot counts only as far as its wall
+    clock is above the highest one seen. So a clock that is ahead gives its lead once, and
+    not at each change between machines.
     """
     if then.boot_id and then.boot_id == now.boot_id:
         return max(0.0, now.boot_s - then.boot_s)
-    # where no boot has a name, it may be the same one
+    # where boots have no name, it may be the same one
     since_s = now.boot_s if now.boot_id else now.boot_s - then.boot_s
     return max(0.0, min(since_s, now.wall_s - then.wall_s))
 
 
-def _quiet(then: Moment, now: Moment) -> float:
-    """Seconds without a failure; a machine that is off every night must forget them, too."""
+def _quiet_s(then: Moment, now: Moment) -> float:
+    """Seconds without a failure, also on a machine that is off every night."""
     if then.boot_id and then.boot_id == now.boot_id:
         return max(0.0, now.boot_s - then.boot_s)
     return max(0.0, now.wall_s - then.wall_s)
 
 
 def _later(then: Moment, now: Moment) -> Moment:
-    """Now, with the highest wall clock that was seen, or must have been there meanwhile."""
-    wall_s = max(then.wall_s + _passed(then, now), now.wall_s)
+    """Now, with the highest wall clock that was seen, or must have been reached meanwhile."""
+    wall_s = max(then.wall_s + _passed_s(then, now), now.wall_s)
     return Moment(wall_s, now.boot_id, now.boot_s)
 
 
 def _damaged() -> VaultDamaged:
     return VaultDamaged(
-        "a count of attempts is not as mien writes it; restore the vault from a backup"
+        "a count of attempts was not written by mien; restore the vault from a backup"
     )

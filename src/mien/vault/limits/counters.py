@@ -1,4 +1,4 @@
-"""The count of failed tries: for each name, and for all names together."""
+"""The counts of failed attempts: one for each name, and one over all names."""
 
 from __future__ import annotations
 
@@ -6,108 +6,130 @@ from dataclasses import dataclass
 
 from mien.errors import TooManyAttempts, VaultDamaged
 from mien.vault.backends.base import Section
+from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.attempts import (
     FREE_FAILURES,
     GLOBAL_FREE_FAILURES,
-    Attempts,
+    AttemptCount,
     Moment,
-    wait_in_words,
+    describe_wait,
 )
-from mien.vault.transaction import Opened
+from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
+from mien.vault.transaction import Transaction
 
-PURPOSE = "attempt"
-EVERYBODY = ""  # no user has the empty name
-FORGET_EVERYBODY_AFTER_S = 86_400.0  # a quiet day clears the common count; nothing else does
+ALL_NAMES = ""  # the name of the common count; no user has the empty name
+FORGET_COMMON_AFTER_S = 86_400.0  # a day without failures clears the common count; nothing else
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What a try was charged: the failures that it brought the name and everybody to.
+    """What an attempt was charged: the failures that it raised the name and all names to.
 
-    refused: what is to be raised instead, once the vault has been written.
+    refused: raise it once the transaction has been committed; the attempt may not go on.
     """
 
     own: int
-    everybody: int
+    common: int
     refused: TooManyAttempts | None = None
 
 
-def charge(name: str, opened: Opened, now: Moment) -> Charge:
-    """Count one more failure of this name and of all, ahead of the comparison.
+def charge_attempt(name: str, transaction: Transaction, now: Moment) -> Charge:
+    """Count one more failure of this name and of all names, before the comparison.
 
-    If either has to wait, nothing is counted, and `refused` says so.
+    If either count must wait, nothing is counted, and `refused` is set.
     """
-    own, everybody = _read(name, opened, now), _read(EVERYBODY, opened, now)
-    wait_s = max(own.wait_s, everybody.wait_s)
-    if wait_s <= 0:
-        own = own.charged(now, free_failures=FREE_FAILURES)
-        everybody = everybody.charged(now, free_failures=GLOBAL_FREE_FAILURES)
-    _write(name, own, opened)
-    _write(EVERYBODY, everybody, opened)
-    words = f"too many failed attempts; {wait_in_words(wait_s)}"
+    own, common = _read(name, transaction, now), _read(ALL_NAMES, transaction, now)
+    wait_s = max(own.wait_s, common.wait_s)
     refused = None
-    if wait_s > 0:
-        refused = TooManyAttempts(words)
-        refused.wait_s = wait_s
-    return Charge(own.failures, everybody.failures, refused)
-
-
-def settle(
-    name: str, opened: Opened, now: Moment, charged: Charge, *, unlocked: bool, attempted: bool
-) -> None:
-    """After the comparison.
-
-    unlocked clears this name's failures, and takes back the one that it cost all names;
-    a try that was none (`attempted` false) takes back the one that was charged.
-    """
-    if attempted and not unlocked:
-        return
-    own, everybody = _read(name, opened, now), _read(EVERYBODY, opened, now)
-    if unlocked:
-        own = own.cleared(now)
+    if wait_s <= 0:
+        own = own.after_failure(now, free_failures=FREE_FAILURES)
+        common = common.after_failure(now, free_failures=GLOBAL_FREE_FAILURES)
     else:
-        own = own.given_back(now, charged=charged.own, free_failures=FREE_FAILURES)
-    everybody = everybody.given_back(
-        now, charged=charged.everybody, free_failures=GLOBAL_FREE_FAILURES
+        refused = TooManyAttempts(f"too many failed attempts; {describe_wait(wait_s)}")
+        refused.wait_s = wait_s
+    store_count(name, own, transaction)
+    store_count(ALL_NAMES, common, transaction)
+    return Charge(own.failures, common.failures, refused)
+
+
+def settle_attempt(
+    name: str,
+    transaction: Transaction,
+    now: Moment,
+    charge: Charge,
+    *,
+    unlocked: bool,
+    compared: bool,
+) -> None:
+    """Correct the charge after the comparison.
+
+    unlocked: clear this name's failures, and take the charge off the common count.
+    compared: False takes the charge off both counts, since no face was compared.
+    """
+    if compared and not unlocked:
+        return
+    own, common = _read(name, transaction, now), _read(ALL_NAMES, transaction, now)
+    if unlocked:
+        own = own.after_success(now)
+    else:
+        own = own.after_refund(now, charged=charge.own, free_failures=FREE_FAILURES)
+    common = common.after_refund(now, charged=charge.common, free_failures=GLOBAL_FREE_FAILURES)
+    store_count(name, own, transaction)
+    store_count(ALL_NAMES, common, transaction)
+
+
+def open_count(tag: bytes, cell: Cell, transaction: Transaction) -> tuple[str, AttemptCount]:
+    """Whose count the cell holds, and the count. VaultDamaged if it is not the tag's."""
+    plain = open_cell(
+        Section.ATTEMPT, cell.value, tag=tag, version=cell.version, cipher=transaction.cipher
     )
-    _write(name, own, opened)
-    _write(EVERYBODY, everybody, opened)
-
-
-def name_of_attempts(plain: bytes) -> str:
-    """Whose attempts a cell counts, for a rotation. VaultDamaged if it is no such cell."""
-    return _parsed(plain)[0]
-
-
-def _read(name: str, opened: Opened, now: Moment) -> Attempts:
-    tag = opened.seals.tag(PURPOSE, name)
-    cell = opened.index.get(Section.ATTEMPT, tag)
-    if cell is None:
-        return Attempts.fresh(now)
-    bound_to = [tag, cell.version.to_bytes(8, "big")]
-    plain = opened.seals.open(cell.value, purpose=PURPOSE, bound_to=bound_to)
-    whose, attempts = _parsed(plain)
-    if whose != name:
-        raise VaultDamaged("the count of attempts is another name's; restore the vault")
-    forget_after_s = FORGET_EVERYBODY_AFTER_S if name == EVERYBODY else None
-    return attempts.seen(now, forget_after_s=forget_after_s)
-
-
-def _write(name: str, attempts: Attempts, opened: Opened) -> None:
-    write_plain(name.encode() + b"\n" + attempts.to_bytes(), name, opened)
-
-
-def write_plain(plain: bytes, name: str, opened: Opened) -> None:
-    """Seal a cell of attempts at its place."""
-    tag = opened.seals.tag(PURPOSE, name)
-    bound_to = [tag, opened.index.next_version.to_bytes(8, "big")]
-    sealed = opened.seals.seal(plain, purpose=PURPOSE, bound_to=bound_to)
-    opened.index.put(Section.ATTEMPT, tag, sealed)
-
-
-def _parsed(plain: bytes) -> tuple[str, Attempts]:
-    name, _, packed = plain.partition(b"\n")
+    packed_name, _, packed = plain.partition(b"\n")
     try:
-        return name.decode(), Attempts.from_bytes(packed)
+        name = packed_name.decode()
     except UnicodeDecodeError as error:
-        raise VaultDamaged("a count of attempts is not as mien writes it; restore it") from error
+        raise VaultDamaged(
+            "a count of attempts was not written by mien; restore the vault from a backup"
+        ) from error
+    if cell_tag(Section.ATTEMPT, name, transaction.cipher) != tag:
+        raise VaultDamaged(
+            "a count of attempts is stored under another name; restore the vault from a backup"
+        )
+    return name, AttemptCount.from_bytes(packed)
+
+
+def store_count(name: str, count: AttemptCount, transaction: Transaction) -> None:
+    """Seal the count under its name, as it is."""
+    cipher, version = transaction.cipher, transaction.manifest.next_version
+    tag = cell_tag(Section.ATTEMPT, name, cipher)
+    plain = name.encode() + b"\n" + count.to_bytes()
+    sealed = seal_cell(Section.ATTEMPT, plain, tag=tag, version=version, cipher=cipher)
+    transaction.manifest.put(Section.ATTEMPT, tag, sealed)
+
+
+def move_count(old: str, new: str, transaction: Transaction) -> None:
+    """Give the count of the old name to the new one, whose own count is dropped."""
+    count = _stored(old, transaction)
+    drop_count(old, transaction)
+    drop_count(new, transaction)
+    if count is not None:
+        store_count(new, count, transaction)
+
+
+def drop_count(name: str, transaction: Transaction) -> None:
+    """Remove the count of this name, also a damaged one."""
+    tag = cell_tag(Section.ATTEMPT, name, transaction.cipher)
+    transaction.manifest.drop(Section.ATTEMPT, tag)
+
+
+def _read(name: str, transaction: Transaction, now: Moment) -> AttemptCount:
+    count = _stored(name, transaction)
+    if count is None:
+        return AttemptCount.none(now)
+    forget_after_s = FORGET_COMMON_AFTER_S if name == ALL_NAMES else None
+    return count.advanced_to(now, forget_after_s=forget_after_s)
+
+
+def _stored(name: str, transaction: Transaction) -> AttemptCount | None:
+    tag = cell_tag(Section.ATTEMPT, name, transaction.cipher)
+    cell = transaction.manifest.get(Section.ATTEMPT, tag)
+    return None if cell is None else open_count(tag, cell, transaction)[1]

@@ -1,4 +1,4 @@
-"""What the vault keeps of one person, and which names a person may have."""
+"""What the vault stores of one person, and which user names are allowed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mien.errors import AlreadyEnrolled, UsageError, quote
 
-if TYPE_CHECKING:  # results brings numpy, and a record has no array
+if TYPE_CHECKING:
     from mien.results import ModelId
 
 MAX_NAME_CHARACTERS = 64
@@ -19,7 +19,7 @@ MAX_PAYLOAD_BYTES = 32 * 1024 * 1024  # the largest packed template is half of i
 
 @dataclass(frozen=True, slots=True)
 class RecordHead:
-    """What may be listed of a record: everything but the template."""
+    """The parts of a record that may be listed: everything but the template."""
 
     user: str
     model: ModelId
@@ -28,7 +28,7 @@ class RecordHead:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One person's template as bytes. The vault does not look into the payload.
+    """One person's template as bytes. The vault does not read the payload.
 
     user: as `check_user_name` returns it. created_at: as `utc_stamp` writes it,
     for example 2026-01-31T12:00:00+00:00. payload: at most `MAX_PAYLOAD_BYTES`.
@@ -59,36 +59,36 @@ class Record:
 
 
 def check_user_name(name: str) -> str:
-    """The name in Unicode's composed form (NFC), so that one spelling is one person.
+    """Return the name in Unicode's composed form (NFC), so that one spelling is one person.
 
-    Allowed are 1 to 64 printable characters of any script and inner spaces. Refused
-    is what could pass for a path or an option, or cannot be seen on a screen.
+    Allowed are 1 to 64 printable characters of any script, and spaces inside. Refused is
+    what could be taken for a path or an option, or cannot be seen on a screen.
     Raises UsageError.
     """
-    # composing takes time with the length, and four marks on every letter is beyond any script
+    # composing a long name takes long, and no script has four marks on every letter
     short_enough = len(name) <= 4 * MAX_NAME_CHARACTERS
     normal = unicodedata.normalize("NFC", name) if short_enough else name
-    fault = _name_fault(normal)
+    fault = _fault_of_name(normal)
     if fault:
         raise UsageError(f"the user name {quote(name)} {fault}; choose a name such as 'ana'")
     return normal
 
 
 def utc_stamp(moment: datetime) -> str:
-    """A moment as text, in UTC and whole seconds. ValueError if it has no time zone."""
+    """The time as text, in UTC and whole seconds. ValueError if it has no time zone."""
     if moment.tzinfo is None:
         raise ValueError("the moment has no time zone; use datetime.now(timezone.utc)")
     return moment.astimezone(timezone.utc).isoformat(timespec="seconds")
 
 
 def already_enrolled(
-    user: str, way_out: str = "pass --replace to start over, or --add to add these photos"
+    user: str, what_to_do: str = "pass --replace to start over, or --add to add these photos"
 ) -> AlreadyEnrolled:
-    """The error for a taken name, in the same words everywhere."""
-    return AlreadyEnrolled(f"{quote(user)} is enrolled already; {way_out}")
+    """The error for a name that is enrolled already."""
+    return AlreadyEnrolled(f"{quote(user)} is enrolled already; {what_to_do}")
 
 
-def _name_fault(name: str) -> str | None:
+def _fault_of_name(name: str) -> str | None:
     if not name:
         return "is empty"
     if len(name) > MAX_NAME_CHARACTERS:
@@ -102,7 +102,7 @@ def _name_fault(name: str) -> str | None:
     if name.startswith("-"):
         return "looks like an option"
     if name != name.strip():
-        # ' ana' and 'ana' look alike in every list, and would be two people
+        # ' ana' and 'ana' look the same in a list, and would be two people
         return "starts or ends with a space"
     return None
 

@@ -1,11 +1,10 @@
 """One person's record as a sealed cell.
 
     1 byte     length of the model's hash
-    hash       in the clear, so that records of other models are passed over unopened
+    hash       in the clear, so that records of other models can be skipped unopened
     sealed     4 bytes length of the head, head as JSON, payload
 
-Sealed means AES-256-GCM, bound to the vault, the user's tag, the model's hash and the
-cell's version, so that it opens in its own place only.
+It is sealed as `sealed_cells` does, bound to the model's hash too.
 """
 
 from __future__ import annotations
@@ -14,34 +13,38 @@ import json
 import struct
 
 from mien.errors import UsageError, VaultDamaged
-from mien.vault.crypto.aead import Seals
+from mien.vault.backends.base import Section
+from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
 from mien.vault.records.record import Record
+from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
 
-PURPOSE = "record"
 _LENGTH = struct.Struct("<I")
 
 
-def seal_record(record: Record, seals: Seals, *, version: int) -> bytes:
-    """The cell's value."""
+def user_tag(user: str, cipher: VaultCipher) -> bytes:
+    """The tag of this user's record, 32 bytes."""
+    return cell_tag(Section.RECORD, user, cipher)
+
+
+def seal_record(record: Record, cipher: VaultCipher, *, version: int) -> bytes:
+    """The value of the record's cell."""
     sha256 = record.model.sha256.encode()
-    bound_to = _bound_to(user_tag(record.user, seals), sha256, version)
     if len(sha256) > 255:
         raise ValueError("the model's hash is too long")
-    return (
-        bytes([len(sha256)])
-        + sha256
-        + seals.seal(pack_record(record), purpose=PURPOSE, bound_to=bound_to)
+    sealed = seal_cell(
+        Section.RECORD,
+        pack_record(record),
+        tag=user_tag(record.user, cipher),
+        version=version,
+        cipher=cipher,
+        also=[sha256],
     )
-
-
-def user_tag(user: str, seals: Seals) -> bytes:
-    """Where the record of this user lies, 32 bytes."""
-    return seals.tag(PURPOSE, user)
+    return bytes([len(sha256)]) + sha256 + sealed
 
 
 def model_hash_of(cell: Cell) -> str:
-    """The clear part, already checked by the index. VaultDamaged if it is none."""
+    """The part in the clear, which the manifest has verified. VaultDamaged if it is no text."""
     length = cell.value[0] if cell.value else 0
     try:
         return cell.value[1 : 1 + length].decode()
@@ -49,14 +52,19 @@ def model_hash_of(cell: Cell) -> str:
         raise _damaged() from error
 
 
-def open_record(tag: bytes, cell: Cell, seals: Seals) -> Record:
-    """The record that lies under this tag. VaultDamaged for anything else."""
+def open_record(tag: bytes, cell: Cell, cipher: VaultCipher) -> Record:
+    """The record in this cell. VaultDamaged if it does not belong to the tag."""
     sha256 = model_hash_of(cell).encode()
-    sealed = cell.value[1 + len(sha256) :]
-    bound_to = _bound_to(tag, sha256, cell.version)
-    plain = seals.open(sealed, purpose=PURPOSE, bound_to=bound_to)
+    plain = open_cell(
+        Section.RECORD,
+        cell.value[1 + len(sha256) :],
+        tag=tag,
+        version=cell.version,
+        cipher=cipher,
+        also=[sha256],
+    )
     record = unpack_record(plain)
-    if record.model.sha256.encode() != sha256 or user_tag(record.user, seals) != tag:
+    if record.model.sha256.encode() != sha256 or user_tag(record.user, cipher) != tag:
         raise _damaged()
     return record
 
@@ -74,7 +82,7 @@ def pack_record(record: Record) -> bytes:
 
 
 def unpack_record(plain: bytes) -> Record:
-    """What `pack_record` wrote. VaultDamaged for anything else."""
+    """Read what `pack_record` wrote. VaultDamaged for anything else."""
     try:
         (length,) = _LENGTH.unpack_from(plain)
         head = json.loads(plain[_LENGTH.size : _LENGTH.size + length])
@@ -87,9 +95,5 @@ def unpack_record(plain: bytes) -> Record:
         raise _damaged() from error
 
 
-def _bound_to(tag: bytes, sha256: bytes, version: int) -> list[bytes]:
-    return [tag, sha256, version.to_bytes(8, "big")]
-
-
 def _damaged() -> VaultDamaged:
-    return VaultDamaged("a sealed record is not as mien writes it; restore the vault from a backup")
+    return VaultDamaged("a sealed record was not written by mien; restore the vault from a backup")

@@ -1,4 +1,4 @@
-"""A template as bytes and back.
+"""Convert a template to bytes and back.
 
     magic     8 bytes   b"mienTPL" and a zero
     version   2 bytes   little-endian, 1
@@ -7,9 +7,8 @@
     vectors   k*d*4     float32, little-endian, row after row
     checksum  32 bytes  SHA-256 of everything before it
 
-There is one way to write a template, and whatever was not written this way is
-refused. The checksum finds accidents; who can write the bytes can write the
-checksum too.
+There is one way to write a template, and other bytes are refused. The checksum finds
+accidents; whoever can write the bytes can write the checksum too.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING
 from mien.errors import ModelMismatch, UsageError, VaultDamaged, quote
 from mien.vault.records.record import MAX_MODEL_CHARACTERS
 
-if TYPE_CHECKING:  # numpy and results are imported where a template is made or read
+if TYPE_CHECKING:
     from mien.results import ModelId, Template
 
 MAX_VECTORS = 1024
@@ -38,12 +37,12 @@ _MAX_BYTES = _PREFIX.size + _MAX_HEADER_BYTES + MAX_VECTORS * MAX_DIMS * 4 + _CH
 
 
 def pack_template(template: Template) -> bytes:
-    """Write a template. UsageError if it has more than `MAX_VECTORS` vectors."""
+    """Convert a template to bytes. UsageError if it has more than `MAX_VECTORS` vectors."""
     import numpy as np
 
     k, d = template.vectors.shape
     if k > MAX_VECTORS:
-        raise UsageError(f"a template holds at most {MAX_VECTORS} photos, got {k}; give fewer")
+        raise UsageError(f"a template has at most {MAX_VECTORS} photos, got {k}; give fewer")
     if d > MAX_DIMS:
         raise ValueError(f"a vector has at most {MAX_DIMS} numbers, got {d}")
     header = _header(template.model, k, d)
@@ -57,10 +56,10 @@ def pack_template(template: Template) -> bytes:
 def unpack_template(packed: bytes, *, expected_model: ModelId) -> Template:
     """Read what `pack_template` wrote.
 
-    Raises VaultDamaged for anything else, and ModelMismatch for a sound template
-    that another model made.
+    Raises VaultDamaged for anything else, and ModelMismatch for an intact template
+    of another model.
     """
-    body = _checked_body(packed)
+    body = _verified_body(packed)
     _, version, header_length = _PREFIX.unpack_from(body)
     if version != _VERSION:
         raise VaultDamaged(
@@ -71,15 +70,15 @@ def unpack_template(packed: bytes, *, expected_model: ModelId) -> Template:
         raise _damaged("its header does not fit")
     model, k, d = _read_header(body[_PREFIX.size : header_end])
     template = _read_vectors(body[header_end:], model, k, d)
-    _expect_model(model, expected_model)
+    _check_model(model, expected_model)
     return template
 
 
-def _checked_body(packed: bytes) -> bytes:
+def _verified_body(packed: bytes) -> bytes:
     if not _PREFIX.size + _CHECKSUM_BYTES <= len(packed) <= _MAX_BYTES:
         raise _damaged(f"{len(packed)} bytes cannot be a template")
     if not packed.startswith(_MAGIC):
-        raise _damaged("it does not start like a template")
+        raise _damaged("it does not start as a template does")
     body, checksum = packed[:-_CHECKSUM_BYTES], packed[-_CHECKSUM_BYTES:]
     if hashlib.sha256(body).digest() != checksum:
         raise _damaged("its checksum is wrong")
@@ -115,7 +114,7 @@ def _read_vectors(raw: bytes, model: ModelId, k: int, d: int) -> Template:
     if len(raw) != 4 * k * d:
         raise _damaged(f"{len(raw)} bytes are not {k} x {d} numbers")
     vectors = np.frombuffer(raw, dtype="<f4").reshape(k, d).astype(np.float32)
-    # huge numbers would overflow in the norm; also refuses NaN
+    # large numbers would overflow in the norm; this refuses NaN too
     if not np.all(np.abs(vectors) < 2.0):
         raise _damaged("a vector does not have length one")
     try:
@@ -124,7 +123,7 @@ def _read_vectors(raw: bytes, model: ModelId, k: int, d: int) -> Template:
         raise _damaged("a vector does not have length one") from error
 
 
-def _expect_model(found: ModelId, expected: ModelId) -> None:
+def _check_model(found: ModelId, expected: ModelId) -> None:
     if found == expected:
         return
     if found.name == expected.name:

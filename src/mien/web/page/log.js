@@ -31,7 +31,7 @@ function showLog(list, { lines, entries, earlier }) {
   announce(verified);
 }
 
-// a line is "2026-01-31 12:00:00 web: anna was recognised"; seconds and colon are left out
+// a line is "2026-01-31 12:00:00 web: anna was identified"; seconds and colon are left out
 function createLine(line) {
   return createElement(
     "li", {},

@@ -86,7 +86,7 @@ async def log(
 
     last: how many of the newest lines; `earlier` is the number of lines before them.
     """
-    entries = await parts.pool.run(parts.vault.log_entries)
+    entries = await parts.pool.run(parts.vault.read_log)
     lines = describe_entries(entries, zone=timezone.utc)
     content = schemas.Log(
         outcome="verified",
@@ -100,11 +100,11 @@ async def log(
 
 def list_people(vault: Vault, pipeline: Pipeline) -> list[schemas.Person]:
     """Everybody by name. The quality is known for templates of the pipeline's model."""
-    records, space = vault.everybody(pipeline.model)
+    records, space = vault.records_of(pipeline.model)
     templates = {record.user: template_of(record, pipeline) for record in records}
     neighbours = Neighbours(templates, pipeline, space or PLAIN_SPACE)
     found = []
-    for head in vault.heads():
+    for head in vault.list_people():
         fields: dict[str, object] = {
             "user": head.user,
             "enrolled": head.created_at,

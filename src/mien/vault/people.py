@@ -1,0 +1,71 @@
+"""The enrolled people within one transaction: find, store, rename and remove their records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mien.vault.backends.base import Section
+from mien.vault.limits.counters import drop_count, move_count
+from mien.vault.records import centroids
+from mien.vault.records.record import Record
+from mien.vault.records.sealed_record import model_hash_of, open_record, seal_record, user_tag
+from mien.vault.transaction import Transaction
+
+
+def is_enrolled(name: str, transaction: Transaction) -> bool:
+    """By the manifest alone: the record itself may be damaged."""
+    tag = user_tag(name, transaction.cipher)
+    return tag in transaction.manifest.tags(Section.RECORD, tag[0])
+
+
+def find_record(name: str, transaction: Transaction) -> Record | None:
+    """The record of this name; None if there is none."""
+    return record_at(user_tag(name, transaction.cipher), transaction)
+
+
+def record_at(tag: bytes, transaction: Transaction) -> Record | None:
+    """The record under this tag; None if there is none."""
+    cell = transaction.manifest.get(Section.RECORD, tag)
+    return None if cell is None else open_record(tag, cell, transaction.cipher)
+
+
+def all_records(transaction: Transaction, sha256: str | None = None) -> Iterator[Record]:
+    """All records by tag. sha256: of a model, whose records alone are opened."""
+    for tag, cell in transaction.manifest.scan(Section.RECORD):
+        if sha256 is None or model_hash_of(cell) == sha256:
+            yield open_record(tag, cell, transaction.cipher)
+
+
+def put_record(record: Record, transaction: Transaction) -> None:
+    """Store or replace the record alone; its centroid stays as it is."""
+    cipher, manifest = transaction.cipher, transaction.manifest
+    sealed = seal_record(record, cipher, version=manifest.next_version)
+    manifest.put(Section.RECORD, user_tag(record.user, cipher), sealed)
+
+
+def store_record(record: Record, transaction: Transaction) -> None:
+    """Store the record, and its centroid where the vault keeps centroids."""
+    put_record(record, transaction)
+    centroids.update(record, transaction)
+
+
+def remove_record(name: str, transaction: Transaction) -> bool:
+    """Remove the record, also a damaged one, its centroid and the count of failed attempts."""
+    removed = _drop_record(name, transaction)
+    drop_count(name, transaction)
+    return removed
+
+
+def rename_record(record: Record, new: str, transaction: Transaction) -> None:
+    """Store the record and its count of failed attempts under another name."""
+    _drop_record(record.user, transaction)
+    store_record(replace(record, user=new), transaction)
+    move_count(record.user, new, transaction)
+
+
+def _drop_record(name: str, transaction: Transaction) -> bool:
+    tag = user_tag(name, transaction.cipher)
+    removed = transaction.manifest.drop(Section.RECORD, tag)
+    centroids.remove(tag, transaction)
+    return removed

@@ -1,0 +1,57 @@
+"""The vector space that a model's stored templates are in, rotated by a secret of the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mien.vault.crypto.aead import VaultCipher
+from mien.vault.records.record import Record
+
+if TYPE_CHECKING:
+    from mien.results import FloatArray, ModelId
+    from mien.vault.crypto.template_rotation import TemplateRotation
+
+
+class RotatedSpace:
+    """Converts the vectors of one model to and from the vault's rotated space.
+
+    It is valid until the vault's key is rotated: take a new one in each transaction.
+    """
+
+    def __init__(self, cipher: VaultCipher, model: ModelId) -> None:
+        self._key = cipher.transform_key(model.sha256)
+        self._rotation: TemplateRotation | None = None
+
+    def protect(self, vectors: FloatArray) -> FloatArray:
+        """Plain unit rows (n, d) float32 as the vault stores them. Cosines do not change."""
+        return self._rotation_for(vectors).protect(vectors)
+
+    def reveal(self, vectors: FloatArray) -> FloatArray:
+        """Stored unit rows (n, d) float32 as plain ones: the inverse of `protect`."""
+        return self._rotation_for(vectors).reveal(vectors)
+
+    def _rotation_for(self, vectors: FloatArray) -> TemplateRotation:
+        if self._rotation is None or self._rotation.dims != vectors.shape[1]:
+            from mien.vault.crypto.template_rotation import TemplateRotation
+
+            self._rotation = TemplateRotation(self._key, vectors.shape[1])
+        return self._rotation
+
+
+SpaceOf = Callable[["ModelId"], RotatedSpace]
+"""Gives the space of a model's templates, within one transaction."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookupResult:
+    """What the vault holds under a name, read in one transaction.
+
+    record: None for a name that is not enrolled. decoy_seed: 32 secret bytes, always the same
+    for a name.
+    """
+
+    record: Record | None
+    space_of: SpaceOf
+    decoy_seed: bytes = field(repr=False)

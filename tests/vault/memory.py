@@ -1,0 +1,138 @@
+"""A vault in memory: a store in dictionaries, and keys that are kept with it."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from mien.errors import KeyUnavailable
+from mien.vault.backends.base import Cells, Section, View, check_key, check_limit, check_value
+from mien.vault.crypto.aead import KEY_BYTES
+from mien.vault.crypto.key_sources import KeySource
+from mien.vault.crypto.key_wrap import Kdf
+from mien.vault.limits.attempts import Moment, moment_now
+from mien.vault.transaction import Keys, TransactionManager
+from mien.vault.vault import Vault
+
+
+def open_memory_vault(*, clock: Callable[[], Moment] = moment_now) -> Vault:
+    """An empty vault that is lost when the program ends."""
+    return Vault(memory_transactions(), clock=clock)
+
+
+def memory_transactions() -> TransactionManager:
+    return TransactionManager(MemoryStore(), MemoryKeys(), None)
+
+
+class MemoryKeys:
+    """Keys that are kept with the vault, in memory."""
+
+    default_kind = "memory"
+    writable_kinds = ("memory",)
+    location = "memory"
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, bytes] = {}
+
+    def source(self, kind: str, vault_id: bytes, kdf: Kdf | None) -> KeySource:
+        return self
+
+    def with_passphrase(self, passphrase: str) -> Keys:
+        return self
+
+    def load(self, key_id: bytes) -> bytes:
+        if key_id not in self._keys:
+            raise KeyUnavailable("the key of this vault is not in memory; it was altered")
+        return self._keys[key_id]
+
+    def new_key(self, key_id: bytes, random: Callable[[int], bytes]) -> bytes:
+        self._keys[key_id] = random(KEY_BYTES)
+        return self._keys[key_id]
+
+    def count_other_keys(self, key_id: bytes) -> int:
+        return len(self._keys.keys() - {key_id})
+
+    def remove_other_keys(self, key_id: bytes) -> None:
+        self._keys = {key_id: self._keys[key_id]}
+
+
+class MemoryStore:
+    """A `Store` in dictionaries, which forgets when the program ends."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[Section, bytes], bytes] = {}
+        self._lock = threading.Lock()
+        self._busy_thread: int | None = None
+        self._closed = False
+
+    @property
+    def place(self) -> str:
+        return "memory"
+
+    def reading(self) -> AbstractContextManager[Cells]:
+        return self._view(writable=False)
+
+    def writing(self) -> AbstractContextManager[Cells]:
+        return self._view(writable=True)
+
+    def check(self) -> None:
+        with self.reading():
+            pass
+
+    def close(self) -> None:
+        if self._busy_thread == threading.get_ident():
+            raise ValueError("end the transaction before the store is closed")
+        self._cells.clear()
+        self._closed = True
+
+    @contextmanager
+    def _view(self, *, writable: bool) -> Iterator[Cells]:
+        if self._closed:
+            raise ValueError("the store is closed")
+        if self._busy_thread == threading.get_ident():
+            raise ValueError("a store has one transaction at a time; end the first one")
+        with self._lock:
+            self._busy_thread = threading.get_ident()
+            copy = dict(self._cells)
+            cells = DictCells(copy, writable=writable)
+            try:
+                yield cells
+                if writable:
+                    self._cells = copy
+            finally:
+                cells.close()
+                self._busy_thread = None
+
+
+class DictCells(View):
+    """A view of cells in a dictionary."""
+
+    def __init__(self, cells: dict[tuple[Section, bytes], bytes], *, writable: bool) -> None:
+        super().__init__(writable=writable)
+        self._cells = cells
+
+    def get(self, section: Section, key: bytes) -> bytes | None:
+        self._expect_open()
+        return self._cells.get((section, key))
+
+    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        self._expect_open()
+        check_limit(limit)
+        keys = sorted(key for found, key in self._cells if found is section)
+        some = keys[bisect_right(keys, after) :][:limit]
+        return [(key, self._cells[section, key]) for key in some]
+
+    def put(self, section: Section, key: bytes, value: bytes) -> None:
+        self._expect_writable()
+        self._cells[section, check_key(key)] = check_value(value)
+
+    def drop(self, section: Section, key: bytes) -> bool:
+        self._expect_writable()
+        return self._cells.pop((section, key), None) is not None
+
+    def clear(self, section: Section) -> None:
+        self._expect_writable()
+        for found in [one for one in self._cells if one[0] is section]:
+            del self._cells[found]
