@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import open_user_vault
 from mien.errors import ExitCode, missing_extra
 from mien.settings import load_settings
-
-if TYPE_CHECKING:
-    from mien.web.auth import TokenStore
+from mien.web.auth import TokenStore, tokens_path
+from mien.web.log import log_line, now_utc, write_line
 
 
 def serve(args: Namespace) -> CommandResult:
@@ -54,8 +52,6 @@ def _print_address(address: str) -> None:
 
 def _log_address(address: str) -> None:
     """As a line of the log, so that every line on standard error is JSON."""
-    from mien.web.log import log_line, now_utc, write_line
-
     write_line(log_line(now_utc, listening=address))
 
 
@@ -96,6 +92,4 @@ def token_revoke(args: Namespace) -> CommandResult:
 
 
 def _token_store() -> TokenStore:
-    from mien.web.auth import TokenStore, tokens_path
-
     return TokenStore(tokens_path(load_settings()))
