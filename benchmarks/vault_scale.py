@@ -18,7 +18,7 @@ from statistics import median
 
 import numpy as np
 
-from mien.errors import ExitCode
+from mien.errors import Outcome
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
@@ -56,7 +56,7 @@ def one_door(vault: Vault, probe: np.ndarray) -> None:
         template = unpack_template(found.record.payload, expected_model=MODEL)
         turned = found.space_of(MODEL).protect(probe[np.newaxis])[0]
         assert float(centre_of(template.vectors) @ turned) < 0.9
-        attempt.outcome = ExitCode.UNLOCKED
+        attempt.outcome = Outcome.UNLOCKED
 
 
 def home(folder: str, size: int) -> Settings:

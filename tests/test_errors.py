@@ -7,11 +7,11 @@ import re
 import pytest
 
 from mien import errors
-from mien.errors import ExitCode, MienError, MissingExtra, missing_extra
+from mien.errors import ExitCode, MienError, MissingExtra, Outcome, missing_extra
 
-# The table of DESIGN.md, "Outcomes and exit codes", and 11, for a vault whose key is away.
+# The table of DESIGN.md, "Outcomes and exit codes".
 EXIT_CODES = {
-    0: "UNLOCKED",
+    0: "OK",
     1: "NOT_THE_OWNER",
     2: "USAGE",
     3: "NO_FACE",
@@ -24,11 +24,13 @@ EXIT_CODES = {
     10: "MODEL_UNAVAILABLE",
     11: "KEY_UNAVAILABLE",
     12: "CAMERA_UNAVAILABLE",
+    70: "INTERNAL_ERROR",
+    130: "INTERRUPTED",
 }
 
 CODE_OF = {
     "UsageError": 2,
-    "EnrollmentRefused": 1,
+    "EnrollmentRefused": 2,
     "AlreadyEnrolled": 2,
     "MissingExtra": 2,
     "NotEnoughEvidence": 2,
@@ -40,7 +42,7 @@ CODE_OF = {
     "VaultDamaged": 8,
     "KeyUnavailable": 11,
     "CameraUnavailable": 12,
-    "WorkerDied": 1,
+    "WorkerDied": 70,
     "ModelUnavailable": 10,
     "ModelMissing": 10,
     "ModelAltered": 10,
@@ -74,7 +76,8 @@ def test_the_exit_codes_are_those_of_the_design() -> None:
 
 @pytest.mark.parametrize(("name", "code"), CODE_OF.items())
 def test_each_error_has_its_exit_code(name: str, code: int) -> None:
-    assert error_classes()[name].exit_code == ExitCode(code)
+    assert error_classes()[name].outcome.exit_code == ExitCode(code)
+    assert error_classes()[name]("words").exit_code == ExitCode(code)
 
 
 def test_the_table_above_misses_no_error() -> None:
@@ -83,7 +86,7 @@ def test_the_table_above_misses_no_error() -> None:
 
 def test_the_drawn_tree_is_the_tree() -> None:
     real = [
-        (name, kind.__bases__[0].__name__, int(kind.exit_code))
+        (name, kind.__bases__[0].__name__, int(kind.outcome.exit_code))
         for name, kind in error_classes().items()
         if kind is not MienError
     ]
@@ -99,16 +102,32 @@ def test_no_error_has_two_parents() -> None:
     assert all(len(kind.__bases__) == 1 for kind in error_classes().values())
 
 
-def test_no_error_unlocks() -> None:
-    assert all(kind.exit_code is not ExitCode.UNLOCKED for kind in error_classes().values())
+def test_no_error_means_unlocked_or_done() -> None:
+    succeeded = {Outcome.UNLOCKED, Outcome.OK}
+    assert all(kind.outcome not in succeeded for kind in error_classes().values())
 
 
-def test_codes_taken_for_later_are_raised_by_nothing_yet() -> None:
-    raised = {kind.exit_code for kind in error_classes().values()}
-    assert set(ExitCode) - raised == {
-        ExitCode.UNLOCKED,
-        ExitCode.NOT_LIVE,
+def test_only_these_outcomes_are_raised_by_no_error() -> None:
+    raised = {kind.outcome for kind in error_classes().values()}
+    assert set(Outcome) - raised == {
+        Outcome.UNLOCKED,
+        Outcome.OK,
+        Outcome.NOT_THE_OWNER,  # a decision, and never an error
+        Outcome.NOT_LIVE,  # reserved
+        Outcome.INTERRUPTED,  # a KeyboardInterrupt, which only the command line catches
     }
+
+
+def test_done_and_unlocked_are_two_outcomes_with_one_exit_code() -> None:
+    assert Outcome.OK is not Outcome.UNLOCKED
+    assert (Outcome.OK.value, Outcome.UNLOCKED.value) == ("ok", "unlocked")
+    assert Outcome.OK.exit_code == Outcome.UNLOCKED.exit_code == 0
+
+
+def test_every_exit_code_but_zero_belongs_to_one_outcome_of_the_same_name() -> None:
+    assert {one.name for one in Outcome} == {code.name for code in ExitCode} | {"UNLOCKED"}
+    assert all(one.value == one.name.lower() for one in Outcome)
+    assert all(ExitCode[one.name] is one.exit_code for one in set(Outcome) - {Outcome.UNLOCKED})
 
 
 def test_each_error_says_in_its_docstring_what_it_means() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mien.errors import ExitCode
+from mien.errors import Outcome
 from mien.results import (
     POINT_NAMES,
     ByteArray,
@@ -42,7 +42,7 @@ def three_faces() -> Faces:
     )
 
 
-def decision(similarity: float, outcome: ExitCode) -> Decision:
+def decision(similarity: float, outcome: Outcome) -> Decision:
     return Decision(similarity, THRESHOLD, "by hand", outcome)
 
 
@@ -158,14 +158,14 @@ def test_a_threshold_is_a_cosine(value: float) -> None:
 
 @pytest.mark.parametrize("similarity", [0.5, 0.75, 1.0])
 def test_a_decision_is_true_when_it_unlocks(similarity: float) -> None:
-    yes = decision(similarity, ExitCode.UNLOCKED)
+    yes = decision(similarity, Outcome.UNLOCKED)
     assert yes
     assert yes.accepted is True
     assert bool(yes) is True
 
 
-@pytest.mark.parametrize("outcome", [code for code in ExitCode if code is not ExitCode.UNLOCKED])
-def test_a_decision_with_any_other_outcome_is_false(outcome: ExitCode) -> None:
+@pytest.mark.parametrize("outcome", [code for code in Outcome if code is not Outcome.UNLOCKED])
+def test_a_decision_with_any_other_outcome_is_false(outcome: Outcome) -> None:
     for similarity in (1.0, -1.0, float("nan")):
         no = decision(similarity, outcome)
         assert not no
@@ -175,9 +175,9 @@ def test_a_decision_with_any_other_outcome_is_false(outcome: ExitCode) -> None:
 @pytest.mark.parametrize("similarity", [0.499_999, 0.0, -1.0, float("nan"), -float("inf")])
 def test_under_the_threshold_and_nan_can_never_be_unlocked(similarity: float) -> None:
     with pytest.raises(ValueError, match="unlocked at"):
-        decision(similarity, ExitCode.UNLOCKED)
+        decision(similarity, Outcome.UNLOCKED)
     with pytest.raises(ValueError, match="unlocked at"):
-        dataclasses.replace(decision(0.9, ExitCode.UNLOCKED), similarity=similarity)
+        dataclasses.replace(decision(0.9, Outcome.UNLOCKED), similarity=similarity)
 
 
 def test_the_number_zero_is_not_an_outcome_that_unlocks() -> None:
@@ -185,22 +185,22 @@ def test_the_number_zero_is_not_an_outcome_that_unlocks() -> None:
 
 
 def test_a_decision_unpacks_like_a_pair() -> None:
-    is_me, similarity = decision(0.75, ExitCode.UNLOCKED)
+    is_me, similarity = decision(0.75, Outcome.UNLOCKED)
     assert (is_me, similarity) == (True, 0.75)
-    is_me, similarity = decision(0.25, ExitCode.NOT_THE_OWNER)
+    is_me, similarity = decision(0.25, Outcome.NOT_THE_OWNER)
     assert (is_me, similarity) == (False, 0.25)
 
 
 def test_a_refusal_without_a_similarity_unpacks_to_nan() -> None:
-    is_me, similarity = decision(float("nan"), ExitCode.NO_FACE)
+    is_me, similarity = decision(float("nan"), Outcome.NO_FACE)
     assert is_me is False
     assert np.isnan(similarity)
 
 
 def test_a_decision_holds_the_face_it_was_made_on() -> None:
-    assert decision(0.9, ExitCode.UNLOCKED).face is None
+    assert decision(0.9, Outcome.UNLOCKED).face is None
     face = Face(BOX, POINTS, 0.9)
-    assert Decision(0.9, THRESHOLD, "by hand", ExitCode.UNLOCKED, face).face is face
+    assert Decision(0.9, THRESHOLD, "by hand", Outcome.UNLOCKED, face).face is face
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_a_decision_holds_the_face_it_was_made_on() -> None:
         (Embedding(np.array([1, 0], np.float32), MODEL), "model"),
         (Template(np.array([[1, 0]], np.float32), MODEL), "model"),
         (THRESHOLD, "value"),
-        (decision(0.1, ExitCode.NOT_THE_OWNER), "outcome"),
+        (decision(0.1, Outcome.NOT_THE_OWNER), "outcome"),
     ],
 )
 def test_records_are_frozen(record: object, attribute: str) -> None:
@@ -248,7 +248,7 @@ def test_an_embedding_must_be_one_row() -> None:
 @pytest.mark.parametrize("similarity", [1.5, float("inf")])
 def test_what_is_no_cosine_can_never_be_unlocked(similarity: float) -> None:
     with pytest.raises(ValueError, match=r"unlocked at|cosine|similarity"):
-        decision(similarity, ExitCode.UNLOCKED)
+        decision(similarity, Outcome.UNLOCKED)
 
 
 def test_a_mask_takes_the_marked_faces_or_is_refused() -> None:

@@ -1,39 +1,40 @@
-"""Every way in which mien says no, and the exit code of each.
+"""Every error that mien raises on purpose, and the outcomes and exit codes of all surfaces.
 
-    MienError                    1..12, see `exit_code`
-    |-- UsageError                2   the caller asked for something that cannot be
+    MienError                   70, see `MienError.outcome`
+    |-- UsageError                2   the request cannot be carried out as it was given
     |   |-- AlreadyEnrolled       2   the name is taken
+    |   |-- EnrollmentRefused     2   the photos do not show one person
     |   |-- MissingExtra          2   an optional package is not installed
     |   `-- NotEnoughEvidence     2   the data cannot support the figure asked for
-    |-- EnrollmentRefused          1   these photos do not make a template
     |-- NoFaceFound               3
     |-- SeveralFacesFound         4
     |-- UnreadableImage           5
     |-- NotEnrolled               6
-    |-- TooManyAttempts           7   failed too often: wait
+    |-- TooManyAttempts           7   too many failed attempts: wait
     |-- VaultDamaged              8   what is stored cannot be trusted or read
-    |-- KeyUnavailable           11   the vault's key is not to be had
-    |-- CameraUnavailable        12   absent, busy, not ours, or silent
-    |-- WorkerDied                1   a worker process ended before it gave its result
+    |-- KeyUnavailable           11   the vault's key cannot be had
+    |-- CameraUnavailable        12   absent, busy, not permitted, or silent
+    |-- WorkerDied               70   a worker process ended before it gave its result
     `-- ModelUnavailable         10
-        |-- ModelMissing         10   a weights file is nowhere to be found
-        |-- ModelAltered         10   a file is there and its hash is wrong
+        |-- ModelMissing         10   a weights file was not found
+        |-- ModelAltered         10   a file was found and its hash is wrong
         `-- ModelMismatch        10   a template or threshold belongs to another model
 
-Exit code 9 (not a live person) is taken and not raised yet. A message is one line:
+Outcome 9 (not a live person) is reserved and not raised yet. A message is one line:
 what happened, then what to do next.
 """
 
 from __future__ import annotations
 
 import os
-from enum import IntEnum
+from enum import Enum, IntEnum
+from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """What a mien process, and every other surface, answers with."""
+    """The exit code of a mien process. The words of the decision are in `Outcome`."""
 
-    UNLOCKED = 0
+    OK = 0
     NOT_THE_OWNER = 1
     USAGE = 2
     NO_FACE = 3
@@ -46,28 +47,66 @@ class ExitCode(IntEnum):
     MODEL_UNAVAILABLE = 10
     KEY_UNAVAILABLE = 11
     CAMERA_UNAVAILABLE = 12
+    INTERNAL_ERROR = 70
+    INTERRUPTED = 130
+
+
+class Outcome(Enum):
+    """What came of a request, the same on every surface. The value is the word in JSON.
+
+    UNLOCKED means that a face was accepted, and nothing else does. OK means that the work was
+    done: listed, enrolled, exported. Both exit with 0.
+    """
+
+    UNLOCKED = "unlocked"
+    OK = "ok"
+    NOT_THE_OWNER = "not_the_owner"
+    USAGE = "usage"
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    UNREADABLE_IMAGE = "unreadable_image"
+    NOT_ENROLLED = "not_enrolled"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    VAULT_DAMAGED = "vault_damaged"
+    NOT_LIVE = "not_live"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    KEY_UNAVAILABLE = "key_unavailable"
+    CAMERA_UNAVAILABLE = "camera_unavailable"
+    INTERNAL_ERROR = "internal_error"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of a process with this outcome."""
+        return ExitCode.OK if self is Outcome.UNLOCKED else ExitCode[self.name]
 
 
 class MienError(Exception):
-    """Base of all errors that mien raises on purpose; the door stays locked."""
+    """Base of all errors that mien raises on purpose. The door stays locked.
 
-    exit_code: ExitCode = ExitCode.NOT_THE_OWNER
+    outcome: what every surface reports; a subclass without one of its own is a fault of mien.
+    """
+
+    outcome: ClassVar[Outcome] = Outcome.INTERNAL_ERROR
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code of a process that ends with this error."""
+        return self.outcome.exit_code
 
 
 class UsageError(MienError):
-    """The request itself is at fault: a wrong option, an empty folder, a bad name."""
+    """The request itself is wrong: an unknown option, an empty folder, a bad name."""
 
-    exit_code = ExitCode.USAGE
-
-
-class EnrollmentRefused(MienError):
-    """The photos given do not show one person, so they make no template."""
-
-    exit_code = ExitCode.NOT_THE_OWNER
+    outcome = Outcome.USAGE
 
 
 class AlreadyEnrolled(UsageError):
-    """The name has a template already, and the caller did not say what to do with it."""
+    """The name is enrolled already, and the caller did not ask to replace or to add."""
+
+
+class EnrollmentRefused(UsageError):
+    """The photos given do not show one person, so nothing was enrolled."""
 
 
 class MissingExtra(UsageError):
@@ -81,54 +120,54 @@ class NotEnoughEvidence(UsageError):
 class NoFaceFound(MienError):
     """No face in the picture, or none large and sure enough."""
 
-    exit_code = ExitCode.NO_FACE
+    outcome = Outcome.NO_FACE
 
 
 class SeveralFacesFound(MienError):
     """More than one face where exactly one is needed."""
 
-    exit_code = ExitCode.SEVERAL_FACES
+    outcome = Outcome.SEVERAL_FACES
 
 
 class UnreadableImage(MienError):
     """The file is missing, not a picture, damaged, or larger than allowed."""
 
-    exit_code = ExitCode.UNREADABLE_IMAGE
+    outcome = Outcome.UNREADABLE_IMAGE
 
 
 class CameraUnavailable(MienError):
     """The camera is absent, busy, not ours to use, or gives no picture."""
 
-    exit_code = ExitCode.CAMERA_UNAVAILABLE
+    outcome = Outcome.CAMERA_UNAVAILABLE
 
 
 class NotEnrolled(MienError):
     """There is no template under that name."""
 
-    exit_code = ExitCode.NOT_ENROLLED
+    outcome = Outcome.NOT_ENROLLED
 
 
 class TooManyAttempts(MienError):
-    """The door answers nobody for a while; the message says for how long.
+    """No attempt is accepted for a while, because too many failed; the message says for how long.
 
     wait_s: the same in seconds.
     """
 
     wait_s: float = 30.0
 
-    exit_code = ExitCode.TOO_MANY_ATTEMPTS
+    outcome = Outcome.TOO_MANY_ATTEMPTS
 
 
 class KeyUnavailable(MienError):
-    """The key that opens the vault is missing, refused, or not to be asked for here."""
+    """The key of the vault is missing or refused, or its passphrase cannot be asked for here."""
 
-    exit_code = ExitCode.KEY_UNAVAILABLE
+    outcome = Outcome.KEY_UNAVAILABLE
 
 
 class VaultDamaged(MienError):
     """The store cannot be opened, or what it holds does not check out."""
 
-    exit_code = ExitCode.VAULT_DAMAGED
+    outcome = Outcome.VAULT_DAMAGED
 
 
 class WorkerDied(MienError):
@@ -138,7 +177,7 @@ class WorkerDied(MienError):
 class ModelUnavailable(MienError):
     """A model cannot be used."""
 
-    exit_code = ExitCode.MODEL_UNAVAILABLE
+    outcome = Outcome.MODEL_UNAVAILABLE
 
 
 class ModelMissing(ModelUnavailable):

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import ExitCode
+from mien.errors import Outcome
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
@@ -174,25 +174,25 @@ class Decision:
 
     Unpacks like the article's pair: `is_me, similarity = decision`.
     similarity: cosine -1..1, NaN where no similarity could be had.
-    outcome: the exit code that every surface maps from; UNLOCKED is the only yes.
+    outcome: what every surface reports; `Outcome.UNLOCKED` is the only yes.
     odds: in words, how often a stranger would score this high; empty without evidence.
     """
 
     similarity: float
     threshold: Threshold
     reason: str
-    outcome: ExitCode
+    outcome: Outcome
     face: Face | None = None
     odds: str = ""
 
     def __post_init__(self) -> None:
         fits = self.threshold.value <= self.similarity <= 1.0 + UNIT_NORM_TOLERANCE  # not for NaN
-        if self.outcome is ExitCode.UNLOCKED and not fits:
+        if self.outcome is Outcome.UNLOCKED and not fits:
             raise ValueError(f"unlocked at {self.similarity}, threshold {self.threshold.value}")
 
     @property
     def accepted(self) -> bool:
-        return self.outcome is ExitCode.UNLOCKED
+        return self.outcome is Outcome.UNLOCKED
 
     def __bool__(self) -> bool:
         return self.accepted

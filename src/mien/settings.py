@@ -16,6 +16,7 @@ from pathlib import Path
 from mien.errors import UsageError
 
 ENGINES = ("onnxruntime", "openvino")
+DEFAULT_MODEL = "sface"  # a row of the model table, which needs numpy; --help does without
 KEY_KINDS = ("file", "keyring", "passphrase")
 KEYS = ("engine", "models", "photos", "threads", "vault", "vault_key", "vault_passphrase_file")
 """Each key is `key` in the file and `MIEN_KEY` in the environment."""

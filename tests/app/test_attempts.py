@@ -12,7 +12,7 @@ from tests.vault.sealed_parts import store_record
 
 from mien.app.pipeline import Pipeline
 from mien.app.verify import enroll, identify, open_door
-from mien.errors import ExitCode, ModelMismatch, NotEnrolled, TooManyAttempts
+from mien.errors import ModelMismatch, NotEnrolled, Outcome, TooManyAttempts
 from mien.results import ByteArray, Decision, ModelId
 from mien.vault.limits.attempts import Moment
 from mien.vault.vault import Vault
@@ -80,13 +80,13 @@ def test_five_failures_shut_the_door_for_everybody_the_owner_too(
     clock: Clock,
 ) -> None:
     for _ in range(5):
-        assert knock("eileen", stranger, vault, pipeline).outcome is ExitCode.NOT_THE_OWNER
+        assert knock("eileen", stranger, vault, pipeline).outcome is Outcome.NOT_THE_OWNER
     with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
         knock("eileen", shots[3], vault, pipeline)
     clock.boot_s += 30
     assert knock("eileen", shots[3], vault, pipeline)
     clock.boot_s += 1  # and her failures are forgotten
-    assert knock("eileen", stranger, vault, pipeline).outcome is ExitCode.NOT_THE_OWNER
+    assert knock("eileen", stranger, vault, pipeline).outcome is Outcome.NOT_THE_OWNER
 
 
 def test_a_picture_without_a_face_costs_nothing(
@@ -94,11 +94,11 @@ def test_a_picture_without_a_face_costs_nothing(
 ) -> None:
     for _ in range(9):
         blank = np.zeros((200, 200, 3), np.uint8)
-        assert knock("eileen", blank, vault, pipeline).outcome is ExitCode.NO_FACE
+        assert knock("eileen", blank, vault, pipeline).outcome is Outcome.NO_FACE
     assert knock("eileen", shots[3], vault, pipeline)
 
 
-def told(decision: Decision) -> tuple[str, ExitCode, bool, bool]:
+def told(decision: Decision) -> tuple[str, Outcome, bool, bool]:
     """What does not depend on the face."""
     return decision.reason, decision.outcome, bool(decision.odds), decision.face is not None
 
@@ -129,7 +129,7 @@ def test_whoever_looks_like_the_decoy_is_refused_all_the_same(
     herself = Template(pipeline.embed_door(shots[3])[1][np.newaxis], pipeline.model)
     monkeypatch.setattr(Pipeline, "decoy", lambda self, seed: herself)
     decision = knock("nobody", shots[3], vault, pipeline)
-    assert decision.outcome is ExitCode.NOT_THE_OWNER
+    assert decision.outcome is Outcome.NOT_THE_OWNER
     assert decision.reason == "not similar enough"
     assert decision.similarity < decision.threshold.value
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from mien.app.pipeline import MAX_DOOR_PIXELS, MIN_DOOR_FACE_PX, Pipeline, open_pipeline
-from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound, UsageError
+from mien.errors import NoFaceFound, Outcome, SeveralFacesFound, UsageError
 from mien.models import EMBEDDERS
 from mien.results import ByteArray, FloatArray
 from mien.settings import Settings
@@ -51,7 +51,7 @@ def test_a_blank_picture_has_nobody(pipeline: Pipeline, level: int) -> None:
     assert len(pipeline.faces(blank)) == 0
     with pytest.raises(NoFaceFound, match="no face found; face the camera") as caught:
         pipeline.door_face(blank)
-    assert caught.value.exit_code is ExitCode.NO_FACE
+    assert caught.value.outcome is Outcome.NO_FACE
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 500), (500, 1), (11, 11), (12, 12), (20, 20)])
@@ -77,7 +77,7 @@ def test_a_face_too_small_is_refused_with_both_sizes(
 def test_two_faces_of_one_size_are_refused(pipeline: Pipeline, astronaut: ByteArray) -> None:
     with pytest.raises(SeveralFacesFound, match="2 faces of similar size") as caught:
         pipeline.door_face(np.hstack([astronaut, astronaut]))
-    assert caught.value.exit_code is ExitCode.SEVERAL_FACES
+    assert caught.value.outcome is Outcome.SEVERAL_FACES
 
 
 def test_a_second_face_of_more_than_half_the_height_is_refused(

@@ -19,10 +19,10 @@ from mien.app.verify import (
     unlock,
 )
 from mien.errors import (
-    ExitCode,
     ModelMismatch,
     NoFaceFound,
     NotEnrolled,
+    Outcome,
     SeveralFacesFound,
 )
 from mien.results import ByteArray, Template, Threshold
@@ -35,7 +35,7 @@ def test_the_owner_gets_in_with_a_photo_that_was_not_enrolled(
 ) -> None:
     decision = unlock(shots[3], template, pipeline)
     assert decision
-    assert decision.outcome is ExitCode.UNLOCKED
+    assert decision.outcome is Outcome.UNLOCKED
     assert decision.similarity > 0.85
     assert decision.threshold.value < 0.5
     assert decision.face is not None
@@ -45,7 +45,7 @@ def test_somebody_elses_template_stays_shut(pipeline: Pipeline, shots: list[Byte
     other = template_of(somebody("ben", 3, pipeline.model), pipeline)
     decision = unlock(shots[3], other, pipeline)
     assert not decision
-    assert decision.outcome is ExitCode.NOT_THE_OWNER
+    assert decision.outcome is Outcome.NOT_THE_OWNER
     assert decision.similarity < 0.363
 
 
@@ -55,8 +55,8 @@ def test_no_face_and_several_faces_are_a_no_with_the_reason(
     nobody = unlock(np.zeros((200, 200, 3), np.uint8), template, pipeline)
     crowd = unlock(np.hstack([astronaut, astronaut]), template, pipeline)
     for decision, outcome, words in (
-        (nobody, ExitCode.NO_FACE, "no face found"),
-        (crowd, ExitCode.SEVERAL_FACES, "2 faces"),
+        (nobody, Outcome.NO_FACE, "no face found"),
+        (crowd, Outcome.SEVERAL_FACES, "2 faces"),
     ):
         is_me, similarity = decision
         assert is_me is False
@@ -103,7 +103,7 @@ def test_the_right_one_is_found_among_others(
             store_record(vault, somebody(user, seed, pipeline.model))
         found = identify(shots[3], vault=vault, pipeline=pipeline)
     assert found.user == "eileen"
-    assert found.decision.outcome is ExitCode.UNLOCKED
+    assert found.decision.outcome is Outcome.UNLOCKED
 
 
 def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> None:
@@ -113,7 +113,7 @@ def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> Non
         found = identify(shots[3], vault=vault, pipeline=pipeline)
     assert found.user is None
     assert not found.decision
-    assert found.decision.outcome is ExitCode.NOT_THE_OWNER
+    assert found.decision.outcome is Outcome.NOT_THE_OWNER
 
 
 def test_an_empty_vault_and_one_of_another_model_have_nobody(

@@ -11,7 +11,7 @@ from mien.app.enroll import Enrollment, Neighbours, analyse_photos, enroll_photo
 from mien.app.pipeline import Pipeline
 from mien.app.verify import compare, unlock
 from mien.compat.face_unlock import FaceUnlock
-from mien.errors import ExitCode
+from mien.errors import Outcome
 from mien.results import ByteArray, Template, Threshold
 from mien.vault.crypto.template_rotation import TemplateRotation
 from mien.vectors import centre_of
@@ -58,9 +58,9 @@ def test_a_turned_template_opens_nothing_in_another_space(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     stored = Template(TURNED.protect(template.vectors), template.model)
-    assert unlock(shots[3], stored, pipeline).outcome is ExitCode.NOT_THE_OWNER
+    assert unlock(shots[3], stored, pipeline).outcome is Outcome.NOT_THE_OWNER
     other = TemplateRotation(bytes(32), 128)
-    assert unlock(shots[3], stored, pipeline, space=other).outcome is ExitCode.NOT_THE_OWNER
+    assert unlock(shots[3], stored, pipeline, space=other).outcome is Outcome.NOT_THE_OWNER
 
 
 def test_two_photos_are_compared_with_the_same_care(

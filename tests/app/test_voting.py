@@ -9,7 +9,7 @@ import pytest
 
 from mien.app.pipeline import Pipeline
 from mien.app.voting import choose_frames, vote
-from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
+from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
 from mien.lab.recapture import recapture
 from mien.media.frame import Frame
 from mien.results import ByteArray, Decision, Threshold
@@ -21,11 +21,11 @@ DARK = np.zeros((2, 2, 3), np.uint8)
 
 def decision(word: str) -> Decision:
     if word == "none":
-        return Decision(float("nan"), HALF, "no face found", ExitCode.NO_FACE)
+        return Decision(float("nan"), HALF, "no face found", Outcome.NO_FACE)
     if word == "two":
-        return Decision(float("nan"), HALF, "2 faces", ExitCode.SEVERAL_FACES)
+        return Decision(float("nan"), HALF, "2 faces", Outcome.SEVERAL_FACES)
     similarity = float(word)
-    outcome = ExitCode.UNLOCKED if similarity >= 0.5 else ExitCode.NOT_THE_OWNER
+    outcome = Outcome.UNLOCKED if similarity >= 0.5 else Outcome.NOT_THE_OWNER
     return Decision(similarity, HALF, "said", outcome)
 
 
@@ -70,8 +70,8 @@ def test_the_answer_is_the_one_in_the_middle_of_those_that_agree() -> None:
 
 
 def test_frames_without_one_face_are_waited_out_and_the_last_reason_told() -> None:
-    assert watch("none none two")[0].outcome is ExitCode.SEVERAL_FACES
-    assert watch("0.9 none")[0].outcome is ExitCode.NO_FACE  # one face is too few to decide on
+    assert watch("none none two")[0].outcome is Outcome.SEVERAL_FACES
+    assert watch("0.9 none")[0].outcome is Outcome.NO_FACE  # one face is too few to decide on
 
 
 def refusal(words: str) -> str:
@@ -98,7 +98,7 @@ def test_what_was_wrong_with_the_frames_that_do_not_count_is_told(words: str, sa
 
 
 def test_dark_frames_do_not_hide_that_there_were_several_faces() -> None:
-    assert watch("two dark dark")[0].outcome is ExitCode.SEVERAL_FACES
+    assert watch("two dark dark")[0].outcome is Outcome.SEVERAL_FACES
 
 
 def test_too_few_frames_open_nothing() -> None:

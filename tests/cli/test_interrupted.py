@@ -1,4 +1,4 @@
-"""An interrupt (Ctrl-C) is reported in one line that is true whether or not the change was made."""
+"""An interrupt and an internal error are one true line, with exit codes of their own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_interrupted_rotation_names_the_commands_that_show_what_was_done(
     before = mien("vault", "status", "--json").json["change"]
     with interrupted_at(at):
         ran = mien("vault", "rotate")
-    assert ran.code == 1
+    assert ran.code == 130
     assert ran.complaint == "interrupted; mien vault status and mien log show what was done"
     assert (mien("vault", "status", "--json").json["change"] > before) is rotated
     assert load_settings().key_path.read_text().count("\n") == 1 + rotated
@@ -63,5 +63,37 @@ def test_an_interrupt_is_reported_in_one_line(
     given = [album / "probe.png" if one == "PROBE" else one for one in arguments]
     with interrupted_at(at):
         ran = mien(*given)
+    assert ran.code == 130
     assert ran.complaint.startswith(words)
     assert "nothing was changed" not in ran.complaint
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the engine\nfell over"), MemoryError()])
+def test_an_internal_error_is_one_line_with_70(
+    mien: Mien, vault: Path, album: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*arguments: object) -> object:
+        raise error
+
+    monkeypatch.setattr("mien.app.pipeline.Pipeline.embed", broken)
+    for arguments in (
+        ("unlock", "ana", album / "probe.png"),
+        ("identify", album / "probe.png"),
+        ("compare", album / "probe.png", album / "probe.png"),
+        ("enroll", "zoe", album / "probe.png"),
+    ):
+        ran = mien(*arguments, "--json")
+        assert (ran.code, ran.json["outcome"]) == (70, "internal_error")
+        assert ran.complaint.startswith(("internal error: RuntimeError", "out of memory"))
+
+
+def test_mien_debug_shows_where_an_internal_error_was(
+    mien: Mien, vault: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> object:
+        raise RuntimeError("the engine")
+
+    monkeypatch.setattr("mien.app.pipeline.Pipeline.embed", broken)
+    monkeypatch.setenv("MIEN_DEBUG", "1")
+    with pytest.raises(RuntimeError, match="the engine"):
+        mien("unlock", "ana", album / "probe.png")

@@ -69,7 +69,7 @@ def test_a_closed_pipe_on_standard_output_is_no_error(
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
 @pytest.mark.parametrize("buffered", ["", "1"])
-def test_an_answer_that_cannot_be_written_never_exits_with_0(
+def test_an_answer_that_cannot_be_written_is_an_internal_error(
     started: Started, vault: Path, album: Path, buffered: str
 ) -> None:
     env = {"PYTHONUNBUFFERED": buffered}
@@ -80,7 +80,7 @@ def test_an_answer_that_cannot_be_written_never_exits_with_0(
             stdout=full,
             stderr=subprocess.PIPE,
         )
-    assert ran.returncode == 1
+    assert ran.returncode == 70
     assert ran.stderr.startswith(b"mien: cannot write the answer: No space left")
     assert ran.stderr.count(b"\n") == 1
 

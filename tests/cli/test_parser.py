@@ -194,9 +194,11 @@ def test_enroll_names_the_refused_photo_and_leaves_the_vault_unchanged(
     assert vault.read_bytes() == before
 
 
-def test_enroll_refuses_a_stranger_with_1(mien: Mien, album: Path, vault: Path) -> None:
+def test_enroll_refuses_photos_of_another_person_with_2(
+    mien: Mien, album: Path, vault: Path
+) -> None:
     ran = mien("enroll", "--add", "ben", album / "probe.png")
-    assert ran.code == 1
+    assert ran.code == 2
     assert "do not show one person" in ran.complaint
 
 

@@ -12,8 +12,8 @@ from mien import FaceUnlock
 from mien.app.pipeline import Pipeline
 from mien.errors import (
     EnrollmentRefused,
-    ExitCode,
     NoFaceFound,
+    Outcome,
     UnreadableImage,
     UsageError,
 )
@@ -90,7 +90,7 @@ def test_a_threshold_that_is_no_cosine_makes_no_door(
 def test_no_face_is_a_no_and_no_picture_an_error(door: FaceUnlock) -> None:
     decision = door(np.zeros((200, 200, 3), np.uint8))
     assert not decision
-    assert decision.outcome is ExitCode.NO_FACE
+    assert decision.outcome is Outcome.NO_FACE
     with pytest.raises(UnreadableImage):
         door(b"no picture")
     with pytest.raises(UnreadableImage):
@@ -150,8 +150,8 @@ def test_all_four_probes_of_the_article_are_decided_right(
     decided = {probe.name: articles_door(probe) for probe in probes}
     assert len(decided) == 4
     genuine = decided.pop("me_test.jpg")
-    assert genuine.outcome is ExitCode.UNLOCKED
-    assert all(d.outcome is ExitCode.NOT_THE_OWNER for d in decided.values())
+    assert genuine.outcome is Outcome.UNLOCKED
+    assert all(d.outcome is Outcome.NOT_THE_OWNER for d in decided.values())
     closest = max(decision.similarity for decision in decided.values())
     assert genuine.similarity - closest > 0.5
 

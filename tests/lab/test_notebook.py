@@ -39,7 +39,7 @@ for path in probes:
     choice.value = path
     with PILImage.open(io.BytesIO(card.value)) as picture:
         said[path.name] = [verdict.value, "#%02x%02x%02x" % picture.convert("RGB").getpixel((4, 4))]
-made = {n: [bool(d), float(d.similarity), int(d.outcome)] for n, d in decisions.items()}
+made = {n: [bool(d), float(d.similarity), int(d.outcome.exit_code)] for n, d in decisions.items()}
 print(json.dumps({"owner": owner, "faces": len(analysed.crops), "made": made, "said": said}))
 """
 """A last cell, run in the notebook's own kernel: its decisions, and a walk through its chooser."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mien.errors import ExitCode, ModelMismatch
+from mien.errors import ModelMismatch, Outcome
 from mien.matching.policy import (
     consistency,
     decide,
@@ -59,7 +59,7 @@ def test_yes_from_the_threshold_up_and_no_below(similarity: float, accepted: boo
     assert bool(decision) is accepted
     assert decision.similarity == similarity
     assert decision.threshold is HALF
-    expected = ExitCode.UNLOCKED if accepted else ExitCode.NOT_THE_OWNER
+    expected = Outcome.UNLOCKED if accepted else Outcome.NOT_THE_OWNER
     assert decision.outcome is expected
     assert decision.reason == ("the same person" if accepted else "not similar enough")
 
@@ -68,7 +68,7 @@ def test_yes_from_the_threshold_up_and_no_below(similarity: float, accepted: boo
 def test_what_is_no_number_is_a_no(similarity: float) -> None:
     decision = decide(similarity, threshold=HALF, expected_model="sface")
     assert not decision
-    assert decision.outcome is ExitCode.NOT_THE_OWNER
+    assert decision.outcome is Outcome.NOT_THE_OWNER
     assert np.isnan(decision.similarity)
     assert "not a number" in decision.reason
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mien.errors import ExitCode, MissingExtra, NotEnoughEvidence, UsageError
+from mien.errors import MissingExtra, NotEnoughEvidence, Outcome, UsageError
 from mien.metrics import (
     check_fmr_supported,
     clopper_pearson,
@@ -71,7 +71,7 @@ def test_nothing_supports_a_rate_of_zero_or_a_rate_without_trials() -> None:
 
 def test_too_little_evidence_is_a_usage_error_of_one_line() -> None:
     assert issubclass(NotEnoughEvidence, UsageError)
-    assert NotEnoughEvidence.exit_code is ExitCode.USAGE
+    assert NotEnoughEvidence.outcome is Outcome.USAGE
 
 
 def test_clopper_pearson_agrees_with_the_closed_form_where_there_is_one() -> None:

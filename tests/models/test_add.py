@@ -231,10 +231,10 @@ def test_a_fetched_file_of_another_hash_is_refused_and_not_kept(
 def test_the_command_says_what_it_did_and_models_then_lists_it(home: Path, weights: Path) -> None:
     before = models_commands.list_models(Namespace())
     assert {row["state"] for row in rows_of(before.data)} == {"not added"}
-    assert before.exit_code is ExitCode.UNLOCKED
+    assert before.exit_code is ExitCode.OK
 
     answer = models_commands.add(Namespace(model=CASIA, file=weights))
-    assert answer.exit_code is ExitCode.UNLOCKED
+    assert answer.exit_code is ExitCode.OK
     assert answer.lines[0] == f"added {CASIA}, weights {sha256_of(weights)[:12]}"
     json.dumps(answer.data)
 

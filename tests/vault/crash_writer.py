@@ -23,7 +23,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mien.errors import ExitCode, MienError
+from mien.errors import MienError, Outcome
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template, unpack_template
@@ -64,7 +64,7 @@ def change(vault: Vault, operation: str, user: str, seed: int) -> None:
         vault.remove(user)
     elif operation == "attempt":
         with vault.attempt(user) as attempt:
-            attempt.outcome = ExitCode.UNLOCKED
+            attempt.outcome = Outcome.UNLOCKED
     else:
         vault.rotate()
 

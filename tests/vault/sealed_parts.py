@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.errors import ExitCode
+from mien.errors import Outcome
 from mien.results import FloatArray, ModelId, Template
 from mien.settings import Settings
 from mien.vault import Record, pack_template
@@ -63,7 +63,7 @@ def record_of_user(vault: Vault, user: str) -> Record | None:
 def fail(vault: Vault, user: str, times: int = 1) -> None:
     for _ in range(times):
         with vault.attempt(user) as attempt:
-            attempt.outcome = ExitCode.NOT_THE_OWNER
+            attempt.outcome = Outcome.NOT_THE_OWNER
 
 
 def rows_of(path: Path, table: str) -> list[tuple[bytes, bytes]]:

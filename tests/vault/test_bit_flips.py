@@ -12,7 +12,7 @@ import pytest
 from tests.vault.memory import open_memory_vault
 from tests.vault.sealed_parts import record_of_user, store_record
 
-from mien.errors import ExitCode, MienError
+from mien.errors import MienError, Outcome
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         store_record(vault, record_of("ana", 1))
         store_record(vault, record_of("ben", 2))
         with vault.attempt("ana") as attempt:
-            attempt.outcome = ExitCode.NOT_THE_OWNER
+            attempt.outcome = Outcome.NOT_THE_OWNER
     return home
 
 

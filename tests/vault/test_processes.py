@@ -19,7 +19,7 @@ MODEL = ModelId("sface", "ab" * 32)
 PRELUDE = """
 import sys
 import numpy as np
-from mien.errors import ExitCode, TooManyAttempts
+from mien.errors import Outcome, TooManyAttempts
 from mien.results import ModelId, Template
 from mien.settings import load_settings
 from mien.vault import Record, pack_template, unpack_template
@@ -44,7 +44,7 @@ FAIL = """
 for _ in range(2):
     try:
         with vault.attempt("ana") as attempt:
-            attempt.outcome = ExitCode.NOT_THE_OWNER
+            attempt.outcome = Outcome.NOT_THE_OWNER
             print("tried")
     except TooManyAttempts:
         print("refused")

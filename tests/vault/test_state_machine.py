@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.vault.sealed_parts import store_record
 
-from mien.errors import AlreadyEnrolled, ExitCode, MienError, TooManyAttempts, VaultDamaged
+from mien.errors import AlreadyEnrolled, MienError, Outcome, TooManyAttempts, VaultDamaged
 from mien.results import ModelId, Template
 from mien.settings import load_settings
 from mien.vault import Record, pack_template, unpack_template
@@ -162,7 +162,7 @@ class VaultMachine(RuleBasedStateMachine):
         before = self.failures.get(user, 0)
         try:
             with self.vault.attempt(user) as attempt:
-                attempt.outcome = ExitCode.UNLOCKED if unlocked else ExitCode.NOT_THE_OWNER
+                attempt.outcome = Outcome.UNLOCKED if unlocked else Outcome.NOT_THE_OWNER
         except TooManyAttempts:
             assert before >= 5
             return

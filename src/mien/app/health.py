@@ -17,7 +17,7 @@ from mien.models import (
     find_weights,
     read_weights,
 )
-from mien.settings import Settings, usable_cores
+from mien.settings import DEFAULT_MODEL, Settings, usable_cores
 
 PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
 EXTRAS = {
@@ -48,7 +48,7 @@ class Check:
     what: str
     state: Literal["ok", "advice", "broken"]
     found: str
-    exit_code: ExitCode = ExitCode.UNLOCKED
+    exit_code: ExitCode = ExitCode.OK
 
 
 def model_states(settings: Settings) -> list[ModelState]:
@@ -141,7 +141,7 @@ def _try_engine(settings: Settings) -> str:
     blank = np.full((240, 320, 3), 127, np.uint8)
     if len(pipeline.faces(blank)):
         raise ModelUnavailable("the detector sees a face in a blank picture; reinstall mien")
-    row = EMBEDDERS["sface"]
+    row = EMBEDDERS[DEFAULT_MODEL]
     pipeline.embed([Crop(blank[: row.side, : row.side], row.recipe)])
     return f"{settings.engine}, {settings.threads} threads a call"
 

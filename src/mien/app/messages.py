@@ -72,8 +72,8 @@ def decision_data(decision: Decision) -> dict[str, object]:
     number = decision.similarity
     face = decision.face
     return {
-        "outcome": decision.outcome.name.lower(),
-        "exit_code": int(decision.outcome),
+        "outcome": decision.outcome.value,
+        "exit_code": int(decision.outcome.exit_code),
         "similarity": round(number, 6) if number == number else None,  # JSON has no NaN
         "threshold": round(decision.threshold.value, 6),
         "model": decision.threshold.model,

@@ -30,7 +30,7 @@ from mien.models import (
     read_graph,
 )
 from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Template, Threshold
-from mien.settings import Settings
+from mien.settings import DEFAULT_MODEL, Settings
 
 if TYPE_CHECKING:
     from mien.matching.calibration import Calibration
@@ -210,7 +210,7 @@ def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> 
 
 
 def open_pipeline(
-    settings: Settings, embedder: str = "sface", *, flip_average: bool = False
+    settings: Settings, embedder: str = DEFAULT_MODEL, *, flip_average: bool = False
 ) -> Pipeline:
     """Load detector and embedder. UsageError for an embedder that is not in the table.
 

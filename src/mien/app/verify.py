@@ -204,7 +204,7 @@ def unlock(
     try:
         face, probe = pipeline.embed_door(image_rgb)
     except (NoFaceFound, SeveralFacesFound) as error:
-        return Decision(float("nan"), fitted, str(error), error.exit_code)
+        return Decision(float("nan"), fitted, str(error), error.outcome)
     similarity = similarity_to(template, space.protect(probe[np.newaxis])[0])
     shift = _shift(template, probe, space, pipeline)
     return _judged(

@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.app.pipeline import Pipeline
 from mien.app.verify import Look
-from mien.errors import ExitCode, NoFaceFound, SeveralFacesFound
+from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
 from mien.faces.quality import measure_quality
 from mien.media.frame import Frame, is_dark
 from mien.results import ByteArray, Decision, FloatArray
@@ -66,9 +66,9 @@ def vote(frames: Iterable[Frame], look: Look) -> Decision:
             left_out.add(DARK, LIGHT)
             continue
         decision = look(frame.image_rgb)
-        if decision.outcome in (ExitCode.NO_FACE, ExitCode.SEVERAL_FACES):
+        if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
             last = decision
-            fault = NO_FACE if decision.outcome is ExitCode.NO_FACE else SEVERAL
+            fault = NO_FACE if decision.outcome is Outcome.NO_FACE else SEVERAL
             left_out.add(fault, decision.reason)
             continue
         votes.append(decision)

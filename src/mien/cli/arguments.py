@@ -9,9 +9,7 @@ from typing import NoReturn, TypeAlias
 
 from mien.cli.output import CommandResult
 from mien.errors import UsageError, quote
-from mien.settings import ENGINES
-
-DEFAULT_MODEL = "sface"
+from mien.settings import DEFAULT_MODEL, ENGINES
 
 EXIT_CODES = """exit codes:
   0 unlocked, or done         5 unreadable image     10 model missing or altered

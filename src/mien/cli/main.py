@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 from mien.cli.output import CommandResult, print_error, print_result
 from mien.cli.parser import build_parser
-from mien.errors import ExitCode, MienError
+from mien.errors import ExitCode, MienError, Outcome, one_line
+
+REPORT = "set MIEN_DEBUG=1 to see where, and report it"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,10 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = parser.parse_args(given)
         result: CommandResult = args.run(args)
     except MienError as error:
-        return print_error(error, as_json=args.json)
+        return print_error(str(error), error.outcome, as_json=args.json)
     except KeyboardInterrupt:
-        return print_error(MienError("interrupted" + args.interrupted), as_json=args.json)
+        message = "interrupted" + args.interrupted
+        return print_error(message, Outcome.INTERRUPTED, as_json=args.json)
     except MemoryError:
-        full = MienError("out of memory; close other programs and try again")
-        return print_error(full, as_json=args.json)
+        message = "out of memory; close other programs and try again"
+        return print_error(message, Outcome.INTERNAL_ERROR, as_json=args.json)
+    except Exception as error:
+        if os.environ.get("MIEN_DEBUG"):
+            raise
+        message = f"internal error: {type(error).__name__}: {one_line(error)}; {REPORT}"
+        return print_error(message, Outcome.INTERNAL_ERROR, as_json=args.json)
     return print_result(result, as_json=args.json)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mien.errors import ExitCode, MienError
+from mien.errors import ExitCode, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ def print_result(result: CommandResult, *, as_json: bool) -> int:
     return _print_answer(result.data if as_json else result.lines, result.exit_code)
 
 
-def print_error(error: MienError, *, as_json: bool) -> int:
-    """Print why a command failed. Returns the exit code of the process."""
-    code = ExitCode(error.exit_code)
-    _print_complaint(str(error))
+def print_error(message: str, outcome: Outcome, *, as_json: bool) -> int:
+    """Print why a command failed, one line. Returns the exit code of the process."""
+    code = outcome.exit_code
+    _print_complaint(message)
     if not as_json:
         return int(code)
-    data = {"outcome": code.name.lower(), "exit_code": int(code), "error": str(error)}
+    data = {"outcome": outcome.value, "exit_code": int(code), "error": message}
     return _print_answer(data, code)
 
 
@@ -51,7 +51,7 @@ def _print_answer(answer: Mapping[str, object] | Sequence[str], code: ExitCode) 
     except OSError as error:
         _discard_output()
         _print_complaint(f"cannot write the answer: {error.strerror}; send it to another place")
-        return int(ExitCode.NOT_THE_OWNER)
+        return int(ExitCode.INTERNAL_ERROR)
     return int(code)
 
 

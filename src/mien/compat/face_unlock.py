@@ -15,7 +15,7 @@ from mien.errors import UsageError
 from mien.media.image_file import ImageSource, read_image
 from mien.media.photo_paths import find_photos
 from mien.results import Decision, FloatArray, Threshold
-from mien.settings import load_settings
+from mien.settings import DEFAULT_MODEL, load_settings
 from mien.vectors import centre_of
 
 
@@ -39,7 +39,7 @@ class FaceUnlock:
     def __init__(
         self,
         images: Sequence[ImageSource] | ImageSource,
-        embedder: str = "sface",
+        embedder: str = DEFAULT_MODEL,
         threshold: float | None = None,
         *,
         target_fmr: float | None = None,

@@ -25,7 +25,7 @@ from mien.matching.calibration import TARGET_FMR, Calibration
 from mien.matching.cohort import NEAREST, Cohort
 from mien.metrics import ImpostorTally, StrangerOdds, stranger_odds
 from mien.results import FloatArray
-from mien.settings import load_settings, usable_cores
+from mien.settings import DEFAULT_MODEL, load_settings, usable_cores
 from mien.vectors import centre_of
 
 PHOTOS = (1, 2, 3, 5)
@@ -113,7 +113,7 @@ def owners_refused(
 
 
 def calibrate(
-    folder: Path, data_name: str, day: str, model: str = "sface"
+    folder: Path, data_name: str, day: str, model: str = DEFAULT_MODEL
 ) -> tuple[dict[str, Any], bytes]:
     """The table as plain numbers and the cohort's file, for `matching/calibrated/`.
 

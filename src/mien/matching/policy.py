@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mien.errors import ExitCode, ModelMismatch
+from mien.errors import ModelMismatch, Outcome
 from mien.results import Decision, Face, FloatArray, Template, Threshold
 from mien.vectors import centre_of
 
@@ -60,12 +60,12 @@ def decide(
         )
     if not np.isfinite(similarity):
         return Decision(
-            float("nan"), threshold, "the similarity is not a number", ExitCode.NOT_THE_OWNER, face
+            float("nan"), threshold, "the similarity is not a number", Outcome.NOT_THE_OWNER, face
         )
     if similarity >= threshold.value:
-        return Decision(similarity, threshold, "the same person", ExitCode.UNLOCKED, face, odds)
+        return Decision(similarity, threshold, "the same person", Outcome.UNLOCKED, face, odds)
     reason = "not similar enough"
-    return Decision(similarity, threshold, reason, ExitCode.NOT_THE_OWNER, face, odds)
+    return Decision(similarity, threshold, reason, Outcome.NOT_THE_OWNER, face, odds)
 
 
 def similarity_to(template: Template, probe: FloatArray) -> float:

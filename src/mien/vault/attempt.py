@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mien.errors import ExitCode, MienError
+from mien.errors import MienError, Outcome
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import Charge, charge_attempt, settle_attempt
 from mien.vault.transaction import Transaction, TransactionManager
@@ -25,7 +25,7 @@ class Attempt:
     user: whose attempt it is; for an identification empty until the caller sets it.
     """
 
-    outcome: ExitCode | None = None
+    outcome: Outcome | None = None
     user: str = ""
 
 
@@ -44,20 +44,23 @@ def charged_attempt(
         raise charge.refused
     attempt = Attempt(user=user or "")
 
-    def settle(outcome: ExitCode, *, compared: bool) -> None:
+    def settle(outcome: Outcome, *, compared: bool) -> None:
         with transactions.writing() as transaction:
             _settle(name, transaction, now(transaction), charge, outcome, compared=compared)
             kind = "identify" if user is None else "unlock"
-            write_log(transaction, kind, attempt.user, outcome.name.lower())
+            write_log(transaction, kind, attempt.user, outcome.value)
 
     try:
         yield attempt
     except MienError as error:
-        settle(error.exit_code, compared=False)
+        settle(error.outcome, compared=False)
         raise
-    # UNLOCKED is zero, so `or` would read it as no outcome
-    outcome = ExitCode.NOT_THE_OWNER if attempt.outcome is None else attempt.outcome
-    settle(outcome, compared=outcome not in (ExitCode.NO_FACE, ExitCode.SEVERAL_FACES))
+    except BaseException as error:  # logged, and it stays a failure
+        interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
+        settle(Outcome.INTERRUPTED if interrupted else Outcome.INTERNAL_ERROR, compared=True)
+        raise
+    outcome = attempt.outcome or Outcome.NOT_THE_OWNER
+    settle(outcome, compared=outcome not in (Outcome.NO_FACE, Outcome.SEVERAL_FACES))
 
 
 def _settle(
@@ -65,9 +68,9 @@ def _settle(
     transaction: Transaction,
     now: Moment,
     charge: Charge,
-    outcome: ExitCode,
+    outcome: Outcome,
     *,
     compared: bool,
 ) -> None:
-    unlocked = outcome is ExitCode.UNLOCKED
+    unlocked = outcome is Outcome.UNLOCKED
     settle_attempt(name, transaction, now, charge, unlocked=unlocked, compared=compared)

@@ -12,23 +12,23 @@ from mien.app.messages import decision_data
 from mien.errors import (
     AlreadyEnrolled,
     EnrollmentRefused,
-    ExitCode,
     MienError,
+    Outcome,
     TooManyAttempts,
 )
 from mien.results import Decision
 from mien.web import schemas
 
 STATUS_OF_OUTCOME = {
-    ExitCode.UNLOCKED: 200,
-    ExitCode.NOT_THE_OWNER: 403,
-    ExitCode.USAGE: 400,
-    ExitCode.NO_FACE: 422,
-    ExitCode.SEVERAL_FACES: 422,
-    ExitCode.UNREADABLE_IMAGE: 422,
-    ExitCode.NOT_ENROLLED: 404,
-    ExitCode.TOO_MANY_ATTEMPTS: 429,
-    ExitCode.NOT_LIVE: 403,
+    Outcome.UNLOCKED: 200,
+    Outcome.NOT_THE_OWNER: 403,
+    Outcome.USAGE: 400,
+    Outcome.NO_FACE: 422,
+    Outcome.SEVERAL_FACES: 422,
+    Outcome.UNREADABLE_IMAGE: 422,
+    Outcome.NOT_ENROLLED: 404,
+    Outcome.TOO_MANY_ATTEMPTS: 429,
+    Outcome.NOT_LIVE: 403,
 }
 """An outcome that is not listed is a fault of the service: 500."""
 
@@ -103,8 +103,7 @@ def _decision_fields(decision: Decision, with_scores: bool) -> dict[str, object]
 
 def error_response(error: MienError) -> OutcomeResponse:
     """The response to an expected error, with its one-line message."""
-    code = ExitCode(error.exit_code)
-    status = STATUS_OF_OUTCOME.get(code, 500)
+    status = STATUS_OF_OUTCOME.get(error.outcome, 500)
     if isinstance(error, AlreadyEnrolled):
         status = 409
     if isinstance(error, EnrollmentRefused):
@@ -113,7 +112,9 @@ def error_response(error: MienError) -> OutcomeResponse:
     if isinstance(error, TooManyAttempts):
         # rounded up: a client that waits this long must not be refused once more
         headers["Retry-After"] = str(max(1, math.ceil(error.wait_s)))
-    content = schemas.Error(outcome=code.name.lower(), exit_code=int(code), error=str(error))
+    content = schemas.Error(
+        outcome=error.outcome.value, exit_code=int(error.exit_code), error=str(error)
+    )
     return OutcomeResponse(content, status, headers)
 
 

@@ -21,7 +21,7 @@ from mien.app.pipeline import Pipeline, open_pipeline
 from mien.errors import UsageError, quote, quote_path
 from mien.models import EMBEDDERS
 from mien.results import ModelId
-from mien.settings import Settings, usable_cores
+from mien.settings import DEFAULT_MODEL, Settings, usable_cores
 from mien.vault.vault import Vault
 from mien.web.app import create_app
 from mien.web.auth import TokenStore, tokens_path
@@ -177,7 +177,7 @@ def load_pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:
     lock = Lock()
 
     def pipeline_of(model: ModelId | None) -> Pipeline:
-        name = model.name if model is not None and model.name in EMBEDDERS else "sface"
+        name = model.name if model is not None and model.name in EMBEDDERS else DEFAULT_MODEL
         with lock:
             if name not in loaded:
                 loaded[name] = open_pipeline(settings, name)

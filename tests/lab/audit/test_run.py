@@ -251,7 +251,7 @@ def test_the_command_prints_the_answer_a_short_table_and_the_path(
 ) -> None:
     shutil.copytree(ran.folder / "zoe", tmp_path / "people" / "zoe")
     answer = audited(tmp_path / "people", tmp_path / "out", None)
-    assert answer.exit_code is ExitCode.UNLOCKED
+    assert answer.exit_code is ExitCode.OK
     assert answer.lines[0] == "1 photo of 1 person"
     assert answer.lines[1].startswith("sface: yes, but little. The mean similarity")
     assert answer.lines[-1] == f"report: {tmp_path / 'out' / 'report.html'}"

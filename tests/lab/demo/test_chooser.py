@@ -15,7 +15,7 @@ from PIL import Image
 
 from mien import FaceUnlock
 from mien.app.pipeline import Pipeline
-from mien.errors import ExitCode, MissingExtra, UsageError
+from mien.errors import MissingExtra, Outcome, UsageError
 from mien.lab.demo.chooser import probe_chooser, try_photo
 from mien.lab.recapture import recapture
 from mien.results import ByteArray, Decision, Threshold
@@ -58,7 +58,7 @@ class Scripted:
         return answer
 
 
-YES = Decision(0.9, Scripted.threshold, "the same person", ExitCode.UNLOCKED)
+YES = Decision(0.9, Scripted.threshold, "the same person", Outcome.UNLOCKED)
 
 
 def parts(chooser: Any) -> tuple[Any, Any, Any]:
@@ -147,7 +147,7 @@ def test_try_photo_turns_an_error_into_a_no(door: FaceUnlock, album: Path) -> No
     _, decision = try_photo(album / "torn.jpg", door)
     assert not decision
     assert math.isnan(decision.similarity)
-    assert decision.outcome is ExitCode.UNREADABLE_IMAGE
+    assert decision.outcome is Outcome.UNREADABLE_IMAGE
 
 
 # names and parts ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mien.app.pipeline import Pipeline
 from mien.cli.main import main
-from mien.errors import ExitCode, UsageError
+from mien.errors import Outcome, UsageError
 from mien.lab.demo.run import SMALL_NOTE, DemoResult, probe_rows, run_demo, run_small_demo
 from mien.lab.recapture import recapture
 from mien.results import ByteArray
@@ -34,7 +34,7 @@ def test_the_small_demo_opens_for_a_held_out_shot_and_not_for_a_cat(small: DemoR
     shot, cat = small.probes
     assert shot.decision
     assert shot.decision.similarity > 0.8
-    assert cat.decision.outcome is ExitCode.NO_FACE
+    assert cat.decision.outcome is Outcome.NO_FACE
     assert small.owner == "eileen_collins"
     assert small.faces == 4
     assert small.left_out == ()

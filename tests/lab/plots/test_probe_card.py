@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.errors import ExitCode, MissingExtra
+from mien.errors import MissingExtra, Outcome
 from mien.lab.plots import draw_probe_card
 from mien.lab.plots.gauge import ACCEPTED, REFUSED
 from mien.lab.plots.probe_card import POINT_MARKS
@@ -183,7 +183,7 @@ def _face() -> Face:
 def _decision(
     similarity: float, face: Face | None, *, threshold: float = 0.4, reason: str = "a reason"
 ) -> Decision:
-    outcome = ExitCode.UNLOCKED if similarity >= threshold else ExitCode.NOT_THE_OWNER
+    outcome = Outcome.UNLOCKED if similarity >= threshold else Outcome.NOT_THE_OWNER
     return Decision(similarity, Threshold(threshold, "sface", "by hand"), reason, outcome, face)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from tests.vault.sealed_parts import NOON, Clock, fail, opened
 
-from mien.errors import ExitCode, TooManyAttempts
+from mien.errors import Outcome, TooManyAttempts
 from mien.settings import Settings
 from mien.vault.limits.attempts import Moment
 from mien.vault.vault import Vault
@@ -44,14 +44,14 @@ def test_a_success_clears_its_own_failures_and_nobody_elses(vault: Vault) -> Non
     fail(vault, "ana", 4)
     fail(vault, "bob", 5)
     with vault.attempt("ana") as attempt:
-        attempt.outcome = ExitCode.UNLOCKED
+        attempt.outcome = Outcome.UNLOCKED
     fail(vault, "ana", 5)
     with pytest.raises(TooManyAttempts):
         fail(vault, "bob")
 
 
-@pytest.mark.parametrize("outcome", [ExitCode.NO_FACE, ExitCode.SEVERAL_FACES])
-def test_a_picture_without_one_face_costs_nothing(vault: Vault, outcome: ExitCode) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.NO_FACE, Outcome.SEVERAL_FACES])
+def test_a_picture_without_one_face_costs_nothing(vault: Vault, outcome: Outcome) -> None:
     for _ in range(20):
         with vault.attempt("ana") as attempt:
             attempt.outcome = outcome
@@ -72,6 +72,24 @@ def test_an_interrupted_attempt_stays_charged(vault: Vault) -> None:
             raise KeyboardInterrupt
     with pytest.raises(TooManyAttempts):
         fail(vault, "ana")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (KeyboardInterrupt(), "interrupted"),
+        (MemoryError(), "internal_error"),
+        (RuntimeError("the engine"), "internal_error"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_attempt_that_breaks_off_is_logged(
+    vault: Vault, error: BaseException, outcome: str
+) -> None:
+    with pytest.raises(type(error)), vault.attempt("ana"):
+        raise error
+    last = vault.read_log()[-1]
+    assert (last.kind, last.user, last.outcome) == ("unlock", "ana", outcome)
 
 
 def test_fifty_failures_over_all_names_shut_every_door(vault: Vault) -> None:

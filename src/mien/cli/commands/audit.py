@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.cli.arguments import DEFAULT_MODEL
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar
 from mien.errors import ExitCode, ModelMissing, quote_path
@@ -17,7 +16,7 @@ from mien.lab.audit.run import Audit, ModelAudit, run_audit
 from mien.lab.audit.steps import STEPS
 from mien.lab.labels import display_name
 from mien.models import ADDED_ROWS, read_added_embedder
-from mien.settings import Settings, load_settings
+from mien.settings import DEFAULT_MODEL, Settings, load_settings
 
 SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
 
@@ -44,7 +43,7 @@ def audit(args: Namespace) -> CommandResult:
         "report": str(report),
         "figures": str(args.out / JSON_NAME),
     }
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
 def _pipelines(asked: Sequence[str], settings: Settings) -> tuple[list[Pipeline], list[str]]:

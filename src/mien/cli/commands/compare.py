@@ -20,7 +20,7 @@ def identify(args: Namespace) -> CommandResult:
         found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings, args.model))
     who = found.user or "nobody enrolled"
     return CommandResult(
-        found.decision.outcome,
+        found.decision.outcome.exit_code,
         (f"{who}: {describe_decision(found.decision)}",),
         {"user": found.user, **decision_data(found.decision)},
     )
@@ -33,7 +33,7 @@ def compare(args: Namespace) -> CommandResult:
     )
     word = "one person" if decision else "two people"
     return CommandResult(
-        decision.outcome,
+        decision.outcome.exit_code,
         (f"{word}: {describe_scores(decision)}",),
         decision_data(decision),
     )

@@ -14,7 +14,7 @@ def doctor(args: Namespace) -> CommandResult:
     checks = check_all(load_settings())
     marks = {"ok": "ok  ", "advice": "note", "broken": "FAIL"}
     lines = tuple(f"{marks[c.state]} {c.what}: {c.found}" for c in checks)
-    code = next((c.exit_code for c in checks if c.state == "broken"), ExitCode.UNLOCKED)
+    code = next((c.exit_code for c in checks if c.state == "broken"), ExitCode.OK)
     data: dict[str, object] = {
         "outcome": "healthy" if code == 0 else code.name.lower(),
         "exit_code": int(code),

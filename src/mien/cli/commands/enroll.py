@@ -40,5 +40,5 @@ def enroll(args: Namespace) -> CommandResult:
             progress=photo_bar,
         )
     return CommandResult(
-        ExitCode.UNLOCKED, enrollment_lines(user, enrollment), enrollment_data(user, enrollment)
+        ExitCode.OK, enrollment_lines(user, enrollment), enrollment_data(user, enrollment)
     )

@@ -31,7 +31,7 @@ def list_models(args: Namespace) -> CommandResult:
     lines += ["", *(f"{name}: {where}" for name, (_, where) in added.items())]
     faulty = any(s.state != "ok" for s in installed)
     faulty = faulty or any(state == "altered" for state, _ in added.values())
-    code = ExitCode.MODEL_UNAVAILABLE if faulty else ExitCode.UNLOCKED
+    code = ExitCode.MODEL_UNAVAILABLE if faulty else ExitCode.OK
     data: dict[str, object] = {
         "outcome": "model_unavailable" if faulty else "listed",
         "exit_code": int(code),
@@ -75,7 +75,7 @@ def add(args: Namespace) -> CommandResult:
         "graph_sha256": dict(record.graph_sha256),
         "apart_from_torch": dict(added.apart),
     }
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
 def _added_state(name: str, settings: Settings) -> tuple[str, str]:

@@ -23,7 +23,7 @@ def list_people(args: Namespace) -> CommandResult:
         ],
     }
     nobody = ("nobody is enrolled; run: mien enroll NAME PHOTO...",)
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or nobody, data)
+    return CommandResult(ExitCode.OK, tuple(lines) or nobody, data)
 
 
 def forget(args: Namespace) -> CommandResult:
@@ -32,4 +32,4 @@ def forget(args: Namespace) -> CommandResult:
     with open_user_vault(load_settings(), create=False) as vault:
         user = use_cases.forget(args.name, vault)
     data: dict[str, object] = {"outcome": "forgotten", "exit_code": 0, "user": user}
-    return CommandResult(ExitCode.UNLOCKED, (f"forgot {user}",), data)
+    return CommandResult(ExitCode.OK, (f"forgot {user}",), data)

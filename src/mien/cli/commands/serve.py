@@ -37,7 +37,7 @@ def serve(args: Namespace) -> CommandResult:
     on_listening = _log_address if args.no_page else _print_address
     run_service(settings, vault, options, on_listening=on_listening, with_page=not args.no_page)
     data: dict[str, object] = {"outcome": "stopped", "exit_code": 0}
-    return CommandResult(ExitCode.UNLOCKED, ("stopped; accepted calls were finished",), data)
+    return CommandResult(ExitCode.OK, ("stopped; accepted calls were finished",), data)
 
 
 def _print_address(address: str) -> None:
@@ -67,7 +67,7 @@ def token_create(args: Namespace) -> CommandResult:
         "scope": args.scope,
         "token": secret,
     }
-    return CommandResult(ExitCode.UNLOCKED, lines, data)
+    return CommandResult(ExitCode.OK, lines, data)
 
 
 def token_list(args: Namespace) -> CommandResult:
@@ -81,14 +81,14 @@ def token_list(args: Namespace) -> CommandResult:
             {"name": one.name, "scope": one.scope, "created": one.created_at} for one in tokens
         ],
     }
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or ("no tokens",), data)
+    return CommandResult(ExitCode.OK, tuple(lines) or ("no tokens",), data)
 
 
 def token_revoke(args: Namespace) -> CommandResult:
     """Revoke a token. args: token (its name)."""
     _token_store().revoke(args.token)
     data: dict[str, object] = {"outcome": "revoked", "exit_code": 0, "name": args.token}
-    return CommandResult(ExitCode.UNLOCKED, (f"revoked {args.token}",), data)
+    return CommandResult(ExitCode.OK, (f"revoked {args.token}",), data)
 
 
 def _token_store() -> TokenStore:

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.cli.arguments import DEFAULT_MODEL
 from mien.cli.commands.frames import frames_of
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import open_user_vault
 from mien.models import EMBEDDERS
-from mien.settings import load_settings
+from mien.settings import DEFAULT_MODEL, load_settings
 from mien.vault import check_user_name
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def unlock(args: Namespace) -> CommandResult:
         )
     word = "unlocked" if decision else "locked"
     return CommandResult(
-        decision.outcome,
+        decision.outcome.exit_code,
         (f"{word}: {user}, {describe_decision(decision)}",),
         {"user": user, **decision_data(decision)},
     )

@@ -37,7 +37,7 @@ def init(args: Namespace) -> CommandResult:
         "outcome": "made", "exit_code": 0, "place": place, "key": made.key_kind,
         "sealed": made.people,
     }  # fmt: skip
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
 def status(args: Namespace) -> CommandResult:
@@ -78,7 +78,7 @@ def rotate(args: Namespace) -> CommandResult:
     data: dict[str, object] = {
         "outcome": "rotated", "exit_code": 0, "people": count, "key": after.key_kind,
     }  # fmt: skip
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
 def centroids(args: Namespace) -> CommandResult:
@@ -91,7 +91,7 @@ def centroids(args: Namespace) -> CommandResult:
             vault.disable_centroids()
             line = "centroids off: mien identify reads every record"
     data: dict[str, object] = {"outcome": "set", "exit_code": 0, "centroids": args.state}
-    return CommandResult(ExitCode.UNLOCKED, (line,), data)
+    return CommandResult(ExitCode.OK, (line,), data)
 
 
 def export(args: Namespace) -> CommandResult:
@@ -106,7 +106,7 @@ def export(args: Namespace) -> CommandResult:
         f"exported {_count_people(count)} to {args.file}",
         "  whoever has the file and its passphrase has their templates",
     )
-    return CommandResult(ExitCode.UNLOCKED, lines, data)
+    return CommandResult(ExitCode.OK, lines, data)
 
 
 def import_people(args: Namespace) -> CommandResult:
@@ -127,7 +127,7 @@ def import_people(args: Namespace) -> CommandResult:
         "outcome": "imported", "exit_code": 0,
         "added": list(found.added), "kept": list(found.kept),
     }  # fmt: skip
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines), data)
+    return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
 def log(args: Namespace) -> CommandResult:
@@ -147,13 +147,13 @@ def log(args: Namespace) -> CommandResult:
             for e in entries
         ],
     }
-    return CommandResult(ExitCode.UNLOCKED, tuple(lines) or ("the log is empty",), data)
+    return CommandResult(ExitCode.OK, tuple(lines) or ("the log is empty",), data)
 
 
 def _status_result(found: VaultStatus | None, place: str, outcome: str) -> CommandResult:
     if found is None:
         return CommandResult(
-            ExitCode.UNLOCKED,
+            ExitCode.OK,
             (NO_VAULT,),
             {"outcome": outcome, "exit_code": 0, "place": place, "people": 0, "key": None},
         )
@@ -179,7 +179,7 @@ def _status_result(found: VaultStatus | None, place: str, outcome: str) -> Comma
         "centroids": found.centroids,
         "unused_keys": found.unused_keys,
     }
-    return CommandResult(ExitCode.UNLOCKED, lines, data)
+    return CommandResult(ExitCode.OK, lines, data)
 
 
 def _unused_keys(count: int) -> tuple[str, ...]:

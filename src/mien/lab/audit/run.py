@@ -84,7 +84,7 @@ def run_audit(
         try:
             crops = _crops(bounded(read_image(path)), pipelines, rng)
         except (UnreadableImage, NoFaceFound, SeveralFacesFound) as error:
-            left_out.append((path.name, error.exit_code.name.lower()))
+            left_out.append((path.name, error.outcome.value))
             continue
         people.append(person)
         for one, pipeline, its_crops in zip(seen, pipelines, crops, strict=True):

@@ -90,7 +90,7 @@ def try_photo(path: str | os.PathLike[str], unlock: PhotoUnlock) -> tuple[ByteAr
         image = read_image(path)
         return image, unlock(image)
     except MienError as error:
-        return image, Decision(math.nan, unlock.threshold, str(error), error.exit_code)
+        return image, Decision(math.nan, unlock.threshold, str(error), error.outcome)
 
 
 def _import_ipywidgets() -> Any:

@@ -46,7 +46,7 @@ async def unlock(
             tell_unknown=False,
         )
     )
-    parts.metrics.record_decision(decision.outcome.name.lower())
+    parts.metrics.record_decision(decision.outcome.value)
     return decision_response(decision, with_scores=allows(token_scope, "enroll"))
 
 
@@ -64,7 +64,7 @@ async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> Outco
             read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
         )
     )
-    parts.metrics.record_decision(found.decision.outcome.name.lower())
+    parts.metrics.record_decision(found.decision.outcome.value)
     return identification_response(
         found.decision, found.user, with_scores=allows(token_scope, "enroll")
     )
