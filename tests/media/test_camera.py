@@ -12,13 +12,20 @@ import numpy as np
 import pytest
 
 from mien.errors import CameraUnavailable, UsageError
-from mien.media.camera import as_rgb, read_camera
-from mien.media.frame import Depth, Frame, is_dark
+from mien.media.camera import opencv_to_rgb, read_camera
+from mien.media.frame import Frame, SensorDepth, is_dark
 
 
 def test_a_frame_without_light_is_dark() -> None:
     assert is_dark(np.full((48, 64, 3), 3, np.uint8))
     assert not is_dark(np.full((48, 64, 3), 40, np.uint8))
+
+
+def test_the_white_level_of_a_sensor_never_falls_and_has_10_bits_at_least() -> None:
+    depth = SensorDepth()
+    assert [depth.white_level(highest) for highest in (5, 4095, 700, 4096, 0)] == [
+        *(1023, 4095, 4095, 8191, 8191)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +40,7 @@ def test_a_frame_without_light_is_dark() -> None:
 def test_grey_infrared_and_colour_pictures_become_rgb(
     picture: np.ndarray, pixel: tuple[int, int, int]
 ) -> None:
-    rgb = as_rgb(picture, Depth())
+    rgb = opencv_to_rgb(picture, SensorDepth())
     assert rgb.shape == (*picture.shape[:2], 3)
     assert tuple(rgb[0, 0]) == pixel
 
@@ -44,7 +51,7 @@ def test_an_absent_camera_and_a_file_in_its_place_are_told_apart(tmp_path: Path)
     with pytest.raises(CameraUnavailable, match="there is no camera"):
         list(read_camera("a\0b", clock=lambda: 0.0, timeout_s=1.0))
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="is no device; for a film use --frames"):
+    with pytest.raises(UsageError, match="is not a device; for a video use --frames"):
         list(read_camera(str(tmp_path / "file"), clock=lambda: 0.0, timeout_s=1.0))
 
 
@@ -73,7 +80,7 @@ class Sensor:
         return True
 
     def get(self, what: int) -> float:
-        return float(int.from_bytes(b"Y16 " if self.deep else b"GREY", "little"))
+        return float(int.from_bytes(b"Y16 " if self.deep else b"BACKGROUND_GREY", "little"))
 
     def set(self, what: int, value: float) -> None:
         self.set_to[what] = value
@@ -92,7 +99,7 @@ class Sensor:
 
 def watched(sensor: Sensor, timeout_s: float = 600.0) -> Iterator[Frame]:
     return read_camera(
-        "/dev/null", clock=time.monotonic, timeout_s=timeout_s, opened=lambda path: sensor
+        "/dev/null", clock=time.monotonic, timeout_s=timeout_s, open_capture=lambda path: sensor
     )
 
 

@@ -64,7 +64,7 @@ def test_a_file_of_too_many_bytes_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "film.jpg"
     with path.open("wb") as file:
         file.truncate(80_000_000)
-    assert "has 80.0 MB, the cap is 48; shrink it" in refusal(path)
+    assert "has 80.0 MB, the limit is 48; shrink it" in refusal(path)
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_picture_packed_from_2700_mb_is_refused_by_its_header(tmp_path: Path) 
     path = tmp_path / "bomb.png"
     path.write_bytes(png_of_zeros(30_000, 30_000))
     assert path.stat().st_size < 3_000_000
-    assert "is 30000 x 30000, 900.0 million pixels; the cap" in refusal(path)
+    assert "is 30000 x 30000, 900.0 million pixels; the limit" in refusal(path)
 
 
 def test_a_picture_of_144_million_pixels_is_refused_by_its_header(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_decoder_that_needs_more_memory_gets_fewer_pixels(
 @pytest.mark.parametrize("kind", ["JPEG", "GIF", "BMP", "TIFF", "WEBP"])
 def test_a_large_picture_of_any_kind_says_its_size_and_the_cap(kind: str) -> None:
     data = encoded(Image.new("L", (9000, 3000)), kind)
-    assert "is 9000 x 3000, 27.0 million pixels; the cap for its kind is" in refusal(data)
+    assert "is 9000 x 3000, 27.0 million pixels; the limit for its kind is" in refusal(data)
 
 
 def test_a_small_picture_in_a_huge_tile_is_refused() -> None:
@@ -200,7 +200,7 @@ def test_an_animation_is_refused_with_its_number_of_frames(tmp_path: Path, kind:
 def test_frames_of_a_long_animation_are_not_counted() -> None:
     screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6)
     frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
-    many = image_file.COUNTED_BYTES // len(frame) + 1
+    many = image_file.MAX_COUNTED_BYTES // len(frame) + 1
     assert "of several frames; give one still picture" in refusal(screen + frame * many + b";")
 
 

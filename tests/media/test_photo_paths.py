@@ -68,7 +68,7 @@ def test_a_glob_that_matches_nothing_is_a_usage_error(tmp_path: Path, pattern: s
 
 def test_a_folder_without_pictures_is_a_usage_error(tmp_path: Path) -> None:
     make(tmp_path, "notes.txt", "deeper/me.jpg")
-    with pytest.raises(UsageError, match="no picture is right in it"):
+    with pytest.raises(UsageError, match="no picture is directly in it"):
         find_photos([str(tmp_path)])
 
 

@@ -194,7 +194,7 @@ def test_what_cannot_be_read_in_a_folder_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_picture_that_can_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"no picture")
-    with pytest.raises(UnreadableImage, match=r"no frame in '.*' that can be read"):
+    with pytest.raises(UnreadableImage, match=r"has no frame that can be read"):
         frames(tmp_path)
 
 
@@ -326,7 +326,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 )
 def test_a_stream_without_end_is_given_up(tmp_path: Path, filler: bytes) -> None:
     (tmp_path / "film").write_bytes(b"\xff\xd8\xff" + filler * 300)
-    with pytest.raises(UnreadableImage, match=r"never ends|no frame"):
+    with pytest.raises(UnreadableImage, match=r"has no end|no frame"):
         frames(tmp_path / "film", max_frame_bytes=1 << 20)
     assert MAX_FRAME_BYTES < 1 << 30
 

@@ -1,4 +1,4 @@
-"""One frame of a camera or a film, RGB with its time, and what tells dark from bright in it."""
+"""One frame of a camera or a video, the limits on reading frames, and their brightness."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from mien.results import ByteArray
 
 MAX_FRAMES = 3_000
 MAX_FRAME_PIXELS = 1 << 24
-DARK = 12.0  # mean luma, 0..255: an infrared camera's lamp is off in every other frame
-LEAST_BITS = 10  # of an infrared sensor
+DARK_LEVEL = 12.0  # mean value, 0..255; an infrared lamp is off in every other frame
+MIN_SENSOR_BITS = 10  # of an infrared sensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,46 +21,51 @@ class Frame:
     image_rgb: ByteArray = field(repr=False)
 
 
-class Limit:
-    """How long frames are looked at, and how many of them."""
+class FrameLimit:
+    """Limits for how long frames are read, and how many of them."""
 
     def __init__(self, clock: Callable[[], float], timeout_s: float) -> None:
-        """clock: seconds that only rise."""
+        """clock: monotonic seconds. timeout_s: seconds from now."""
         self._clock = clock
         self._end = clock() + timeout_s
 
     def left_s(self) -> float:
-        """Seconds until the time is up; none are left at zero and below."""
+        """Seconds until the time is up; zero or less afterwards."""
         return self._end - self._clock()
 
-    def hold(self, frames: Iterator[Frame]) -> Iterator[Frame]:
-        """The frames until the time is up. The first look is not counted: models load meanwhile."""
+    def apply(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """Yield the frames until the time is up, at most `MAX_FRAMES`.
+
+        The time that the caller spends on the first frame is not counted, because the
+        models are loaded during it.
+        """
         for number, frame in enumerate(frames, 1):
-            shown_s = self._clock()
+            yielded_s = self._clock()
             yield frame
             if number == 1:
-                self._end += self._clock() - shown_s
+                self._end += self._clock() - yielded_s
             if number == MAX_FRAMES or self.left_s() <= 0:
                 return
 
 
-class Depth:
-    """The true range of a stream of deep grey pictures, which nothing states.
+class SensorDepth:
+    """Estimates how many bits a stream of 16-bit grey frames really has.
 
-    Infrared sensors leave 10 to 14 bits in the low ones of 16. The highest value so far,
-    rounded up to whole bits, is safe both ways: one bright frame sets it for good, and a
-    dark one cannot be stretched into a picture of noise, for it never falls below 10 bits.
+    Infrared sensors put 10 to 14 bits into the low bits of 16, and no header says how many.
+    The estimate is the highest value so far, rounded up to whole bits. It never falls, so a
+    dark frame after a bright one stays dark, and it is never below 10 bits, so that a dark
+    frame is not stretched to noise.
     """
 
     def __init__(self) -> None:
-        self._bits = LEAST_BITS
+        self._bits = MIN_SENSOR_BITS
 
-    def white(self, highest: float) -> int:
-        """The value of white in this stream, once a picture's highest is known, too."""
+    def white_level(self, highest: float) -> int:
+        """The value of white in this stream. highest: the highest value of the next frame."""
         self._bits = max(self._bits, int(highest).bit_length())
         return (1 << self._bits) - 1
 
 
 def is_dark(image_rgb: ByteArray) -> bool:
-    """Whether there is nothing to be seen, as when an infrared lamp is off."""
-    return float(image_rgb[::8, ::8].mean()) < DARK
+    """Whether (H, W, 3) uint8 is nearly black, as when an infrared lamp is off."""
+    return float(image_rgb[::8, ::8].mean()) < DARK_LEVEL

@@ -1,4 +1,4 @@
-"""Motion JPEG: one JPEG after the other, told apart by their segments."""
+"""Read motion JPEG: JPEG images one after the other, separated by parsing their segments."""
 
 from __future__ import annotations
 
@@ -12,74 +12,74 @@ from mien.media.image_file import read_image
 from mien.media.stream import Stream
 
 START = b"\xff\xd8\xff"
-STEP_S = 0.1  # between pictures that say no time of their own
-BEGINS, ENDS = 0xD8, 0xD9
-MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # those without a segment are none to us
+STEP_S = 0.1  # between frames, as the format has no times
+START_CODE, END_CODE = 0xD8, 0xD9
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")  # only markers that a segment follows
 
 
 def read_mjpeg(stream: Stream, *, max_bytes: int) -> Iterator[Frame]:
-    """JPEG after JPEG. One that cannot be read is passed over, as a door has to.
+    """Yield each JPEG as a frame; one that cannot be read is skipped.
 
-    Raises UnreadableImage for more than `max_bytes` without an end.
+    Raises UnreadableImage for more than `max_bytes` without the end of an image.
     """
     number = 0
-    while _go_to_start(stream, max_bytes):
-        end = _end_of_picture(stream, max_bytes)
+    while _skip_to_start(stream, max_bytes):
+        end = _find_end(stream, max_bytes)
         if end is None:
-            return  # cut off: what came before was whole
+            return  # the last image is cut off
         with suppress(UnreadableImage):
             yield Frame(number * STEP_S, read_image(stream.take(end)))
         number += 1
 
 
-def _go_to_start(stream: Stream, max_bytes: int) -> bool:
-    """Over whatever lies between two pictures, such as the header of a part; False at the end."""
+def _skip_to_start(stream: Stream, max_bytes: int) -> bool:
+    """Skip what lies between two images, such as a multipart header; False at the end."""
     passed = 0
-    while (at := stream.held.find(START)) < 0:
-        over = max(0, len(stream.held) - len(START) + 1)  # a start may lie across what comes next
+    while (at := stream.buffer.find(START)) < 0:
+        over = max(0, len(stream.buffer) - len(START) + 1)  # a start may continue in the next bytes
         stream.drop(over)
         passed += over
         if passed > max_bytes:
-            raise _endless()
-        if not stream.reach(len(stream.held) + 1):
+            raise _endless_error()
+        if not stream.fill(len(stream.buffer) + 1):
             return False
     stream.drop(at)
     return True
 
 
-def _end_of_picture(stream: Stream, max_bytes: int) -> int | None:
-    """Where the picture ends that the stream stands at; None where the stream ends before.
+def _find_end(stream: Stream, max_bytes: int) -> int | None:
+    """Offset of the end of the image at the start of the buffer; None if it is cut off.
 
-    From marker to marker, over each segment by its length: a thumbnail in one has an end
-    of its own.
+    Goes from marker to marker and skips each segment by its length, because a thumbnail
+    in a segment has an end marker of its own.
     """
     at = len(START) - 1
     while True:
-        marker = _marker(stream.held, at)
+        marker = _find_marker(stream.buffer, at)
         if marker is None:
-            at = max(at, len(stream.held) - 1)  # a marker may lie across what comes next
-            needed = max(at, len(stream.held)) + 1
+            at = max(at, len(stream.buffer) - 1)  # a marker may continue in the next bytes
+            needed = max(at, len(stream.buffer)) + 1
         else:
-            code, at = stream.held[marker + 1], marker + 2
-            if code == ENDS:
+            code, at = stream.buffer[marker + 1], marker + 2
+            if code == END_CODE:
                 return at
-            if code == BEGINS:
-                return marker  # the next one: this one was cut off
-            if not stream.reach(at + 2):
+            if code == START_CODE:
+                return marker  # the next image starts: this one is cut off
+            if not stream.fill(at + 2):
                 return None
-            at += int.from_bytes(stream.held[at : at + 2], "big")
+            at += int.from_bytes(stream.buffer[at : at + 2], "big")
             needed = at
         if needed > max_bytes:
-            raise _endless()
-        if not stream.reach(needed):
+            raise _endless_error()
+        if not stream.fill(needed):
             return None
 
 
-def _marker(held: bytearray, at: int) -> int | None:
-    # a match keeps the bytes from growing while it lives, so it does not leave this function
-    found = MARKER.search(held, at)
+def _find_marker(buffer: bytearray, at: int) -> int | None:
+    # a match object locks the buffer against growing, so it must not leave this function
+    found = MARKER.search(buffer, at)
     return None if found is None else found.start()
 
 
-def _endless() -> UnreadableImage:
-    return UnreadableImage("a frame of the stream never ends; give another stream")
+def _endless_error() -> UnreadableImage:
+    return UnreadableImage("a frame of the stream has no end; give another stream")

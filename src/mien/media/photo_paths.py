@@ -1,4 +1,4 @@
-"""Which files are photos: what arguments name, and a tree of one folder per person."""
+"""Find photos: those that arguments name, and those in a tree of one folder per person."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SUFFIXES = (
 
 
 def find_photos(arguments: Sequence[str]) -> list[Path]:
-    """The photos that files, folders and quoted globs name, each once, in the order given.
+    """The photos named by files, folders and glob patterns, each once, in the order given.
 
-    A folder stands for the pictures right in it, not in its sub-folders: those
-    may be other people. A folder or glob gives files with a picture's suffix, in
-    natural order (2 before 10). A file that is named is taken as it is.
+    A folder gives the pictures directly in it, not those in its sub-folders, which may
+    show other people. A folder or pattern gives files with a picture's suffix, in natural
+    order (2 before 10). A file that is named is taken whatever its suffix.
 
     Raises UsageError if an argument matches nothing, UnreadableImage for a
     missing file.
@@ -29,20 +29,20 @@ def find_photos(arguments: Sequence[str]) -> list[Path]:
         raise UsageError("no photo given; name files, a folder, or a glob in quotes")
     found: dict[Path, None] = {}
     for argument in arguments:
-        found.update(dict.fromkeys(_matches(argument)))
+        found.update(dict.fromkeys(_expand(argument)))
     return list(found)
 
 
 def find_people_photos(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
-    """Photos and names in a tree of one folder per person, ordered as by torchvision's ImageFolder.
+    """(photo, person) for a tree of one folder per person, ordered as by torchvision's ImageFolder.
 
     Hidden files and folders are left out, and so are files without a picture's
-    suffix and photos right under `root`. Raises UsageError if that leaves none.
+    suffix and photos directly in `root`. Raises UsageError if that leaves none.
     """
     try:
         with os.scandir(root) as entries:
             visible = (e.name for e in entries if not e.name.startswith("."))
-            # not e.is_dir(): that raises on a link to itself
+            # not e.is_dir(), which raises for a link to itself
             people = sorted(name for name in visible if os.path.isdir(Path(root, name)))
         top = os.stat(root)
     except (OSError, ValueError) as error:
@@ -52,7 +52,7 @@ def find_people_photos(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
     pairs = []
     for person in people:
         seen = {(top.st_dev, top.st_ino)}
-        pairs += [(photo, person) for photo in _photos_under(Path(root, person), seen)]
+        pairs += [(photo, person) for photo in _find_in_tree(Path(root, person), seen)]
     if not pairs:
         raise UsageError(
             f"no photo of a person in {quote_path(root)}; make one sub-folder per person, "
@@ -61,13 +61,15 @@ def find_people_photos(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
     return pairs
 
 
-def _matches(argument: str) -> list[Path]:
+def _expand(argument: str) -> list[Path]:
     if not argument:
-        raise UsageError("a photo's name is empty; name a file, a folder, or a glob in quotes")
+        raise UsageError("the name of a photo is empty; name a file, a folder, or a glob in quotes")
     if os.path.isdir(argument):
         photos = [Path(argument, name) for name in _names_in(argument) if _is_photo(name)]
         photos = [photo for photo in photos if not photo.is_dir()]
-        return sorted(photos, key=_natural) or _nothing(argument, "no picture is right in it")
+        return sorted(photos, key=_natural_key) or _no_photo(
+            argument, "no picture is directly in it"
+        )
     if os.path.lexists(argument):
         return [Path(argument)]
     import glob
@@ -79,10 +81,10 @@ def _matches(argument: str) -> list[Path]:
     except (OSError, ValueError, re.error):  # a NUL or a broken range in the pattern
         found = []
     photos = [path for path in found if _is_photo(path.name) and not path.is_dir()]
-    return sorted(photos, key=_natural) or _nothing(argument, "no picture has such a name")
+    return sorted(photos, key=_natural_key) or _no_photo(argument, "no picture has such a name")
 
 
-def _nothing(argument: str, why: str) -> list[Path]:
+def _no_photo(argument: str, why: str) -> list[Path]:
     raise UsageError(f"{quote_path(argument)} gives no photo: {why}; check it, or name the files")
 
 
@@ -99,16 +101,16 @@ def _is_photo(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
 
 
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    """Digits count as numbers: photo2 before photo10."""
+def _natural_key(path: Path) -> tuple[list[str | int], str]:
+    """Sorts digits as numbers: photo2 before photo10."""
     parts = re.split(r"(\d+)", str(path).casefold())
     return [int(part) if part.isdecimal() else part for part in parts], str(path)
 
 
-def _photos_under(folder: Path, seen: set[tuple[int, int]]) -> list[Path]:
-    """All photos below, links to folders followed, but no folder in `seen` and none twice."""
+def _find_in_tree(folder: Path, seen: set[tuple[int, int]]) -> list[Path]:
+    """All photos below; links are followed, but no folder of `seen` and none twice."""
     photos = []
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=_not_listed):
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise_not_listed):
         found = os.stat(place)
         if (found.st_dev, found.st_ino) in seen:
             folders.clear()
@@ -119,7 +121,7 @@ def _photos_under(folder: Path, seen: set[tuple[int, int]]) -> list[Path]:
     return [Path(place, name) for place, name in sorted(photos)]
 
 
-def _not_listed(error: OSError) -> None:
+def _raise_not_listed(error: OSError) -> None:
     raise UsageError(
         f"cannot list the folder {quote_path(error.filename)}: {one_line(error)};"
         " check its permissions"
