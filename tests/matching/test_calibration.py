@@ -82,15 +82,17 @@ def test_a_threshold_for_many_never_passes_one_and_needs_two_decades_to_be_drawn
     assert poor.threshold_among(10**12, photos=1) == poor.threshold(0.03, photos=1)
 
 
-def test_sfaces_table_is_here_with_its_provenance() -> None:
-    calibration = load_calibration(SFACE)
+@pytest.mark.parametrize(("name", "bare"), [("sface", 0.02), ("facenet-casia-webface", 0.04)])
+def test_a_shipped_table_is_here_with_its_provenance(name: str, bare: float) -> None:
+    row = EMBEDDERS[name]
+    calibration = load_calibration(row)
     assert calibration is not None
     assert "LFW" in calibration.provenance
     assert sorted(calibration.by_photos) == [1, 2, 3, 5]
     thresholds = [calibration.threshold(TARGET_FMR, photos=k).value for k in (1, 2, 3, 4, 5, 50)]
     assert thresholds == sorted(thresholds)
     # the row's own is for the bare cosine, which takes more to keep strangers out
-    assert thresholds[0] < SFACE.threshold.value < thresholds[0] + 0.02
+    assert thresholds[0] < row.threshold.value < thresholds[0] + bare
 
 
 def test_an_embedder_that_was_never_calibrated_has_no_table() -> None:
@@ -103,10 +105,11 @@ def test_a_table_for_other_weights_is_refused() -> None:
         load_calibration(other)
 
 
-def test_the_table_holds_no_name_and_no_embedding() -> None:
+@pytest.mark.parametrize("name", ["sface", "facenet-casia-webface"])
+def test_the_table_holds_no_name_and_no_embedding(name: str) -> None:
     import mien.matching.calibration as module
 
-    path = Path(module.__file__).parent / "calibrated" / "sface.json"
+    path = Path(module.__file__).parent / "calibrated" / f"{name}.json"
     stored = json.loads(path.read_text(encoding="utf-8"))
     assert set(stored) == {
         "model",

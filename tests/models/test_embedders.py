@@ -1,7 +1,6 @@
 """What every embedder must do, run on each that can be had, on each engine.
 
-`facenet-casia-webface` stands here for InceptionResnetV1 with fixed weights, whose
-numbers mean nothing and whose net is the real one.
+Of InceptionResnetV1 only the row `facenet-vggface2` needs weights that no package has.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from mien.settings import ENGINES, Settings
 
 STORES = {
     "sface": "settings",
-    "facenet-casia-webface": "fixed_settings",
+    "facenet-casia-webface": "real_webface",
     "facenet-vggface2": "real_vggface2",
 }
 """Which fixture of conftest has the embedder ready."""

@@ -11,21 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.errors import NoFaceFound, NotEnoughEvidence, SeveralFacesFound, UsageError
+from mien.errors import NoFaceFound, NotEnoughEvidence, SeveralFacesFound
 from mien.faces.align import crop_by_recipe
 from mien.faces.detect import Cascade, CascadeSettings, Search
 from mien.faces.embed import Embedder
 from mien.media.pixels import downscale
 from mien.models import (
-    EMBEDDERS,
     ONET,
     PNET,
     RNET,
     BackgroundNet,
     ModelRow,
     Net,
+    find_embedder,
     open_net,
-    read_added_embedder,
     read_added_graph,
     read_graph,
 )
@@ -65,8 +64,6 @@ class Pipeline:
         Without a calibration it is the embedder's own. Raises NotEnoughEvidence for a
         target that the evidence does not reach, or when there is none.
         """
-        from mien.matching.calibration import TARGET_FMR
-
         if self._calibration is None:
             if target_fmr is None:
                 return self.threshold
@@ -74,8 +71,9 @@ class Pipeline:
                 f"{self.model.name} was never calibrated, so no FMR can be promised; "
                 "choose another model, or a threshold of your own"
             )
-        wanted = TARGET_FMR if target_fmr is None else target_fmr
-        return self._calibration.threshold(wanted, photos=photos)
+        if target_fmr is None:  # a user's own calibration may have less evidence than the target
+            return self._calibration.threshold_among(1, photos=photos)
+        return self._calibration.threshold(target_fmr, photos=photos)
 
     def threshold_among(self, enrolled: int, *, photos: int) -> Threshold:
         """The threshold where a face is compared with so many people; see `Calibration`.
@@ -217,11 +215,7 @@ def open_pipeline(
     flip_average: as for `Embedder`.
     ModelMissing, before anything is loaded, for one that was not added yet.
     """
-    if embedder not in EMBEDDERS:
-        raise UsageError(f"unknown model {embedder!r}; choose one of {', '.join(EMBEDDERS)}")
-    row = EMBEDDERS[embedder]
-    if row.model.is_added:
-        row = read_added_embedder(row, settings.data_dir)
+    row = find_embedder(embedder, settings.data_dir)
     # the embedder is the large one: it loads while the detector loads and finds the face
     net = BackgroundNet(lambda: _open(row.model, settings))
     return Pipeline(open_cascade(settings), Embedder(net, row, flip_average=flip_average))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mien.errors import ModelAltered, NotEnoughEvidence
+from mien.files import read_regular
 from mien.matching.cohort import Cohort, load_cohort
 from mien.metrics.odds import StrangerOdds, StrangerReading
 from mien.models.table import EmbedderRow
@@ -23,6 +24,7 @@ from mien.results import Threshold
 
 TARGET_FMR = 1e-4  # the default door: one stranger in ten thousand
 FIRM_COUNT = 30  # fewer refusals give an order of magnitude and no rate
+MAX_TABLE_BYTES = 1 << 20  # SFace's has 40,000
 MIN_OWNERS = 30  # with fewer, none refused says too little to be put as a rate
 
 
@@ -126,26 +128,31 @@ class Calibration:
 
 
 def load_calibration(row: EmbedderRow) -> Calibration | None:
-    """The table that comes with mien for this embedder, or None.
+    """The table that comes with mien for this embedder, or that the user measured, or None.
 
     Raises ModelAltered if the file is not such a table, or is one for other weights or
     with another cohort.
     """
-    folder = Path(__file__).parent / "calibrated"
+    folder, repair = Path(__file__).parent / "calibrated", "reinstall mien"
+    if not (folder / f"{row.model.name}.json").is_file():
+        if row.calibration_dir is None:
+            return None
+        folder = row.calibration_dir
+        repair = f"run: mien calibrate FOLDER --model {row.model.name}"
     path = folder / f"{row.model.name}.json"
     if not path.is_file():
         return None
     try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        table: dict[str, Any] = json.loads(read_regular(path, MAX_TABLE_BYTES))
         if table["weights_sha256"] != row.id.sha256:
             raise ValueError("it was made with other weights")
         by_photos = {int(k): StrangerOdds.from_json(v) for k, v in table["by_photos"].items()}
         owners = {int(k): OwnerTrials(**v) for k, v in table.get("owners", {}).items()}
-        cohort = load_cohort(folder, table["cohort"])
-        if cohort.vectors.shape[1] != row.dims:
+        cohort = None if table["cohort"] is None else load_cohort(folder, table["cohort"])
+        if cohort is not None and cohort.vectors.shape[1] != row.dims:
             raise ValueError("its cohort is of another length")
         return Calibration(row.model.name, str(table["provenance"]), by_photos, owners, cohort)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OSError, RecursionError) as error:
         raise ModelAltered(
-            f"the calibration of {row.model.name} is unusable: {error}; reinstall mien"
+            f"the calibration of {row.model.name} is unusable: {error}; {repair}"
         ) from error

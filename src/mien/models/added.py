@@ -1,12 +1,14 @@
-"""Models that the user added: a graph under its own hash, and a record that names it.
+"""Models that the user added: a graph named by its own hash, and a record that names it.
 
     DATA/models/facenet-vggface2.json     the record: of which weights, which graph
     DATA/models/9f86d081....onnx          the graph; its name is its SHA-256
     DATA/models/60303ae2....npz           the weights as published, for programs that use torch
+    DATA/models/calibrated/NAME.json      what `mien calibrate` measured, if anything
 
-The record takes the place of the hashes that the model table holds for the rows
-that pip brings. A graph is opened only if its bytes hash to what the record says,
-and a record is believed only if it names the weights that the table names.
+The record takes the place of the hashes that the model table holds for the rows that pip
+brings. A graph is opened only if its bytes hash to what the record says. A record of a row
+of the table is believed only if it names the weights that the table names; a record of an
+embedder of the user's own (`mien.models.custom`) describes its whole row.
 """
 
 from __future__ import annotations
@@ -19,39 +21,108 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-from mien.errors import ModelAltered, ModelMissing, UsageError, install_command
-from mien.files import write_whole
-from mien.models.table import EmbedderRow, ModelRow
+from mien.errors import ModelAltered, ModelMissing, UsageError, install_command, quote, quote_path
+from mien.files import read_regular, write_whole
+from mien.models.table import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, EmbedderRow, ModelRow
 from mien.models.weights import read_checked
+from mien.results import Threshold
 
 SHA256 = re.compile("[0-9a-f]{64}")
-MAX_RECORD_BYTES = 10_000  # a record has about 400
+CUSTOM_NAME = re.compile("[a-z0-9][a-z0-9.-]{0,39}")
+RECIPES = {"arcface112": ("warp112", 112), "margin160": ("margin160+18", 160)}
+"""By the name that a user gives: the recipe of the crop in `mien.faces.align`, and its side."""
+MAX_RECORD_BYTES = 10_000  # a record has about 600
+MAX_DIMS = 4096
+MAX_LICENCE = 200
+UNCALIBRATED = 0.85  # above the article's 0.8, which is a strict threshold for its own net
+
+
+@dataclass(frozen=True, slots=True)
+class CustomEmbedder:
+    """What a row needs to be told of an embedder of the user's own.
+
+    recipe: a key of `RECIPES`. dims: length of an embedding.
+    """
+
+    recipe: str
+    dims: int
+    licence: str
+
+    def __post_init__(self) -> None:
+        if self.recipe not in RECIPES:
+            raise ValueError(f"unknown recipe {quote(self.recipe)}")
+        if not 2 <= self.dims <= MAX_DIMS:
+            raise ValueError(f"embeddings of {self.dims} numbers; 2 to {MAX_DIMS} are read")
+        if not (0 < len(self.licence) <= MAX_LICENCE and self.licence.isprintable()):
+            raise ValueError("a licence is one line of 1 to 200 characters")
 
 
 @dataclass(frozen=True, slots=True)
 class AddedRecord:
     """What was added. graph_sha256: by engine. added: the day, YYYY-MM-DD.
 
-    state_sha256: of the file with the weights for torch; empty if they were not kept.
+    weights_sha256: which weights these are, as the model table names them. source_sha256:
+    of the file that they were read from. state_sha256: of the file with the weights for
+    torch; empty if they were not kept. custom: None for a row of the model table.
     """
 
     name: str
     weights_sha256: str
+    source_sha256: str
     graph_sha256: Mapping[str, str]
     added: str
     state_sha256: str = ""
+    custom: CustomEmbedder | None = None
+
+
+def find_embedder(name: str, data_dir: Path) -> EmbedderRow:
+    """The embedder's row, with the hashes of what was added.
+
+    UsageError for a name that neither the model table nor a record has, ModelMissing for
+    a row of the table that was not added yet, ModelAltered for a record that is damaged.
+    """
+    if name in EMBEDDERS:
+        row = EMBEDDERS[name]
+        return read_added_embedder(row, data_dir) if row.model.is_added else row
+    if name not in custom_names(data_dir):
+        known = ", ".join(known_embedders(data_dir))
+        raise UsageError(f"unknown model {quote(name)}; choose one of {known}")
+    record = _read(record_path(name, data_dir), name, f"mien models add {name} --onnx FILE ...")
+    if record.custom is None:
+        raise ModelAltered(
+            f"{quote_path(record_path(name, data_dir))} describes no embedder; delete it and "
+            f"run: mien models add {name} --onnx FILE ..."
+        )
+    return _custom_row(record, record.custom, data_dir)
+
+
+def known_embedders(data_dir: Path) -> tuple[str, ...]:
+    """The names that `find_embedder` takes: the table's, then the user's own."""
+    return (*EMBEDDERS, *custom_names(data_dir))
+
+
+def custom_names(data_dir: Path) -> tuple[str, ...]:
+    """Names of the user's own embedders, sorted."""
+    try:
+        names = [entry.removesuffix(".json") for entry in os.listdir(data_dir / "models")
+                 if entry.endswith(".json")]  # fmt: skip
+    except OSError:
+        return ()
+    taken = EMBEDDERS.keys() | MODEL_ROWS.keys()
+    return tuple(sorted(n for n in names if CUSTOM_NAME.fullmatch(n) and n not in taken))
 
 
 def read_added_embedder(row: EmbedderRow, data_dir: Path) -> EmbedderRow:
-    """The row with the hashes that its record names. Raises as `read_record` does."""
+    """The row of the table with the hashes that its record names. Raises as `read_record`."""
     record = read_record(row.model, data_dir)
-    model = replace(row.model, sha256=record.weights_sha256, graph_sha256=dict(record.graph_sha256))
-    return replace(row, model=model)
+    model = replace(row.model, graph_sha256=dict(record.graph_sha256))
+    return replace(row, model=model, calibration_dir=calibration_dir(data_dir))
 
 
 def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
-    """The graph of a row that came from `read_added_embedder`, hashed now.
+    """The graph of a row that came from `find_embedder`, hashed now.
 
     Raises ModelMissing or ModelAltered, both with the command that adds it again.
     """
@@ -64,10 +135,10 @@ def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
     try:
         return read_checked(path, expected, what=row.name)
     except ModelMissing as error:
-        raise _missing(row, f"{str(path)!r} cannot be read") from error
+        raise _missing(row, f"{quote_path(path)} cannot be read") from error
     except ModelAltered as error:
         raise ModelAltered(
-            f"the graph of {row.name} at {str(path)!r} was altered; run: {add_command(row)}"
+            f"the graph of {row.name} at {quote_path(path)} was altered; run: {add_command(row)}"
         ) from error
 
 
@@ -83,43 +154,42 @@ def state_of_added(row: ModelRow, data_dir: Path) -> bytes:
     try:
         return read_checked(path, expected, what=row.name)
     except ModelMissing as error:
-        raise _missing(row, f"{str(path)!r} cannot be read") from error
+        raise _missing(row, f"{quote_path(path)} cannot be read") from error
     except ModelAltered as error:
         raise ModelAltered(
-            f"the weights of {row.name} at {str(path)!r} were altered; run: {add_command(row)}"
+            f"the weights of {row.name} at {quote_path(path)} were altered; run: {add_command(row)}"
         ) from error
 
 
 def read_record(row: ModelRow, data_dir: Path) -> AddedRecord:
-    """What was added under this row's name.
+    """What was added for this row of the table.
 
-    ModelMissing if nothing was, ModelAltered if the record is none, or if it is of
+    ModelMissing if nothing was, ModelAltered if the record is damaged, or if it is of
     other weights than the model table names.
     """
-    path = record_path(row, data_dir)
+    path = record_path(row.name, data_dir)
     if not os.path.isfile(path):
         raise _missing(row, "it was not added yet")
     try:
-        text = path.read_bytes()[:MAX_RECORD_BYTES]
+        record = _read(path, row.name, add_command(row))
     except OSError as error:
-        raise _missing(row, f"{str(path)!r} cannot be read") from error
-    try:
-        record = _record(json.loads(text))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ModelAltered(f"{str(path)!r} is no record; run: {add_command(row)}") from error
-    if record.name != row.name or row.sha256 not in ("", record.weights_sha256):
-        raise ModelAltered(f"{str(path)!r} is the record of other weights; run: {add_command(row)}")
+        raise _missing(row, f"{quote_path(path)} cannot be read") from error
+    if record.weights_sha256 != row.sha256:
+        raise ModelAltered(
+            f"{quote_path(path)} is the record of other weights; run: {add_command(row)}"
+        )
     return record
 
 
 def store_added(
     row: ModelRow,
     *,
-    weights_sha256: str,
+    source_sha256: str,
     graphs: Mapping[str, bytes],
     today: date,
     data_dir: Path,
     state: bytes = b"",
+    custom: CustomEmbedder | None = None,
 ) -> AddedRecord:
     """Keep the graphs, by engine, and then the record: what a record names is there.
 
@@ -128,7 +198,9 @@ def store_added(
     """
     sums = {engine: hashlib.sha256(graph).hexdigest() for engine, graph in graphs.items()}
     state_sha256 = hashlib.sha256(state).hexdigest() if state else ""
-    record = AddedRecord(row.name, weights_sha256, sums, today.isoformat(), state_sha256)
+    record = AddedRecord(
+        row.name, row.sha256, source_sha256, sums, today.isoformat(), state_sha256, custom
+    )
     files = {added_graph_path(sums[engine], data_dir): graph for engine, graph in graphs.items()}
     if state:
         files[state_path(state_sha256, data_dir)] = state
@@ -137,53 +209,108 @@ def store_added(
             write_whole(path, content)
             read_checked(path, path.stem, what=row.name)  # a full disk may not say so
         text = json.dumps(asdict(record), indent=2) + "\n"
-        write_whole(record_path(row, data_dir), text.encode("ascii"))
+        write_whole(record_path(row.name, data_dir), text.encode("ascii"))
     except OSError as error:
         raise UsageError(
-            f"cannot write into {str(data_dir / 'models')!r}: {error.strerror}; "
-            "make room or mend its mode"
+            f"cannot write into {quote_path(data_dir / 'models')}: {error.strerror}; "
+            "make room or change its permissions"
         ) from error
     return record
 
 
 def add_command(row: ModelRow) -> str:
-    """The command that adds this row, ready to be pasted."""
-    return f"mien models add {row.name}" + ("" if row.url else f" --file {row.file_name}")
+    """The command that adds this row; for one of the user's own, its beginning."""
+    custom = "" if row.name in ADDED_ROWS else " --onnx FILE ..."
+    return f"mien models add {row.name}{custom}"
 
 
-def record_path(row: ModelRow, data_dir: Path) -> Path:
-    return data_dir / "models" / f"{row.name}.json"
+def record_path(name: str, data_dir: Path) -> Path:
+    """Where the record of a model is."""
+    return data_dir / "models" / f"{name}.json"
 
 
 def added_graph_path(sha256: str, data_dir: Path) -> Path:
+    """Where the graph with this SHA-256 is."""
     return data_dir / "models" / f"{sha256}.onnx"
 
 
 def state_path(sha256: str, data_dir: Path) -> Path:
+    """Where the weights for torch with this SHA-256 are."""
     return data_dir / "models" / f"{sha256}.npz"
+
+
+def calibration_dir(data_dir: Path) -> Path:
+    """Where `mien calibrate` keeps its tables."""
+    return data_dir / "models" / "calibrated"
+
+
+def custom_row(name: str, sha256: str, custom: CustomEmbedder, data_dir: Path) -> EmbedderRow:
+    """The row of an embedder of the user's own. sha256: of the file that the user gave."""
+    recipe, side = RECIPES[custom.recipe]
+    return EmbedderRow(
+        model=ModelRow(
+            name=name,
+            purpose=f"embed a face, {custom.dims} numbers, added by you",
+            licence=custom.licence,
+            file_name=f"{name}.onnx",
+            sha256=sha256,
+            package="",
+            package_path="",
+            builder="",
+            graph_sha256={},
+        ),
+        recipe=recipe,
+        side=side,
+        dims=custom.dims,
+        threshold=Threshold(
+            UNCALIBRATED, name, f"not calibrated; run: mien calibrate FOLDER --model {name}"
+        ),
+        calibration_dir=calibration_dir(data_dir),
+    )
+
+
+def _custom_row(record: AddedRecord, custom: CustomEmbedder, data_dir: Path) -> EmbedderRow:
+    row = custom_row(record.name, record.weights_sha256, custom, data_dir)
+    return replace(row, model=replace(row.model, graph_sha256=dict(record.graph_sha256)))
 
 
 def _missing(row: ModelRow, why: str) -> ModelMissing:
     from importlib.util import find_spec
 
-    # torch converts the weights, once; who has none needs another command first
+    # a .pt file is read by torch; who has none needs another command first
+    needs_torch = bool(row.url) and not find_spec("torch")
     torch = f" in mien's source folder: {install_command('torch')} &&"
-    run = "run:" if find_spec("torch") else f"run{torch}"
+    run = f"run{torch}" if needs_torch else "run:"
     return ModelMissing(f"model {row.name} is missing: {why}; {run} {add_command(row)}")
 
 
-def _record(data: dict[str, object]) -> AddedRecord:
+def _read(path: Path, name: str, again: str) -> AddedRecord:
+    """The record at `path`. OSError if it cannot be read, ModelAltered if it is damaged."""
+    text = read_regular(path, MAX_RECORD_BYTES)
+    try:
+        record = _record(json.loads(text))
+        if record.name != name:
+            raise ValueError("it is of another model")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ModelAltered(
+            f"{quote_path(path)} is not the record of a model; run: {again}"
+        ) from error
+    return record
+
+
+def _record(data: dict[str, Any]) -> AddedRecord:
     """A record of what JSON held. ValueError, TypeError or KeyError if it is of another form."""
     graphs = data["graph_sha256"]
     if not isinstance(graphs, dict):
         raise TypeError("graph_sha256 is not a table")
     sums = {str(engine): str(value) for engine, value in graphs.items()}
-    state = str(data.get("state_sha256", ""))  # records of earlier versions have none
-    record = AddedRecord(
-        str(data["name"]), str(data["weights_sha256"]), sums, str(data["added"]), state
-    )
+    weights = str(data["weights_sha256"])
+    # records of earlier versions have neither
+    source, state = str(data.get("source_sha256", weights)), str(data.get("state_sha256", ""))
     # a sum becomes a file's name: nothing else may stand there
-    named = (record.weights_sha256, *sums.values(), *([state] if state else []))
+    named = (weights, source, *sums.values(), *([state] if state else []))
     if not all(SHA256.fullmatch(text) for text in named):
         raise ValueError("not a SHA-256")
-    return record
+    given = data.get("custom")
+    custom = None if given is None else CustomEmbedder(**given)
+    return AddedRecord(str(data["name"]), weights, source, sums, str(data["added"]), state, custom)

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.errors import UsageError, quote, quote_path
-from mien.models import EMBEDDERS
+from mien.models import known_embedders
 from mien.results import ModelId
 from mien.settings import DEFAULT_MODEL, Settings, usable_cores
 from mien.vault.vault import Vault
@@ -177,7 +177,8 @@ def load_pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:
     lock = Lock()
 
     def pipeline_of(model: ModelId | None) -> Pipeline:
-        name = model.name if model is not None and model.name in EMBEDDERS else DEFAULT_MODEL
+        known = known_embedders(settings.data_dir)
+        name = model.name if model is not None and model.name in known else DEFAULT_MODEL
         with lock:
             if name not in loaded:
                 loaded[name] = open_pipeline(settings, name)

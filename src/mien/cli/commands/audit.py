@@ -15,7 +15,7 @@ from mien.lab.audit.report import JSON_NAME, NONE, answers, audit_data, step_row
 from mien.lab.audit.run import Audit, ModelAudit, run_audit
 from mien.lab.audit.steps import STEPS
 from mien.lab.labels import display_name
-from mien.models import ADDED_ROWS, read_added_embedder
+from mien.models import ADDED_ROWS, find_embedder
 from mien.settings import DEFAULT_MODEL, Settings, load_settings
 
 SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
@@ -68,9 +68,9 @@ def _pipelines(asked: Sequence[str], settings: Settings) -> tuple[list[Pipeline]
 def _not_added(settings: Settings) -> list[str]:
 
     missing = []
-    for row in ADDED_ROWS.values():
+    for name in ADDED_ROWS:
         try:
-            read_added_embedder(row, settings.data_dir)
+            find_embedder(name, settings.data_dir)
         except ModelMissing as error:
             missing.append(str(error))
     return missing

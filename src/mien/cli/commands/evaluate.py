@@ -9,10 +9,11 @@ from mien.cli.output import CommandResult
 from mien.cli.progress import bar
 from mien.errors import ExitCode
 from mien.lab.evaluate import run
-from mien.lab.evaluate.embeddings import FaceChoice, embedder_row, open_photo_embedder
+from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
 from mien.lab.evaluate.report import JSON_NAME, as_data, figure_lines, write_evaluation
 from mien.lab.evaluate.run import Evaluation, Plan, Progress, WayName
 from mien.matching.calibration import load_calibration
+from mien.models import find_embedder
 from mien.settings import Settings, load_settings, usable_cores
 
 SEED = 20071001  # of the bootstrap; the month in which LFW was published
@@ -51,7 +52,7 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
     """With the cohort's way last, where the model has one: it is what the door goes by."""
 
     ways = FLIP[args.flip_average]
-    calibration = load_calibration(embedder_row(args.model, settings))
+    calibration = load_calibration(find_embedder(args.model, settings.data_dir))
     cohort = None if calibration is None else calibration.cohort
     if cohort is not None and "plain" in ways:
         ways = (*ways, "normalised")

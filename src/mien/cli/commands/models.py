@@ -11,18 +11,22 @@ from mien.app.health import model_states
 from mien.cli.output import CommandResult
 from mien.cli.progress import byte_bar
 from mien.errors import ExitCode, MienError, ModelMissing
-from mien.models import ADDED_ROWS, read_added_embedder, read_added_graph
+from mien.models import ADDED_ROWS, find_embedder, read_added_graph
 from mien.models.add import add_model
+from mien.models.added import custom_names
 from mien.settings import Settings, load_settings
 
-SEED = 20180402  # of the crops on which graph and torch are compared; the day in the file's name
+SEED = 20180402  # of the crops on which a graph is compared with torch; the day in the file's name
 
 
 def list_models(args: Namespace) -> CommandResult:
     """The models that pip installs, then those that can be added; one not added is no fault."""
     settings = load_settings()
     installed = model_states(settings)
-    added = {name: _added_state(name, settings) for name in ADDED_ROWS}
+    added = {
+        name: _added_state(name, settings)
+        for name in (*ADDED_ROWS, *custom_names(settings.data_dir))
+    }
     lines = [f"{'model':12} {'licence':11} {'sha256':13} {'state':9} where"]
     lines += [
         f"{s.row.name:12} {s.row.licence:11} {s.row.sha256[:12]:13} {s.state:9} {s.where}"
@@ -54,8 +58,8 @@ def list_models(args: Namespace) -> CommandResult:
 
 
 def add(args: Namespace) -> CommandResult:
-    """args.model: the row's name. args.file: Path of its weights, or None to fetch them."""
-    with byte_bar(f"fetching {args.model}") as tell:
+    """args.model: the row's name. args.file: Path of its weights, or None to download them."""
+    with byte_bar(f"downloading {args.model}") as tell:
         added = add_model(
             args.model,
             file=args.file,
@@ -66,23 +70,26 @@ def add(args: Namespace) -> CommandResult:
         )
     record = added.record
     lines = [f"added {record.name}, weights {record.weights_sha256[:12]}"]
-    lines += [f"  {engine} is within {apart:.1g} of torch" for engine, apart in added.apart.items()]
+    lines += [
+        f"  {engine} is within {difference:.1g} of {added.reference}"
+        for engine, difference in added.difference.items()
+    ]
     data: dict[str, object] = {
         "outcome": "added",
         "exit_code": 0,
         "model": record.name,
         "weights_sha256": record.weights_sha256,
         "graph_sha256": dict(record.graph_sha256),
-        "apart_from_torch": dict(added.apart),
+        "reference": added.reference,
+        "largest_difference": dict(added.difference),
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
 def _added_state(name: str, settings: Settings) -> tuple[str, str]:
     """ok, not added or altered; and in words, with what to do."""
-    row = ADDED_ROWS[name].model
     try:
-        row = read_added_embedder(ADDED_ROWS[name], settings.data_dir).model
+        row = find_embedder(name, settings.data_dir).model
         read_added_graph(row, settings.engine, settings.data_dir)
     except ModelMissing as error:
         return "not added", str(error)

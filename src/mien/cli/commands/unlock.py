@@ -12,7 +12,7 @@ from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.commands.frames import frames_of
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import open_user_vault
-from mien.models import EMBEDDERS
+from mien.models import known_embedders
 from mien.settings import DEFAULT_MODEL, load_settings
 from mien.vault import check_user_name
 
@@ -29,9 +29,10 @@ def unlock(args: Namespace) -> CommandResult:
 
     def pipeline_of(enrolled_with: ModelId | None) -> Pipeline:
         name = DEFAULT_MODEL if enrolled_with is None else enrolled_with.name
-        if args.model is None and name in EMBEDDERS and name != DEFAULT_MODEL:
-            return open_pipeline(settings, name)
-        return usual
+        if args.model is not None or name == DEFAULT_MODEL:
+            return usual
+        is_known = name in known_embedders(settings.data_dir)
+        return open_pipeline(settings, name) if is_known else usual
 
     user = check_user_name(args.name)
     show = _what_is_shown(args)

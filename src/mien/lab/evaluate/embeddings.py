@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.app.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
-from mien.errors import NoFaceFound, UnreadableImage, UsageError
+from mien.errors import NoFaceFound, UnreadableImage
 from mien.faces.select import rank_faces
 from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
 from mien.lab.evaluate.workers import run_in_workers
 from mien.media.image_file import read_image
 from mien.media.pixels import downscale
-from mien.models import DETECTOR_ROWS, EMBEDDERS, EmbedderRow, read_added_embedder
+from mien.models import DETECTOR_ROWS, EmbedderRow, find_embedder
 from mien.results import ByteArray, Crop, Face, FloatArray, ModelId
 from mien.settings import Settings
 from mien.vectors import unit_rows
@@ -101,7 +101,7 @@ def embed_photos(
     workers: processes with one thread each. progress: wraps the photos as they get
     done, in no order. Raises UsageError for an unknown model, WorkerDied, ModelMissing.
     """
-    row = embedder_row(model, settings)
+    row = find_embedder(model, settings.data_dir)
     cache = _open_cache(row, choice, settings) if use_cache else None
     hashes = [_sha256_of(photo) for photo in photos]
     cached = cache.read(sha for sha in hashes if sha is not None) if cache else {}
@@ -119,14 +119,6 @@ def embed_photos(
         done += progress(_Sized(computed, len(missing)))
     found = _gathered(done, len(photos), len(missing), row)
     return replace(found, cache_was_damaged=cache is not None and cache.was_damaged)
-
-
-def embedder_row(model: str, settings: Settings) -> EmbedderRow:
-    """The row of the model table, with what adding it recorded. UsageError if unknown."""
-    if model not in EMBEDDERS:
-        raise UsageError(f"unknown model {model!r}; choose one of {', '.join(EMBEDDERS)}")
-    row = EMBEDDERS[model]
-    return read_added_embedder(row, settings.data_dir) if row.model.is_added else row
 
 
 class PhotoEmbedder:
