@@ -75,7 +75,7 @@ def test_demo_runs_on_a_folder_of_people(mien: Mien, people: Path, tmp_path: Pat
     ran = mien("demo", "--photos", people, "--out", tmp_path / "shown")
     assert ran.code == 0
     lines = ran.out.splitlines()
-    assert lines[0] == "door of me, 5 faces found"
+    assert lines[0] == "unlocking for me, 5 faces found"
     assert lines[3].split() == ["probe", "decision", "similarity", "threshold"]
     assert lines[4].split()[:2] == ["3.png", "unlocked"]
     assert (tmp_path / "shown" / "report.html").is_file()
