@@ -18,7 +18,7 @@ def add_commands(commands: Commands) -> None:
     identify = add_command(
         commands,
         "identify",
-        _run_identify,
+        _run_compare,
         "Find out which enrolled person a photo shows.",
         interrupted=ATTEMPT_COUNTS,
     )
@@ -30,9 +30,9 @@ def add_commands(commands: Commands) -> None:
     add_model_options(compare)
     compare.add_argument("a", metavar="A")
     compare.add_argument("b", metavar="B")
-    add_command(commands, "list", _run_list, "List the enrolled people.")
+    add_command(commands, "list", _run_people, "List the enrolled people.")
     forget = add_command(
-        commands, "forget", _run_forget, "Delete a person's template.", interrupted=SEE_LIST
+        commands, "forget", _run_people, "Delete a person's template.", interrupted=SEE_LIST
     )
     forget.add_argument("name", metavar="NAME")
 
@@ -93,25 +93,13 @@ def _run_unlock(args: Namespace) -> CommandResult:
     return unlock(args)
 
 
-def _run_identify(args: Namespace) -> CommandResult:
-    from mien.cli.commands.compare import identify
-
-    return identify(args)
-
-
 def _run_compare(args: Namespace) -> CommandResult:
-    from mien.cli.commands.compare import compare
+    from mien.cli.commands.compare import compare, identify
 
-    return compare(args)
-
-
-def _run_list(args: Namespace) -> CommandResult:
-    from mien.cli.commands.people import list_people
-
-    return list_people(args)
+    return compare(args) if args.command == "compare" else identify(args)
 
 
-def _run_forget(args: Namespace) -> CommandResult:
-    from mien.cli.commands.people import forget
+def _run_people(args: Namespace) -> CommandResult:
+    from mien.cli.commands.people import forget, list_people
 
-    return forget(args)
+    return forget(args) if args.command == "forget" else list_people(args)

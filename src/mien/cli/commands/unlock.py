@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.commands.frames import frames_of
 from mien.cli.output import CommandResult
-from mien.cli.user_vault import open_user_vault
 from mien.models import known_embedders
 from mien.settings import DEFAULT_MODEL, load_settings
 from mien.vault import check_user_name
@@ -26,6 +25,7 @@ def unlock(args: Namespace) -> CommandResult:
     usual = open_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien.app import verify as use_cases
     from mien.app.messages import decision_data, describe_decision
+    from mien.cli.user_vault import open_user_vault
 
     def pipeline_of(enrolled_with: ModelId | None) -> Pipeline:
         name = DEFAULT_MODEL if enrolled_with is None else enrolled_with.name
