@@ -95,5 +95,7 @@ def test_mien_debug_shows_where_an_internal_error_was(
 
     monkeypatch.setattr("mien.app.pipeline.Pipeline.embed", broken)
     monkeypatch.setenv("MIEN_DEBUG", "1")
-    with pytest.raises(RuntimeError, match="the engine"):
-        mien("unlock", "ana", album / "probe.png")
+    ran = mien("unlock", "ana", album / "probe.png")
+    assert ran.code == 70
+    assert "Traceback (most recent call last)" in ran.err
+    assert ran.err.splitlines()[-1].startswith("mien: internal error: RuntimeError: the engine")

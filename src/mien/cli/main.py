@@ -36,9 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         message = "out of memory; close other programs and try again"
         return print_error(message, Outcome.INTERNAL_ERROR, as_json=args.json)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the process ends here, with a code of its own
         if os.environ.get("MIEN_DEBUG"):
-            raise
+            _print_traceback()
         message = f"internal error: {type(error).__name__}: {one_line(error)}; {REPORT}"
         return print_error(message, Outcome.INTERNAL_ERROR, as_json=args.json)
     return print_result(result, as_json=args.json)
+
+
+def _print_traceback() -> None:
+    """Where the present error was raised. Python's own report would end with exit code 1."""
+    import traceback  # no other run pays for it
+
+    if sys.stderr is not None:
+        traceback.print_exc()
