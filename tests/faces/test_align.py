@@ -98,7 +98,7 @@ def test_a_face_far_outside_gives_a_black_crop() -> None:
 
 def test_points_that_fall_together_are_refused() -> None:
     image = np.zeros((50, 50, 3), np.uint8)
-    with pytest.raises(ValueError, match="fall together"):
+    with pytest.raises(ValueError, match="points coincide"):
         warp_crop(image, face_at(np.full((5, 2), 20.0)))
 
 

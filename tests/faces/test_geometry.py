@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien.faces.geometry import (
+    apply_offsets,
     box_areas,
-    shifted_by,
+    make_square,
     similarity_transform,
-    squared,
     suppress_by_smaller,
     suppress_by_union,
 )
@@ -171,29 +171,29 @@ def test_the_order_of_rows_does_not_matter_when_scores_differ(
 def test_squaring_grows_the_shorter_side_about_the_centre(
     box: tuple[float, ...], square: tuple[float, ...]
 ) -> None:
-    np.testing.assert_array_equal(squared(boxes(box)), boxes(square))
+    np.testing.assert_array_equal(make_square(boxes(box)), boxes(square))
 
 
 def test_squaring_and_shifting_nothing_gives_nothing() -> None:
-    assert squared(NO_BOXES).shape == (0, 4)
-    assert shifted_by(NO_BOXES, NO_BOXES, extra=1.0).shape == (0, 4)
+    assert make_square(NO_BOXES).shape == (0, 4)
+    assert apply_offsets(NO_BOXES, NO_BOXES, extra=1.0).shape == (0, 4)
 
 
 def test_offsets_are_shares_of_width_and_height() -> None:
     offsets = np.array([[0.1, 0.2, -0.1, -0.2]], np.float32)
-    moved = shifted_by(boxes((10, 20, 20, 40)), offsets, extra=0.0)
+    moved = apply_offsets(boxes((10, 20, 20, 40)), offsets, extra=0.0)
     np.testing.assert_allclose(moved, [[11, 24, 19, 36]], rtol=1e-6)
 
 
 def test_offsets_may_be_shares_of_the_sides_plus_one() -> None:
     offsets = np.array([[0.1, 0.2, -0.1, -0.2]], np.float32)
-    moved = shifted_by(boxes((10, 20, 19, 39)), offsets, extra=1.0)
+    moved = apply_offsets(boxes((10, 20, 19, 39)), offsets, extra=1.0)
     np.testing.assert_allclose(moved, [[11, 24, 18, 35]], rtol=1e-6)
 
 
 def test_boxes_stay_float32() -> None:
     some = boxes((0, 0, 3, 5))
-    assert squared(some).dtype == shifted_by(some, some, extra=1.0).dtype == np.float32
+    assert make_square(some).dtype == apply_offsets(some, some, extra=1.0).dtype == np.float32
 
 
 # --- similarity transform -----------------------------------------------------------------

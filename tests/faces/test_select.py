@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.faces.select import CENTRE_WEIGHT, SELECTION_METHODS, SURE, rank_faces
+from mien.faces.select import CENTRE_WEIGHT, MIN_SCORE, SELECTION_METHODS, rank_faces
 from mien.results import Faces
 
 SHAPE = (100, 200, 3)  # its middle is at (100, 50)
@@ -54,7 +54,7 @@ def test_no_face_gives_no_row(method: str) -> None:
 
 
 def test_largest_over_threshold_leaves_out_a_score_at_the_threshold() -> None:
-    exactly = faces((0, 0, 9, 9, SURE), (0, 0, 5, 5, 0.91))
+    exactly = faces((0, 0, 9, 9, MIN_SCORE), (0, 0, 5, 5, 0.91))
     assert rank_faces(exactly, "largest_over_threshold", SHAPE).tolist() == [1]
 
 

@@ -1,9 +1,9 @@
-"""Image + face -> crop. Each embedder has its recipe, and a crop knows its recipe.
+"""Cut a face out of an image as a square crop, by the recipe that its embedder needs.
 
-warp     five points moved onto the ArcFace template by rotation, scale and shift.
-margin   the box with a margin, as the article cut it.
+warp     rotation, scale and shift move the five points onto the ArcFace template.
+margin   the box with a margin around it, as in the article.
 
-Frame: crops are (side, side, 3) uint8 RGB.
+Crops are (side, side, 3) uint8 RGB and carry the name of their recipe.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ WARP_TEMPLATE_XY: FloatArray = np.array(
 
 
 def warp_crop(image_rgb: ByteArray, face: Face) -> Crop:
-    """Turn and scale the face so that its five points lie on the template.
+    """Rotate and scale the face so that its five points lie on the template.
 
-    image_rgb: (H, W, 3) uint8. Bilinear, as the training crops were cut; what lies
-    outside the image is black. ValueError if the points fall together.
+    image_rgb: (H, W, 3) uint8. Returns (112, 112, 3), sampled bilinearly, as the training
+    crops were; pixels outside the image are black. ValueError if the points coincide or
+    are not finite.
     """
     matrix = similarity_transform(WARP_TEMPLATE_XY, face.points_xy)  # crop -> image
     grid = np.arange(WARP_SIDE, dtype=np.float32)
@@ -45,11 +46,12 @@ def warp_crop(image_rgb: ByteArray, face: Face) -> Crop:
 def margin_crop(
     image_rgb: ByteArray, face: Face, *, side: int, margin: int, by_area: bool = False
 ) -> Crop:
-    """The box, widened by the margin and resized to (side, side, 3).
+    """Cut out the box, widened by the margin, and resize it to (side, side, 3).
 
-    margin: pixels of the finished crop, both sides together, 0 <= margin < side.
-    by_area: area averages as facenet-pytorch gives for arrays; else Pillow's
-    bilinear, as it gives for PIL images. ValueError if the box lies outside the image.
+    image_rgb: (H, W, 3) uint8. margin: pixels of the finished crop, both sides together,
+    0 <= margin < side. by_area: resize by area means, as facenet-pytorch does for arrays;
+    else by Pillow's bilinear filter, as it does for PIL images. ValueError if the box lies
+    outside the image.
     """
     left, top, right, bottom = margin_box(face.box_xyxy, image_rgb.shape, side=side, margin=margin)
     cut = np.ascontiguousarray(image_rgb[top:bottom, left:right])
@@ -69,7 +71,10 @@ def margin_crop(
 def margin_box(
     box_xyxy: FloatArray, image_shape: tuple[int, ...], *, side: int, margin: int
 ) -> tuple[int, int, int, int]:
-    """The box with its margin, clipped to the image, whole pixels: left, top, right, bottom."""
+    """The box with its margin, clipped to the image: left, top, right, bottom in whole pixels.
+
+    box_xyxy: (4,) float32 pixels. image_shape: (H, W, ...).
+    """
     extra = margin * (box_xyxy[2:] - box_xyxy[:2]) / np.float32(side - margin)
     low = np.maximum(box_xyxy[:2] - extra / 2, 0)
     high = np.minimum(box_xyxy[2:] + extra / 2, (image_shape[1], image_shape[0]))
@@ -77,11 +82,12 @@ def margin_box(
 
 
 def margin_recipe(side: int, margin: int) -> str:
+    """The name of the recipe, such as "margin160+18"."""
     return f"margin{side}+{margin}"
 
 
 def crop_by_recipe(image_rgb: ByteArray, face: Face, recipe: str) -> Crop:
-    """The crop that an embedder row asks for by its recipe's name."""
+    """Cut the crop of the recipe that an embedder row names. ValueError for another name."""
     if recipe == WARP_RECIPE:
         return warp_crop(image_rgb, face)
     if recipe.startswith("margin"):
@@ -91,9 +97,9 @@ def crop_by_recipe(image_rgb: ByteArray, face: Face, recipe: str) -> Crop:
 
 
 def _bilinear(image_rgb: ByteArray, x: FloatArray, y: FloatArray) -> ByteArray:
-    """Sample (H, W, 3) at fractional pixels x, y of one shape; outside it is black."""
+    """Sample (H, W, 3) at fractional pixels x, y of equal shape; pixels outside are black."""
     height, width = image_rgb.shape[:2]
-    # one pixel outside is far enough to be black, and keeps the whole numbers small
+    # one pixel outside is black already, and the clip keeps the whole numbers small
     x, y = np.clip(x, -1, width), np.clip(y, -1, height)
     left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
     total = np.zeros((*x.shape, 3), np.float32)

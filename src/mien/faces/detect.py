@@ -1,16 +1,16 @@
-"""MTCNN: image -> faces. A cascade of three nets, each asked only what the last let through.
+"""Detect faces with MTCNN, a cascade of three networks: each one checks what the last passed.
 
-Zhang et al. 2016; the details that a result depends on (rounding, suppression
-limits, which sides count + 1) are those of facenet-pytorch 2.6, so that its
-boxes, points and scores come out here.
+Source: Zhang, Zhang, Li, Qiao, "Joint Face Detection and Alignment Using Multitask
+Cascaded Convolutional Networks", 2016. Rounding, suppression limits, and which sides
+count + 1 are those of facenet-pytorch 2.6, so that boxes, points and scores are equal.
 
-Two ways to search:
+Two searches:
     all      every pyramid level from `min_face_size` up, as the reference does.
-    largest  coarse to fine, for the face at the door. It starts with faces of a
-             fifth of the short side, goes finer only while nothing was found, and
-             then looks at the levels around what it found, so that the largest
-             face and its points are those of `all`. A second face is reported
-             only if it is at least about half as large.
+    largest  coarse to fine, for one person in front of a camera. It starts with faces
+             of a fifth of the short side and goes finer only while nothing is found.
+             Then it searches the levels around the face found, so that the largest
+             face and its points are those of `all`. A second face is reported only if
+             it is at least about half as large.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from mien.faces.geometry import shifted_by, squared, suppress_by_smaller, suppress_by_union
+from mien.faces.geometry import apply_offsets, make_square, suppress_by_smaller, suppress_by_union
 from mien.faces.pyramid import AreaTable
 from mien.models import Net
 from mien.results import ByteArray, Faces, FloatArray
@@ -32,18 +32,22 @@ SEARCHES = get_args(Search)
 
 CELL = 12  # side of P-Net's window, pixels
 STRIDE = 2  # between two windows
-BATCH = 256  # crops in one call of R-Net or O-Net: bounds the memory of a crowded picture
+BATCH = 256  # crops in one call of R-Net or O-Net: limits the memory for a crowded picture
 STRIP_PIXELS = 600_000  # of a level in one call of P-Net
-DOOR_SHARE = 5  # `largest` starts with faces of a fifth of the short side
-FINER_AT_ONCE = 2  # levels that `largest` adds while nothing was found
-# `largest` looks at windows down to this share of the largest face: a rival of half its size is
-# found, and a window that P-Net widens more than twofold is not missed (at 0.5 it was, sometimes)
-RIVAL_SHARE = 0.4
+START_DIVISOR = 5  # `largest` starts with faces of a fifth of the short side
+FINER_LEVELS = 2  # that `largest` adds each time nothing was found
+# `largest` searches windows down to this share of the largest face: a second face of half its
+# size is found, and so is a window that P-Net widens more than twofold (0.5 missed some)
+SECOND_FACE_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class CascadeSettings:
-    """min_face_size: pixels. thresholds: of the three nets, 0..1. factor: between levels, 0..1."""
+    """What the search depends on. ValueError for a value out of range.
+
+    min_face_size: pixels. thresholds: least scores of the three networks, 0..1. factor:
+    between the scales of two pyramid levels, 0..1.
+    """
 
     min_face_size: int = 20
     thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
@@ -59,7 +63,7 @@ class CascadeSettings:
 
 
 class Cascade:
-    """Finds faces. Holds three loaded nets; calls share nothing else.
+    """Finds faces with three loaded networks. Several threads may use it at the same time.
 
     pnet_callers: how many threads may call P-Net at the same time, 1 or more.
     """
@@ -78,12 +82,12 @@ class Cascade:
         self.settings = settings
 
     def with_settings(self, settings: CascadeSettings) -> Cascade:
-        """The same nets under other settings; nothing is loaded again."""
+        """A cascade of the same networks with other settings; nothing is loaded again."""
         nets = (self._pnet, self._rnet, self._onet)
         return Cascade(*nets, settings, pnet_callers=self._workers)
 
     def find(self, image_rgb: ByteArray, search: Search = "all") -> Faces:
-        """Faces of (H, W, 3) uint8 RGB, surest first. An image too small for one has none.
+        """Faces of (H, W, 3) uint8 RGB, highest score first; none if the image is too small.
 
         ValueError for a search that is not one of `SEARCHES`.
         """
@@ -95,24 +99,24 @@ class Cascade:
         table = AreaTable(image_rgb)
         if search == "largest":
             return self._find_largest(table, scales)
-        return self._decide(table, _stacked(self._propose_side_by_side(table, scales)))
+        return self._refine(table, _concatenate(self._propose_in_parallel(table, scales)))
 
-    def _propose_side_by_side(self, table: AreaTable, scales: list[float]) -> list[FloatArray]:
-        """All levels, on as many threads as P-Net takes callers.
+    def _propose_in_parallel(self, table: AreaTable, scales: list[float]) -> list[FloatArray]:
+        """The proposals of each level, on as many threads as P-Net accepts callers.
 
         A level costs about half of the next finer one, so two threads share the
         work evenly when one takes the finest level alone.
         """
         workers = max(1, min(self._workers, len(scales)))
         found: list[FloatArray] = [np.zeros((0, 9), np.float32)] * len(scales)
-        faults: list[BaseException] = []
+        errors: list[BaseException] = []
 
         def work(levels: Iterable[int]) -> None:
             try:
                 for level in levels:
                     found[level] = self._propose(table, scales[level])
-            except BaseException as fault:  # noqa: BLE001 - raised again by the caller below
-                faults.append(fault)
+            except BaseException as error:  # noqa: BLE001 - raised again by the caller below
+                errors.append(error)
 
         shares = [[first] for first in range(workers - 1)] + [range(workers - 1, len(scales))]
         threads = [threading.Thread(target=work, args=(share,)) for share in shares[:-1]]
@@ -121,34 +125,35 @@ class Cascade:
         work(shares[-1])
         for thread in threads:
             thread.join()
-        if faults:
-            raise faults[0]
+        if errors:
+            raise errors[0]
         return found
 
     def _find_largest(self, table: AreaTable, scales: list[float]) -> Faces:
+        """Search coarse to fine; `wanted` is the smallest face that is still to be searched."""
         proposals: list[FloatArray] = []
         levels = list(reversed(scales))  # coarse to fine
-        wanted = min(table.height, table.width) / DOOR_SHARE
+        wanted = min(table.height, table.width) / START_DIVISOR
         done = 0
         while True:
             while done < len(levels) and (CELL / levels[done] >= wanted or not proposals):
                 proposals.append(self._propose(table, levels[done]))
                 done += 1
-            faces = self._decide(table, _stacked(proposals))
+            faces = self._refine(table, _concatenate(proposals))
             if done == len(levels):
                 return faces
             if len(faces):
-                largest = float(_sides(faces.boxes_xyxy).max())
-                if CELL / levels[done] < largest * RIVAL_SHARE:
+                largest = float(_longer_sides(faces.boxes_xyxy).max())
+                if CELL / levels[done] < largest * SECOND_FACE_SHARE:
                     return faces
-                wanted = largest * RIVAL_SHARE
+                wanted = largest * SECOND_FACE_SHARE
             else:
-                wanted = CELL / levels[min(done + FINER_AT_ONCE, len(levels)) - 1]
+                wanted = CELL / levels[min(done + FINER_LEVELS, len(levels)) - 1]
 
     def _propose(self, table: AreaTable, scale: float) -> FloatArray:
-        """P-Net on one level: (n, 9) float32, box, logit, offsets; suppressed within the level."""
+        """P-Net on one level, after suppression: (n, 9) float32 of box, logit and offsets."""
         level = table.resized(int(table.height * scale + 1), int(table.width * scale + 1))
-        maps = self._maps(level)  # (5, rows, columns)
+        maps = self._pnet_maps(level)  # (5, rows, columns)
         rows, columns = np.nonzero(maps[0] >= _logit(self.settings.thresholds[0]))
         corner = np.stack([columns, rows], axis=1).astype(np.float32) * np.float32(STRIDE) + 1
         boxes = np.concatenate(
@@ -161,11 +166,11 @@ class Cascade:
         found = np.concatenate([boxes, maps[:, rows, columns].T], axis=1)
         return found[suppress_by_union(boxes, found[:, 4], 0.5)]
 
-    def _maps(self, level: FloatArray) -> FloatArray:
-        """P-Net's output on a level, in strips of rows: bounds the memory of a large picture.
+    def _pnet_maps(self, level: FloatArray) -> FloatArray:
+        """P-Net's output (5, rows, columns), in strips, to limit the memory for a large picture.
 
-        An output row sees `CELL` input rows and the next starts `STRIDE` lower, so strips
-        that overlap by the difference give the very numbers of the whole.
+        An output row depends on `CELL` input rows, and the next one starts `STRIDE` lower,
+        so strips that overlap by the difference give the same numbers as the whole.
         """
         height, width = level.shape[2:]
         rows = (height - 1) // STRIDE - 4
@@ -180,28 +185,28 @@ class Cascade:
             parts.append(self._pnet(np.ascontiguousarray(level[:, :, STRIDE * first : end]))[0])
         return np.concatenate(parts, axis=1)
 
-    def _decide(self, table: AreaTable, proposals: FloatArray) -> Faces:
-        """R-Net and O-Net on what P-Net proposed on all levels."""
+    def _refine(self, table: AreaTable, proposals: FloatArray) -> Faces:
+        """Faces from the proposals of all levels, (n, 9), by R-Net and O-Net."""
         proposals = proposals[suppress_by_union(proposals[:, :4], proposals[:, 4], 0.7)]
-        boxes = squared(shifted_by(proposals[:, :4], proposals[:, 5:], extra=0.0))
+        boxes = make_square(apply_offsets(proposals[:, :4], proposals[:, 5:], extra=0.0))
 
-        boxes, outputs = _ask(self._rnet, table, boxes, 24)
+        boxes, outputs = _run_on_boxes(self._rnet, table, boxes, 24)
         passed = outputs[:, 0] > _logit(self.settings.thresholds[1])
         boxes, outputs = boxes[passed], outputs[passed]
         kept = suppress_by_union(boxes, outputs[:, 0], 0.7)
-        boxes = squared(shifted_by(boxes[kept], outputs[kept, 1:5], extra=1.0))
+        boxes = make_square(apply_offsets(boxes[kept], outputs[kept, 1:5], extra=1.0))
 
-        boxes, outputs = _ask(self._onet, table, boxes, 48)
+        boxes, outputs = _run_on_boxes(self._onet, table, boxes, 48)
         passed = outputs[:, 0] > _logit(self.settings.thresholds[2])
         boxes, outputs = boxes[passed], outputs[passed]
-        points = _points(boxes, outputs[:, 5:])
-        boxes = shifted_by(boxes, outputs[:, 1:5], extra=1.0)
+        points = _decode_points(boxes, outputs[:, 5:])
+        boxes = apply_offsets(boxes, outputs[:, 1:5], extra=1.0)
         kept = suppress_by_smaller(boxes, outputs[:, 0], 0.7)
         return Faces(boxes[kept], points[kept], _sigmoid(outputs[kept, 0]))
 
 
 def pyramid_scales(height: int, width: int, settings: CascadeSettings) -> list[float]:
-    """How much the image shrinks for each level, finest first; empty if no face can fit."""
+    """The scale of each pyramid level, 0..1, finest first; empty if no face can fit."""
     scale = CELL / settings.min_face_size
     short_side = min(height, width) * scale
     scales = []
@@ -212,10 +217,12 @@ def pyramid_scales(height: int, width: int, settings: CascadeSettings) -> list[f
     return scales
 
 
-def _ask(net: Net, table: AreaTable, boxes: FloatArray, side: int) -> tuple[FloatArray, FloatArray]:
-    """A net's outputs for each box that covers a pixel: those boxes, and (n, k)."""
+def _run_on_boxes(
+    net: Net, table: AreaTable, boxes: FloatArray, side: int
+) -> tuple[FloatArray, FloatArray]:
+    """The boxes (n, 4) that cover a pixel, and the network's outputs for them, (n, k)."""
     rectangles = np.trunc(boxes).astype(np.intp)
-    # the published cascade counts pixels from 1, so its left edge is one further out
+    # the published cascade counts pixels from 1, so its left and top edges are one lower
     rectangles[:, :2] = np.maximum(rectangles[:, :2], 1) - 1
     rectangles[:, 2] = np.minimum(rectangles[:, 2], table.width)
     rectangles[:, 3] = np.minimum(rectangles[:, 3], table.height)
@@ -228,8 +235,8 @@ def _ask(net: Net, table: AreaTable, boxes: FloatArray, side: int) -> tuple[Floa
     return boxes, np.concatenate(parts) if parts else np.zeros((0, 15), np.float32)
 
 
-def _points(boxes: FloatArray, shares: FloatArray) -> FloatArray:
-    """Five points per box from O-Net's (n, 10): five x, then five y, as shares of the sides."""
+def _decode_points(boxes: FloatArray, shares: FloatArray) -> FloatArray:
+    """Five points of each box, (n, 5, 2), from O-Net's (n, 10): x, then y, in shares of a side."""
     sides = boxes[:, 2:] - boxes[:, :2] + 1
     corners = boxes[:, :2] - 1
     x_then_y = shares.reshape(-1, 2, 5)
@@ -237,11 +244,11 @@ def _points(boxes: FloatArray, shares: FloatArray) -> FloatArray:
     return np.ascontiguousarray(np.swapaxes(points, 1, 2))
 
 
-def _stacked(proposals: list[FloatArray]) -> FloatArray:
+def _concatenate(proposals: list[FloatArray]) -> FloatArray:
     return np.concatenate(proposals).astype(np.float32)
 
 
-def _sides(boxes: FloatArray) -> FloatArray:
+def _longer_sides(boxes: FloatArray) -> FloatArray:
     sides: FloatArray = np.max(boxes[:, 2:] - boxes[:, :2], axis=1)
     return sides
 
@@ -251,6 +258,6 @@ def _logit(probability: float) -> np.float32:
 
 
 def _sigmoid(logits: FloatArray) -> FloatArray:
-    # exp of a large positive number overflows, of a large negative one does not
+    # exp overflows for a large positive number, but not for a large negative one
     small = np.exp(-np.abs(logits))
     return np.where(logits >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Crops -> unit embeddings."""
+"""Turn crops into embeddings, vectors of length one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BATCH = 16
 
 
 class Embedder:
-    """One loaded embedder: its row says which crops it takes and how long its vectors are.
+    """A loaded embedding network. row: its crop recipe, crop size and vector length.
 
-    flip_average: embed each crop and its mirror image, and give the direction between
-    the two. Twice the work; the vectors stay comparable with plain ones.
+    flip_average: embed each crop and its mirror image, and return the direction between
+    the two. Takes twice as long; the vectors can be compared with plain ones.
     """
 
     def __init__(self, net: Net, row: EmbedderRow, *, flip_average: bool = False) -> None:
@@ -28,10 +28,11 @@ class Embedder:
 
     @property
     def model(self) -> ModelId:
+        """Name and hash of the weights, as stored beside each template."""
         return self.row.id
 
     def embed(self, crops: Sequence[Crop]) -> FloatArray:
-        """(n, d) float32, rows of length one; n may be 0.
+        """Embed n crops: (n, d) float32, rows of length one; n may be 0.
 
         Raises ModelMismatch for a crop of another recipe or size, and
         ModelUnavailable if the net gives a number that is not finite.
@@ -49,11 +50,11 @@ class Embedder:
 
     def _embed_batch(self, crops: Sequence[Crop]) -> FloatArray:
         stacked = np.stack([crop.pixels for crop in crops])  # (n, side, side, 3)
-        vectors = self._run(stacked)
+        vectors = self._run_net(stacked)
         if self.flip_average:
-            vectors = unit_rows(vectors + self._run(stacked[:, :, ::-1]))
+            vectors = unit_rows(vectors + self._run_net(stacked[:, :, ::-1]))
         return vectors
 
-    def _run(self, stacked: ByteArray) -> FloatArray:
+    def _run_net(self, stacked: ByteArray) -> FloatArray:
         pixels = np.ascontiguousarray(stacked.transpose(0, 3, 1, 2), dtype=np.float32)
         return unit_rows(self._net(pixels).reshape(len(stacked), -1))

@@ -1,7 +1,7 @@
-"""Boxes and points as plain arrays: overlap, suppression, squaring, similarity transforms.
+"""Boxes and points as plain arrays: areas, suppression, squares and similarity transforms.
 
-A box is (left, top, right, bottom) in pixels, float32, one per row. All
-functions take n = 0.
+A box is (left, top, right, bottom) in pixels, float32, one per row. All functions
+accept n = 0.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mien.results import FloatArray
 
 IndexArray = npt.NDArray[np.intp]
 
-CHUNK = 256  # boxes compared with each other at once: bounds the memory of a crowded picture
+CHUNK = 256  # boxes compared with each other at once: limits the memory for a crowded picture
 
 
 def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
@@ -26,22 +26,23 @@ def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
 def suppress_by_union(boxes_xyxy: FloatArray, scores: FloatArray, limit: float) -> IndexArray:
     """Greedy non-maximum suppression on intersection over union.
 
-    Rows to keep, best score first. A box falls when it overlaps a better kept one
-    by more than `limit`.
+    boxes_xyxy: (n, 4); scores: (n,). Returns the row numbers to keep, (k,), best score
+    first. A box is dropped when it overlaps a better kept one by more than `limit`, 0..1.
     """
     return _suppress(boxes_xyxy, scores, limit, extra=0.0, by_smaller=False)
 
 
 def suppress_by_smaller(boxes_xyxy: FloatArray, scores: FloatArray, limit: float) -> IndexArray:
-    """The same on intersection over the smaller box, sides counted as right - left + 1.
+    """Like `suppress_by_union`, on intersection over the area of the smaller box.
 
-    The published cascade ends with this one, so that of two nested boxes one stays.
+    Sides count as right - left + 1. The published cascade ends with this suppression, so
+    that only one of two nested boxes is kept.
     """
     return _suppress(boxes_xyxy, scores, limit, extra=1.0, by_smaller=True)
 
 
-def squared(boxes_xyxy: FloatArray) -> FloatArray:
-    """Each box grown on its shorter axis to a square of the same centre: (n, 4)."""
+def make_square(boxes_xyxy: FloatArray) -> FloatArray:
+    """Extend the shorter sides of each box to a square with the same centre: (n, 4)."""
     widths = boxes_xyxy[:, 2] - boxes_xyxy[:, 0]
     heights = boxes_xyxy[:, 3] - boxes_xyxy[:, 1]
     side = np.maximum(widths, heights)
@@ -51,11 +52,11 @@ def squared(boxes_xyxy: FloatArray) -> FloatArray:
     return np.stack([left, top, left + side, top + side], axis=1)
 
 
-def shifted_by(boxes_xyxy: FloatArray, offsets: FloatArray, *, extra: float) -> FloatArray:
-    """Boxes moved by a net's offsets (n, 4), which are shares of width and height.
+def apply_offsets(boxes_xyxy: FloatArray, offsets: FloatArray, *, extra: float) -> FloatArray:
+    """Move the edges of boxes (n, 4) by a network's offsets (n, 4), in shares of the sides.
 
-    extra: added to each side before it is multiplied; the published R-Net and
-    O-Net count right - left + 1, P-Net does not.
+    extra: added to each side before the multiplication; the published R-Net and O-Net
+    count right - left + 1, P-Net does not.
     """
     sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2] + np.float32(extra)
     moved: FloatArray = boxes_xyxy + offsets * np.concatenate([sides, sides], axis=1)
@@ -63,14 +64,14 @@ def shifted_by(boxes_xyxy: FloatArray, offsets: FloatArray, *, extra: float) -> 
 
 
 def similarity_transform(source_xy: FloatArray, target_xy: FloatArray) -> FloatArray:
-    """The rotation, uniform scale and shift that takes `source_xy` nearest to `target_xy`.
+    """The rotation, uniform scale and shift that moves `source_xy` closest to `target_xy`.
 
-    Both (n, 2), n >= 2. Returns (2, 3) float32 M with target = M @ (x, y, 1) in
-    the least squares sense, never a reflection. Umeyama, "Least-squares estimation
-    of transformation parameters between two point patterns", 1991; in the plane
-    the answer is closed: a complex number per point, one complex division.
-    ValueError if a value is not finite, or if the points fall together, before or
-    after: then no transform takes the one to the other and back.
+    Both (n, 2) pixels, n >= 2. Returns (2, 3) float32 M with target = M @ (x, y, 1) by
+    least squares, never a reflection. Source: Umeyama, "Least-squares estimation of
+    transformation parameters between two point patterns", 1991; in the plane the
+    solution is closed: one complex number for each point and one complex division.
+    ValueError if a value is not finite, or if the points of either side coincide,
+    because such a transform could not be inverted.
     """
     pairs = np.stack([source_xy, target_xy]).astype(np.float64)  # (2, n, 2)
     if len(source_xy) < 2 or not np.all(np.abs(pairs) < 1e12):  # also refuses NaN
@@ -79,10 +80,10 @@ def similarity_transform(source_xy: FloatArray, target_xy: FloatArray) -> FloatA
     centred = source - source.mean()
     spread = float(np.sum(np.abs(centred) ** 2))
     if spread < 1e-9:
-        raise ValueError("the points fall together; no transform fits them")
+        raise ValueError("the points coincide; no transform fits them")
     turn = np.sum(np.conj(centred) * (target - target.mean())) / spread
     if abs(turn) ** 2 * spread < 1e-9:
-        raise ValueError("the points fall together once moved; no transform fits them")
+        raise ValueError("the points coincide after the transform; no transform fits them")
     shift = target.mean() - turn * source.mean()
     return np.array(
         [[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]], np.float32
@@ -97,9 +98,9 @@ def _suppress(
     kept = np.zeros(0, np.intp)
     for start in range(0, len(order), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(order)))
-        fallen = _overlapping(boxes[kept], boxes[rows], limit, extra, by_smaller).any(axis=0)
-        rows = rows[~fallen]
-        over = _overlapping(boxes[rows], boxes[rows], limit, extra, by_smaller)
+        covered = _overlap_more(boxes[kept], boxes[rows], limit, extra, by_smaller).any(axis=0)
+        rows = rows[~covered]
+        over = _overlap_more(boxes[rows], boxes[rows], limit, extra, by_smaller)
         alive = np.ones(len(rows), bool)
         for at in range(len(rows)):
             if alive[at]:
@@ -108,12 +109,12 @@ def _suppress(
     return order[kept]
 
 
-def _overlapping(
+def _overlap_more(
     a: FloatArray, b: FloatArray, limit: float, extra: float, by_smaller: bool
 ) -> npt.NDArray[np.bool_]:
-    """Which of `a` (n, 4) overlap with which of `b` (m, 4) by more than the limit: (n, m)."""
+    """Whether each of `a` (n, 4) overlaps each of `b` (m, 4) by more than the limit: (n, m)."""
     inter = _intersections(a[:, np.newaxis], b[np.newaxis], extra=extra)
-    # a box turned inside out has no area, not a negative one: it must not fell the others
+    # a box with right < left has area 0, not a negative one: it must not suppress others
     a_areas, b_areas = (
         np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2] + np.float32(extra), 0), axis=1)
         for boxes in (a, b)
@@ -122,7 +123,7 @@ def _overlapping(
         base = np.minimum(a_areas[:, np.newaxis], b_areas)
     else:
         base = a_areas[:, np.newaxis] + b_areas - inter
-    # multiplied, not divided: a box without area must not divide by zero
+    # multiplied, not divided, because a box may have area 0
     over: npt.NDArray[np.bool_] = inter > np.float32(limit) * base
     return over
 

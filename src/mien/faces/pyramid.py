@@ -1,15 +1,15 @@
-"""Area means of a picture, of any rectangles, from one summed-area table.
+"""Resize a picture and its rectangles by area means, from one summed-area table.
 
-The cascade looks at a picture at a dozen sizes and at hundreds of rectangles.
-Each is an area resize of the original: cell i of n covers the pixels from
-floor(i * size / n) up to ceil((i + 1) * size / n), as in adaptive average pooling.
+The cascade needs a picture at a dozen sizes and hundreds of its rectangles. Each is an
+area resize of the original: cell i of n covers the pixels from floor(i * size / n) up to
+ceil((i + 1) * size / n), as in adaptive average pooling.
 With a summed-area table (Crow, 1984) any cell costs four look-ups, whatever its
-size, and the result is that of resizing the original itself.
+size, and the result is the same as resizing the original.
 
 The three channels share one 64-bit number, 21 bits each: sums and differences of
 such numbers are those of the channels as long as no channel's sum reaches 2**21,
-that is for cells up to `MAX_CELL` pixels. Larger cells are added up from strips.
-The table itself may wrap around: differences come out right all the same.
+that is for cells up to `MAX_CELL` pixels. Larger cells are summed in strips. The
+table itself may overflow and wrap around: differences are right all the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mien.results import ByteArray, FloatArray
 
 BITS = 21
 MASK = (1 << BITS) - 1
-PIXELS_AT_ONCE = 120_000  # a strip of the picture whose sums stay in the processor's cache
+PIXELS_AT_ONCE = 120_000  # a strip of the picture whose sums fit the processor's cache
 MAX_CELL = MASK // 255  # 8224 pixels
 
 IndexArray = npt.NDArray[np.intp]
@@ -31,7 +31,7 @@ PackedArray = npt.NDArray[np.int64]
 
 
 class AreaTable:
-    """The summed-area table of one picture. image_rgb: (H, W, 3) uint8."""
+    """The summed-area table of one picture. image_rgb: (H, W, 3) uint8, which is not kept."""
 
     def __init__(self, image_rgb: ByteArray) -> None:
         self.height, self.width = image_rgb.shape[:2]
@@ -103,11 +103,14 @@ class AreaTable:
 
 
 def cell_edges(start: IndexArray, end: IndexArray, cells: int) -> tuple[IndexArray, IndexArray]:
-    """First pixel and one past the last of each cell: two (n, cells) arrays."""
+    """The first pixel of each cell and the one after its last: two (n, cells) arrays.
+
+    start, end: (n,) the pixels from `start` up to `end` are divided into `cells` cells.
+    """
     size = (end - start)[:, np.newaxis]
     steps = np.arange(cells + 1)
     first = start[:, np.newaxis] + steps[:-1] * size // cells
-    last = start[:, np.newaxis] - (-steps[1:] * size // cells)  # two minus signs: round up
+    last = start[:, np.newaxis] - (-steps[1:] * size // cells)  # two minus signs round up
     return first, last
 
 
@@ -139,7 +142,7 @@ def _packed_sums(image_rgb: ByteArray) -> PackedArray:
         packed <<= 2 * BITS
         packed += red_green
         np.cumsum(packed, axis=1, out=rows)
-        # row onto row: numpy's own cumsum would stride down the columns
+        # add row to row: numpy's cumsum over axis 0 would go down the columns
         for row in range(start + 1, start + 1 + len(rows)):
             sums[row] += sums[row - 1]
     return sums

@@ -1,8 +1,8 @@
-"""Is this photo good enough to enroll? Measures first, advice from the measures.
+"""Measure how good a photo of a face is for enrollment, and give advice.
 
-The limits were read off 500 faces of LFW: each lets at least 99 % of them pass,
-and the article's photos blurred by 1/120 of their length, or darkened to a
-quarter, fail. They advise; only the embeddings decide.
+The limits were chosen on 500 faces of LFW: at least 99 % of them pass each limit, and
+the article's photos blurred by 1/120 of their length, or darkened to a quarter, fail.
+The measures only give advice; the embeddings decide.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, of R, G, B
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What was measured of one face.
+    """The measures of one face.
 
-    eye_distance_px: pixels of the photo. brightness: mean luma of the crop, 0..255.
-    contrast: its standard deviation. sharpness: variance of its Laplacian, which a
-    blur takes away. turn: how far the nose stands from the middle of the eyes, in
-    eye distances, 0 is frontal, left of the viewer is negative. tilt_degrees: of the
-    line between the eyes, positive is clockwise.
+    eye_distance_px: pixels of the photo. brightness: mean luma of the inner crop, 0..255.
+    contrast: its standard deviation. sharpness: variance of its Laplacian, which blur
+    reduces. turn: offset of the nose from the middle of the eyes along the eye line, in
+    eye distances; 0 is frontal, negative is to the viewer's left. tilt_degrees: angle of
+    the line between the eyes, positive is clockwise.
     """
 
     eye_distance_px: float
@@ -44,7 +44,7 @@ class Quality:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """What to do better, most important first; empty for a good photo."""
+        """What to do better, the most important first; empty for a good photo."""
         checks = (
             (self.eye_distance_px < MIN_EYE_DISTANCE_PX, "the face is too small: move closer"),
             (self.brightness < MIN_BRIGHTNESS, "too dark: face a light"),
@@ -60,7 +60,7 @@ class Quality:
 def measure_quality(face: Face, crop: Crop) -> Quality:
     """Measure one face. crop: of any recipe, (side, side, 3) uint8 RGB."""
     luma = crop.pixels.astype(np.float32) @ LUMA  # (side, side)
-    middle = _middle(luma)
+    middle = _inner_part(luma)
     left_eye, right_eye, nose = face.points_xy[:3].astype(np.float64)
     across = right_eye - left_eye
     distance = max(float(np.hypot(*across)), 1e-6)
@@ -75,8 +75,8 @@ def measure_quality(face: Face, crop: Crop) -> Quality:
     )
 
 
-def _middle(luma: FloatArray) -> FloatArray:
-    """The inner part of the crop: skin, not hair and background."""
+def _inner_part(luma: FloatArray) -> FloatArray:
+    """The inner part of the crop, with skin rather than hair and background."""
     side = len(luma)
     return luma[side // 5 : side - side // 10, side // 5 : side - side // 5]
 
