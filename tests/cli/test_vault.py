@@ -36,7 +36,7 @@ def test_init_makes_an_empty_vault_once(mien: Mien, home: Path) -> None:
     assert "already" in again.complaint
 
 
-def test_status_says_where_the_key_lies_and_who_can_use_it(mien: Mien, vault: Path) -> None:
+def test_status_says_where_the_key_is_and_who_can_use_it(mien: Mien, vault: Path) -> None:
     said = mien("vault", "status").out
     assert "2 people, sealed with AES-256-GCM" in said
     assert f"key: file {load_settings().key_path}: whoever can read it can open the vault" in said
@@ -44,7 +44,7 @@ def test_status_says_where_the_key_lies_and_who_can_use_it(mien: Mien, vault: Pa
     assert (data["people"], data["key"]) == (2, "file")
 
 
-def test_status_and_log_of_nothing_make_nothing(mien: Mien, home: Path) -> None:
+def test_status_and_log_do_not_create_a_vault(mien: Mien, home: Path) -> None:
     assert "there is no vault yet" in mien("vault", "status").out
     assert mien("vault", "verify").code == 0
     assert mien("log").out == "the log is empty\n"
@@ -52,7 +52,7 @@ def test_status_and_log_of_nothing_make_nothing(mien: Mien, home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
-def test_after_a_rotation_the_owner_gets_in_and_the_old_key_opens_nothing(
+def test_after_a_rotation_the_owner_unlocks_and_the_old_key_opens_nothing(
     mien: Mien, album: Path, vault: Path
 ) -> None:
     old_key = load_settings().key_path.read_bytes()
@@ -64,7 +64,7 @@ def test_after_a_rotation_the_owner_gets_in_and_the_old_key_opens_nothing(
     assert "the key of this vault is not in" in shut.complaint
 
 
-def test_a_passphrase_opens_the_vault_and_nothing_else_does(
+def test_only_the_passphrase_opens_the_vault(
     mien: Mien, vault: Path, passphrase: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIEN_VAULT_PASSPHRASE_FILE", str(passphrase))
@@ -80,7 +80,7 @@ def test_a_passphrase_opens_the_vault_and_nothing_else_does(
     assert "there is no terminal to type it at" in nobody.complaint
 
 
-def test_a_passphrase_is_changed_with_nobody_there(
+def test_a_passphrase_is_changed_without_a_terminal(
     mien: Mien, vault: Path, passphrase: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIEN_VAULT_PASSPHRASE_FILE", str(passphrase))
@@ -113,7 +113,7 @@ def test_a_short_passphrase_is_refused_wherever_one_is_chosen(
         assert (ran.code, "12 characters or more" in ran.complaint) == (2, True)
 
 
-def test_people_move_to_another_vault_in_a_file(
+def test_people_are_exported_and_imported_into_another_vault(
     mien: Mien, album: Path, vault: Path, passphrase: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "people.mien"
@@ -139,7 +139,7 @@ def test_people_move_to_another_vault_in_a_file(
 
 
 @pytest.mark.parametrize("spoilt", ["wrong passphrase", "a byte", "cut off", "no export", "absent"])
-def test_an_export_that_does_not_check_out_brings_nobody(
+def test_an_altered_export_imports_nobody(
     mien: Mien, vault: Path, passphrase: Path, tmp_path: Path, spoilt: str
 ) -> None:
     file = tmp_path / "people.mien"
@@ -165,7 +165,7 @@ def test_an_export_that_does_not_check_out_brings_nobody(
     assert "nobody is enrolled" in mien("list").out
 
 
-def test_an_old_copy_put_back_is_refused_until_it_is_accepted(mien: Mien, vault: Path) -> None:
+def test_an_old_copy_is_refused_until_it_is_accepted(mien: Mien, vault: Path) -> None:
     old = vault.read_bytes()
     mien("forget", "ben")
     vault.write_bytes(old)
@@ -180,7 +180,7 @@ def test_an_old_copy_put_back_is_refused_until_it_is_accepted(mien: Mien, vault:
     assert "an older copy of the vault, or another vault, was accepted" in mien("log").out
 
 
-def test_without_its_key_nothing_is_shown_and_nothing_forgotten(
+def test_without_its_key_nothing_is_shown_and_nothing_removed(
     mien: Mien, album: Path, vault: Path
 ) -> None:
     before = vault.read_bytes()
@@ -205,7 +205,7 @@ def test_a_key_that_others_can_read_is_refused(mien: Mien, vault: Path) -> None:
     "ring",
     ["keyring.backends.fail.Keyring", "keyring.backends.null.Keyring", "nowhere.Ring"],
 )
-def test_where_no_keyring_answers_the_way_out_is_said(started: Started, ring: str) -> None:
+def test_without_a_keyring_the_error_says_what_to_do(started: Started, ring: str) -> None:
     backend = {"PYTHON_KEYRING_BACKEND": ring}
     ran = started("vault", "init", "--key", "keyring", env=backend, capture_output=True, text=True)
     assert ran.returncode == 11
@@ -215,7 +215,7 @@ def test_where_no_keyring_answers_the_way_out_is_said(started: Started, ring: st
 
 
 @pytest.mark.parametrize("verb", ["export", "import"])
-def test_a_passphrase_that_nobody_can_type_is_asked_for_by_the_option_that_is_read(
+def test_the_error_without_a_terminal_names_the_passphrase_option(
     mien: Mien, vault: Path, tmp_path: Path, verb: str
 ) -> None:
     ran = mien("vault", verb, tmp_path / "people.mien")
@@ -225,7 +225,7 @@ def test_a_passphrase_that_nobody_can_type_is_asked_for_by_the_option_that_is_re
     )
 
 
-def test_one_person_is_one_person(
+def test_one_person_is_counted_in_the_singular(
     mien: Mien, vault: Path, passphrase: Path, tmp_path: Path
 ) -> None:
     mien("forget", "ben")
@@ -238,7 +238,9 @@ def test_one_person_is_one_person(
 # attempts and the log ----------------------------------------------------------------------
 
 
-def test_too_many_failures_are_7_and_the_wait_is_said(mien: Mien, album: Path, vault: Path) -> None:
+def test_too_many_failures_are_exit_code_7_with_the_wait(
+    mien: Mien, album: Path, vault: Path
+) -> None:
     for _ in range(5):
         assert mien("unlock", "ben", album / "probe.png").code == 1
     ran = mien("unlock", "ben", album / "probe.png")
@@ -250,7 +252,7 @@ def test_too_many_failures_are_7_and_the_wait_is_said(mien: Mien, album: Path, v
     assert mien("unlock", "ana", album / "probe.png").code == 0
 
 
-def test_the_log_tells_in_words_what_happened(mien: Mien, album: Path, vault: Path) -> None:
+def test_the_log_describes_what_happened(mien: Mien, album: Path, vault: Path) -> None:
     mien("unlock", "ana", album / "probe.png")
     for _ in range(3):
         mien("unlock", "ben", album / "probe.png")
@@ -271,7 +273,7 @@ def test_the_log_tells_in_words_what_happened(mien: Mien, album: Path, vault: Pa
     assert "entries: none edited, none removed" in mien("log", "--verify").out
 
 
-def test_a_log_that_was_cut_is_8(mien: Mien, album: Path, vault: Path) -> None:
+def test_a_log_with_a_removed_entry_is_exit_code_8(mien: Mien, album: Path, vault: Path) -> None:
     import sqlite3
     from contextlib import closing
 
@@ -288,7 +290,7 @@ def test_a_log_that_was_cut_is_8(mien: Mien, album: Path, vault: Path) -> None:
     assert "verified the chain of" in said
 
 
-def test_no_face_lies_in_the_log(mien: Mien, album: Path, vault: Path) -> None:
+def test_the_log_has_no_embedding_and_no_similarity(mien: Mien, album: Path, vault: Path) -> None:
     mien("unlock", "ana", album / "probe.png")
     entry = mien("log", "--json").json["entries"][-1]
     assert set(entry) == {"at", "kind", "user", "outcome", "where"}
@@ -306,7 +308,7 @@ def test_centroids_change_no_answer(mien: Mien, album: Path, vault: Path) -> Non
     assert mien("vault", "status", "--json").json["centroids"] is False
 
 
-def test_a_key_in_a_file_is_renewed_where_no_keyring_is_installed(
+def test_a_key_file_is_rotated_where_keyring_is_not_installed(
     started: Started, vault: Path, tmp_path: Path
 ) -> None:
     absent = tmp_path / "without"

@@ -89,7 +89,7 @@ def noticed_or_harmless(home: Path, right: Said, at: object) -> bool:
     return False
 
 
-def test_every_byte_of_the_file(copy: Path) -> None:
+def test_a_flipped_byte_of_the_file_gives_the_right_answer_or_an_error(copy: Path) -> None:
     right, path = say(copy), home_settings(copy).vault_path
     whole = path.read_bytes()
     noticed = 0
@@ -102,7 +102,7 @@ def test_every_byte_of_the_file(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("table", ["meta", "bucket", "record", "attempt", "log"])
-def test_every_byte_of_every_cell(copy: Path, table: str) -> None:
+def test_a_flipped_byte_of_any_cell_is_detected(copy: Path, table: str) -> None:
     import sqlite3
     from contextlib import closing
 
@@ -121,7 +121,9 @@ def test_every_byte_of_every_cell(copy: Path, table: str) -> None:
 
 
 @pytest.mark.parametrize("which", ["key", "witness"])
-def test_every_byte_of_the_key_file_and_of_the_witness(copy: Path, which: str) -> None:
+def test_a_flipped_byte_of_the_key_file_or_guard_file_gives_the_right_answer_or_an_error(
+    copy: Path, which: str
+) -> None:
     settings = home_settings(copy)
     right = say(copy)
     [seen] = (settings.state_dir / "vaults").glob("*.seen") if which == "witness" else [None]
@@ -134,7 +136,7 @@ def test_every_byte_of_the_key_file_and_of_the_witness(copy: Path, which: str) -
     assert say(copy) == right
 
 
-def test_every_byte_of_an_export(tmp_path: Path) -> None:
+def test_a_flipped_byte_of_an_export_imports_nobody(tmp_path: Path) -> None:
     file = tmp_path / "people.mien"
     with open_memory_vault() as vault:
         store_record(vault, record_of("ana", 1))

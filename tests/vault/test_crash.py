@@ -28,7 +28,7 @@ def report_of(*arguments: str) -> dict[str, Any]:
     return report
 
 
-def test_a_vault_survives_whoever_is_killed_while_changing_it() -> None:
+def test_a_vault_survives_processes_killed_during_changes() -> None:
     """At 120 calls by chance of a fixed seed."""
     report = report_of("--kills", "120")
     assert report["kills"] == 120

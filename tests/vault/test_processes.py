@@ -72,7 +72,7 @@ def together(script: str, home: Path, processes: int) -> list[str]:
     return said
 
 
-def test_photos_added_to_one_person_at_once_are_all_kept(tmp_path: Path) -> None:
+def test_photos_added_to_one_person_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
     together(ADD, tmp_path, 3)
     settings = load_settings({"HOME": str(tmp_path)})
     with open_vault(settings, create=False, surface="library", environ={}) as vault:
@@ -82,7 +82,7 @@ def test_photos_added_to_one_person_at_once_are_all_kept(tmp_path: Path) -> None
         assert vault.verify() is not None
 
 
-def test_failures_at_one_door_at_once_are_all_counted(tmp_path: Path) -> None:
+def test_simultaneous_failures_for_one_name_are_all_counted(tmp_path: Path) -> None:
     said = "".join(together(FAIL, tmp_path, 4)).split()
     assert said.count("tried") == 5
     assert said.count("refused") == 3

@@ -24,7 +24,7 @@ from mien.settings import Settings
 from mien.vault.backends.base import Section
 
 
-def test_an_old_copy_of_the_file_put_back_is_noticed_and_can_be_accepted(
+def test_an_old_copy_of_the_file_is_detected_and_can_be_accepted(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
@@ -44,7 +44,7 @@ def test_an_old_copy_of_the_file_put_back_is_noticed_and_can_be_accepted(
 
 
 @pytest.mark.parametrize("table", ["meta", "bucket", "record", "attempt", "log"])
-def test_a_cell_put_back_from_earlier_is_noticed(
+def test_a_cell_restored_from_an_earlier_copy_is_detected(
     settings: Settings, clock: Clock, model: ModelId, table: str
 ) -> None:
     with opened(settings, clock) as vault:
@@ -62,7 +62,7 @@ def test_a_cell_put_back_from_earlier_is_noticed(
 
 
 @pytest.mark.parametrize("table", ["meta", "bucket", "record", "attempt", "log"])
-def test_removed_cells_are_noticed(
+def test_removed_cells_are_detected(
     settings: Settings, clock: Clock, model: ModelId, table: str
 ) -> None:
     with opened(settings, clock) as vault:
@@ -88,7 +88,7 @@ def test_a_record_moved_to_another_name_does_not_open(
                 record_of_user(vault, user)
 
 
-def test_without_its_key_the_vault_stays_shut(
+def test_without_its_key_the_vault_stays_locked(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
@@ -98,16 +98,14 @@ def test_without_its_key_the_vault_stays_shut(
         record_of_user(vault, "ana")
 
 
-def test_no_name_lies_in_the_file(settings: Settings, clock: Clock, model: ModelId) -> None:
+def test_the_file_contains_no_user_name(settings: Settings, clock: Clock, model: ModelId) -> None:
     with opened(settings, clock) as vault:
         store_record(vault, record_of("annabelle", model))
         fail(vault, "annabelle")
     assert b"annabelle" not in settings.vault_path.read_bytes()
 
 
-def test_a_vault_in_memory_whose_header_was_altered_stays_shut(
-    clock: Clock, model: ModelId
-) -> None:
+def test_an_altered_key_id_in_the_header_locks_the_vault(clock: Clock, model: ModelId) -> None:
     """Found by fuzz_vault.py: a key id that is not known was a KeyError."""
     with open_memory_vault(clock=clock) as vault:
         store_record(vault, record_of("ana", model))
@@ -157,9 +155,7 @@ def test_a_tampered_log_is_not_put_under_a_new_key(with_cut_log: Settings, clock
     assert after == before
 
 
-def test_a_tampered_log_can_be_accepted_and_that_stays_in_it(
-    with_cut_log: Settings, clock: Clock
-) -> None:
+def test_accepting_a_tampered_log_is_noted_in_the_log(with_cut_log: Settings, clock: Clock) -> None:
     with opened(with_cut_log, clock) as vault:
         vault.rotate(accept_log=True)
         kinds = [entry.kind for entry in vault.read_log()]
@@ -172,7 +168,7 @@ def test_a_tampered_log_can_be_accepted_and_that_stays_in_it(
     assert len(rows_of(with_cut_log.vault_path, "log")) == len(kinds) + 1
 
 
-def test_what_is_left_of_a_tampered_log_is_kept(
+def test_readable_entries_of_a_tampered_log_are_kept(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
@@ -186,7 +182,7 @@ def test_what_is_left_of_a_tampered_log_is_kept(
 
 
 @pytest.mark.parametrize("store", ["sqlite", "postgres"])
-def test_a_vault_that_was_seen_and_is_gone_does_not_check_out(
+def test_a_vault_that_was_deleted_does_not_pass_verification(
     settings: Settings, clock: Clock, model: ModelId, postgres_url: str, store: str
 ) -> None:
     if store == "postgres":
@@ -207,7 +203,7 @@ def test_a_vault_that_was_seen_and_is_gone_does_not_check_out(
         assert vault.verify() is None
 
 
-def test_where_a_vault_is_gone_enrolling_makes_a_new_one(
+def test_enrolling_after_a_vault_was_deleted_makes_a_new_one(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:

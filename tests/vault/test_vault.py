@@ -19,7 +19,13 @@ from tests.vault.sealed_parts import (
     store_record,
 )
 
-from mien.errors import KeyUnavailable, TooManyAttempts, UnreadableImage
+from mien.errors import (
+    AlreadyEnrolled,
+    KeyUnavailable,
+    NotEnrolled,
+    TooManyAttempts,
+    UnreadableImage,
+)
 from mien.results import ModelId, Template
 from mien.settings import Settings
 from mien.vault import Record, pack_template, unpack_template
@@ -30,7 +36,7 @@ from mien.vault.transaction import Keys
 from mien.vault.vault import Vault
 
 
-def test_what_was_put_is_what_is_got(vault: Vault, model: ModelId) -> None:
+def test_a_stored_record_is_read_as_it_was_written(vault: Vault, model: ModelId) -> None:
     ana = record_of("ana", model)
     store_record(vault, ana)
     assert record_of_user(vault, "ana") == ana
@@ -46,6 +52,37 @@ def test_a_forgotten_user_is_gone(vault: Vault, model: ModelId) -> None:
     assert record_of_user(vault, "ana") is None
 
 
+def test_a_renamed_person_keeps_template_and_time_and_leaves_no_old_name(
+    vault: Vault, model: ModelId
+) -> None:
+    ana = record_of("ana", model)
+    store_record(vault, ana)
+    store_record(vault, record_of("ben", model, seed=2))
+    vault.enable_centroids()
+    assert vault.rename("ana", "Zoe\u0308") == "Zo\u00eb"
+    assert record_of_user(vault, "Zo\u00eb") == replace(ana, user="Zo\u00eb")
+    assert not vault.holds("ana")
+    assert vault.verify() is not None
+    assert [(entry.kind, entry.user) for entry in vault.read_log()][-2:] == [
+        ("rename", "ana"),
+        ("new_name", "Zo\u00eb"),
+    ]
+
+
+def test_a_rename_to_a_taken_name_or_of_nobody_is_refused_and_changes_nothing(
+    vault: Vault, model: ModelId
+) -> None:
+    with pytest.raises(NotEnrolled, match="there is no vault"):
+        vault.rename("ana", "ann")
+    for user in ("ana", "ben"):
+        store_record(vault, record_of(user, model))
+    for old, new, error in (("ana", "ben", AlreadyEnrolled), ("cleo", "ann", NotEnrolled)):
+        with pytest.raises(error):
+            vault.rename(old, new)
+    assert [head.user for head in vault.list_people()] == ["ana", "ben"]
+    assert [entry.kind for entry in vault.read_log()] == ["enroll", "enroll"]
+
+
 def test_an_update_that_fails_changes_nothing(vault: Vault, model: ModelId) -> None:
     store_record(vault, record_of("ana", model))
 
@@ -57,7 +94,7 @@ def test_an_update_that_fails_changes_nothing(vault: Vault, model: ModelId) -> N
     assert record_of_user(vault, "ana") == record_of("ana", model)
 
 
-def test_the_log_says_what_happened_in_order(vault: Vault, model: ModelId) -> None:
+def test_the_log_lists_the_changes_in_order(vault: Vault, model: ModelId) -> None:
     store_record(vault, record_of("ana", model))
     fail(vault, "ana")
     vault.remove("ana")
@@ -69,7 +106,7 @@ def test_the_log_says_what_happened_in_order(vault: Vault, model: ModelId) -> No
     ]
 
 
-def test_stored_vectors_keep_their_cosines_and_are_not_the_plain_ones(
+def test_stored_vectors_keep_their_cosines_and_differ_from_the_plain_ones(
     vault: Vault, model: ModelId
 ) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model).vectors
@@ -78,7 +115,9 @@ def test_stored_vectors_keep_their_cosines_and_are_not_the_plain_ones(
     np.testing.assert_allclose(turned @ turned.T, plain @ plain.T, atol=1e-6)
 
 
-def test_a_rotation_keeps_everybody_and_turns_their_templates(vault: Vault, model: ModelId) -> None:
+def test_a_rotation_keeps_all_people_and_rotates_their_templates(
+    vault: Vault, model: ModelId
+) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model)
     before = Template(protected(vault, plain.vectors, model), model)
     store_record(vault, replace(record_of("ana", model), payload=pack_template(before)))
@@ -96,7 +135,7 @@ def test_a_rotation_keeps_everybody_and_turns_their_templates(vault: Vault, mode
     assert status.people == 1
 
 
-def test_an_export_comes_back_in_another_vault(
+def test_an_export_is_imported_into_another_vault(
     vault: Vault, model: ModelId, tmp_path: Path
 ) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model)
@@ -133,7 +172,7 @@ class _SlowKeys:
         return self
 
 
-def test_who_reads_while_the_key_is_renewed_reads_on_with_the_new_one(
+def test_a_reader_during_a_rotation_continues_with_the_new_key(
     settings: Settings, clock: Clock, model: ModelId, postgres_url: str
 ) -> None:
     shared = replace(settings, vault_url=postgres_url)

@@ -63,7 +63,7 @@ def write_plain(path: Path, *rows: tuple[object, ...]) -> None:
     path.chmod(0o600)
 
 
-def test_a_plain_vault_is_not_read_but_sealed_when_that_is_asked_for(settings: Settings) -> None:
+def test_a_plain_vault_is_read_only_to_seal_it(settings: Settings) -> None:
     write_plain(settings.vault_path, plain_row("annabelle", face(1)), plain_row("ben", face(2)))
     with opened(settings) as vault, pytest.raises(UsageError, match="run: mien vault init"):
         record_of_user(vault, "annabelle")
@@ -80,7 +80,7 @@ def test_a_plain_vault_is_not_read_but_sealed_when_that_is_asked_for(settings: S
     assert sorted(one.name for one in settings.vault_path.parent.iterdir()) == ["vault.sqlite"]
 
 
-def test_once_sealed_no_plain_vault_takes_its_place_again(settings: Settings) -> None:
+def test_a_plain_vault_is_refused_where_a_sealed_one_was_seen(settings: Settings) -> None:
     write_plain(settings.vault_path, plain_row("ana", face(1)))
     make_vault(settings, surface="library", environ={})
     write_plain(settings.vault_path, plain_row("mallory", face(3)))
@@ -88,13 +88,13 @@ def test_once_sealed_no_plain_vault_takes_its_place_again(settings: Settings) ->
         make_vault(settings, surface="library", environ={})
 
 
-def test_a_try_that_was_killed_is_begun_again(settings: Settings) -> None:
+def test_an_interrupted_migration_starts_again(settings: Settings) -> None:
     write_plain(settings.vault_path, plain_row("ana", face(1)))
     settings.vault_path.with_name("vault.sqlite.sealing").write_bytes(b"half of it")
     assert make_vault(settings, surface="library", environ={}).people == 1
 
 
-def test_a_plain_row_whose_checksum_is_wrong_stops_it_and_nothing_is_changed(
+def test_a_plain_row_with_a_wrong_checksum_stops_the_migration(
     settings: Settings,
 ) -> None:
     *columns, _ = plain_row("ana", face(1))
@@ -105,7 +105,7 @@ def test_a_plain_row_whose_checksum_is_wrong_stops_it_and_nothing_is_changed(
     assert settings.vault_path.read_bytes() == before
 
 
-def test_where_there_is_a_vault_none_is_made(settings: Settings) -> None:
+def test_an_existing_vault_is_not_made_again(settings: Settings) -> None:
     make_vault(settings, surface="library", environ={})
     with pytest.raises(UsageError, match="there is a vault at"):
         make_vault(settings, surface="library", environ={})
@@ -114,7 +114,7 @@ def test_where_there_is_a_vault_none_is_made(settings: Settings) -> None:
 # whoever can write the file, but has not the key -------------------------------------------
 
 
-def test_a_plain_row_planted_beside_the_sealed_ones_enrolls_nobody(settings: Settings) -> None:
+def test_a_plain_row_added_to_a_sealed_vault_enrolls_nobody(settings: Settings) -> None:
     with opened(settings) as vault:
         store_record(vault, Record("ana", MODEL, "2026-01-31T12:00:00+00:00", b"x"))
     with closing(sqlite3.connect(settings.vault_path)) as db, db:
@@ -130,7 +130,7 @@ def test_a_plain_row_planted_beside_the_sealed_ones_enrolls_nobody(settings: Set
 
 
 @pytest.mark.parametrize("wiped", ["file", "cells"])
-def test_a_plain_vault_put_in_the_place_of_the_sealed_one_enrolls_nobody(
+def test_a_plain_vault_that_replaces_the_sealed_one_enrolls_nobody(
     settings: Settings, wiped: str
 ) -> None:
     with opened(settings) as vault:

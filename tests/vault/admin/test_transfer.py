@@ -19,7 +19,7 @@ from mien.vault.vault import Vault
 WORDS = "four random plain words"
 
 
-def test_an_export_is_in_the_log_when_the_file_is_there(
+def test_an_export_is_logged_before_its_file_appears(
     vault: Vault, model: ModelId, tmp_path: Path
 ) -> None:
     store_record(vault, record_of("ana", model))
@@ -56,7 +56,7 @@ def test_an_export_that_cannot_be_logged_leaves_no_file(
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "folder/" + "a" * 300, "file/people.mien", "link"])
-def test_a_file_that_cannot_be_written_is_said_in_one_line_and_not_logged(
+def test_an_export_file_that_cannot_be_written_is_a_one_line_error_and_not_logged(
     vault: Vault, model: ModelId, tmp_path: Path, name: str
 ) -> None:
     store_record(vault, record_of("ana", model))
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line_and_not_logged(
     assert [entry.kind for entry in vault.read_log()] == ["enroll"]
 
 
-def test_nothing_is_exported_where_nothing_is(vault: Vault, tmp_path: Path) -> None:
+def test_without_a_vault_nothing_is_exported(vault: Vault, tmp_path: Path) -> None:
     with pytest.raises(NotEnrolled, match="there is no vault"):
         vault.export_people(tmp_path / "people.mien", WORDS)
     with pytest.raises(MienError, match="12 characters"):

@@ -68,7 +68,7 @@ def test_a_new_store_is_empty(store: Store) -> None:
     store.check()
 
 
-def test_what_was_put_is_there_for_whoever_opens_the_store(another_door: AnotherDoor) -> None:
+def test_a_stored_value_is_read_by_another_connection(another_door: AnotherDoor) -> None:
     put(another_door(), b"key", b"\x00\xff value")
     assert get(another_door(), b"key") == b"\x00\xff value"
 
@@ -125,12 +125,12 @@ def test_an_empty_value_and_the_longest_key_are_kept(store: Store) -> None:
 
 
 @pytest.mark.parametrize("key", [b"", b"k" * (MAX_KEY_BYTES + 1), "text"])
-def test_what_is_no_key_is_refused(store: Store, key: bytes) -> None:
+def test_a_cell_key_must_be_bytes_of_a_valid_length(store: Store, key: bytes) -> None:
     with pytest.raises(ValueError, match="a key is"), store.writing() as cells:
         cells.put(Section.RECORD, key, b"")
 
 
-def test_what_is_no_value_is_refused(store: Store) -> None:
+def test_a_cell_value_must_be_bytes_of_a_valid_length(store: Store) -> None:
     for value in (b"v" * (MAX_VALUE_BYTES + 1), "text"):
         with pytest.raises(ValueError, match="a value is"), store.writing() as cells:
             cells.put(Section.RECORD, b"key", value)  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ class Stop(Exception):
 
 
 @pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
-def test_an_exception_undoes_all_of_a_change(store: Store, error: type[BaseException]) -> None:
+def test_an_exception_rolls_back_the_whole_change(store: Store, error: type[BaseException]) -> None:
     put(store, b"kept", b"1")
 
     def change() -> None:
@@ -165,7 +165,7 @@ def test_a_change_sees_itself(store: Store) -> None:
         assert cells.scan(Section.RECORD, after=b"", limit=9) == [(b"key", b"1")]
 
 
-def test_a_view_that_reads_changes_nothing(store: Store) -> None:
+def test_a_reading_transaction_cannot_change_cells(store: Store) -> None:
     put(store, b"key", b"1")
     with store.reading() as cells:
         with pytest.raises(ValueError, match="only reads"):
@@ -175,7 +175,7 @@ def test_a_view_that_reads_changes_nothing(store: Store) -> None:
 
 
 @pytest.mark.parametrize("writing", [True, False])
-def test_a_view_is_of_no_use_after_its_block(store: Store, writing: bool) -> None:
+def test_a_view_cannot_be_used_after_its_transaction(store: Store, writing: bool) -> None:
     kept: list[Cells] = []
     with store.writing() if writing else store.reading() as cells:
         kept.append(cells)
@@ -202,7 +202,7 @@ def test_a_closed_store_says_so_and_closes_twice(store: Store) -> None:
             pass
 
 
-def test_threads_that_add_up_lose_nothing(another_door: AnotherDoor) -> None:
+def test_simultaneous_changes_by_threads_lose_nothing(another_door: AnotherDoor) -> None:
     doors = [another_door() for _ in range(3)]
 
     def add(store: Store) -> None:
@@ -219,7 +219,7 @@ def test_threads_that_add_up_lose_nothing(another_door: AnotherDoor) -> None:
     assert get(doors[0], b"count", Section.META) == b"40"
 
 
-def test_a_reader_sees_one_moment_whatever_others_write(another_door: AnotherDoor) -> None:
+def test_a_reader_sees_one_snapshot_whatever_others_write(another_door: AnotherDoor) -> None:
     reader, writer = another_door(), another_door()
     if reader is writer:
         return  # one object in memory lets one in at a time
@@ -234,7 +234,9 @@ def test_a_reader_sees_one_moment_whatever_others_write(another_door: AnotherDoo
     assert get(reader, b"b") == b"new"
 
 
-def test_an_absent_file_that_is_not_to_be_made_is_empty_and_stays_absent(tmp_path: Path) -> None:
+def test_an_absent_file_opened_without_create_reads_as_empty_and_stays_absent(
+    tmp_path: Path,
+) -> None:
     store = SqliteStore(tmp_path / "no" / "vault.sqlite", create=False)
     assert get(store, b"key") is None
     store.check()

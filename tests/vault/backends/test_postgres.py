@@ -34,7 +34,7 @@ def get(store: PostgresStore) -> bytes | None:
         return cells.get(Section.RECORD, b"ana")
 
 
-def test_a_connection_that_was_lost_is_opened_anew(store: PostgresStore, postgres_url: str) -> None:
+def test_a_lost_connection_is_opened_again(store: PostgresStore, postgres_url: str) -> None:
     run(
         postgres_url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -43,7 +43,7 @@ def test_a_connection_that_was_lost_is_opened_anew(store: PostgresStore, postgre
     assert get(store) == b"payload"
 
 
-def test_one_that_is_lost_in_the_middle_of_a_change_changes_nothing(
+def test_a_connection_lost_during_a_change_changes_nothing(
     store: PostgresStore, postgres_url: str
 ) -> None:
     def change() -> None:
@@ -61,7 +61,7 @@ def test_one_that_is_lost_in_the_middle_of_a_change_changes_nothing(
     assert get(store) == b"payload"
 
 
-def test_a_server_that_is_not_there_is_said_in_one_line_without_the_password() -> None:
+def test_the_error_for_an_absent_server_is_one_line_without_the_password() -> None:
     store = PostgresStore("postgresql://ana:hush@127.0.0.1:1/mien?connect_timeout=1")
     with pytest.raises(VaultDamaged, match="does not answer") as refusal, store.reading():
         pass
@@ -75,7 +75,7 @@ def test_a_server_that_is_not_there_is_said_in_one_line_without_the_password() -
     [("postgres", "absent", "has no database of that name; create it with createdb"),
      ("absent", "postgres", "does not know that user; create it with createuser")],
 )  # fmt: skip
-def test_a_database_or_user_that_is_not_there_is_said_without_the_password(
+def test_the_error_for_an_absent_database_or_user_has_no_password(
     postgres_socket: str, user: str, database: str, words: str
 ) -> None:
     store = PostgresStore(f"postgresql://{user}:hush@/{database}?host={postgres_socket}")
@@ -84,7 +84,7 @@ def test_a_database_or_user_that_is_not_there_is_said_without_the_password(
     assert "hush" not in str(refusal.value)
 
 
-def test_what_is_no_url_is_refused() -> None:
+def test_an_invalid_url_is_refused() -> None:
     with pytest.raises(UsageError, match="not a URL of PostgreSQL"):
         PostgresStore("postgresql://host:port:port/%zz")
 
@@ -98,7 +98,7 @@ def test_what_is_no_url_is_refused() -> None:
         ("DROP TABLE mien.cell_record", "tables is missing"),
     ],
 )
-def test_tables_that_somebody_changed_are_damage(
+def test_altered_tables_are_damage(
     store: PostgresStore, postgres_url: str, statement: str, words: str
 ) -> None:
     run(postgres_url, statement)
@@ -106,15 +106,13 @@ def test_tables_that_somebody_changed_are_damage(
         get(store)
 
 
-def test_a_schema_planted_in_the_search_path_is_not_used(
-    store: PostgresStore, postgres_url: str
-) -> None:
+def test_a_schema_in_the_search_path_is_not_used(store: PostgresStore, postgres_url: str) -> None:
     run(postgres_url, "CREATE TABLE public.cell_record (key bytea, value bytea)")
     run(postgres_url, "INSERT INTO public.cell_record VALUES ('ana', 'planted')")
     assert get(store) == b"payload"
 
 
-def test_who_waits_for_a_writer_is_told_after_a_while(
+def test_waiting_for_another_writer_ends_with_an_error(
     store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import mien.vault.backends.postgres as module
@@ -139,7 +137,7 @@ def test_who_waits_for_a_writer_is_told_after_a_while(
 
 
 @pytest.mark.usefixtures("home")
-def test_the_commands_take_a_database_for_a_vault(
+def test_the_commands_work_with_a_database(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MIEN_VAULT", postgres_url)
@@ -156,7 +154,7 @@ def test_the_commands_take_a_database_for_a_vault(
 
 
 @pytest.mark.usefixtures("home")
-def test_a_face_enrolled_in_a_database_opens_from_it(
+def test_a_face_enrolled_in_a_database_unlocks_from_it(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, astronaut: object
 ) -> None:
     from PIL import Image

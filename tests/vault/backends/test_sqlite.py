@@ -44,7 +44,7 @@ def finish(process: subprocess.Popen[str]) -> str:
     return output
 
 
-def test_closed_it_is_one_file(filled: Path) -> None:
+def test_a_closed_store_is_one_file(filled: Path) -> None:
     assert os.listdir(filled.parent) == [filled.name]
     with RawVault(filled, create=False) as vault:
         vault.remove("ana")
@@ -67,20 +67,20 @@ def test_an_empty_file_is_an_empty_store_that_only_create_fills(path: Path) -> N
         assert vault.names() == ["ana"]
 
 
-def test_the_file_says_whose_it_is_and_which_schema_it_has(filled: Path) -> None:
+def test_the_file_has_the_application_id_and_the_schema(filled: Path) -> None:
     header = filled.read_bytes()[:100]
     assert header[68:72] == b"mien"  # where SQLite keeps the application_id
     assert header[60:64] == bytes([0, 0, 0, 2])  # and the user_version
 
 
-def test_changes_wait_for_the_disk(filled: Path) -> None:
+def test_changes_are_synced_to_the_disk(filled: Path) -> None:
     with RawVault(filled, create=False) as vault:
         assert vault.store._db is not None
         for pragma, value in (("synchronous", 2), ("journal_mode", "wal"), ("secure_delete", 1)):
             assert vault.store._db.execute(f"PRAGMA {pragma}").fetchone() == (value,)
 
 
-def test_what_was_forgotten_is_nowhere_in_the_files_while_the_store_is_open(path: Path) -> None:
+def test_a_removed_value_is_in_no_file_while_the_store_is_open(path: Path) -> None:
     face = b"the face of ana" * 500
     with RawVault(path, create=True) as vault:
         vault.put("ana", face)
@@ -89,7 +89,7 @@ def test_what_was_forgotten_is_nowhere_in_the_files_while_the_store_is_open(path
         assert not any(b"the face of ana" in one.read_bytes() for one in path.parent.iterdir())
 
 
-def test_a_busy_file_says_try_again_and_keeps_what_it_had(filled: Path) -> None:
+def test_a_file_in_use_says_try_again_and_is_not_changed(filled: Path) -> None:
     with (
         closing(sqlite3.connect(filled, isolation_level=None)) as other,
         RawVault(filled, create=False, busy_timeout_s=0) as vault,
@@ -126,7 +126,7 @@ vault.close()
         assert vault.get("ben") == b"b" * 6000
 
 
-def test_a_process_killed_in_the_middle_of_a_change_leaves_the_old_state(filled: Path) -> None:
+def test_a_process_killed_during_a_change_leaves_the_old_state(filled: Path) -> None:
     script = """
 vault = RawVault(sys.argv[1], create=False)
 from mien.vault.backends.base import Section
@@ -146,7 +146,7 @@ with vault.store.writing() as cells:
         assert vault.names() == ["ana", "ben", "zoë"]
 
 
-def test_two_processes_that_make_one_file_and_write_at_once_are_both_kept(path: Path) -> None:
+def test_two_processes_that_create_and_write_one_file_at_once_both_succeed(path: Path) -> None:
     script = """
 with RawVault(sys.argv[1], create=True) as vault:
     for number in range(20):
@@ -160,7 +160,7 @@ with RawVault(sys.argv[1], create=True) as vault:
     assert names == [f"{side} {number:02}" for side in ("left", "right") for number in range(20)]
 
 
-def test_a_thread_of_its_own_may_use_the_store(filled: Path) -> None:
+def test_another_thread_may_use_the_store(filled: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     store = SqliteStore(filled, create=False)

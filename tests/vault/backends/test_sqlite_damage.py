@@ -32,7 +32,7 @@ def bytes_or_damaged(path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["text", 7, 1.5])
-def test_a_cell_that_is_no_bytes_is_damage(filled: Path, value: object) -> None:
+def test_a_cell_that_is_not_bytes_is_damage(filled: Path, value: object) -> None:
     edit(filled, "CREATE TABLE loose (key, value)")
     edit(filled, "DROP TABLE cell_record")
     edit(filled, "ALTER TABLE loose RENAME TO cell_record")
@@ -41,7 +41,7 @@ def test_a_cell_that_is_no_bytes_is_damage(filled: Path, value: object) -> None:
         vault.get("ana")
 
 
-def test_a_cell_larger_than_any_of_ours_is_not_read(filled: Path) -> None:
+def test_a_cell_that_is_too_large_is_not_read(filled: Path) -> None:
     edit(filled, "UPDATE cell_record SET value = zeroblob(67108865) WHERE key = ?", b"ana")
     with RawVault(filled, create=False) as vault:
         assert vault.get("ben") == b"b" * 6000
@@ -52,14 +52,14 @@ def test_a_cell_larger_than_any_of_ours_is_not_read(filled: Path) -> None:
 
 
 @pytest.mark.parametrize("offset", [3071, 3072, 3073])
-def test_a_size_in_the_schema_that_no_memory_holds_is_damage(filled: Path, offset: int) -> None:
+def test_a_schema_that_asks_for_too_much_memory_is_damage(filled: Path, offset: int) -> None:
     whole = filled.read_bytes()
     hit = b"\xff" * 15 + b"\n" * 5 + b"\xea\x01." + b"\xff" * 69 + b"\x002"  # as fuzzing found
     filled.write_bytes(whole[:offset] + hit + whole[offset + len(hit) :])
     bytes_or_damaged(filled)
 
 
-def test_an_absent_table_is_damage(filled: Path) -> None:
+def test_a_missing_table_is_damage(filled: Path) -> None:
     edit(filled, "DROP TABLE cell_record")
     with RawVault(filled, create=True) as vault:
         for use in (lambda: vault.get("ana"), vault.names, lambda: vault.put("eve")):
@@ -67,7 +67,7 @@ def test_an_absent_table_is_damage(filled: Path) -> None:
                 use()
 
 
-def test_after_damage_anywhere_there_is_an_answer_or_an_error_of_ours(filled: Path) -> None:
+def test_damage_anywhere_gives_the_right_answer_or_a_mien_error(filled: Path) -> None:
     rng = np.random.default_rng(20260131)
     whole = filled.read_bytes()
     for offset in [*range(0, 120), *rng.integers(0, len(whole), size=200).tolist()]:
@@ -77,7 +77,7 @@ def test_after_damage_anywhere_there_is_an_answer_or_an_error_of_ours(filled: Pa
         bytes_or_damaged(filled)
 
 
-def test_a_stretch_of_noise_is_an_answer_or_an_error_of_ours(filled: Path) -> None:
+def test_random_bytes_in_the_file_give_the_right_answer_or_a_mien_error(filled: Path) -> None:
     rng = np.random.default_rng(7)
     whole = filled.read_bytes()
     for _ in range(100):
@@ -88,7 +88,7 @@ def test_a_stretch_of_noise_is_an_answer_or_an_error_of_ours(filled: Path) -> No
         bytes_or_damaged(filled)
 
 
-def test_a_file_cut_short_is_found(filled: Path) -> None:
+def test_a_truncated_file_is_detected(filled: Path) -> None:
     whole = filled.read_bytes()
     for length in [*range(1, 600, 37), *range(600, 4096 * 3, 911)]:
         filled.write_bytes(whole[:length])
@@ -121,7 +121,7 @@ def test_a_database_of_another_program_is_refused_and_not_touched(
     assert path.read_bytes() == before
 
 
-def test_a_vault_of_schema_1_is_not_read_but_sealed_by_hand(path: Path) -> None:
+def test_a_vault_of_schema_1_is_refused_until_it_is_sealed(path: Path) -> None:
     edit(path, "CREATE TABLE templates (user)")
     edit(path, "PRAGMA application_id = 0x6D69656E")
     edit(path, "PRAGMA user_version = 1")
@@ -137,7 +137,7 @@ def test_a_newer_schema_says_upgrade(filled: Path) -> None:
         RawVault(filled, create=True)
 
 
-def test_a_schema_that_never_was_is_damage(filled: Path) -> None:
+def test_a_schema_that_does_not_exist_is_damage(filled: Path) -> None:
     edit(filled, "PRAGMA user_version = 0")
     with pytest.raises(VaultDamaged, match="schema 0, which does not exist"):
         RawVault(filled, create=True)

@@ -57,7 +57,7 @@ def test_a_new_vault_and_the_folders_made_for_it_are_private(tmp_path: Path) -> 
     assert mode_of(tmp_path / "new" / "deep") == 0o700
 
 
-def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
+def test_an_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
     folder = tmp_path / "there"
     folder.mkdir()
     folder.chmod(0o755)
@@ -89,7 +89,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
     expect_refused(tmp_path, UsageError, "is a directory; set MIEN_VAULT to a file")
 
 
-def test_a_pipe_and_a_socket_are_refused_at_once(
+def test_a_pipe_and_a_socket_are_refused_without_blocking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # the address of a socket must be short
@@ -123,13 +123,13 @@ def test_a_link_to_our_vault_is_followed(filled: Path, tmp_path: Path) -> None:
     assert link.is_symlink()
 
 
-def test_a_link_to_nothing_is_refused_and_nothing_is_made(path: Path, tmp_path: Path) -> None:
+def test_a_broken_link_is_refused_and_no_file_is_made(path: Path, tmp_path: Path) -> None:
     path.symlink_to(tmp_path / "elsewhere")
     expect_refused(path, UsageError, "is a link to a file that does not exist")
     assert os.listdir(tmp_path) == [path.name]
 
 
-def test_a_link_in_a_circle_is_refused(path: Path) -> None:
+def test_a_circular_link_is_refused(path: Path) -> None:
     path.symlink_to(path)
     expect_refused(path, VaultDamaged, "cannot reach")
 
@@ -169,7 +169,7 @@ def test_the_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     expect_refused(path, VaultDamaged, "can be changed")
 
 
-def test_a_relative_path_means_the_folder_of_the_first_moment(
+def test_a_relative_path_is_resolved_when_the_store_is_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -268,7 +268,7 @@ def test_a_read_only_file_is_read_and_not_changed(world_folder: Path) -> None:
     assert "is read-only" in said
 
 
-def test_a_folder_that_we_may_not_enter_is_refused(world_folder: Path) -> None:
+def test_a_folder_without_access_is_refused(world_folder: Path) -> None:
     closed = world_folder / "closed"
     closed.mkdir()
     closed.chmod(0o000)

@@ -35,13 +35,13 @@ def sealed_header(kind: str = "file", kdf: Kdf | None = None) -> Header:
 
 
 @pytest.mark.parametrize("plain", [b"", b"x", b"template" * 500])
-def test_what_was_sealed_opens(cipher: VaultCipher, plain: bytes) -> None:
+def test_sealed_bytes_are_opened(cipher: VaultCipher, plain: bytes) -> None:
     sealed = cipher.seal(plain, purpose="record", bound_to=PLACE)
     assert cipher.open(sealed, purpose="record", bound_to=PLACE) == plain
     assert len(sealed) == 12 + len(plain) + 16
 
 
-def test_every_flipped_byte_of_a_cell_is_noticed(cipher: VaultCipher) -> None:
+def test_a_flipped_byte_of_a_sealed_cell_is_detected(cipher: VaultCipher) -> None:
     sealed = cipher.seal(b"a template", purpose="record", bound_to=PLACE)
     for at in range(len(sealed)):
         altered = bytearray(sealed)
@@ -50,7 +50,7 @@ def test_every_flipped_byte_of_a_cell_is_noticed(cipher: VaultCipher) -> None:
             cipher.open(bytes(altered), purpose="record", bound_to=PLACE)
 
 
-def test_a_cut_or_lengthened_cell_is_noticed(cipher: VaultCipher) -> None:
+def test_a_shortened_or_lengthened_cell_is_detected(cipher: VaultCipher) -> None:
     sealed = cipher.seal(b"a template", purpose="record", bound_to=PLACE)
     for wrong in [*(sealed[:size] for size in range(len(sealed))), sealed + b"\0"]:
         with pytest.raises(VaultDamaged):
@@ -121,12 +121,12 @@ def test_no_repr_shows_a_key(cipher: VaultCipher) -> None:
     assert "wrapped" not in repr(sealed_header())
 
 
-def test_bound_parts_carry_their_lengths() -> None:
+def test_joined_parts_have_their_lengths() -> None:
     assert length_prefixed([b"ab", b""]) == b"\0\0\0\0\0\0\0\2ab" + b"\0" * 8
 
 
 @pytest.mark.parametrize("kdf", [None, KDF])
-def test_a_header_comes_back_as_it_was(kdf: Kdf | None) -> None:
+def test_a_header_is_read_as_it_was_written(kdf: Kdf | None) -> None:
     header = sealed_header(kdf=kdf)
     again = Header.from_bytes(header.to_bytes())
     assert again == header
@@ -134,7 +134,7 @@ def test_a_header_comes_back_as_it_was(kdf: Kdf | None) -> None:
 
 
 @pytest.mark.parametrize("kdf", [None, KDF])
-def test_every_flipped_byte_of_a_header_is_noticed(kdf: Kdf | None) -> None:
+def test_a_flipped_byte_of_a_header_is_detected(kdf: Kdf | None) -> None:
     packed = sealed_header(kdf=kdf).to_bytes()
     for at in range(len(packed)):
         altered = bytearray(packed)
@@ -143,7 +143,7 @@ def test_every_flipped_byte_of_a_header_is_noticed(kdf: Kdf | None) -> None:
             unwrap(Header.from_bytes(bytes(altered)), OTHER_KEY)
 
 
-def test_a_wrong_key_is_named_for_what_it_may_be() -> None:
+def test_the_error_for_a_wrong_key_names_the_possible_causes() -> None:
     with pytest.raises(VaultDamaged, match="altered, or its key was"):
         unwrap(sealed_header(), KEY)
     with pytest.raises(KeyUnavailable, match="passphrase does not open"):
@@ -154,7 +154,7 @@ def test_a_wrong_key_is_named_for_what_it_may_be() -> None:
     "packed",
     [b"", b"{}", b"[]", b"1", b"null", b"\xff", b"[" * MAX_BYTES, b" " * (MAX_BYTES + 1)],
 )
-def test_what_is_no_header_is_damage(packed: bytes) -> None:
+def test_bytes_that_are_not_a_header_are_damage(packed: bytes) -> None:
     with pytest.raises(VaultDamaged):
         Header.from_bytes(packed)
 
@@ -204,7 +204,7 @@ def test_passphrase_parameters_out_of_range_are_damage(name: str, value: object)
         Header.from_bytes(packed)
 
 
-def test_a_passphrase_is_the_same_however_its_letters_are_composed() -> None:
+def test_a_passphrase_is_normalised_to_nfc() -> None:
     assert kek_of_passphrase("zo\u00eb", KDF) == kek_of_passphrase("zoe\u0308", KDF)
     assert kek_of_passphrase("zoe", KDF) != kek_of_passphrase("zo\u00eb", KDF)
 

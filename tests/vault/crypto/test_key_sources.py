@@ -43,23 +43,23 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "keys" / "vault.key"
 
 
-def test_a_key_file_gives_back_what_it_was_given(file: Path) -> None:
+def test_a_key_file_returns_the_keys_that_were_stored(file: Path) -> None:
     assert FileKeys(file, VAULT).new_key(ONE, a) == b"a" * 32
     assert FileKeys(file, VAULT).load(ONE) == b"a" * 32
 
 
-def test_a_key_file_is_one_line_a_key(file: Path) -> None:
+def test_a_key_file_has_one_line_for_each_key(file: Path) -> None:
     FileKeys(file, VAULT).new_key(ONE, a)
     assert file.read_text() == f"mien-key 1 {'76' * 16} {'31' * 16} {'61' * 32}\n"
 
 
-def test_a_key_file_and_its_folder_are_their_owners_alone(file: Path) -> None:
+def test_a_key_file_and_its_folder_are_private(file: Path) -> None:
     FileKeys(file, VAULT).new_key(ONE, a)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
-def test_several_vaults_share_a_file_and_a_rotation_drops_its_own_old_key_only(file: Path) -> None:
+def test_vaults_share_a_key_file_and_a_rotation_removes_its_own_old_key_only(file: Path) -> None:
     mine, theirs = FileKeys(file, VAULT), FileKeys(file, OTHER_VAULT)
     mine.new_key(ONE, a)
     theirs.new_key(ONE, b)
@@ -70,7 +70,7 @@ def test_several_vaults_share_a_file_and_a_rotation_drops_its_own_old_key_only(f
         mine.load(ONE)
 
 
-def test_keys_that_are_added_at_once_all_stay(file: Path) -> None:
+def test_keys_added_at_the_same_time_are_all_kept(file: Path) -> None:
     ids = [bytes([i]) * 16 for i in range(16)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key_id: FileKeys(file, VAULT).new_key(key_id, a), ids))
@@ -83,7 +83,7 @@ def test_an_absent_key_is_unavailable_and_the_message_says_what_to_do(file: Path
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o660, 0o666])
-def test_a_key_file_that_others_can_reach_is_refused(file: Path, mode: int) -> None:
+def test_a_key_file_that_others_can_read_is_refused(file: Path, mode: int) -> None:
     FileKeys(file, VAULT).new_key(ONE, a)
     file.chmod(mode)
     with pytest.raises(KeyUnavailable, match="chmod 600"):
@@ -103,7 +103,7 @@ def test_a_key_file_of_another_user_is_refused(file: Path, through_link: bool) -
         FileKeys(path, VAULT).load(ONE)
 
 
-def test_a_pipe_in_the_place_of_a_key_file_does_not_hang(tmp_path: Path) -> None:
+def test_a_pipe_as_key_file_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     with pytest.raises(KeyUnavailable, match="not a regular file"):
         FileKeys(tmp_path / "pipe", VAULT).load(ONE)
@@ -192,7 +192,7 @@ def test_a_keyring_keeps_the_keys_of_each_vault_apart() -> None:
 @pytest.mark.parametrize(
     ("ring", "words"), [(no_ring(), "there is no keyring"), (LockedRing(), "unlock it")]
 )
-def test_a_keyring_that_does_not_answer_is_unavailable(ring: KeyringBackend, words: str) -> None:
+def test_an_absent_or_locked_keyring_is_unavailable(ring: KeyringBackend, words: str) -> None:
     keyring.set_keyring(ring)
     keys = KeyringKeys(VAULT)
     with pytest.raises(KeyUnavailable, match=words):
@@ -203,7 +203,7 @@ def test_a_keyring_that_does_not_answer_is_unavailable(ring: KeyringBackend, wor
 
 @pytest.mark.usefixtures("before")
 @pytest.mark.parametrize("text", ["", "nonsense", f"{ONE.hex()}=zz", f"{ONE.hex()}=00"])
-def test_a_keyring_entry_that_is_no_key_is_unavailable(text: str) -> None:
+def test_a_keyring_entry_that_is_not_a_key_is_unavailable(text: str) -> None:
     ring = Ring()
     ring.set_password("mien", VAULT.hex(), text)
     keyring.set_keyring(ring)
@@ -237,7 +237,7 @@ def test_a_systemd_credential_that_is_gone_or_too_large_is_unavailable(tmp_path:
         SystemdKeys(path, VAULT).load(ONE)
 
 
-def test_a_passphrase_gives_the_key_each_time_it_is_asked_for() -> None:
+def test_a_passphrase_always_gives_the_same_key() -> None:
     kdf = Kdf(b"s" * 16, memory_kib=19 * 1024, passes=1, lanes=1)
     keys = PassphraseKeys(lambda: "open sesame!", kdf)
     assert keys.load(ONE) == keys.new_key(TWO, a) == kek_of_passphrase("open sesame!", kdf)
@@ -258,13 +258,13 @@ def test_no_key_source_shows_a_key(file: Path) -> None:
     assert "61" * 8 not in repr(keys._lines())
 
 
-def test_a_folder_in_the_place_of_the_key_file_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_directory_in_place_of_the_key_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "vault.key").mkdir(mode=0o700)
     with pytest.raises(KeyUnavailable, match="not a regular file"):
         FileKeys(tmp_path / "vault.key", bytes(16)).load(bytes(16))
 
 
-def test_a_keyring_that_forgets_is_noticed_before_a_vault_hangs_on_it() -> None:
+def test_a_keyring_that_stores_nothing_is_detected_before_a_vault_depends_on_it() -> None:
     import keyring
     from keyring.backends.null import Keyring
 

@@ -68,7 +68,7 @@ def test_the_rotation_of_a_key_never_changes(dims: int) -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3, 4, 7, 32])
-def test_the_rotation_is_what_its_definition_says(dims: int) -> None:
+def test_the_rotation_matches_its_definition(dims: int) -> None:
     found = matrix_of(TemplateRotation(KEY, dims))
     np.testing.assert_allclose(found, by_hand(KEY, dims), rtol=0, atol=1e-12)
 
@@ -79,14 +79,14 @@ def test_the_rotation_is_orthogonal(dims: int) -> None:
     np.testing.assert_allclose(matrix @ matrix.T, np.eye(dims), rtol=0, atol=1e-12)
 
 
-def test_the_rotation_may_mirror_or_not() -> None:
+def test_the_rotation_may_include_a_reflection() -> None:
     found = {
         round(np.linalg.det(matrix_of(TemplateRotation(bytes([i]) * 32, 4)))) for i in range(16)
     }
     assert found == {-1, 1}
 
 
-def test_the_first_axis_lands_evenly_on_every_side() -> None:
+def test_the_first_axis_is_rotated_uniformly_over_the_sphere() -> None:
     rows = np.stack([matrix_of(TemplateRotation(i.to_bytes(32, "big"), 3))[0] for i in range(2000)])
     # mean 0 and covariance 1/3 on the sphere; five standard errors of 2000 draws
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=0.065)
@@ -94,7 +94,7 @@ def test_the_first_axis_lands_evenly_on_every_side() -> None:
 
 
 @given(st.integers(2, 64), st.integers(0, 2**32 - 1))
-def test_cosines_stay_as_they_were(dims: int, seed: int) -> None:
+def test_cosines_do_not_change(dims: int, seed: int) -> None:
     vectors = units(6, dims, seed=seed)
     turned = TemplateRotation(KEY, dims).protect(vectors)
     assert turned.dtype == np.float32
@@ -110,7 +110,7 @@ def test_protect_is_the_matrix_and_reveal_its_inverse(dims: int) -> None:
     np.testing.assert_allclose(turned @ turned.T, vectors @ vectors.T, rtol=0, atol=1e-6)
 
 
-def test_the_vectors_given_are_left_as_they_are() -> None:
+def test_the_given_vectors_are_not_changed() -> None:
     vectors = units(3, 16, seed=2)
     before = vectors.copy()
     TemplateRotation(KEY, 16).protect(vectors)

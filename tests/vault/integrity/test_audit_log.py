@@ -34,7 +34,7 @@ def chain(count: int) -> tuple[list[tuple[int, bytes]], bytes]:
     return entries, head
 
 
-def test_a_whole_chain_checks_out_and_an_empty_one_too() -> None:
+def test_a_whole_chain_and_an_empty_one_pass_verification() -> None:
     entries, head = chain(4)
     verify_chain(entries, head=head, count=4)
     verify_chain([], head=FIRST_LINK, count=0)
@@ -53,7 +53,7 @@ def test_a_whole_chain_checks_out_and_an_empty_one_too() -> None:
         ("one doubled", "was removed"),
     ],
 )
-def test_every_change_of_a_chain_is_noticed(what: str, words: str) -> None:
+def test_every_change_of_a_chain_is_detected(what: str, words: str) -> None:
     entries, head = chain(4)
     if what == "first removed":
         del entries[0]
@@ -75,7 +75,7 @@ def test_every_change_of_a_chain_is_noticed(what: str, words: str) -> None:
         verify_chain(entries, head=head, count=4)
 
 
-def test_an_entry_comes_back_and_nothing_else_does() -> None:
+def test_only_the_bytes_of_an_entry_are_read_as_one() -> None:
     one = entry(1)
     assert Entry.from_bytes(one.to_bytes()) == one
     for packed in (
@@ -99,7 +99,7 @@ def test_failures_in_a_row_are_one_line() -> None:
     assert said(entry(1)) == ["1 failed attempt for ana"]
 
 
-def test_between_two_unlocks_the_owner_was_away() -> None:
+def test_failures_between_two_unlocks_are_described_so() -> None:
     lines = said(entry(1, "unlocked"), entry(2), entry(3), entry(4), entry(5, "unlocked"))
     assert lines == [
         "ana unlocked",
@@ -108,7 +108,7 @@ def test_between_two_unlocks_the_owner_was_away() -> None:
     ]
 
 
-def test_attempts_at_two_doors_are_two_lines() -> None:
+def test_attempts_for_two_names_are_two_lines() -> None:
     assert said(entry(1), entry(2, user="ben"), entry(3)) == [
         "1 failed attempt for ana",
         "1 failed attempt for ben",
@@ -116,11 +116,19 @@ def test_attempts_at_two_doors_are_two_lines() -> None:
     ]
 
 
-def test_what_has_no_words_of_its_own_is_told_plainly() -> None:
+def test_a_rename_is_one_line() -> None:
+    old, new = entry(1, "done", "anna", "rename"), entry(1, "done", "ann", "new_name")
+    assert said(old, new, entry(2, "unlocked", "ann")) == [
+        "anna was renamed to ann",
+        "ann unlocked",
+    ]
+
+
+def test_other_entries_are_described_by_their_fields() -> None:
     assert said(entry(1, "unreadable_image")) == ["unlock ana: unreadable image"]
 
 
-def test_times_are_the_readers() -> None:
+def test_times_are_in_the_readers_time_zone() -> None:
     zone = timezone(timedelta(hours=9))
     assert describe_entries([entry(1, "unlocked")], zone=zone)[0].startswith("2026-01-31 21:01  ")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.vault.memory import MemoryStore
+from tests.vault.memory import DictCells, MemoryStore
 
 from mien.errors import VaultDamaged
 from mien.vault.backends.base import Section
@@ -48,7 +48,7 @@ def test_all_cells_are_found_in_the_order_of_their_tags(store: MemoryStore) -> N
         assert (cell.version, cell.value) == (1, b"value of " + TAGS[1])
 
 
-def test_a_cell_that_is_not_there_is_proven_not_to_be_there(store: MemoryStore) -> None:
+def test_an_absent_cell_is_proven_absent(store: MemoryStore) -> None:
     with store.reading() as cells:
         manifest = Manifest(cells, CIPHER)
         for first in range(BUCKETS):
@@ -83,7 +83,7 @@ def raises_damage(store: MemoryStore, *tags: bytes) -> None:
             list(Manifest(cells, CIPHER).scan(Section.RECORD))
 
 
-def test_a_cell_altered_removed_swapped_or_put_back_is_noticed(store: MemoryStore) -> None:
+def test_an_altered_removed_swapped_or_restored_cell_is_detected(store: MemoryStore) -> None:
     def spoilt(tag: bytes, value: bytes | None) -> None:
         with store.writing() as cells:
             before = cells.get(Section.RECORD, tag)
@@ -103,7 +103,7 @@ def test_a_cell_altered_removed_swapped_or_put_back_is_noticed(store: MemoryStor
     spoilt(TAGS[3], b"value of " + TAGS[3])
 
 
-def test_a_cell_that_mien_did_not_put_there_is_noticed(store: MemoryStore) -> None:
+def test_an_added_cell_is_detected(store: MemoryStore) -> None:
     planted = b"\x07" + b"p" * 31
     with store.writing() as cells:
         cells.put(Section.RECORD, planted, b"planted")
@@ -111,7 +111,7 @@ def test_a_cell_that_mien_did_not_put_there_is_noticed(store: MemoryStore) -> No
 
 
 @pytest.mark.parametrize("bucket", [0, 7, 255, 9])
-def test_a_bucket_altered_removed_planted_or_put_back_is_noticed(
+def test_an_altered_removed_added_or_restored_bucket_is_detected(
     store: MemoryStore, bucket: int
 ) -> None:
     key = bytes([bucket])
@@ -152,7 +152,20 @@ def test_a_manifest_of_another_key_altered_or_absent_opens_nothing(store: Memory
         Manifest(cells, CIPHER)
 
 
-def test_log_entries_come_back_in_order_and_one_out_of_its_place_does_not_open(
+class _ReversedCells(DictCells):
+    """A store whose pages are in descending order, as a damaged tree may be."""
+
+    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        return super().scan(section, after=after, limit=limit)[::-1]
+
+
+def test_cells_out_of_order_are_damage(store: MemoryStore) -> None:
+    cells = _ReversedCells(store._cells, writable=False)
+    with pytest.raises(VaultDamaged, match="its cells are out of order"):
+        list(Manifest(cells, CIPHER).scan(Section.RECORD))
+
+
+def test_log_entries_are_read_in_order_and_a_moved_one_does_not_open(
     store: MemoryStore,
 ) -> None:
     with store.writing() as cells:

@@ -27,27 +27,27 @@ def guard(tmp_path: Path) -> RollbackGuard:
     return RollbackGuard(tmp_path / "state", "/srv/vault.sqlite")
 
 
-def test_it_has_seen_nothing_at_first_and_then_the_highest_change(guard: RollbackGuard) -> None:
+def test_the_guard_remembers_the_highest_change(guard: RollbackGuard) -> None:
     assert guard.read_last() is None
     for counter in (1, 5, 3):
         remember(guard, ONE, counter)
     assert guard.read_last() == LastState(ONE, 5)
 
 
-def test_the_same_and_a_later_state_are_expected(guard: RollbackGuard) -> None:
+def test_the_same_and_a_later_state_are_accepted(guard: RollbackGuard) -> None:
     guard.check_not_older(None, ONE, 1)
     guard.check_not_older(LastState(ONE, 5), ONE, 5)
     guard.check_not_older(LastState(ONE, 5), ONE, 6)
 
 
-def test_an_older_state_and_another_vault_are_not(guard: RollbackGuard) -> None:
+def test_an_older_state_and_another_vault_are_refused(guard: RollbackGuard) -> None:
     with pytest.raises(VaultDamaged, match="old copy: it is at change 4, and change 5 was seen"):
         guard.check_not_older(LastState(ONE, 5), ONE, 4)
     with pytest.raises(VaultDamaged, match="is not the vault that was last seen there"):
         guard.check_not_older(LastState(ONE, 5), TWO, 9)
 
 
-def test_only_who_accepts_takes_the_count_down(guard: RollbackGuard) -> None:
+def test_only_accept_lowers_the_remembered_counter(guard: RollbackGuard) -> None:
     remember(guard, ONE, 5)
     remember(guard, ONE, 2, accept=True)
     assert guard.read_last() == LastState(ONE, 2)
@@ -55,13 +55,13 @@ def test_only_who_accepts_takes_the_count_down(guard: RollbackGuard) -> None:
     assert guard.read_last() == LastState(TWO, 1)
 
 
-def test_two_vaults_have_two_guardes(tmp_path: Path) -> None:
+def test_each_vault_has_a_guard_of_its_own(tmp_path: Path) -> None:
     a, b = (RollbackGuard(tmp_path, place) for place in ("/a", "/b"))
     remember(a, ONE, 5)
     assert b.read_last() is None
 
 
-def test_the_file_is_its_owners_alone(guard: RollbackGuard) -> None:
+def test_the_guard_file_is_private(guard: RollbackGuard) -> None:
     remember(guard, ONE, 1)
     assert guard.path.stat().st_mode & 0o777 == 0o600
     assert guard.path.parent.stat().st_mode & 0o777 == 0o700
@@ -72,7 +72,9 @@ def test_the_file_is_its_owners_alone(guard: RollbackGuard) -> None:
     [b"", b"mien-seen-1", b"mien-seen-2 " + b"31" * 16 + b" 5\n", b"mien-seen-1 xx 5\n",
      b"mien-seen-1 " + b"31" * 16 + b" five\n", b"\xff" * 40, b"9" * 10_000],
 )  # fmt: skip
-def test_a_file_that_is_no_sighting_shuts_the_vault(guard: RollbackGuard, content: bytes) -> None:
+def test_a_guard_file_that_mien_did_not_write_locks_the_vault(
+    guard: RollbackGuard, content: bytes
+) -> None:
     remember(guard, ONE, 1)
     guard.path.write_bytes(content)
     with pytest.raises(VaultDamaged, match="remembers the vault's last state"):
@@ -81,7 +83,7 @@ def test_a_file_that_is_no_sighting_shuts_the_vault(guard: RollbackGuard, conten
     assert guard.read_last() == LastState(ONE, 7)
 
 
-def test_a_folder_or_a_pipe_in_its_place_shuts_the_vault_and_holds_nobody(
+def test_a_directory_or_a_pipe_as_guard_file_locks_the_vault_and_does_not_block(
     guard: RollbackGuard,
 ) -> None:
     guard.path.mkdir(parents=True)
@@ -93,13 +95,13 @@ def test_a_folder_or_a_pipe_in_its_place_shuts_the_vault_and_holds_nobody(
         guard.read_last()
 
 
-def test_notes_taken_at_once_keep_the_highest(guard: RollbackGuard) -> None:
+def test_simultaneous_states_keep_the_highest(guard: RollbackGuard) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda counter: remember(guard, ONE, counter), range(60)))
     assert guard.read_last() == LastState(ONE, 59)
 
 
-def test_a_sighting_is_written_before_the_change_and_counts_after_it(guard: RollbackGuard) -> None:
+def test_a_state_is_written_before_the_change_and_remembered_after_it(guard: RollbackGuard) -> None:
     remember(guard, ONE, 1)
     with guard.staged(ONE, 2) as commit:
         assert guard.read_last() == LastState(ONE, 1)
@@ -111,7 +113,7 @@ def test_a_sighting_is_written_before_the_change_and_counts_after_it(guard: Roll
     assert {one.name for one in guard.path.parent.iterdir()} == {".lock", guard.path.name}
 
 
-def test_nobody_else_is_held_up_between_the_two(guard: RollbackGuard) -> None:
+def test_a_staged_state_does_not_block_others(guard: RollbackGuard) -> None:
     """SQLite waits for other writers after a commit: who kept the lock would stop them."""
     other = RollbackGuard(guard.path.parent, "/srv/other.sqlite")
     with guard.staged(ONE, 2) as commit:
@@ -122,7 +124,7 @@ def test_nobody_else_is_held_up_between_the_two(guard: RollbackGuard) -> None:
     assert other.read_last() == LastState(TWO, 7)
 
 
-def test_what_fails_after_the_change_says_that_it_was_done(guard: RollbackGuard) -> None:
+def test_an_error_after_the_change_says_that_it_was_made(guard: RollbackGuard) -> None:
     with guard.staged(ONE, 2) as commit:
         guard.path.mkdir()
         with pytest.raises(VaultDamaged, match="done, but not remembered"):
@@ -130,7 +132,7 @@ def test_what_fails_after_the_change_says_that_it_was_done(guard: RollbackGuard)
 
 
 @pytest.mark.parametrize("hindrance", ["the lock", "the file"])
-def test_where_nothing_can_be_remembered_nothing_is_changed(
+def test_a_state_that_cannot_be_written_prevents_the_change(
     settings: Settings, clock: Clock, model: ModelId, hindrance: str
 ) -> None:
     with opened(settings, clock) as vault:

@@ -42,37 +42,37 @@ def after(failures: int, now: Moment = NOON) -> AttemptCount:
     ("failures", "wait_s"),
     [(0, 0), (1, 0), (4, 0), (5, 30), (6, 60), (7, 120), (10, 960), (16, 61_440), (17, 86_400)],
 )
-def test_five_failures_cost_thirty_seconds_and_each_more_twice_as_much(
+def test_the_fifth_failure_costs_thirty_seconds_and_each_more_doubles_the_wait(
     failures: int, wait_s: float
 ) -> None:
     assert after(failures).wait_s == wait_s
 
 
-def test_a_thousand_failures_cost_a_day_and_no_overflow() -> None:
+def test_a_thousand_failures_cost_a_day_without_an_overflow() -> None:
     assert after(1000).wait_s == LONGEST_WAIT_S
 
 
-def test_the_wait_is_counted_down_by_what_has_passed() -> None:
+def test_the_wait_is_reduced_by_the_time_that_passed() -> None:
     waiting = after(5)
     assert waiting.advanced_to(later(NOON, 12)).wait_s == 18
     assert waiting.advanced_to(later(NOON, 30)).wait_s == 0
     assert waiting.advanced_to(later(NOON, 12)).advanced_to(later(NOON, 20)).wait_s == 10
 
 
-def test_setting_the_wall_clock_does_nothing_while_the_machine_runs() -> None:
+def test_setting_the_wall_clock_changes_no_wait_within_one_boot() -> None:
     waiting = after(5)
     for wall_s in (0.0, 9e9):
         assert waiting.advanced_to(Moment(wall_s, "boot one", 1010.0)).wait_s == 20
 
 
-def test_after_a_reboot_the_time_since_the_boot_counts_and_no_clock_that_was_set() -> None:
+def test_after_a_reboot_only_the_time_since_the_boot_counts() -> None:
     waiting = after(5)
     assert waiting.advanced_to(Moment(NOON.wall_s + 10, "boot two", 5.0)).wait_s == 25
     assert waiting.advanced_to(Moment(NOON.wall_s + 86_400, "boot two", 5.0)).wait_s == 25
     assert waiting.advanced_to(Moment(NOON.wall_s - 1e6, "boot two", 5.0)).wait_s == 30
 
 
-def test_a_clock_set_back_and_corrected_gives_nothing_where_no_boot_has_a_name() -> None:
+def test_a_clock_set_back_and_corrected_shortens_no_wait_where_boots_have_no_id() -> None:
     waiting = after(5, Moment(NOON.wall_s, "", 1000.0))
     waiting = waiting.advanced_to(Moment(NOON.wall_s - 3600, "", 1000.0))
     waiting = waiting.advanced_to(Moment(NOON.wall_s, "", 1001.0))
@@ -102,7 +102,7 @@ def test_on_one_machine_no_clock_and_no_reboot_makes_a_wait_shorter(
 
 
 @given(ahead_s=st.floats(0, 1e4), looks=st.lists(st.sampled_from("AB"), max_size=40))
-def test_a_machine_whose_clock_is_ahead_gives_its_lead_once_and_not_at_each_turn(
+def test_a_machine_whose_clock_is_ahead_shortens_a_wait_once_only(
     ahead_s: float, looks: list[str]
 ) -> None:
     """Two machines with one vault and their own clocks, while no time passes."""
@@ -128,9 +128,7 @@ def test_no_order_of_moments_makes_a_wait_longer_or_negative(
 
 
 @given(failures=st.integers(5, 40), steps=st.lists(st.floats(0, 1000), max_size=8))
-def test_no_way_of_looking_makes_a_wait_shorter_than_it_is(
-    failures: int, steps: list[float]
-) -> None:
+def test_no_sequence_of_updates_makes_a_wait_shorter(failures: int, steps: list[float]) -> None:
     attempts = start = after(failures)
     moment, passed = NOON, 0.0
     for step in steps:
@@ -142,7 +140,7 @@ def test_no_way_of_looking_makes_a_wait_shorter_than_it_is(
 @given(
     clocks=st.lists(st.tuples(st.floats(-1e9, 1e9), st.booleans()), min_size=6, max_size=40),
 )
-def test_whatever_the_clocks_do_the_sixth_failure_takes_thirty_seconds_of_waiting(
+def test_however_the_clocks_are_set_a_sixth_attempt_needs_thirty_seconds(
     clocks: list[tuple[float, bool]],
 ) -> None:
     """An attacker who sets the wall clock back and forth, within one boot, at one moment."""
@@ -158,13 +156,13 @@ def test_whatever_the_clocks_do_the_sixth_failure_takes_thirty_seconds_of_waitin
     assert attempts.wait_s == (FIRST_WAIT_S if tries == FREE_FAILURES else 0)
 
 
-def test_a_try_that_was_none_is_given_back_with_its_wait() -> None:
+def test_a_refund_removes_the_failure_and_its_wait() -> None:
     charged = after(5)
     back = charged.after_refund(NOON, charged=5, free_failures=FREE_FAILURES)
     assert (back.failures, back.wait_s) == (4, 0.0)
 
 
-def test_a_try_given_back_late_does_not_open_what_others_have_shut() -> None:
+def test_a_late_refund_does_not_end_the_wait_of_another_attempt() -> None:
     """Two try at once as the fourth and fifth; the fourth was none, the fifth failed."""
     both = after(5)
     back = both.after_refund(NOON, charged=4, free_failures=FREE_FAILURES)
@@ -173,7 +171,7 @@ def test_a_try_given_back_late_does_not_open_what_others_have_shut() -> None:
     assert again.wait_s == FIRST_WAIT_S
 
 
-def test_a_quiet_day_forgets_where_that_is_asked_for() -> None:
+def test_a_day_without_failures_clears_the_count_where_that_is_asked_for() -> None:
     failed = after(3)
     assert failed.advanced_to(later(NOON, 86_399), forget_after_s=86_400).failures == 3
     assert failed.advanced_to(later(NOON, 86_400), forget_after_s=86_400).failures == 0
@@ -182,14 +180,31 @@ def test_a_quiet_day_forgets_where_that_is_asked_for() -> None:
     assert failed.advanced_to(off_at_night, forget_after_s=86_400).failures == 0
 
 
-def test_a_quiet_day_forgets_no_wait_that_is_not_over() -> None:
+def test_a_late_refund_shortens_the_wait_to_that_of_the_remaining_failures() -> None:
+    six = after(6)
+    assert six.wait_s == 2 * FIRST_WAIT_S
+    back = six.after_refund(NOON, charged=5, free_failures=FREE_FAILURES)
+    assert (back.failures, back.wait_s) == (5, FIRST_WAIT_S)
+
+
+def test_updates_do_not_restart_the_day_without_failures() -> None:
+    failed = after(3)
+    for hours in (8, 16, 23):
+        failed = failed.advanced_to(later(NOON, hours * 3600), forget_after_s=86_400)
+        assert failed.failures == 3
+    assert failed.advanced_to(later(NOON, 86_400), forget_after_s=86_400).failures == 0
+
+
+def test_a_day_without_failures_does_not_end_a_wait() -> None:
     off_at_night = Moment(NOON.wall_s + 86_400, "boot two", 10.0)
     seen = after(5).advanced_to(off_at_night, forget_after_s=86_400)
     assert (seen.failures, seen.wait_s) == (5, 20)
 
 
 @given(failures=st.integers(0, 10**6), wait_s=st.floats(0, LONGEST_WAIT_S), now=moments)
-def test_what_was_packed_comes_back(failures: int, wait_s: float, now: Moment) -> None:
+def test_a_packed_count_is_read_as_it_was_written(
+    failures: int, wait_s: float, now: Moment
+) -> None:
     attempts = AttemptCount(failures, wait_s, now)
     assert AttemptCount.from_bytes(attempts.to_bytes()) == attempts
 
@@ -216,5 +231,5 @@ def test_anything_else_is_damage(packed: bytes) -> None:
         (3600, "try again in 60 minutes"), (86_400, "try again in 24 hours"),
     ],
 )  # fmt: skip
-def test_the_wait_is_said_rounded_up(wait_s: float, words: str) -> None:
+def test_the_wait_is_described_rounded_up(wait_s: float, words: str) -> None:
     assert describe_wait(wait_s) == words

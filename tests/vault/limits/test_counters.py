@@ -6,15 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.vault.sealed_parts import NOON, Clock, fail, opened
+from tests.vault.sealed_parts import NOON, Clock, fail, opened, record_of, store_record
 
 from mien.errors import Outcome, TooManyAttempts
+from mien.results import ModelId
 from mien.settings import Settings
 from mien.vault.limits.attempts import Moment
 from mien.vault.vault import Vault
 
 
-def test_five_failures_are_free_then_it_is_thirty_seconds_and_doubles(
+def test_after_five_failures_the_wait_is_thirty_seconds_and_doubles(
     vault: Vault, clock: Clock
 ) -> None:
     fail(vault, "ana", 5)
@@ -40,7 +41,7 @@ def test_a_clock_set_back_after_a_reboot_does_not_shorten_the_wait(
     fail(vault, "ana")
 
 
-def test_a_success_clears_its_own_failures_and_nobody_elses(vault: Vault) -> None:
+def test_a_success_clears_the_failures_of_its_own_name_only(vault: Vault) -> None:
     fail(vault, "ana", 4)
     fail(vault, "bob", 5)
     with vault.attempt("ana") as attempt:
@@ -58,7 +59,7 @@ def test_a_picture_without_one_face_costs_nothing(vault: Vault, outcome: Outcome
     fail(vault, "ana", 5)
 
 
-def test_an_attempt_that_never_says_how_it_ended_was_a_failure(vault: Vault) -> None:
+def test_an_attempt_without_an_outcome_is_a_failure(vault: Vault) -> None:
     for _ in range(5):
         with vault.attempt("ana"):
             pass
@@ -92,21 +93,42 @@ def test_an_attempt_that_breaks_off_is_logged(
     assert (last.kind, last.user, last.outcome) == ("unlock", "ana", outcome)
 
 
-def test_fifty_failures_over_all_names_shut_every_door(vault: Vault) -> None:
+def test_fifty_failures_over_all_names_make_every_name_wait(vault: Vault) -> None:
     for number in range(50):
         fail(vault, f"name {number}")
     with pytest.raises(TooManyAttempts):
         fail(vault, "somebody else")
 
 
-def test_after_a_reboot_a_clock_set_a_day_ahead_opens_no_door(vault: Vault, clock: Clock) -> None:
+def test_removing_a_person_removes_their_count_of_failures(vault: Vault, model: ModelId) -> None:
+    store_record(vault, record_of("ana", model))
+    fail(vault, "ana", 4)
+    vault.remove("ana")
+    fail(vault, "ana", 4)
+    with vault.attempt("ana") as attempt:  # the fifth would be the ninth, and would have to wait
+        attempt.outcome = Outcome.UNLOCKED
+
+
+def test_renaming_a_person_keeps_their_count_of_failures(vault: Vault, model: ModelId) -> None:
+    store_record(vault, record_of("ana", model))
+    fail(vault, "ana", 5)
+    fail(vault, "ann", 4)  # the name did not exist: these do not count for whoever gets it
+    vault.rename("ana", "ann")
+    with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
+        fail(vault, "ann")
+    fail(vault, "ana", 4)
+
+
+def test_after_a_reboot_a_clock_set_a_day_ahead_does_not_end_the_wait(
+    vault: Vault, clock: Clock
+) -> None:
     fail(vault, "ana", 5)
     clock.now = Moment(NOON.wall_s + 86_400, "boot two", 5.0)
     with pytest.raises(TooManyAttempts):
         fail(vault, "ana")
 
 
-def test_two_machines_with_one_database_count_by_its_clock(
+def test_two_machines_with_one_database_use_its_clock(
     postgres_url: str, settings: Settings
 ) -> None:
     """The clock of B is 40 seconds ahead, and they try in turns."""

@@ -132,7 +132,7 @@ def test_each_model_has_centroids_of_its_own(vault: Vault) -> None:
     assert vault.verify() is not None
 
 
-def test_what_another_process_changed_is_seen(vault: Vault, settings: Settings) -> None:
+def test_changes_of_another_process_are_seen(vault: Vault, settings: Settings) -> None:
     assert sorted(people_in(vault)) == ["ana", "ben"]
     with opened(settings) as other:
         enroll(other, "cleo", 3)
@@ -148,7 +148,7 @@ def test_an_empty_vault_has_nobody() -> None:
     assert Centroids.joined([]).rows.shape == (0, 0)
 
 
-def test_a_block_altered_removed_swapped_or_put_back_is_noticed(settings: Settings) -> None:
+def test_an_altered_removed_swapped_or_restored_block_is_detected(settings: Settings) -> None:
     with opened(settings) as vault:
         enroll(vault, "ana", 1)
         vault.enable_centroids()

@@ -24,7 +24,7 @@ def test_a_name_of_printable_characters_is_kept_as_it_is(name: str) -> None:
     assert check_user_name(name) == name
 
 
-def test_a_name_is_composed() -> None:
+def test_a_name_is_normalised_to_nfc() -> None:
     assert check_user_name("e\u0301va") == "\u00e9va"
 
 
@@ -62,7 +62,7 @@ def test_a_name_that_could_mislead_is_refused(name: str, why: str) -> None:
 
 
 @given(st.text(st.characters()))
-def test_a_name_is_kept_for_good_or_refused_in_one_printable_line(name: str) -> None:
+def test_any_name_is_accepted_or_refused_in_one_printable_line(name: str) -> None:
     try:
         kept: str | None = check_user_name(name)
     except UsageError as error:
@@ -133,7 +133,7 @@ def test_a_stamp_is_in_utc_and_whole_seconds() -> None:
     assert utc_stamp(moment) == "2026-01-31T12:00:00+00:00"
 
 
-def test_a_stamp_of_a_moment_without_a_time_zone_is_refused() -> None:
+def test_a_time_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         utc_stamp(datetime(2026, 1, 31))
 
@@ -144,6 +144,6 @@ def test_a_stamp_is_what_a_record_takes(make_record: MakeRecord) -> None:
 
 
 @given(st.text(st.characters()))
-def test_shown_text_is_one_short_printable_line(text: str) -> None:
+def test_quoted_text_is_one_short_printable_line(text: str) -> None:
     assert quote(text).isprintable()
     assert len(quote(text)) <= 10 * 80 + 5

@@ -59,7 +59,7 @@ def test_a_template_has_these_bytes() -> None:
     assert pack_template(TEMPLATE) == GOLDEN
 
 
-def test_these_bytes_are_that_template() -> None:
+def test_the_bytes_of_a_template_are_fixed() -> None:
     template = unpack_template(GOLDEN, expected_model=MODEL)
     np.testing.assert_array_equal(template.vectors, TEMPLATE.vectors, strict=True)
     assert template.model == MODEL
@@ -72,7 +72,7 @@ def test_these_bytes_are_that_template() -> None:
         elements=st.floats(0.5, 1, width=32),
     )
 )
-def test_any_template_comes_back_to_the_last_bit(raw: FloatArray) -> None:
+def test_any_template_is_read_bit_for_bit_as_it_was_written(raw: FloatArray) -> None:
     vectors = raw / np.linalg.norm(raw, axis=1, keepdims=True)
     template = Template(vectors, MODEL)
     again = unpack_template(pack_template(template), expected_model=MODEL)
@@ -84,7 +84,7 @@ def test_columns_first_and_big_endian_arrays_are_written_the_same_way() -> None:
         assert pack_template(Template(vectors, MODEL)) == GOLDEN
 
 
-def test_the_vectors_that_come_back_are_a_copy_that_may_be_changed() -> None:
+def test_unpacked_vectors_are_a_writable_copy() -> None:
     template = unpack_template(GOLDEN, expected_model=MODEL)
     template.vectors[0, 0] = 0.5
     again = unpack_template(GOLDEN, expected_model=MODEL)
@@ -100,12 +100,12 @@ def test_a_template_with_one_byte_changed_is_damaged(place: int, change: int) ->
 
 
 @pytest.mark.parametrize("length", range(len(GOLDEN)))
-def test_a_template_cut_short_is_damaged(length: int) -> None:
+def test_a_truncated_template_is_damaged(length: int) -> None:
     with pytest.raises(VaultDamaged):
         unpack_template(GOLDEN[:length], expected_model=MODEL)
 
 
-def test_a_template_with_bytes_behind_it_is_damaged() -> None:
+def test_a_template_with_extra_bytes_is_damaged() -> None:
     with pytest.raises(VaultDamaged):
         unpack_template(GOLDEN + b"\x00", expected_model=MODEL)
 
@@ -119,7 +119,7 @@ def test_any_other_bytes_are_damaged(packed: bytes) -> None:
 
 
 @given(st.binary(max_size=120), st.binary(max_size=40), st.integers(0, 2**32 - 1))
-def test_a_right_checksum_does_not_make_a_template(
+def test_bytes_with_a_correct_checksum_can_still_be_refused(
     header: bytes, vectors: bytes, length: int
 ) -> None:
     for header_length in (None, length):
