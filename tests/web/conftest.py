@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -57,14 +58,20 @@ class Service:
         return code
 
 
-@contextmanager
-def start_service(home: Path, *arguments: str) -> Iterator[Service]:
-    """Run `mien serve` with these arguments, for a user with this home."""
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a user with this home, without any setting of mien."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
     for variable, folder in (("DATA", "data"), ("CONFIG", "config"), ("STATE", "state")):
         environ[f"XDG_{variable}_HOME"] = str(home / folder)
     environ["HOME"] = str(home)
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    return environ
+
+
+@contextmanager
+def start_service(home: Path, *arguments: str) -> Iterator[Service]:
+    """Run `mien serve` with these arguments, for a user with this home."""
+    environ = environment(home)
     log = home / "service.log"
     command = [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments]
     with log.open("w") as errors:
@@ -112,6 +119,36 @@ def service(tmp_path: Path) -> Iterator[Service]:
     """A service with an empty vault."""
     with start_service(tmp_path) as service:
         yield service
+
+
+def picture(field: str, path: Path) -> tuple[str, tuple[str, bytes, str]]:
+    return field, (path.name, path.read_bytes(), "image/jpeg")
+
+
+@pytest.fixture(scope="module")
+def shared_service(tmp_path_factory: pytest.TempPathFactory, shots: Path) -> Iterator[Service]:
+    """With eileen enrolled. A test with failed attempts uses a name of its own."""
+    with start_service(tmp_path_factory.mktemp("home")) as service:
+        with service.client() as client:
+            files = [picture("photos", shots / f"her{number}.jpg") for number in (1, 2, 3)]
+            assert client.post("/v1/people/eileen", files=files).status_code == 200
+        yield service
+
+
+@pytest.fixture
+def client(shared_service: Service) -> Iterator[httpx.Client]:
+    with shared_service.client() as client:
+        yield client
+
+
+def create_token(service: Service, scope: str) -> str:
+    """Create a token with the command line, for the running service."""
+    name = f"{scope}-{os.urandom(4).hex()}"
+    command = [sys.executable, "-m", "mien", "token", "create", name, "--scope", scope, "--json"]
+    environ = environment(service.home)
+    ran = subprocess.run(command, env=environ, check=True, capture_output=True, text=True)
+    secret: str = json.loads(ran.stdout)["token"]
+    return secret
 
 
 CHROMIUM = "/usr/bin/chromium"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.web.conftest import Service
+from tests.web.conftest import Service, create_token
 from tests.web.page_actions import (
     Page,
     enroll,
@@ -65,22 +62,13 @@ def test_the_printed_address_opens_the_page_in_a_locked_tab(browser: Any, servic
 def test_a_token_shows_the_views_of_its_scope(
     browser: Any, service: Service, scope: str, views: list[str]
 ) -> None:
-    page = open_page(browser, f"{service.address}/#{token_of(service, scope)}")
+    page = open_page(browser, f"{service.address}/#{create_token(service, scope)}")
     page.wait_for_selector("#view-unlock:not([hidden])")
     assert page.locator("nav a:visible").all_inner_texts() == views
     page.goto(f"{service.address}/#log")
     page.wait_for_selector("#view-log:not([hidden])" if scope == "admin" else "#view-unlock")
     assert page.is_visible("#view-unlock") is (scope != "admin")
     page.close()
-
-
-def token_of(service: Service, scope: str) -> str:
-    """Create a token with `mien token create`."""
-    environ = {**os.environ, "XDG_DATA_HOME": str(service.home / "data")}
-    environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, "-m", "mien", "token", "create", "door", "--scope", scope]
-    said = subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout
-    return next(word for word in said.split() if word.startswith("mien_"))
 
 
 def test_the_skip_link_stays_in_the_current_view(page: Page) -> None:

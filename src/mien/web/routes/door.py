@@ -8,7 +8,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 
 from mien.app import verify as use_cases
 from mien.app.pipeline import Pipeline
-from mien.errors import NoFaceFound, SeveralFacesFound
+from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
 from mien.faces.quality import measure_quality
 from mien.media.image_file import read_image
 from mien.results import Face
@@ -59,11 +59,14 @@ async def unlock(
 async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
     """Which enrolled person does the photo show? 403 if none."""
     content = await photo.read()
-    found = await parts.pool.run(
-        lambda: use_cases.identify(
-            read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
+    try:
+        found = await parts.pool.run(
+            lambda: use_cases.identify(
+                read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
+            )
         )
-    )
+    except NotEnrolled as error:  # its message names a command
+        raise NotEnrolled("nobody is enrolled; POST /v1/people/NAME enrolls somebody") from error
     parts.metrics.record_decision(found.decision.outcome.value)
     return identification_response(
         found.decision, found.user, with_scores=allows(token_scope, "enroll")

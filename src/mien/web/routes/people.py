@@ -13,6 +13,7 @@ from mien.app.enroll import Enrollment, Neighbours
 from mien.app.messages import enrollment_data
 from mien.app.pipeline import Pipeline
 from mien.app.verify import template_of
+from mien.errors import AlreadyEnrolled, NotEnrolled
 from mien.matching.policy import PLAIN_SPACE, consistency
 from mien.results import Template
 from mien.vault.integrity.audit_log import describe_entries
@@ -51,23 +52,30 @@ async def enroll(
 ) -> OutcomeResponse:
     """Enroll a person from photos. If one photo is refused, nothing is stored."""
     contents = [await photo.read() for photo in photos]
-    enrollment = await parts.pool.run(
-        lambda: use_cases.enroll(
-            user,
-            contents,
-            pipeline=parts.pipeline_of(None),
-            vault=parts.vault,
-            mode=mode,
-            clock=parts.clock,
+    try:
+        enrollment = await parts.pool.run(
+            lambda: use_cases.enroll(
+                user,
+                contents,
+                pipeline=parts.pipeline_of(None),
+                vault=parts.vault,
+                mode=mode,
+                clock=parts.clock,
+            )
         )
-    )
+    except AlreadyEnrolled as error:  # its message names options of the command line
+        message = f"{user} is enrolled already; send mode=add to add photos, mode=replace to"
+        raise AlreadyEnrolled(f"{message} replace them, or choose another name") from error
     return OutcomeResponse(schemas.Enrollment.model_validate(enrollment_data(user, enrollment)))
 
 
 @router.delete(PERSON_PATTERN, responses=describe_responses(schemas.Forgotten, 401, 404, 503))
 async def forget(user: User, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
     """Delete a person's template."""
-    name = await parts.pool.run(lambda: use_cases.forget(user, parts.vault))
+    try:
+        name = await parts.pool.run(lambda: use_cases.forget(user, parts.vault))
+    except NotEnrolled as error:  # its message names a command
+        raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
     return OutcomeResponse(schemas.Forgotten(outcome="forgotten", exit_code=0, user=name))
 
 
