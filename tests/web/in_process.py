@@ -110,9 +110,13 @@ async def send_request(
     token: str = "",
     headers: Sequence[tuple[str, str]] = (),
     body: NextMessage | None = None,
+    into: Response | None = None,
 ) -> Response:
-    """One request to the application; the Host header is added, and the token if there is one."""
-    response = Response()
+    """One request to the application; the Host header is added, and the token if there is one.
+
+    into: gets the response even if the application raises after it.
+    """
+    response = into or Response()
     all_headers = [("host", HOST), *headers]
     if token:
         all_headers.append(("authorization", f"Bearer {token}"))

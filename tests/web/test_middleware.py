@@ -316,3 +316,24 @@ def test_what_is_not_http_goes_on_to_the_application(tmp_path: Path) -> None:
     middleware = wrapped(app, [], tmp_path)
     asyncio.run(middleware({"type": "lifespan"}, never, lambda message: never()))
     assert seen == ["lifespan"]
+
+
+@pytest.mark.parametrize("error", [MemoryError, ValueError, RuntimeError])
+def test_an_unexpected_error_in_a_call_is_an_internal_error_and_not_a_refusal(
+    tmp_path: Path, error: type[Exception]
+) -> None:
+    def fail(model: object) -> None:
+        raise error("ana.jpg")
+
+    with run_in_process(tmp_path, pipeline_of=fail) as service:
+        response = Response()
+        with pytest.raises(error):  # it goes on to the server, which logs it
+            asyncio.run(send_request(service.app, "GET", "/v1/ready", into=response))
+        assert response.status == 500
+        assert response.data == {
+            "outcome": "internal_error",
+            "exit_code": 70,
+            "error": "internal error; nothing was unlocked",
+        }
+        line = json.loads(service.lines[-1])
+        assert (line["status"], line["outcome"]) == (500, "internal_error")

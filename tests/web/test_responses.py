@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from mien import errors
-from mien.errors import ExitCode, MienError, TooManyAttempts
+from mien.errors import MienError, Outcome, TooManyAttempts
 from mien.results import Decision, Face, Threshold
 from mien.web.responses import (
+    STATUS_OF_OUTCOME,
     OutcomeResponse,
     busy_response,
     decision_response,
@@ -82,12 +83,12 @@ def test_a_message_has_no_exit_code() -> None:
     assert response.headers["connection"] == "close"
 
 
-def decide(outcome: ExitCode, similarity: float) -> Decision:
+def decide(outcome: Outcome, similarity: float) -> Decision:
     return Decision(similarity, THRESHOLD, "a reason", outcome, FACE, "once in 1,000")
 
 
 def test_a_decision_with_scores_has_all_fields() -> None:
-    response = decision_response(decide(ExitCode.UNLOCKED, 0.5), with_scores=True)
+    response = decision_response(decide(Outcome.UNLOCKED, 0.5), with_scores=True)
     data = body_of(response)
     assert response.status_code == 200
     assert (data["outcome"], data["similarity"], data["odds"]) == ("unlocked", 0.5, "once in 1,000")
@@ -98,7 +99,7 @@ def test_a_decision_with_scores_has_all_fields() -> None:
 
 
 def test_a_decision_without_scores_has_outcome_and_reason_only() -> None:
-    response = decision_response(decide(ExitCode.NOT_THE_OWNER, 0.3), with_scores=False)
+    response = decision_response(decide(Outcome.NOT_THE_OWNER, 0.3), with_scores=False)
     assert response.status_code == 403
     assert body_of(response) == {
         "outcome": "not_the_owner", "exit_code": 1, "reason": "a reason",
@@ -106,11 +107,20 @@ def test_a_decision_without_scores_has_outcome_and_reason_only() -> None:
 
 
 def test_a_similarity_that_is_not_a_number_is_null() -> None:
-    response = decision_response(decide(ExitCode.NO_FACE, math.nan), with_scores=True)
+    response = decision_response(decide(Outcome.NO_FACE, math.nan), with_scores=True)
     assert (response.status_code, body_of(response)["similarity"]) == (422, None)
 
 
 def test_an_identification_has_a_user_even_without_scores() -> None:
-    decision = decide(ExitCode.UNLOCKED, 0.5)
+    decision = decide(Outcome.UNLOCKED, 0.5)
     data = body_of(identification_response(decision, "ana", with_scores=False))
     assert data == {"outcome": "unlocked", "exit_code": 0, "reason": "a reason", "user": "ana"}
+
+
+def test_only_an_accepted_face_is_200_and_only_a_refused_one_is_not_the_owner() -> None:
+    statuses = {outcome: STATUS_OF_OUTCOME.get(outcome, 500) for outcome in Outcome}
+    assert [outcome for outcome, status in statuses.items() if status == 200] == [Outcome.UNLOCKED]
+    refusals = [outcome for outcome, status in statuses.items() if status == 403]
+    assert refusals == [Outcome.NOT_THE_OWNER, Outcome.NOT_LIVE]
+    for outcome in (Outcome.INTERNAL_ERROR, Outcome.INTERRUPTED, Outcome.VAULT_DAMAGED):
+        assert statuses[outcome] == 500

@@ -13,6 +13,7 @@ from mien.web.pool import PoolFull
 from mien.web.responses import (
     busy_response,
     error_response,
+    internal_error_response,
     message_response,
     token_required_response,
 )
@@ -59,5 +60,4 @@ async def _handle_http_exception(request: Request, error: Exception) -> Response
 
 
 async def _handle_unexpected(request: Request, error: Exception) -> Response:
-    message = "internal error; nothing was unlocked. To look for the cause: mien doctor"
-    return message_response("internal_error", 500, message)
+    return internal_error_response("internal error; nothing was unlocked")

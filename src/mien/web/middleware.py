@@ -28,6 +28,7 @@ from mien.web.responses import (
     SECURITY_HEADERS,
     OutcomeResponse,
     busy_response,
+    internal_error_response,
     message_response,
     token_required_response,
 )
@@ -183,7 +184,7 @@ class Middleware:
             return message_response("forbidden", 403, message)
         except UsageError:  # its message names a file of this machine
             message = "the service's tokens cannot be read; for the reason: mien token list"
-            return message_response("internal_error", 500, message)
+            return internal_error_response(message)
         return None
 
     def _check_body(self, scope: Scope, headers: Headers) -> OutcomeResponse | None:

@@ -127,6 +127,13 @@ def message_response(outcome: str, status: int, message: str, **headers: str) ->
     return OutcomeResponse(schemas.Error(outcome=outcome, error=message), status, named)
 
 
+def internal_error_response(message: str) -> OutcomeResponse:
+    """500: the service itself failed; this never means that a face was refused."""
+    outcome = Outcome.INTERNAL_ERROR
+    content = schemas.Error(outcome=outcome.value, exit_code=int(outcome.exit_code), error=message)
+    return OutcomeResponse(content, 500)
+
+
 def busy_response() -> OutcomeResponse:
     """503: the service has no room for the call; try again in a second."""
     message = "the service is busy; try again in a second"
