@@ -1,23 +1,28 @@
-"""A frame with ticks on a sheet: shares of its width and height -> units of the sheet."""
+"""Matplotlib axes on a sheet: a title over them, a light grid, tick labels and a legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+from mien.lab.plots.canvas import POINTS_PER_UNIT, SCALE, Canvas, font
+from mien.lab.plots.style import BODY, INK, LINE, MUTED, PANEL, PAPER, SMALL, TITLE
 
-from mien.lab.plots.canvas import Canvas
-from mien.lab.plots.style import BODY, INK, LINE, MUTED, PANEL, SMALL, TITLE
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
-Points = npt.NDArray[np.float64]
 Tick = tuple[float, str]
-"""Share of the axis, 0..1 from the left or from below, and what stands there."""
+"""Where on the axis, in its own numbers, and the label there."""
 
 TITLE_HEIGHT = 62.0
-LEFT, BELOW = 92.0, 62.0  # for tick labels and the axis title
+LEFT, BELOW = 92.0, 62.0  # units for tick labels and the axis title
 LEGEND_LINE = 26.0
+LINE_WIDTH = 2.5
+GRID_WIDTH = 0.8
+ABOVE_FRAME = 2.6  # Matplotlib draws the frame at 2.5
+DASHES = (0.0, (4.0, 3.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,57 +34,94 @@ class Frame:
     width: float
     height: float
 
-    def at(self, shares: npt.ArrayLike) -> Points:
-        """(m, 2) shares, x from the left and y from below, as units of the sheet."""
-        xy = np.asarray(shares, np.float64)
-        return np.column_stack(
-            [self.left + xy[:, 0] * self.width, self.top + (1.0 - xy[:, 1]) * self.height]
+
+def add_axes(canvas: Canvas, frame: Frame) -> Axes:
+    """Axes with a light grid. Set limits and scales first, then the ticks by `set_ticks`."""
+    axes = canvas.add_axes(frame.left, frame.top, frame.width, frame.height)
+    axes.set_axisbelow(True)
+    axes.grid(color=LINE, linewidth=GRID_WIDTH * POINTS_PER_UNIT)
+    axes.tick_params(which="both", length=0, labelcolor=MUTED, pad=8 * POINTS_PER_UNIT)
+    for spine in axes.spines.values():
+        spine.set(color=MUTED, linewidth=POINTS_PER_UNIT)
+    return axes
+
+
+def set_ticks(axes: Axes, x_ticks: Sequence[Tick], y_ticks: Sequence[Tick]) -> None:
+    """Put ticks, and no others, on both axes."""
+    for axis, ticks in ((axes.xaxis, x_ticks), (axes.yaxis, y_ticks)):
+        axis.set_ticks([at for at, _ in ticks], [label for _, label in ticks])
+        axis.set_ticks([], minor=True)
+        for label in axis.get_ticklabels():
+            label.set_fontproperties(font(SMALL))
+
+
+def add_titles(
+    canvas: Canvas, axes: Axes, title: str, x_title: str, y_title: str, *, size: float = BODY
+) -> None:
+    """The title of the sheet, and what the two axes show."""
+    canvas.text(24, 39, title, size=TITLE, bold=True)
+    pad = 12 * POINTS_PER_UNIT
+    axes.set_xlabel(x_title, fontproperties=font(size), color=INK, labelpad=pad)
+    axes.set_ylabel(y_title, fontproperties=font(size), color=INK)
+    axes.yaxis.set_label_coords(-56 / _size_in_units(axes)[0], 0.5)
+
+
+def add_band(axes: Axes, start: float, end: float, words: str) -> None:
+    """A grey band over part of the width, with words in it if there is room."""
+    axes.axvspan(start, end, facecolor=PANEL, edgecolor="none", zorder=0.4)
+    edges = axes.transData.transform([(start, 0.5), (end, 0.5)])[:, 0]
+    if edges[1] - edges[0] > 2 * SMALL * SCALE:
+        middle = axes.transAxes.inverted().transform([(edges.mean(), 0.0)])[0, 0]
+        axes.text(
+            *(middle, 0.5, words),
+            transform=axes.transAxes,
+            fontproperties=font(SMALL),
+            color=MUTED,
+            rotation=90,
+            ha="center",
+            va="center",
         )
 
 
-def draw_axes(
-    canvas: Canvas,
-    frame: Frame,
-    title: str,
-    x_axis: tuple[str, Sequence[Tick]],
-    y_axis: tuple[str, Sequence[Tick]],
-) -> None:
-    """The title over all, a light grid, tick labels, and the axes' names."""
-    canvas.text(24, 39, title, size=TITLE, bold=True)
-    for share, label in x_axis[1]:
-        x = frame.left + share * frame.width
-        canvas.line([(x, frame.top), (x, frame.top + frame.height)], colour=LINE, width=0.8)
-        below = frame.top + frame.height + 20
-        canvas.text(x, below, label, size=SMALL, colour=MUTED, across="center")
-    for share, label in y_axis[1]:
-        y = frame.top + (1.0 - share) * frame.height
-        canvas.line([(frame.left, y), (frame.left + frame.width, y)], colour=LINE, width=0.8)
-        beside = frame.left - 8
-        canvas.text(beside, y + SMALL * 0.36, label, size=SMALL, colour=MUTED, across="right")
-    canvas.box(frame.left, frame.top, frame.width, frame.height, edge=MUTED)
-    middle = frame.left + frame.width / 2
-    canvas.text(middle, frame.top + frame.height + 46, x_axis[0], size=BODY, across="center")
-    middle = frame.top + frame.height / 2
-    canvas.text(28, middle, y_axis[0], size=BODY, across="center", angle=90)
+def add_marker(axes: Axes, x: float, y: float, colour: str) -> None:
+    """A filled dot that stays whole at the edge of the axes."""
+    axes.plot(
+        *([x], [y]),
+        marker="o",
+        markersize=10 * POINTS_PER_UNIT,
+        markerfacecolor=colour,
+        markeredgecolor=PAPER,
+        markeredgewidth=1.5 * POINTS_PER_UNIT,
+        clip_on=False,
+        zorder=3,
+    )
 
 
-def shade(canvas: Canvas, frame: Frame, x_from: float, x_to: float, words: str) -> None:
-    """A grey band over part of the width, x in shares, with words in it if there is room."""
-    left, right = frame.left + x_from * frame.width, frame.left + x_to * frame.width
-    if right - left < 1:
-        return
-    canvas.box(left, frame.top, right - left, frame.height, fill=PANEL)
-    if right - left > 2 * SMALL:
-        x = left + (right - left) / 2 + SMALL * 0.36
-        y = frame.top + frame.height / 2
-        canvas.text(x, y, words, size=SMALL, colour=MUTED, across="center", angle=90)
+def add_legend(axes: Axes, lines: Sequence[Line2D], names: Sequence[str], below: float) -> None:
+    """A line of the colour and its name for each, so many units under the axes."""
+    legend = axes.legend(
+        lines,
+        names,
+        loc="upper left",
+        bbox_to_anchor=(0.0, -below / _size_in_units(axes)[1]),
+        prop=font(SMALL),
+        labelcolor=INK,
+        frameon=False,
+        borderpad=0.0,
+        borderaxespad=0.0,
+        handlelength=30 / SMALL,
+        handletextpad=8 / SMALL,
+        labelspacing=(LEGEND_LINE - SMALL) / SMALL - 0.02,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
-def draw_legend(
-    canvas: Canvas, left: float, top: float, entries: Sequence[tuple[str, str, bool]]
-) -> None:
-    """A line of the colour, dashed or not, and its name, for each entry."""
-    for at, (name, colour, dashed) in enumerate(entries):
-        y = top + at * LEGEND_LINE
-        canvas.line([(left, y), (left + 30, y)], colour=colour, width=2.5, dashed=dashed)
-        canvas.text(left + 38, y + SMALL * 0.36, name, size=SMALL, colour=INK)
+def power_label(power: int) -> str:
+    """The power of ten as a tick label: 1, 1e-1, 1e-2, with a true minus sign."""
+    return "1" if power == 0 else f"1e\N{MINUS SIGN}{-power}"
+
+
+def _size_in_units(axes: Axes) -> tuple[float, float]:
+    extent = axes.get_window_extent()
+    return extent.width / SCALE, extent.height / SCALE

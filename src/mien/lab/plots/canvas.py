@@ -1,7 +1,7 @@
-"""The one door to matplotlib: a sheet with its origin upper left, x right, y down, in units.
+"""A sheet to draw on with matplotlib: origin upper left, x right, y down, in units.
 
-Every property is given, none is taken from the user's matplotlibrc, so the
-pictures look the same everywhere and nothing global is changed.
+Nothing is taken from the user's matplotlibrc, so the pictures look the same everywhere:
+charts are drawn inside `default_style`, which puts the user's settings back at its end.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +25,7 @@ from mien.results import ByteArray, FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.font_manager import FontProperties
 
 SCALE = 1.5  # PNG pixels to a unit: sharp on a dense screen, and half the bytes of 2
@@ -66,6 +69,7 @@ class Canvas:
             facecolor=PAPER,
         )
         figure.set_layout_engine("none")
+        self._figure = figure
         self._agg: Any = FigureCanvasAgg(figure)  # Any: this class has no types yet
         self._axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         self._axes.set_axis_off()
@@ -94,7 +98,7 @@ class Canvas:
             x,
             y,
             shown,
-            fontproperties=_font(size, bold),
+            fontproperties=font(size, bold),
             color=colour,
             horizontalalignment=across,
             verticalalignment=down,
@@ -200,6 +204,16 @@ class Canvas:
             zorder=self._next(),
         )
 
+    def add_axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Matplotlib axes over this rectangle, under all marks; use inside `default_style`."""
+        box = (
+            left / self.width,
+            1.0 - (top + height) / self.height,
+            width / self.width,
+            height / self.height,
+        )
+        return self._figure.add_axes(box, zorder=-1)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the PNG, whole or not at all; equal drawings give equal bytes."""
         from PIL import Image
@@ -220,6 +234,21 @@ class Canvas:
         return self._marks
 
 
+@contextmanager
+def default_style() -> Iterator[None]:
+    """Matplotlib's own defaults instead of the user's matplotlibrc, until the block ends.
+
+    Raises MissingExtra without matplotlib.
+    """
+    _expect_matplotlib()
+    from matplotlib import rc_context, rcParamsDefault
+
+    # the backend is no matter of style; setting it would load pyplot's
+    defaults: Any = {name: value for name, value in rcParamsDefault.items() if name != "backend"}
+    with rc_context(defaults):
+        yield
+
+
 def map_colours(levels: FloatArray) -> ByteArray:
     """Levels 0..1 of any shape as uint8 RGB of the shape (..., 3), by `COLOUR_MAP`."""
     from matplotlib import colormaps
@@ -238,7 +267,7 @@ def text_width(text: str, *, size: float = BODY, bold: bool = False) -> float:
         return 0.0
     untyped: Any = RendererAgg
     renderer = untyped(1, 1, 100 * SCALE)
-    width, _, _ = renderer.get_text_width_height_descent(shown, _font(size, bold), False)
+    width, _, _ = renderer.get_text_width_height_descent(shown, font(size, bold), False)
     return float(width) / SCALE
 
 
@@ -284,7 +313,7 @@ def _expect_matplotlib() -> None:
         raise missing_extra("matplotlib is missing", "lab") from error
 
 
-def _font(size: float, bold: bool) -> FontProperties:
+def font(size: float, bold: bool = False) -> FontProperties:
     from matplotlib.font_manager import FontProperties
 
     return FontProperties(

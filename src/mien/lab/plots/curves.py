@@ -1,4 +1,4 @@
-"""ROC and DET: what strangers gain against what the owner loses, at every threshold."""
+"""ROC and DET curves: the two error rates at every threshold (ISO/IEC 19795-1)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,38 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import NormalDist
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.lab.plots.axes import (
+    ABOVE_FRAME,
     BELOW,
+    DASHES,
     LEFT,
     LEGEND_LINE,
+    LINE_WIDTH,
     TITLE_HEIGHT,
     Frame,
-    Points,
     Tick,
-    draw_axes,
-    draw_legend,
-    shade,
+    add_axes,
+    add_band,
+    add_legend,
+    add_marker,
+    add_titles,
+    power_label,
+    set_ticks,
 )
-from mien.lab.plots.canvas import Canvas
-from mien.lab.plots.style import MARGIN, PAPER, person_colour
+from mien.lab.plots.canvas import POINTS_PER_UNIT, Canvas, default_style
+from mien.lab.plots.style import MARGIN, person_colour
 from mien.metrics import DetCurve, lowest_supported_fmr, normal_deviates, well_measured_fmr
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+Rates: TypeAlias = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 700.0, 460.0
 LEFTMOST = 1e-8  # no data that fits a computer says anything below
@@ -34,6 +46,7 @@ TOO_FEW = "too few pairs to say"
 # places on a DET axis, in the tradition of Martin et al. 1997
 DET_TICKS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4)
 HIGHEST_ON_DET = 0.5
+EQUAL_COLOUR = "#9aa1ab"
 FMR_TITLE = "false match rate (strangers let in)"
 
 
@@ -55,27 +68,29 @@ def draw_roc(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     """
     low = _lowest(curves)
     floor = _rounded_down(min(_worst_measured(curve) for curve in curves))
-
-    def place(fmr: npt.ArrayLike, tmr: npt.ArrayLike) -> Points:
-        x = 1.0 - np.log10(np.asarray(fmr)) / math.log10(low)
-        return np.column_stack([x, (np.asarray(tmr) - floor) / (1.0 - floor)])
-
     powers = range(round(math.log10(low)), 1)
-    x_ticks = [(1.0 - power / math.log10(low), _power(power)) for power in powers]
     step = (1.0 - floor) / 5
-    y_ticks = [(at / 5, _percent(floor + at * step)) for at in range(6)]
-    canvas, frame = _sheet(len(curves))
-    shade(canvas, frame, 0.0, float(place([_supported(curves)], [1.0])[0, 0]), TOO_FEW)
-    draw_axes(canvas, frame, "ROC", (FMR_TITLE, x_ticks), ("true match rate", y_ticks))
-    for at, curve in enumerate(curves):
-        fmr, tmr = _seen(curve, low)
-        above = tmr >= floor
-        _draw(canvas, frame, place(fmr[above], tmr[above]), at)
-        for mark_fmr, mark_fnmr in curve.marks:
-            if 1.0 - mark_fnmr >= floor:
-                _mark(canvas, frame, place([mark_fmr], [1.0 - mark_fnmr]), at)
-    _legend(canvas, frame, curves)
-    return canvas.save(path)
+    with default_style():
+        canvas, axes = _sheet(len(curves))
+        axes.set(xscale="log", xlim=(low, 1.0), ylim=(floor, 1.0))
+        rates = [floor + at * step for at in range(6)]
+        set_ticks(
+            axes,
+            [(10.0**power, power_label(power)) for power in powers],
+            [(rate, _percent(rate)) for rate in rates],
+        )
+        add_titles(canvas, axes, "ROC", FMR_TITLE, "true match rate")
+        add_band(axes, low, max(_supported(curves), low), TOO_FEW)
+        lines = []
+        for at, curve in enumerate(curves):
+            fmr, tmr = _from_left_end(curve, low)
+            above = tmr >= floor
+            lines += _plot(axes, fmr[above], tmr[above], at)
+            for mark_fmr, mark_fnmr in curve.marks:
+                if 1.0 - mark_fnmr >= floor:
+                    add_marker(axes, max(mark_fmr, low), 1.0 - mark_fnmr, person_colour(at))
+        _add_legend(axes, lines, curves)
+        return canvas.save(path)
 
 
 def draw_det(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
@@ -86,57 +101,66 @@ def draw_det(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     low_x = _lowest(curves)
     low_y = max(min(1.0 / (2 * curve.n_genuine) for curve in curves), LEFTMOST)
     low_y = min(low_y, 1e-3)
-
-    def share(rates: npt.ArrayLike, low: float) -> npt.NDArray[np.float64]:
-        start = NormalDist().inv_cdf(low)
-        end = NormalDist().inv_cdf(HIGHEST_ON_DET)
-        clipped = np.clip(np.asarray(rates, np.float64), low, HIGHEST_ON_DET)
-        return (normal_deviates(clipped) - start) / (end - start)
-
-    def place(fmr: npt.ArrayLike, fnmr: npt.ArrayLike) -> Points:
-        return np.column_stack([share(fmr, low_x), share(fnmr, low_y)])
-
-    def ticks(low: float) -> list[Tick]:
-        rates = [rate for rate in DET_TICKS if rate >= low]
-        places = share(rates, low)
-        return [(float(at), _rate(rate)) for at, rate in zip(places, rates, strict=True)]
-
-    canvas, frame = _sheet(len(curves))
-    shade(canvas, frame, 0.0, float(share([_supported(curves)], low_x)[0]), TOO_FEW)
-    y_axis = ("false non-match rate (owner refused)", _apart(ticks(low_y), 20 / HEIGHT))
-    x_axis = (FMR_TITLE, _apart(ticks(low_x), 46 / WIDTH))
-    draw_axes(canvas, frame, "DET", x_axis, y_axis)
-    equal = np.geomspace(max(low_x, low_y), HIGHEST_ON_DET, 50)
-    canvas.line(frame.at(place(equal, equal)), colour="#9aa1ab", dashed=True)
-    for at, curve in enumerate(curves):
-        fmr, fnmr = curve.det.fmr, curve.det.fnmr
-        inside = (fmr >= low_x) & (fmr <= HIGHEST_ON_DET) & (fnmr <= HIGHEST_ON_DET)
-        _draw(canvas, frame, place(fmr[inside], fnmr[inside]), at)
-        for mark in curve.marks:
-            _mark(canvas, frame, place([mark[0]], [mark[1]]), at)
-    _legend(canvas, frame, curves)
-    return canvas.save(path)
+    with default_style():
+        canvas, axes = _sheet(len(curves))
+        (x_low, y_low), high = _deviates([low_x, low_y]), _deviates([HIGHEST_ON_DET])[0]
+        axes.set(xlim=(x_low, high), ylim=(y_low, high))
+        x_gap, y_gap = 46 / WIDTH * (high - x_low), 20 / HEIGHT * (high - y_low)
+        set_ticks(axes, _det_ticks(low_x, x_gap), _det_ticks(low_y, y_gap))
+        add_titles(canvas, axes, "DET", FMR_TITLE, "false non-match rate (owner refused)")
+        supported = np.clip(_supported(curves), low_x, HIGHEST_ON_DET)
+        add_band(axes, x_low, _deviates([supported])[0], TOO_FEW)
+        equal = _deviates([max(low_x, low_y), HIGHEST_ON_DET])
+        axes.plot(equal, equal, color=EQUAL_COLOUR, linewidth=POINTS_PER_UNIT, linestyle=DASHES)
+        lines = []
+        for at, curve in enumerate(curves):
+            fmr, fnmr = curve.det.fmr, curve.det.fnmr
+            inside = (fmr >= low_x) & (fmr <= HIGHEST_ON_DET) & (fnmr <= HIGHEST_ON_DET)
+            fnmr = np.maximum(fnmr, low_y)
+            lines += _plot(axes, _deviates(fmr[inside]), _deviates(fnmr[inside]), at)
+            for mark in curve.marks:
+                x, y = _deviates(np.clip(mark, [low_x, low_y], HIGHEST_ON_DET))
+                add_marker(axes, x, y, person_colour(at))
+        _add_legend(axes, lines, curves)
+        return canvas.save(path)
 
 
-def _sheet(n_curves: int) -> tuple[Canvas, Frame]:
-    frame = Frame(LEFT, TITLE_HEIGHT, WIDTH, HEIGHT)
+def _sheet(n_curves: int) -> tuple[Canvas, Axes]:
     height = TITLE_HEIGHT + HEIGHT + BELOW + n_curves * LEGEND_LINE + MARGIN
-    return Canvas(LEFT + WIDTH + MARGIN + 10, height), frame
+    canvas = Canvas(LEFT + WIDTH + MARGIN + 10, height)
+    return canvas, add_axes(canvas, Frame(LEFT, TITLE_HEIGHT, WIDTH, HEIGHT))
 
 
-def _legend(canvas: Canvas, frame: Frame, curves: Sequence[Curve]) -> None:
-    entries = [(curve.name, person_colour(at), at > 0) for at, curve in enumerate(curves)]
-    draw_legend(canvas, frame.left, frame.top + frame.height + BELOW + 14, entries)
+def _add_legend(axes: Axes, lines: Sequence[Line2D], curves: Sequence[Curve]) -> None:
+    add_legend(axes, lines, [curve.name for curve in curves], below=BELOW + 8)
 
 
-def _draw(canvas: Canvas, frame: Frame, shares: Points, at: int) -> None:
-    if len(shares) > 1:
-        canvas.line(frame.at(shares), colour=person_colour(at), width=2.5, dashed=at > 0)
+def _plot(axes: Axes, x: Rates, y: Rates, at: int) -> list[Line2D]:
+    return axes.plot(
+        x,
+        y,
+        color=person_colour(at),
+        linewidth=LINE_WIDTH * POINTS_PER_UNIT,
+        linestyle=DASHES if at else "solid",
+        solid_capstyle="butt",
+        clip_on=False,  # a line along the edge stays whole, over the frame
+        zorder=ABOVE_FRAME,
+    )
 
 
-def _mark(canvas: Canvas, frame: Frame, shares: Points, at: int) -> None:
-    x, y = frame.at(np.clip(shares, 0.0, 1.0))[0]
-    canvas.disc(x, y, 5, fill=person_colour(at), edge=PAPER)
+def _deviates(rates: npt.ArrayLike) -> Rates:
+    """Where rates inside 0..1 lie on a normal-deviate axis."""
+    return normal_deviates(np.asarray(rates, np.float64))
+
+
+def _det_ticks(low: float, gap: float) -> list[Tick]:
+    """Those of `DET_TICKS` from `low` on whose labels, so far apart, do not overlap."""
+    rates = [rate for rate in DET_TICKS if rate >= low]
+    kept: list[Tick] = []
+    for place, rate in zip(_deviates(rates), rates, strict=True):
+        if not kept or place - kept[-1][0] >= gap:
+            kept.append((float(place), _rate(rate)))
+    return kept
 
 
 def _lowest(curves: Sequence[Curve]) -> float:
@@ -151,7 +175,7 @@ def _supported(curves: Sequence[Curve]) -> float:
     return min(lowest_supported_fmr(curve.n_impostor) for curve in curves)
 
 
-def _seen(curve: Curve, low: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _from_left_end(curve: Curve, low: float) -> tuple[Rates, Rates]:
     """FMR and TMR from the left end of the axis on; the last point before it moved onto it."""
     fmr, tmr = curve.det.fmr, 1.0 - curve.det.fnmr
     before = int(np.count_nonzero(fmr < low))
@@ -170,21 +194,8 @@ def _rounded_down(rate: float) -> float:
     return next(start for start in (0.95, 0.9, 0.8, 0.5, 0.0) if start <= rate)
 
 
-def _apart(ticks: Sequence[Tick], gap: float) -> list[Tick]:
-    """The ticks without those too near their left neighbour, of which the label needs room."""
-    kept = list(ticks[:1])
-    for tick in ticks[1:]:
-        if tick[0] - kept[-1][0] >= gap:
-            kept.append(tick)
-    return kept
-
-
-def _power(power: int) -> str:
-    return "1" if power == 0 else f"1e\N{MINUS SIGN}{-power}"
-
-
 def _rate(rate: float) -> str:
-    return f"{rate:g}" if rate > 1e-3 else _power(round(math.log10(rate)))
+    return f"{rate:g}" if rate > 1e-3 else power_label(round(math.log10(rate)))
 
 
 def _percent(rate: float) -> str:

@@ -1,4 +1,4 @@
-"""Genuine and impostor scores as two outlines over one axis, with the thresholds."""
+"""A histogram of genuine and impostor scores on one axis, with the thresholds."""
 
 from __future__ import annotations
 
@@ -6,22 +6,34 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.lab.plots.axes import (
+    ABOVE_FRAME,
     BELOW,
+    DASHES,
     LEFT,
     LEGEND_LINE,
     TITLE_HEIGHT,
     Frame,
-    Points,
-    draw_axes,
-    draw_legend,
+    add_axes,
+    add_legend,
+    add_titles,
+    power_label,
+    set_ticks,
 )
-from mien.lab.plots.canvas import Canvas
+from mien.lab.plots.canvas import POINTS_PER_UNIT, Canvas, default_style
 from mien.lab.plots.style import INK, LOCKED, MARGIN, SMALL, UNLOCKED, signed
 from mien.metrics import Scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+Values: TypeAlias = npt.NDArray[np.float64]
 
 WIDTH, HEIGHT = 700.0, 400.0
 BINS = 80
@@ -47,44 +59,62 @@ def draw_score_histogram(
     seen = np.concatenate([ours, theirs])
     bottom = math.floor(math.log10(seen[seen > 0].min()) + 1e-9)
     frame = Frame(LEFT, TITLE_HEIGHT + LABEL_ROOM * len(thresholds), WIDTH, HEIGHT)
-    canvas = Canvas(
-        LEFT + WIDTH + MARGIN + 10, frame.top + HEIGHT + BELOW + 2 * LEGEND_LINE + MARGIN
+    with default_style():
+        canvas = Canvas(
+            LEFT + WIDTH + MARGIN + 10, frame.top + HEIGHT + BELOW + 2 * LEGEND_LINE + MARGIN
+        )
+        axes = add_axes(canvas, frame)
+        axes.set(yscale="log", xlim=(low, high), ylim=(10.0**bottom, 1.0))
+        powers = [(10.0**power, power_label(power)) for power in range(bottom, 1)]
+        set_ticks(axes, [(value, signed(value, 1)) for value in _ticks(low, high)], powers)
+        add_titles(canvas, axes, "Scores", "similarity", "share of the comparisons")
+        for shares, fill in ((theirs, STRANGERS_FILL), (ours, OWNERS_FILL)):
+            axes.stairs(_heights(shares, bottom), edges, fill=True, color=fill, zorder=0.5)
+        lines = [
+            _outline(axes, _heights(shares, bottom), edges, colour)
+            for shares, colour in ((ours, UNLOCKED), (theirs, LOCKED))
+        ]
+        _draw_thresholds(canvas, axes, frame, thresholds)
+        names = [
+            f"one person, {len(genuine):,} comparisons",
+            f"strangers, {len(impostor):,} comparisons",
+        ]
+        add_legend(axes, lines, names, below=BELOW + 8)
+        return canvas.save(path)
+
+
+def _outline(axes: Axes, heights: Values, edges: Values, colour: str) -> Line2D:
+    [line] = axes.step(
+        edges,
+        np.append(heights, heights[-1]),
+        where="post",
+        color=colour,
+        linewidth=2 * POINTS_PER_UNIT,
+        clip_on=False,  # a line along the edge stays whole, over the frame
+        zorder=ABOVE_FRAME,
     )
-    x_ticks = [((value - low) / (high - low), signed(value, 1)) for value in _ticks(low, high)]
-    y_ticks = [
-        (1.0 - power / bottom, "1" if power == 0 else f"1e\N{MINUS SIGN}{-power}")
-        for power in range(bottom, 1)
-    ]
-    for shares, fill in ((theirs, STRANGERS_FILL), (ours, OWNERS_FILL)):
-        outline = _outline(shares, bottom)
-        canvas.polygon(frame.at([(0.0, 0.0), *outline, (1.0, 0.0)]), fill=fill)
-    axes = (("similarity", x_ticks), ("share of the comparisons", y_ticks))
-    draw_axes(canvas, frame, "Scores", *axes)
-    canvas.line(frame.at(_outline(theirs, bottom)), colour=LOCKED, width=2)
-    canvas.line(frame.at(_outline(ours, bottom)), colour=UNLOCKED, width=2)
-    _draw_thresholds(canvas, frame, thresholds, low, high)
-    legend = [
-        (f"one person, {len(genuine):,} comparisons", UNLOCKED, False),
-        (f"strangers, {len(impostor):,} comparisons", LOCKED, False),
-    ]
-    draw_legend(canvas, frame.left, frame.top + HEIGHT + BELOW + 14, legend)
-    return canvas.save(path)
+    return line
 
 
 def _draw_thresholds(
-    canvas: Canvas,
-    frame: Frame,
-    thresholds: Sequence[tuple[str, float]],
-    low: float,
-    high: float,
+    canvas: Canvas, axes: Axes, frame: Frame, thresholds: Sequence[tuple[str, float]]
 ) -> None:
+    low, high = axes.get_xlim()
     # the leftmost label is the highest: no line further right reaches up to it
     for at, (label, value) in enumerate(sorted(thresholds, key=lambda mark: -mark[1])):
-        x = frame.left + float(np.clip((value - low) / (high - low), 0, 1)) * frame.width
-        top = frame.top - 6 - at * LABEL_ROOM
-        canvas.line([(x, top), (x, frame.top + frame.height)], colour=INK, dashed=True)
-        text = f"{label}: {signed(value, 3)}"
-        canvas.text(x + 5, top + SMALL * 0.36 - 4, text, size=SMALL, colour=INK)
+        x = float(np.clip(value, low, high))
+        rise = 6 + at * LABEL_ROOM
+        axes.plot(
+            *([x, x], [0.0, 1.0 + rise / frame.height]),
+            transform=axes.get_xaxis_transform(),
+            color=INK,
+            linewidth=POINTS_PER_UNIT,
+            linestyle=DASHES,
+            clip_on=False,
+        )
+        place = frame.left + (x - low) / (high - low) * frame.width
+        y = frame.top - rise + SMALL * 0.36 - 4
+        canvas.text(place + 5, y, f"{label}: {signed(value, 3)}", size=SMALL, colour=INK)
 
 
 def _range(genuine: Scores, impostor: Scores) -> tuple[float, float]:
@@ -97,23 +127,17 @@ def _range(genuine: Scores, impostor: Scores) -> tuple[float, float]:
     return low, max(high, low + 0.1)
 
 
-def _shares(scores: Scores, edges: Points) -> Points:
+def _shares(scores: Scores, edges: Values) -> Values:
     ends = edges.copy()
     ends[-1] = np.inf
     counts = -np.diff(scores.count_at_least(ends))
     return np.asarray(counts / scores.n, np.float64)
 
 
-def _outline(shares: Points, bottom: int) -> list[tuple[float, float]]:
-    """The steps from left to right, as shares of the frame."""
-    heights = np.zeros(len(shares))
-    some = shares > 0
-    # a bin of the least share still stands a little above the axis
-    heights[some] = np.maximum(1.0 - np.log10(shares[some]) / bottom, 0.006)
-    steps = []
-    for at, height in enumerate(heights):
-        steps += [(at / len(heights), float(height)), ((at + 1) / len(heights), float(height))]
-    return steps
+def _heights(shares: Values, bottom: int) -> Values:
+    """Shares as drawn: none at the foot of the axis, the least of some a little above it."""
+    foot = 10.0**bottom
+    return np.where(shares > 0, np.maximum(shares, foot**0.994), foot)
 
 
 def _ticks(low: float, high: float) -> list[float]:

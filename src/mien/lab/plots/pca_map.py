@@ -1,4 +1,4 @@
-"""The faces themselves as the points of a map of the two main directions."""
+"""A map of faces along their first two principal components."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.lab.labels import display_name, rows_by_label
-from mien.lab.plots.canvas import SCALE, Canvas, fitted, text_width
+from mien.lab.plots.axes import GRID_WIDTH, Frame, Tick, add_axes, add_titles, set_ticks
+from mien.lab.plots.canvas import (
+    POINTS_PER_UNIT,
+    SCALE,
+    Canvas,
+    default_style,
+    fitted,
+    text_width,
+)
 from mien.lab.plots.declutter import declutter
 from mien.lab.plots.person_number import draw_person_number
 from mien.lab.plots.style import (
-    LINE,
     MARGIN,
     MUTED,
     SMALL,
-    TITLE,
     expect_as_many,
     person_colour,
     signed,
@@ -57,23 +63,14 @@ def draw_pca_map(
     people = rows_by_label(labels)
     person_of = {row: at for at, rows in enumerate(people.values()) for row in rows}
     legend = _legend_places(people)
-    canvas = Canvas(
-        LEFT + WIDTH + MARGIN,
-        TOP + HEIGHT + AXIS_HEIGHT + legend[-1][1] + LEGEND_LINE + MARGIN / 2,
-    )
-    canvas.text(MARGIN, 39, "Faces by their two main directions", size=TITLE, bold=True)
+    height = TOP + HEIGHT + AXIS_HEIGHT + legend[-1][1] + LEGEND_LINE + MARGIN / 2
     side = float(np.clip(math.sqrt(WIDTH * HEIGHT * 0.22 / len(crops)), 30, 84))
-    places = _draw_axes(canvas, points, side, (float(explained[0]), float(explained[1])))
-    _draw_faces(canvas, places, crops, [person_of[row] for row in range(len(crops))], side)
-    for person, (name, rows) in enumerate(people.items()):
-        x, y = legend[person][0] + LEFT, legend[person][1] + TOP + HEIGHT + AXIS_HEIGHT + 12
-        draw_person_number(canvas, person, x + 10, y)
-        shown = fitted(display_name(name), LEGEND_NAME, size=SMALL)
-        canvas.text(x + 27, y + SMALL * 0.36, shown, size=SMALL)
-        # apart from the name, which may run from right to left
-        x += 27 + text_width(shown, size=SMALL) + COUNT_GAP
-        canvas.text(x, y + SMALL * 0.36, f"({len(rows)})", size=SMALL, colour=MUTED)
-    return canvas.save(path)
+    with default_style():
+        canvas = Canvas(LEFT + WIDTH + MARGIN, height)
+        places = _draw_axes(canvas, points, side, (float(explained[0]), float(explained[1])))
+        _draw_faces(canvas, places, crops, [person_of[row] for row in range(len(crops))], side)
+        _draw_legend(canvas, people, legend)
+        return canvas.save(path)
 
 
 def _draw_axes(
@@ -90,25 +87,34 @@ def _draw_axes(
     middle = (low + high) / 2
     places: Points = (points - middle) * [scale, -scale] + [WIDTH / 2, HEIGHT / 2]
 
-    canvas.box(LEFT, TOP, WIDTH, HEIGHT, fill="#fafbfc")
+    axes = add_axes(canvas, Frame(LEFT, TOP, WIDTH, HEIGHT))
+    axes.set_facecolor("#fafbfc")
+    reach = np.array([WIDTH, HEIGHT]) / 2 / scale
+    (x_low, y_low), (x_high, y_high) = middle - reach, middle + reach
+    axes.set(xlim=(x_low, x_high), ylim=(y_low, y_high))
     step = nice_step(WIDTH / scale / 7)
-    for value in _ticks(middle[0] - WIDTH / 2 / scale, middle[0] + WIDTH / 2 / scale, step):
-        x = LEFT + WIDTH / 2 + (value - middle[0]) * scale
-        canvas.line([(x, TOP), (x, TOP + HEIGHT)], colour=LINE if value else MUTED, width=0.8)
-        label = _number(value, step)
-        canvas.text(x, TOP + HEIGHT + 20, label, size=SMALL, colour=MUTED, across="center")
-    for value in _ticks(middle[1] - HEIGHT / 2 / scale, middle[1] + HEIGHT / 2 / scale, step):
-        y = TOP + HEIGHT / 2 - (value - middle[1]) * scale
-        canvas.line([(LEFT, y), (LEFT + WIDTH, y)], colour=LINE if value else MUTED, width=0.8)
-        label = _number(value, step)
-        canvas.text(LEFT - 8, y + 4.7, label, size=SMALL, colour=MUTED, across="right")
-    canvas.box(LEFT, TOP, WIDTH, HEIGHT, edge=MUTED)
+    set_ticks(axes, _ticks(x_low, x_high, step), _ticks(y_low, y_high, step))
+    for draw_line in (axes.axhline, axes.axvline):
+        draw_line(0.0, color=MUTED, linewidth=GRID_WIDTH * POINTS_PER_UNIT, zorder=0.6)
     first, second = (
         f"component {at}  ({share:.0%} of the variance)" for at, share in enumerate(explained, 1)
     )
-    canvas.text(LEFT + WIDTH / 2, TOP + HEIGHT + 46, first, size=SMALL, across="center")
-    canvas.text(26, TOP + HEIGHT / 2, second, size=SMALL, across="center", angle=90)
+    add_titles(canvas, axes, "Faces by their two main directions", first, second, size=SMALL)
     return places
+
+
+def _draw_legend(
+    canvas: Canvas, people: dict[str, list[int]], places: Sequence[tuple[float, float]]
+) -> None:
+    """The number, name and count of faces of each person."""
+    for person, (name, rows) in enumerate(people.items()):
+        x, y = places[person][0] + LEFT, places[person][1] + TOP + HEIGHT + AXIS_HEIGHT + 12
+        draw_person_number(canvas, person, x + 10, y)
+        shown = fitted(display_name(name), LEGEND_NAME, size=SMALL)
+        canvas.text(x + 27, y + SMALL * 0.36, shown, size=SMALL)
+        # apart from the name, which may run from right to left
+        x += 27 + text_width(shown, size=SMALL) + COUNT_GAP
+        canvas.text(x, y + SMALL * 0.36, f"({len(rows)})", size=SMALL, colour=MUTED)
 
 
 def _draw_faces(
@@ -154,13 +160,10 @@ def nice_step(least: float) -> float:
     return next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= least * (1 - 1e-9))
 
 
-def _ticks(low: float, high: float, step: float) -> list[float]:
-    return [at * step for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def _number(value: float, step: float) -> str:
+def _ticks(low: float, high: float, step: float) -> list[Tick]:
     places = max(0, -math.floor(math.log10(step) + 1e-9))
-    return signed(value, places)
+    numbers = range(math.ceil(low / step), math.floor(high / step) + 1)
+    return [(number * step, signed(number * step, places)) for number in numbers]
 
 
 def _legend_places(people: dict[str, list[int]]) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Similarity against strength, a small panel for each change, the threshold across it."""
+"""Similarity against strength of a change: a panel for each kind, the threshold across it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mien.lab.labels import display_name
-from mien.lab.plots.canvas import Canvas, text_width
-from mien.lab.plots.style import INK, LINE, MARGIN, MUTED, PEOPLE_COLOURS, SMALL, TITLE, signed
+from mien.lab.plots.axes import DASHES, Frame, add_axes, set_ticks
+from mien.lab.plots.canvas import POINTS_PER_UNIT, Canvas, default_style, text_width
+from mien.lab.plots.style import (
+    INK,
+    MARGIN,
+    MUTED,
+    PAPER,
+    PEOPLE_COLOURS,
+    SMALL,
+    TITLE,
+    signed,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLUMNS = 2  # wider would be unreadable on a phone
 LEFT = 54.0  # the first panel's similarity labels
@@ -24,7 +38,7 @@ FEW_FOUND = 0.9  # under this share of faces found a mark is hollow
 
 # dark enough on paper, and with a shape each, so that neither colour nor shape is needed alone
 COLOURS = tuple(PEOPLE_COLOURS[at] for at in (0, 4, 2, 3))
-CORNERS = (40, 4, 3, 6)
+MARKERS = ("o", "D", "^", "h")
 
 LEGEND_NOTES = (
     "thick: mean; thin: 19 of 20 photos lie above",
@@ -74,83 +88,74 @@ def draw_robustness_chart(
     top = HEAD_HEIGHT + LEGEND_LINE * (len(embedders) + len(LEGEND_NOTES)) + 44
     lines = -(-len(panels) // COLUMNS)
     width = LEFT + COLUMNS * (PANEL_WIDTH + GAP_X) - GAP_X + MARGIN
-    canvas = Canvas(width, top + lines * (PANEL_HEIGHT + GAP_Y) - GAP_Y + 24 + MARGIN)
-    canvas.text(MARGIN, 36, "Similarity of a photo and its change", size=TITLE, bold=True)
-    _draw_legend(canvas, embedders)
-    low = _lowest(panels, embedders)
-    for at, panel in enumerate(panels):
-        line, column = divmod(at, COLUMNS)
-        left = LEFT + column * (PANEL_WIDTH + GAP_X)
-        _Frame(canvas, left, top + line * (PANEL_HEIGHT + GAP_Y), low, _reach(panel)).draw(
-            panel, embedders, labels=column == 0
-        )
-    return canvas.save(path)
+    with default_style():
+        canvas = Canvas(width, top + lines * (PANEL_HEIGHT + GAP_Y) - GAP_Y + 24 + MARGIN)
+        canvas.text(MARGIN, 36, "Similarity of a photo and its change", size=TITLE, bold=True)
+        _draw_legend(canvas, embedders)
+        low = _lowest(panels, embedders)
+        for at, panel in enumerate(panels):
+            line, column = divmod(at, COLUMNS)
+            left = LEFT + column * (PANEL_WIDTH + GAP_X)
+            frame = Frame(left, top + line * (PANEL_HEIGHT + GAP_Y), PANEL_WIDTH, PANEL_HEIGHT)
+            _draw_panel(canvas, frame, panel, embedders, low, labels=column == 0)
+        return canvas.save(path)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    """A panel's place, and where numbers lie in it. reach: the strengths at its two ends."""
-
-    canvas: Canvas
-    left: float
-    top: float
-    low: float
-    reach: tuple[float, float]
-
-    def x(self, strength: float) -> float:
-        first, last = self.reach
-        return self.left + INSET + (PANEL_WIDTH - 2 * INSET) * (strength - first) / (last - first)
-
-    def y(self, similarity: float) -> float:
-        room = PANEL_HEIGHT - INSET
-        return self.top + INSET + room * (1.0 - similarity) / (1.0 - self.low)
-
-    def draw(self, panel: Panel, embedders: Sequence[tuple[str, float]], *, labels: bool) -> None:
-        canvas, right = self.canvas, self.left + PANEL_WIDTH
-        canvas.text(self.left, self.top - 10, panel.title, bold=True, room=PANEL_WIDTH)
-        canvas.box(self.left, self.top, PANEL_WIDTH, PANEL_HEIGHT, fill="#fafbfc")
-        for value in np.arange(self.low, 1.01, 0.25 if self.low > -0.5 else 0.5):
-            y = self.y(float(value))
-            canvas.line([(self.left, y), (right, y)], colour=LINE, width=0.8)
-            if labels:
-                text = signed(float(value), 2)
-                canvas.text(self.left - 6, y + 4.7, text, size=SMALL, colour=MUTED, across="right")
-        if self.reach[0] < 0:
-            ends = [(self.x(0), self.top), (self.x(0), self.top + PANEL_HEIGHT)]
-            canvas.line(ends, colour=LINE, width=0.8)
-        for at, (_, threshold) in enumerate(embedders):
-            ends = [(self.left, self.y(threshold)), (right, self.y(threshold))]
-            canvas.line(ends, colour=_threshold_colour(at, embedders), width=1.6, dashed=True)
-        for at, curve in enumerate(panel.curves):
-            self._draw_curve(curve, at)
-        canvas.box(self.left, self.top, PANEL_WIDTH, PANEL_HEIGHT, edge=MUTED)
-        below = self.top + PANEL_HEIGHT + 18
-        canvas.text(self.left, below, panel.ends[0], size=SMALL, colour=MUTED)
-        canvas.text(right, below, panel.ends[1], size=SMALL, colour=MUTED, across="right")
-
-    def _draw_curve(self, curve: Curve, at: int) -> None:
-        """From the unchanged photo, which is like itself at 1, outward on both sides."""
-        rows = sorted(zip(curve.strengths, curve.mean, curve.low, curve.found, strict=True))
-        for side in (1, -1):
-            out = [row for row in rows if row[0] * side > 0][::side]
-            for values, width in ((2, 1.0), (1, 2.6)):
-                known = [(row[0], row[values]) for row in out if row[values] is not None]
-                points = [(0.0, 1.0), *((s, value) for s, value in known if value is not None)]
-                if len(points) > 1:
-                    xy = [(self.x(strength), self.y(value)) for strength, value in points]
-                    self.canvas.line(xy, colour=COLOURS[at], width=width)
-        for strength, mean, _, found in rows:
-            if mean is not None:
-                _mark(self.canvas, self.x(strength), self.y(mean), at, hollow=found < FEW_FOUND)
+def _draw_panel(
+    canvas: Canvas,
+    frame: Frame,
+    panel: Panel,
+    embedders: Sequence[tuple[str, float]],
+    low: float,
+    *,
+    labels: bool,
+) -> None:
+    canvas.text(frame.left, frame.top - 10, panel.title, bold=True, room=frame.width)
+    axes = add_axes(canvas, frame)
+    axes.set_facecolor("#fafbfc")
+    (first, last), top = _reach(panel), 1.0 + (1.0 - low) * INSET / (frame.height - INSET)
+    margin = (last - first) * INSET / (frame.width - 2 * INSET)
+    axes.set(xlim=(first - margin, last + margin), ylim=(low, top))
+    values = np.arange(low, 1.01, 0.25 if low > -0.5 else 0.5).tolist()
+    zero = [(0.0, "")] if first < 0 else []
+    set_ticks(axes, zero, [(value, signed(value, 2) if labels else "") for value in values])
+    for at, (_, threshold) in enumerate(embedders):
+        width, colour = 1.6 * POINTS_PER_UNIT, _threshold_colour(at, embedders)
+        axes.axhline(threshold, color=colour, linewidth=width, linestyle=DASHES)
+    for at, curve in enumerate(panel.curves):
+        _draw_curve(axes, curve, at)
+    below = frame.top + frame.height + 18
+    canvas.text(frame.left, below, panel.ends[0], size=SMALL, colour=MUTED)
+    right = frame.left + frame.width
+    canvas.text(right, below, panel.ends[1], size=SMALL, colour=MUTED, across="right")
 
 
-def _mark(canvas: Canvas, x: float, y: float, at: int, *, hollow: bool = False) -> None:
-    corners = CORNERS[at]
-    turn = np.arange(corners) * (2 * np.pi / corners) - np.pi / 2
-    radius = MARK * (1.35 if corners < 5 else 1.0)
-    ring = np.column_stack([x + radius * np.cos(turn), y + radius * np.sin(turn)])
-    fill = "#ffffff" if hollow else COLOURS[at]
-    canvas.polygon(ring, fill=fill, edge=COLOURS[at], edge_width=1.6)
+def _draw_curve(axes: Axes, curve: Curve, at: int) -> None:
+    """From the unchanged photo, whose similarity to itself is 1, outward on both sides."""
+    rows = sorted(zip(curve.strengths, curve.mean, curve.low, curve.found, strict=True))
+    for side in (1, -1):
+        out = [row for row in rows if row[0] * side > 0][::side]
+        for values, width in ((2, 1.0), (1, 2.6)):
+            known = [(row[0], row[values]) for row in out if row[values] is not None]
+            if known:
+                xy = np.array([(0.0, 1.0), *known], np.float64)
+                axes.plot(*xy.T, color=COLOURS[at], linewidth=width * POINTS_PER_UNIT)
+    for strength, mean, _, found in rows:
+        if mean is not None:
+            _draw_mark(axes, strength, mean, at, hollow=found < FEW_FOUND)
+
+
+def _draw_mark(axes: Axes, x: float, y: float, at: int, *, hollow: bool = False) -> None:
+    axes.plot(
+        *([x], [y]),
+        marker=MARKERS[at],
+        markersize=2 * MARK * POINTS_PER_UNIT,
+        markerfacecolor=PAPER if hollow else COLOURS[at],
+        markeredgecolor=COLOURS[at],
+        markeredgewidth=1.6 * POINTS_PER_UNIT,
+        clip_on=False,
+        zorder=3,
+    )
 
 
 def _threshold_colour(at: int, embedders: Sequence[tuple[str, float]]) -> str:
@@ -158,18 +163,25 @@ def _threshold_colour(at: int, embedders: Sequence[tuple[str, float]]) -> str:
 
 
 def _draw_legend(canvas: Canvas, embedders: Sequence[tuple[str, float]]) -> None:
-    y = HEAD_HEIGHT + LEGEND_LINE / 2
+    """A line with its mark, the name and the threshold of each embedder; then the notes."""
+    frame = Frame(0.0, HEAD_HEIGHT, canvas.width, LEGEND_LINE * len(embedders))
+    axes = canvas.add_axes(frame.left, frame.top, frame.width, frame.height)
+    axes.set_axis_off()
+    axes.set(xlim=(0, frame.width), ylim=(frame.height, 0))
+    y = LEGEND_LINE / 2
     for at, (name, threshold) in enumerate(embedders):
-        canvas.line([(MARGIN, y), (MARGIN + 34, y)], colour=COLOURS[at], width=2.6)
-        _mark(canvas, MARGIN + 17, y, at)
+        line = [MARGIN, MARGIN + 34]
+        axes.plot(line, [y, y], color=COLOURS[at], linewidth=2.6 * POINTS_PER_UNIT)
+        _draw_mark(axes, MARGIN + 17, y, at)
         words = f"threshold {threshold:.3f}"
         room = canvas.width - 2 * MARGIN - 44 - text_width(words, size=SMALL) - 16
-        canvas.text(MARGIN + 44, y + 4.7, display_name(name), size=SMALL, room=room)
+        beside = HEAD_HEIGHT + y + 4.7
+        canvas.text(MARGIN + 44, beside, display_name(name), size=SMALL, room=room)
         right = canvas.width - MARGIN
-        canvas.text(right, y + 4.7, words, size=SMALL, colour=MUTED, across="right")
+        canvas.text(right, beside, words, size=SMALL, colour=MUTED, across="right")
         y += LEGEND_LINE
     for words in LEGEND_NOTES:
-        canvas.text(MARGIN, y + 4.7, words, size=SMALL, colour=MUTED)
+        canvas.text(MARGIN, HEAD_HEIGHT + y + 4.7, words, size=SMALL, colour=MUTED)
         y += LEGEND_LINE
 
 
