@@ -63,8 +63,8 @@ def test_each_vault_has_a_guard_of_its_own(tmp_path: Path) -> None:
 
 def test_the_guard_file_is_private(guard: RollbackGuard) -> None:
     remember(guard, ONE, 1)
-    assert guard.path.stat().st_mode & 0o777 == 0o600
-    assert guard.path.parent.stat().st_mode & 0o777 == 0o700
+    assert guard._path.stat().st_mode & 0o777 == 0o600
+    assert guard._path.parent.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_guard_file_that_mien_did_not_write_locks_the_vault(
     guard: RollbackGuard, content: bytes
 ) -> None:
     remember(guard, ONE, 1)
-    guard.path.write_bytes(content)
+    guard._path.write_bytes(content)
     with pytest.raises(VaultDamaged, match="remembers the vault's last state"):
         guard.read_last()
     remember(guard, ONE, 7, accept=True)  # the way out
@@ -86,11 +86,11 @@ def test_a_guard_file_that_mien_did_not_write_locks_the_vault(
 def test_a_directory_or_a_pipe_as_guard_file_locks_the_vault_and_does_not_block(
     guard: RollbackGuard,
 ) -> None:
-    guard.path.mkdir(parents=True)
+    guard._path.mkdir(parents=True)
     with pytest.raises(VaultDamaged, match="Is a directory"):
         guard.read_last()
-    guard.path.rmdir()
-    os.mkfifo(guard.path)
+    guard._path.rmdir()
+    os.mkfifo(guard._path)
     with pytest.raises(VaultDamaged, match="not a regular file"):
         guard.read_last()
 
@@ -110,12 +110,12 @@ def test_a_state_is_written_before_the_change_and_remembered_after_it(guard: Rol
     with guard.staged(ONE, 3):
         pass  # the change was undone
     assert guard.read_last() == LastState(ONE, 2)
-    assert {one.name for one in guard.path.parent.iterdir()} == {".lock", guard.path.name}
+    assert {one.name for one in guard._path.parent.iterdir()} == {".lock", guard._path.name}
 
 
 def test_a_staged_state_does_not_block_others(guard: RollbackGuard) -> None:
     """SQLite waits for other writers after a commit: who kept the lock would stop them."""
-    other = RollbackGuard(guard.path.parent, "/srv/other.sqlite")
+    other = RollbackGuard(guard._path.parent, "/srv/other.sqlite")
     with guard.staged(ONE, 2) as commit:
         remember(other, TWO, 7)
         remember(guard, ONE, 3)  # a later change was quicker
@@ -126,7 +126,7 @@ def test_a_staged_state_does_not_block_others(guard: RollbackGuard) -> None:
 
 def test_an_error_after_the_change_says_that_it_was_made(guard: RollbackGuard) -> None:
     with guard.staged(ONE, 2) as commit:
-        guard.path.mkdir()
+        guard._path.mkdir()
         with pytest.raises(VaultDamaged, match="done, but not remembered"):
             commit()
 

@@ -36,10 +36,6 @@ class RollbackGuard:
         self._place = place
         self._path = folder / f"{hashlib.sha256(place.encode()).hexdigest()[:32]}.seen"
 
-    @property
-    def path(self) -> Path:
-        return self._path
-
     def read_last(self) -> LastState | None:
         """The last state; None where this vault was never seen. Call it before reading the vault.
 
