@@ -16,6 +16,7 @@ import pytest
 import mien
 from mien.lab.plots.style import LOCKED, UNLOCKED
 from mien.results import ByteArray
+from mien.settings import Settings
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "face_unlock.ipynb"
 NEEDED = ("IPython", "ipykernel", "ipywidgets", "matplotlib", "nbclient", "nbformat")
@@ -51,9 +52,14 @@ def notebook() -> Any:
     return json.loads(NOTEBOOK.read_text(encoding="utf-8"))
 
 
-def executed(folder: Path, **environment: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def executed(
+    folder: Path, *, model: str = "sface", **environment: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Run the notebook in `folder`; gives its outputs by cell, and what the last cell reports."""
-    notebook()
+    chosen = json.dumps(notebook()).replace(r"model = \"sface\"", rf"model = \"{model}\"")
+    assert chosen.count(rf"model = \"{model}\"") == 1
+    source = folder / "face_unlock.ipynb"
+    source.write_text(chosen, encoding="utf-8")
     lacking = [name for name in NEEDED if find_spec(name) is None]
     if lacking:
         pytest.skip(f"needs {', '.join(lacking)}: pip install '.[test]'")
@@ -64,7 +70,7 @@ def executed(folder: Path, **environment: str) -> tuple[dict[str, Any], dict[str
         "PYTHONPATH": str(Path(mien.__file__).parents[1]),
     }
     ran = subprocess.run(
-        [sys.executable, "-c", RUN, str(NOTEBOOK)],
+        [sys.executable, "-c", RUN, str(source)],
         input=REPORT,
         cwd=folder,
         env={**os.environ, **quiet, **environment},
@@ -146,6 +152,20 @@ def test_the_notebook_decides_the_articles_probes(
         assert f"{name}: {'unlocked' if accepted else 'locked'}<" in line
         assert colour == (UNLOCKED if accepted else LOCKED)
         assert f"similarity {similarity:.3f}, threshold 0.4" in line
+
+
+def test_the_notebook_decides_the_articles_probes_with_the_articles_net(
+    home: Path, tmp_path: Path, shared_photos: Path, real_webface: Settings
+) -> None:
+    own = home / ".local" / "share" / "mien"
+    own.parent.mkdir(parents=True)
+    own.symlink_to(real_webface.data_dir)
+    _, report = executed(tmp_path, model="facenet-casia-webface", MIEN_PHOTOS=str(shared_photos))
+    assert report["owner"] == "me"
+    assert [name for name, made in report["made"].items() if made[0]] == ["me_test.jpg"]
+    for name, (_, similarity, _) in report["made"].items():
+        line, _ = report["said"][name]
+        assert f"similarity {similarity:.3f}, threshold 0.5" in line
 
 
 def test_the_notebook_keeps_a_photo_back_where_there_are_no_probes(

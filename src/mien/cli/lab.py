@@ -44,7 +44,24 @@ def add_commands(commands: Commands) -> None:
         "--model", action="append", metavar="MODEL", help="Audit this model; may be given again."
     )
     add_out_option(audit, "mien-audit")
+    calibrate = add_command(
+        commands,
+        "calibrate",
+        _run_calibrate,
+        "Measure a model on a folder of people, and use the thresholds from then on.",
+    )
+    calibrate.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
+    calibrate.add_argument("--model", required=True, metavar="MODEL", help="A model you added.")
+    calibrate.add_argument(
+        "--face", choices=("largest", "centre"), default="largest", help="The face that counts."
+    )
     _add_evaluate(commands)
+
+
+def _run_calibrate(args: Namespace) -> CommandResult:
+    from mien.cli.commands.calibrate import calibrate
+
+    return calibrate(args)
 
 
 def _add_evaluate(commands: Commands) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from mien.cli.arguments import Commands, add_command
+from mien.cli.arguments import CommandParser, Commands, add_command
 from mien.cli.output import CommandResult
 
 SEE_MODELS = "; mien models shows which models are there"
@@ -27,13 +27,46 @@ def add_commands(commands: Commands) -> None:
         "Convert and keep a model that pip does not install.",
         interrupted=SEE_MODELS,
     )
-    add.add_argument("model", metavar="MODEL")
     add.add_argument(
+        "model", metavar="MODEL", help="A model of mien models, or with --onnx a name."
+    )
+    weights = add.add_mutually_exclusive_group()
+    weights.add_argument(
         "--file", type=Path, metavar="PATH", help="The published weights; default: download them."
     )
+    weights.add_argument(
+        "--onnx", type=Path, metavar="PATH", help="An embedder of your own, as one ONNX file."
+    )
+    _add_onnx_options(add)
     add_command(
         commands, "doctor", _run_doctor, "Check the installation and say what to do about faults."
     )
+
+
+def _add_onnx_options(add: CommandParser) -> None:
+    """What has to be known of an embedder of the user's own."""
+    add.add_argument(
+        "--recipe",
+        choices=("arcface112", "margin160"),
+        help="With --onnx: five points on ArcFace's template, 112 px; or the box with a margin, "
+        "160 px.",
+    )
+    add.add_argument(
+        "--colour", choices=("rgb", "bgr"), help="With --onnx: the order of colours; default: rgb."
+    )
+    add.add_argument(
+        "--mean",
+        type=float,
+        metavar="M",
+        help="With --onnx: the net takes (pixel - M) / S, of pixels 0..255; default: 127.5.",
+    )
+    add.add_argument(
+        "--std",
+        type=float,
+        metavar="S",
+        help="With --onnx; default: 127.5 for arcface112, 128 for margin160.",
+    )
+    add.add_argument("--licence", metavar="TEXT", help="With --onnx: the licence of the weights.")
 
 
 def _run_models(args: Namespace) -> CommandResult:

@@ -22,6 +22,7 @@ from mien.metrics.odds import StrangerOdds, StrangerReading
 from mien.models.table import EmbedderRow
 from mien.results import Threshold
 
+SHIPPED = Path(__file__).parent / "calibrated"
 TARGET_FMR = 1e-4  # the default door: one stranger in ten thousand
 FIRM_COUNT = 30  # fewer refusals give an order of magnitude and no rate
 MAX_TABLE_BYTES = 1 << 20  # SFace's has 40,000
@@ -127,14 +128,19 @@ class Calibration:
         return self.odds(photos).read(similarity, among=among)
 
 
+def is_calibrated_by_mien(name: str) -> bool:
+    """Whether a table for this embedder comes with mien."""
+    return (SHIPPED / f"{name}.json").is_file()
+
+
 def load_calibration(row: EmbedderRow) -> Calibration | None:
     """The table that comes with mien for this embedder, or that the user measured, or None.
 
     Raises ModelAltered if the file is not such a table, or is one for other weights or
     with another cohort.
     """
-    folder, repair = Path(__file__).parent / "calibrated", "reinstall mien"
-    if not (folder / f"{row.model.name}.json").is_file():
+    folder, repair = SHIPPED, "reinstall mien"
+    if not is_calibrated_by_mien(row.model.name):
         if row.calibration_dir is None:
             return None
         folder = row.calibration_dir

@@ -10,10 +10,11 @@ import numpy as np
 from mien.app.health import model_states
 from mien.cli.output import CommandResult
 from mien.cli.progress import byte_bar
-from mien.errors import ExitCode, MienError, ModelMissing
+from mien.errors import ExitCode, MienError, ModelMissing, UsageError
 from mien.models import ADDED_ROWS, find_embedder, read_added_graph
 from mien.models.add import add_model
 from mien.models.added import custom_names
+from mien.models.custom import add_custom
 from mien.settings import Settings, load_settings
 
 SEED = 20180402  # of the crops on which a graph is compared with torch; the day in the file's name
@@ -58,6 +59,57 @@ def list_models(args: Namespace) -> CommandResult:
 
 
 def add(args: Namespace) -> CommandResult:
+    """A model of the table, or with args.onnx an embedder of the user's own."""
+    given = [
+        option
+        for option in ("recipe", "colour", "mean", "std", "licence")
+        if getattr(args, option) is not None
+    ]
+    if args.onnx is not None:
+        return _add_own(args)
+    if given:
+        raise UsageError(f"--{given[0]} is for an ONNX file; add --onnx PATH, or leave it out")
+    return _add_row(args)
+
+
+def _add_own(args: Namespace) -> CommandResult:
+    """args.onnx: Path. args.recipe, args.licence: required. args.colour, mean, std: or None."""
+    for option in ("recipe", "licence"):
+        if getattr(args, option) is None:
+            raise UsageError(f"--onnx needs --{option} too; see: mien models add --help")
+    added = add_custom(
+        args.model,
+        args.onnx,
+        recipe=args.recipe,
+        colour=args.colour or "rgb",
+        mean=args.mean,
+        std=args.std,
+        licence=args.licence,
+        settings=load_settings(),
+        today=datetime.now(timezone.utc).date(),
+    )
+    record = added.record
+    assert record.custom is not None
+    lines = [
+        f"added {record.name}, {record.custom.dims} numbers, weights {record.source_sha256[:12]}"
+    ]
+    lines += [f"  {engine} runs it" for engine in added.difference]
+    lines += [f"  {engine} does not run it: {why}" for engine, why in added.refused.items()]
+    lines.append(f"  it is not calibrated; run: mien calibrate FOLDER --model {record.name}")
+    data: dict[str, object] = {
+        "outcome": "added",
+        "exit_code": 0,
+        "model": record.name,
+        "dims": record.custom.dims,
+        "weights_sha256": record.weights_sha256,
+        "source_sha256": record.source_sha256,
+        "graph_sha256": dict(record.graph_sha256),
+        "refused": dict(added.refused),
+    }
+    return CommandResult(ExitCode.OK, tuple(lines), data)
+
+
+def _add_row(args: Namespace) -> CommandResult:
     """args.model: the row's name. args.file: Path of its weights, or None to download them."""
     with byte_bar(f"downloading {args.model}") as tell:
         added = add_model(
