@@ -46,11 +46,10 @@ def prepare_graph(content: bytes, recipe: InputRecipe) -> bytes:
     not an ONNX model, or not one that mien runs; the message says why.
     """
     import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         model = onnx.load_model_from_string(content)
-    except DecodeError as error:
+    except Exception as error:  # protobuf's, which is onnx's dependency and not mien's
         raise _refusal("it is not an ONNX file") from error
     _check_parts(model)
     _set_input(model, recipe)
