@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
-from mien.errors import ExitCode, MienError, ModelAltered, ModelMissing, install_command
+import numpy as np
+
+from mien.app.pipeline import open_pipeline
+from mien.errors import (
+    ExitCode,
+    MienError,
+    ModelAltered,
+    ModelMissing,
+    ModelUnavailable,
+    install_command,
+)
 from mien.models import (
     EMBEDDERS,
     MODEL_ROWS,
@@ -17,7 +27,10 @@ from mien.models import (
     find_weights,
     read_weights,
 )
+from mien.results import Crop
 from mien.settings import DEFAULT_MODEL, Settings, usable_cores
+from mien.vault.crypto.passphrase import passphrase_prompt
+from mien.vault.open import open_vault
 
 PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
 EXTRAS = {
@@ -131,12 +144,6 @@ def _guarded(what: str, attempt: Callable[[], str]) -> Check:
 
 def _try_engine(settings: Settings) -> str:
     """Load every net and run it on a blank picture, in which there must be no face."""
-    import numpy as np
-
-    from mien.app.pipeline import open_pipeline
-    from mien.errors import ModelUnavailable
-    from mien.results import Crop
-
     pipeline = open_pipeline(settings)
     blank = np.full((240, 320, 3), 127, np.uint8)
     if len(pipeline.faces(blank)):
@@ -147,9 +154,6 @@ def _try_engine(settings: Settings) -> str:
 
 
 def _try_vault(settings: Settings) -> str:
-    from mien.vault.crypto.passphrase import passphrase_prompt
-    from mien.vault.open import open_vault
-
     ask = passphrase_prompt(settings.passphrase_file, "passphrase")
     with open_vault(settings, create=False, surface="command", ask_passphrase=ask) as vault:
         status = vault.verify()

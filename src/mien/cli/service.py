@@ -60,19 +60,14 @@ def _add_serve_options(serve: CommandParser) -> None:
 
 
 def _add_token_command(group: Commands, name: str, summary: str) -> CommandParser:
-    return add_command(group, name, _run_token, summary, interrupted=SEE_TOKENS)
+    return add_command(group, name, _run, summary, interrupted=SEE_TOKENS)
 
 
 def _run(args: Namespace) -> CommandResult:
-    from mien.cli.commands.serve import serve
-
-    return serve(args)
-
-
-def _run_token(args: Namespace) -> CommandResult:
     from mien.cli.commands import serve
 
     functions = {
+        "serve": serve.serve,
         "create": serve.token_create,
         "list": serve.token_list,
         "revoke": serve.token_revoke,

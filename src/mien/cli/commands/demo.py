@@ -21,6 +21,7 @@ SEED = 20201013  # of the small demo's variants; the day of the article's first 
 
 
 def demo(args: Namespace) -> CommandResult:
+    """Run the demo. args: photos (a folder, or None), owner, out, model, engine."""
     settings = load_settings(engine=args.engine)
     photos = args.photos or settings.photos_dir
     if photos is None:

@@ -11,6 +11,7 @@ from mien.settings import load_settings
 
 
 def doctor(args: Namespace) -> CommandResult:
+    """Run every check; the exit code is that of the first fault. args: nothing."""
     checks = check_all(load_settings())
     marks = {"ok": "ok  ", "advice": "note", "broken": "FAIL"}
     lines = tuple(f"{marks[c.state]} {c.what}: {c.found}" for c in checks)

@@ -13,6 +13,7 @@ from mien.settings import load_settings
 
 
 def explore(args: Namespace) -> CommandResult:
+    """Write the report of a folder of people. args: folder, out, model, engine."""
     analysed, report = explore_folder(
         args.folder,
         args.out,

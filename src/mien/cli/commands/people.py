@@ -11,6 +11,7 @@ from mien.settings import load_settings
 
 
 def list_people(args: Namespace) -> CommandResult:
+    """List the enrolled people. args: nothing."""
     with open_user_vault(load_settings(), create=False) as vault:
         heads = vault.list_people()
     lines = [f"{head.user}  enrolled {head.created_at}  with {head.model.name}" for head in heads]
@@ -27,6 +28,7 @@ def list_people(args: Namespace) -> CommandResult:
 
 
 def forget(args: Namespace) -> CommandResult:
+    """Delete a template. args: name."""
     from mien.app import verify as use_cases
 
     with open_user_vault(load_settings(), create=False) as vault:
