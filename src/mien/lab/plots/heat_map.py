@@ -1,4 +1,4 @@
-"""Every face against every face, as a heat map with the faces along both sides."""
+"""A heat map of the similarity of every two faces, with the faces along both sides."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from mien.lab.labels import display_name, rows_by_label
-from mien.lab.plots.canvas import SCALE, Canvas, map_colours, text_width
+from mien.lab.plots.canvas import (
+    COLOUR_MAP,
+    POINTS_PER_UNIT,
+    SCALE,
+    Canvas,
+    default_style,
+    font,
+    map_colours,
+    text_width,
+)
 from mien.lab.plots.person_number import draw_person_number
 from mien.lab.plots.style import (
     BODY,
@@ -61,18 +70,19 @@ def draw_heat_map(
     name_room = min(max(text_width(display_name(name), size=SMALL) for name in people), NAME_ROOM)
     side = BADGE + name_room + 14 + cell  # left of the map: name, bracket, thumbnail
     left, top = 2.0 * math.ceil((MARGIN + side + 4) / 2), TITLE_HEIGHT + BADGE + 18 + cell
-    canvas = Canvas(
-        max(left + n * cell + BAR_ROOM + MARGIN, 430),
-        max(top + n * cell, top + 120) + MARGIN + (24 if n > MAX_NUMBERED else 0),
-    )
-    canvas.text(MARGIN, 39, "Similarity of every pair", size=TITLE, bold=True)
-    _draw_cells(canvas, matrix, low, left, top, cell)
-    _draw_sides(canvas, [crops[row] for row in order], people, left, top, cell)
-    _draw_bar(canvas, low, left + n * cell + 22, top, max(n * cell, 120))
-    if n > MAX_NUMBERED:
-        note = f"Numbers are left out above {MAX_NUMBERED} faces."
-        canvas.text(left, top + n * cell + 24, note, size=SMALL, colour=MUTED)
-    return canvas.save(path)
+    with default_style():
+        canvas = Canvas(
+            max(left + n * cell + BAR_ROOM + MARGIN, 430),
+            max(top + n * cell, top + 120) + MARGIN + (24 if n > MAX_NUMBERED else 0),
+        )
+        canvas.text(MARGIN, 39, "Similarity of every pair", size=TITLE, bold=True)
+        _draw_cells(canvas, matrix, low, left, top, cell)
+        _draw_sides(canvas, [crops[row] for row in order], people, left, top, cell)
+        _draw_colour_bar(canvas, low, left + n * cell + 22, top, max(n * cell, 120))
+        if n > MAX_NUMBERED:
+            note = f"Numbers are left out above {MAX_NUMBERED} faces."
+            canvas.text(left, top + n * cell + 24, note, size=SMALL, colour=MUTED)
+        return canvas.save(path)
 
 
 def _cell_size(n: int) -> float:
@@ -146,23 +156,21 @@ def _draw_sides(
                 canvas.line(np.add(line, [left, top]), colour="#ffffff", width=1 + (cell > 24))
 
 
-def _draw_bar(canvas: Canvas, low: float, left: float, top: float, height: float) -> None:
-    levels = np.linspace(1.0, 0.0, round(height * SCALE), dtype=np.float32)[:, np.newaxis]
-    canvas.image(map_colours(levels), left, top, BAR_WIDTH, height)
-    canvas.box(left, top, BAR_WIDTH, height, edge=LINE)
+def _draw_colour_bar(canvas: Canvas, low: float, left: float, top: float, height: float) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Normalize
+
+    axes = canvas.add_axes(left, top, BAR_WIDTH, height)
     step = 0.2 if low > -0.5 else 0.5
-    for at in range(math.ceil(low / step - 1e-9), round(1 / step) + 1):
-        value = at * step
-        y = top + height * (1.0 - value) / (1.0 - low)
-        canvas.line([(left + BAR_WIDTH, y), (left + BAR_WIDTH + 5, y)], colour=MUTED)
-        at_tick = left + BAR_WIDTH + 9
-        canvas.text(at_tick, y + SMALL * 0.36, signed(value, 1), size=SMALL, colour=MUTED)
-    canvas.text(
-        left + BAR_WIDTH + 62,
-        top + height / 2,
-        "cosine similarity",
-        size=SMALL,
-        colour=INK,
-        across="center",
-        angle=90,
+    numbers = range(math.ceil(low / step - 1e-9), round(1 / step) + 1)
+    bar = Colorbar(axes, ScalarMappable(Normalize(low, 1.0), COLOUR_MAP))
+    bar.set_ticks(
+        [number * step for number in numbers],
+        labels=[signed(number * step, 1) for number in numbers],
+        fontproperties=font(SMALL),
     )
+    unit = POINTS_PER_UNIT
+    axes.tick_params(length=5 * unit, width=unit, pad=4 * unit, color=MUTED, labelcolor=MUTED)
+    bar.outline.set(edgecolor=LINE, linewidth=unit)
+    bar.set_label("cosine similarity", fontproperties=font(SMALL), color=INK)
