@@ -29,7 +29,7 @@ def test_a_lock_that_another_program_keeps_is_told_and_then_free_again(tmp_path:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         with (
-            pytest.raises(VaultDamaged, match="another program keeps it locked; try again"),
+            pytest.raises(VaultDamaged, match="another program has locked it; try again"),
             exclusive_lock(lock, VaultDamaged, wait_s=0),
         ):
             pytest.fail("two had the lock")

@@ -1,4 +1,4 @@
-"""A file appears whole or not at all, and changes of it come one after the other."""
+"""Write files atomically, read regular files, and lock out other processes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LOCK_STEP_S = 0.005
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write beside, then rename: a reader sees the whole file or none. OSError if it cannot be.
+    """Write a temporary file and rename it, so that readers see the whole file or none.
 
-    The file is its owner's exclusive_lock (0600). durable: on the disk when this returns.
+    Mode 0600. durable: the content is on the disk when this returns. Raises OSError.
     """
     with staged_write(path, content, durable=durable) as put_in_place:
         put_in_place()
@@ -28,14 +28,14 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
 def staged_write(
     path: Path, content: bytes, *, durable: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """The content lies in a file beside `path`; calling what is yielded gives it that name.
+    """Write a temporary file beside `path`; calling the yielded function renames it to `path`.
 
-    So that what can fail, fails before something else is done for good. Without the call
-    nothing is left. OSError as `write_whole`.
+    What can fail has failed before the caller commits something else. Without the call
+    the temporary file is deleted. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileNotFoundError):
-        os.lstat(path)  # a name that cannot be, such as one too long, fails now
+        os.lstat(path)  # an invalid name, such as one that is too long, fails now
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
         try:
             file.write(content)
@@ -43,7 +43,7 @@ def staged_write(
             if durable:
                 os.fsync(file.fileno())
             yield lambda: _put_in_place(Path(file.name), path, durable=durable)
-        finally:  # an interrupt too must leave no half file behind
+        finally:  # also after an interrupt
             with suppress(FileNotFoundError):
                 os.unlink(file.name)
 
@@ -53,7 +53,7 @@ def _put_in_place(beside: Path, path: Path, *, durable: bool) -> None:
     if durable:
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)  # the new name too
+            os.fsync(folder)  # so that the new name is on the disk too
         finally:
             os.close(folder)
 
@@ -64,9 +64,10 @@ def read_regular(
     *,
     expect: Callable[[os.stat_result], None] = lambda status: None,
 ) -> bytes:
-    """So many bytes of a regular file. OSError for anything else: a pipe would hold the reader.
+    """The first `at_most` bytes of a regular file.
 
-    expect: gets what the opened file is, before it is read, and raises what it will.
+    expect: called with the status of the opened file before it is read; may raise. Raises
+    OSError for anything but a regular file, because a pipe would block the reader.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -86,10 +87,10 @@ def read_regular(
 def exclusive_lock(
     lock_path: Path, refused: Callable[[str], Exception], *, wait_s: float = LOCK_WAIT_S
 ) -> Iterator[None]:
-    """No other process is in such a block with this lock file, which is made and stays.
+    """Hold a lock file, so that only one process at a time runs such a block.
 
-    refused: makes the error to raise, from the reason, where the lock cannot be had or
-    another process (a stopped one, say) keeps it for longer than wait_s.
+    The file is created and not deleted. refused: makes the error to raise from a reason,
+    if the lock cannot be taken or another process holds it for longer than wait_s.
     """
     import fcntl
 
@@ -110,7 +111,7 @@ def exclusive_lock(
             except OSError as error:  # a file system without locks
                 raise refused(f"it cannot be locked ({error.strerror})") from error
         else:
-            raise refused("another program keeps it locked; try again in a moment")
+            raise refused("another program has locked it; try again in a moment")
         yield
     finally:
         os.close(lock)

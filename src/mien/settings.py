@@ -1,7 +1,7 @@
-"""What the user set: environment variables over a TOML file over defaults, read once.
+"""Read the settings once: environment variables, then a TOML file, then defaults.
 
-The edge (the command line, the service) calls `load_settings` and hands the
-parts on; nothing below reads the environment.
+The command line and the service call `load_settings` and pass the values on; no other
+module reads the environment.
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ POSTGRES = ("postgresql://", "postgres://")
 class Settings:
     """engine: one of `ENGINES`. threads: per inference call, 1 or more.
 
-    models_dir: a folder that is looked into for weights. photos_dir: the demo's
-    folder of people. vault_path: the SQLite file. vault_url: of a PostgreSQL
-    database in its stead; may hold a password, and is never shown. vault_key: where
-    the key of a new vault goes, one of `KEY_KINDS`. key_path: the key file.
-    passphrase_file: holds the vault's passphrase, where nobody can type it. cache_dir:
-    built graphs and downloads. data_dir: what cannot be made again by itself, such as
-    added models. state_dir: what was seen last.
+    models_dir: a folder in which weights are looked for. photos_dir: the demo's folder of
+    people. vault_path: the SQLite file. vault_url: of a PostgreSQL database instead of the
+    file; may contain a password and is never printed. vault_key: where the key of a new
+    vault is stored, one of `KEY_KINDS`. key_path: the key file. passphrase_file: contains
+    the vault's passphrase, where it cannot be typed. cache_dir: built graphs and
+    downloads. data_dir: the vault and added models. state_dir: the rollback guard.
     """
 
     engine: str
@@ -56,10 +55,8 @@ def load_settings(
 ) -> Settings:
     """Read `config.toml` in the platform's config folder and `MIEN_*` over it.
 
-    engine: goes over both when given.
-
-    Raises UsageError for a file that is not TOML, an unknown key, or a value
-    out of range.
+    environ: `os.environ` if None. engine: overrides both if given. Raises UsageError for a
+    file that is not TOML, an unknown key, or a value out of range.
     """
     env = os.environ if environ is None else environ
     values = _read_config(env)
@@ -91,7 +88,7 @@ def usable_cores() -> int:
 
 def _threads(given: str | None) -> int:
     if given is None:
-        # two is where one small face stops gaining; more would only crowd other programs
+        # one small face is no faster with more than two
         return min(2, usable_cores())
     if not re.fullmatch("[1-9]|[1-5][0-9]|6[0-4]", given):
         raise UsageError(
@@ -114,16 +111,16 @@ def _vault_path(given: str | None, env: Mapping[str, str]) -> Path:
     if "://" in path or not path:
         kind = given.partition("://")[0]  # the rest may hold a password
         raise UsageError(
-            f"MIEN_VAULT is of the kind {kind[:20]!r}; set it to sqlite:////ABSOLUTE/PATH or"
-            " postgresql://..."
+            f"MIEN_VAULT has the unknown scheme {kind[:20]!r}; set it to"
+            " sqlite:////ABSOLUTE/PATH or postgresql://..."
         )
     whole = _path(path, env)
     if not whole.is_absolute():
-        # it would be another vault in each folder that mien is started in; it is not shown,
-        # for a slip in the address of a database makes one, too
+        # a relative path would mean another vault in each folder that mien is started in; it is
+        # not printed, because it may be a mistyped database address with a password
         raise UsageError(
-            "MIEN_VAULT is a path within the present folder; write the whole path, which with"
-            " sqlite: makes four slashes, such as sqlite:////srv/vault.sqlite"
+            "MIEN_VAULT is a relative path; write the absolute path, with four slashes after"
+            " sqlite:, such as sqlite:////srv/vault.sqlite"
         )
     return whole
 
@@ -133,25 +130,25 @@ def _vault_url(given: str | None) -> str | None:
 
 
 def _path(given: str, env: Mapping[str, str]) -> Path:
-    """A path with a leading `~/` read as the home of this environment."""
+    """The path, with a leading `~/` replaced by the home of this environment."""
     if given == "~" or given.startswith("~/"):
         return _home(env) / given[2:]
     if given.startswith("~"):
-        raise UsageError(f"{given!r} names another user's home; write the whole path")
+        raise UsageError(f"{given!r} names another user's home; write the absolute path")
     return Path(given)
 
 
 def _home(env: Mapping[str, str]) -> Path:
     home = env.get("HOME")
     if not home:
-        raise UsageError("HOME is not set, so mien's folders are nowhere; set HOME")
+        raise UsageError("HOME is not set, so mien has no folder for its files; set HOME")
     return Path(home)
 
 
 def _read_config(env: Mapping[str, str]) -> dict[str, str]:
     named = env.get("MIEN_CONFIG")
     if named and not os.path.exists(named):
-        raise UsageError(f"MIEN_CONFIG names {named!r}, which is not there; correct or unset it")
+        raise UsageError(f"MIEN_CONFIG names {named!r}, which does not exist; correct or unset it")
     return _read_toml(Path(named) if named else _config_dir(env) / "config.toml")
 
 
@@ -161,7 +158,9 @@ def _read_toml(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {str(path)!r}: {error}; mend or remove the file") from error
+        raise UsageError(
+            f"cannot read {str(path)!r}: {error}; correct or remove the file"
+        ) from error
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -169,16 +168,18 @@ def _read_toml(path: Path) -> dict[str, str]:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{str(path)!r} is not TOML: {error}; mend or remove the file") from error
+        raise UsageError(
+            f"{str(path)!r} is not TOML: {error}; correct or remove the file"
+        ) from error
     for key, value in table.items():
         if key not in KEYS:
             raise UsageError(f"{str(path)!r} has unknown key {key!r}; known: {', '.join(KEYS)}")
         if key != "threads" and (not isinstance(value, str) or not value):
-            raise UsageError(f"{key!r} in {str(path)!r} must be text in quotes; mend the file")
+            raise UsageError(f"{key!r} in {str(path)!r} must be text in quotes; correct the file")
     return {key: str(value) for key, value in table.items()}
 
 
-# The XDG base directory rules are three lines; platformdirs would cost 17 ms of every unlock.
+# The XDG base directory rules take three lines; importing platformdirs would cost 17 ms.
 def _config_dir(env: Mapping[str, str]) -> Path:
     return _platform_dir(env, "XDG_CONFIG_HOME", ".config", "config")
 
@@ -194,7 +195,7 @@ def _cache_dir(env: Mapping[str, str]) -> Path:
 def _platform_dir(env: Mapping[str, str], variable: str, under_home: str, kind: str) -> Path:
     if sys.platform.startswith("linux"):
         base = env.get(variable, "")
-        # the specification says that a relative path here is to be ignored
+        # the specification says to ignore a relative path here
         return (Path(base) if os.path.isabs(base) else _home(env) / under_home) / "mien"
     import platformdirs
 

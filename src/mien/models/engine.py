@@ -1,7 +1,7 @@
-"""One door to the two inference engines.
+"""Run ONNX graphs with one of two inference engines, ONNX Runtime or OpenVINO.
 
-Both run on the CPU in float32. `threads` is all that one call uses; set it to the
-cores that are to be spent, and never open nets that together want more.
+Both run on the CPU in float32. A call uses `threads` threads; networks that run at the
+same time should not have more threads together than there are cores.
 """
 
 from __future__ import annotations
@@ -18,18 +18,17 @@ from mien.results import FloatArray
 
 
 class Net(Protocol):
-    """A loaded graph: one float32 array in, one out."""
+    """A loaded network: (n, channels, height, width) float32 in, one float32 array out."""
 
     def __call__(self, pixels: FloatArray) -> FloatArray: ...
 
 
 def open_net(graph: bytes, *, engine: str, threads: int, callers: int = 1) -> Net:
-    """Load a graph whose hash was checked.
+    """Load an ONNX graph whose hash was checked.
 
-    engine: "onnxruntime" or "openvino", ValueError for another. Raises MissingExtra
-    or ModelAltered.
-
-    threads: spent on each call. callers: threads that may call it at the same time.
+    engine: "onnxruntime" or "openvino". threads: used by each call. callers: how many
+    threads may call the network at the same time. Raises MissingExtra if the engine is
+    not installed, ModelAltered if it refuses the graph, ValueError for another engine.
     """
     if engine == "onnxruntime":
         return _OnnxRuntimeNet(graph, threads)
@@ -39,37 +38,36 @@ def open_net(graph: bytes, *, engine: str, threads: int, callers: int = 1) -> Ne
 
 
 class BackgroundNet:
-    """A net that loads on a thread of its own from now on, and is waited for when first asked.
+    """A network that is loaded on a background thread; calls wait until it is loaded.
 
-    Whatever went wrong while it loaded is raised by the first call, and by every
-    later one: a door that could not load its model cannot open.
+    An error of loading is raised by the first call and by every later one, so that
+    nothing is decided without the model.
     """
 
     def __init__(self, load: Callable[[], Net]) -> None:
         self._load = load
         self._net: Net | None = None
-        self._fault: BaseException | None = None
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="mien-load")
         self._thread.start()
 
     def __call__(self, pixels: FloatArray) -> FloatArray:
         self._thread.join()
         if self._net is None:
-            assert self._fault is not None  # one of the two is set when the thread ends
-            raise self._fault
+            assert self._error is not None  # the thread sets one of the two
+            raise self._error
         return self._net(pixels)
 
     def _run(self) -> None:
         try:
             self._net = self._load()
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, never dropped
-            self._fault = error
+        except BaseException as error:  # noqa: BLE001 - raised again by __call__
+            self._error = error
 
 
 class _OnnxRuntimeNet:
     def __init__(self, graph: bytes, threads: int) -> None:
-        # it keeps a device id and a queue of events for its maker; only this, set before the
-        # import, stops that
+        # stops its telemetry, a device id and a queue of events; must be set before the import
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
 
@@ -77,18 +75,18 @@ class _OnnxRuntimeNet:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # waiting threads would spin through the numpy work between two calls: half as fast
+        # spinning threads would slow the numpy work between two calls to half its speed
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # a second copy of the weights, packed, gains nothing measurable here and costs 20 MB
+        # a packed second copy of the weights costs 20 MB and gains nothing measurable
         options.add_session_config_entry("session.disable_prepacking", "1")
-        # weights stored as whole numbers are unfolded once, while loading
+        # convert int8 weights to float once, while loading
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         try:
             self._session = onnxruntime.InferenceSession(
                 graph, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its errors have no other base in common
-            raise ModelAltered(_refusal("ONNX Runtime", error)) from error
+        except Exception as error:  # its errors have no other common base
+            raise ModelAltered(_describe_refusal("ONNX Runtime", error)) from error
 
     def __call__(self, pixels: FloatArray) -> FloatArray:
         output: FloatArray = self._session.run(None, {"pixels": pixels})[0]
@@ -104,15 +102,15 @@ class _OpenVinoNet:
         settings = {
             "INFERENCE_NUM_THREADS": threads * callers,
             "NUM_STREAMS": callers,
-            # left alone it would compute in bfloat16 where the processor can: 0.04 off
+            # by default it computes in bfloat16 on processors that can, which is 0.04 off
             "INFERENCE_PRECISION_HINT": "f32",
         }
         core = openvino.Core()
         try:
             self._compiled = core.compile_model(core.read_model(graph), "CPU", settings)
         except RuntimeError as error:
-            raise ModelAltered(_refusal("OpenVINO", error)) from error
-        self._requests = threading.local()  # a request serves one caller at a time
+            raise ModelAltered(_describe_refusal("OpenVINO", error)) from error
+        self._requests = threading.local()  # a request serves one thread at a time
 
     def __call__(self, pixels: FloatArray) -> FloatArray:
         if not hasattr(self._requests, "own"):
@@ -122,7 +120,7 @@ class _OpenVinoNet:
         return output
 
 
-def _refusal(engine: str, error: Exception) -> str:
-    # the engines' messages have many lines, ours have one
+def _describe_refusal(engine: str, error: Exception) -> str:
+    # the engines' messages have several lines
     reason = " ".join(str(error).split())
-    return f"{engine} refuses a graph: {reason}; install its newest version, then: mien doctor"
+    return f"{engine} refuses a graph: {reason}; install its newest version, then run: mien doctor"

@@ -1,4 +1,4 @@
-"""From a row of the model table to a graph's bytes: built once, checked every time."""
+"""Build the ONNX graph of a model once, cache it, and check its hash at every use."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mien.models.weights import read_weights
 
 
 def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir: Path) -> bytes:
-    """The ONNX graph of this row in the engine's dialect.
+    """The ONNX graph of this row, written for this engine.
 
-    From the cache when the cached file has the hash that the table names; else
-    built from the published weights and put into the cache. A cache that cannot be
-    read or written costs time at every start, and nothing else; `mien doctor`
-    reports it. Raises ModelMissing or ModelAltered.
+    Read from the cache if the cached file has the hash in the table; otherwise built
+    from the published weights and cached. A cache that cannot be read or written only
+    costs time at every start, and `mien doctor` reports it. Raises ModelMissing if the
+    weights are missing, ModelAltered if they or the built graph have another hash.
     """
     path = cached_graph_path(row, engine, cache_dir)
-    cached = _cached(path)
+    cached = _read_cached(path)
     expected = row.graph_sha256[engine]
     if hashlib.sha256(cached).hexdigest() == expected:
         return cached
@@ -40,12 +40,12 @@ def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir
 
 
 def cached_graph_path(row: ModelRow, engine: str, cache_dir: Path) -> Path:
-    """Where the built graph is cached; the name carries the hash, so a new one gets a new file."""
+    """Where the built graph is cached, under a name that contains its hash."""
     return cache_dir / "graphs" / f"{row.name}-{engine}-{row.graph_sha256[engine][:16]}.onnx"
 
 
 def build_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
-    """Write the graph from published weights whose hash was checked. Takes up to two seconds."""
+    """Build the graph from weights whose hash was checked. Takes up to two seconds."""
     from mien.models.build.blocked_writer import BlockedWriter
     from mien.models.build.graph_writer import GraphWriter
     from mien.models.build.mtcnn import build_onet, build_pnet, build_rnet
@@ -61,8 +61,8 @@ def build_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
     return builders[row.builder](weights, writer)
 
 
-def _cached(path: Path) -> bytes:
-    """What the cache holds there; empty if nothing can be had. Never waits on a pipe."""
+def _read_cached(path: Path) -> bytes:
+    """The bytes of the cached file; empty if it cannot be read. Never waits for a pipe."""
     try:
         return path.read_bytes() if os.path.isfile(path) else b""
     except OSError:

@@ -1,8 +1,8 @@
-"""The model table: every weights file that mien may open, and what it must hash to.
+"""The model table: every weights file that mien may open, and its SHA-256.
 
-`sha256` is that of the published file. `graph_sha256` is that of the ONNX graph
-that mien builds from it, once, and keeps in the cache; building is plain
-arithmetic, element by element, so every machine gets the same bytes.
+`sha256` is the hash of the published file. `graph_sha256` is the hash of the ONNX graph
+that mien builds from it once and caches; building is arithmetic element by element, so
+every machine gets the same bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class WheelSource:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One weights file. package, package_path: where an installed package carries it.
+    """One weights file. package, package_path: the installed package that contains it.
 
     builder: which function `mien.models.graph_cache.build_graph` makes the graph with.
     graph_sha256: of the built graph, by engine.

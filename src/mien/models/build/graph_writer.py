@@ -1,8 +1,8 @@
-"""Writes ONNX graphs of the layers that our nets are made of.
+"""Write ONNX graphs of the layer types that the networks of mien have.
 
-Only used while a graph is built, once per machine; `onnx` is imported here.
-`GraphWriter` writes them as the papers do, which OpenVINO runs best;
-`mien.models.build.blocked_writer` writes the same numbers the way ONNX Runtime runs best.
+Used only while a graph is built, once on each machine; `onnx` is imported here.
+`GraphWriter` writes the layers as in the papers, which OpenVINO runs fastest;
+`mien.models.build.blocked_writer` writes the same function for ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ IR_VERSION = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A layer's output tensor, and what the next layer's weights must undo.
+    """A layer's output tensor, and what the weights of the next layer must correct.
 
-    signs: (channels,) 1 or -1, the sign with which each channel comes out.
+    signs: (channels,) 1 or -1, the sign of each output channel.
     padded: channels of the tensor; those past `signs` are zeros.
     """
 
@@ -35,7 +35,7 @@ class Layer:
     padded: int
 
     def into(self, weight: Float64Array) -> Float64Array:
-        """The weights (out, channels, k, k) of the layer behind, adapted to this one's output."""
+        """The weights (out, channels, k, k) of the next layer, adapted to this output."""
         signed = weight * self.signs.reshape(1, -1, 1, 1)
         missing = self.padded - len(self.signs)
         return np.pad(signed, ((0, 0), (0, missing), (0, 0), (0, 0)))
@@ -67,9 +67,9 @@ class Blocks:
 
 
 class GraphWriter:
-    """Collects nodes and constants; `model()` gives the finished graph.
+    """Collects nodes and constants; `model()` returns the finished graph.
 
-    Weights are float64 while they are being folded and float32 once written.
+    Weights are float64 during the folding and float32 in the graph.
     """
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class GraphWriter:
     ) -> Layer:
         """Convolution, then PReLU with one slope per channel. slope: (channels,)."""
         conv = self.conv(tensor, weight, bias, stride=stride, pad=pad, group=group)
-        return _as_is(self._prelu(conv, slope), slope)
+        return _unchanged(self._prelu(conv, slope), slope)
 
     def conv_prelu_pool(
         self,
@@ -102,7 +102,7 @@ class GraphWriter:
     ) -> Layer:
         """Convolution, PReLU, and max pooling at stride 2."""
         layer = self.conv_prelu(tensor, weight, bias, slope)
-        return _as_is(self.max_pool(layer.tensor, kernel=kernel), slope)
+        return _unchanged(self.max_pool(layer.tensor, kernel=kernel), slope)
 
     def conv_prelu_head(
         self,
@@ -154,9 +154,9 @@ class GraphWriter:
         return self.node("Gemm", [flat, self.constant(weight), self.constant(bias)], transB=1)
 
     def dense_of_blocks(self, tensor: str, blocks: Blocks, bias: Float64Array) -> str:
-        """Dense layer whose weights go into the file as the whole numbers that they are.
+        """Dense layer whose weights stay int8 in the file.
 
-        The file is half as large, and with it what is hashed and held at every start.
+        The file is half as large, and so is what is hashed and held at every start.
         """
         weight = self.node(
             "DequantizeLinear",
@@ -229,10 +229,14 @@ def fold_batch_norm(
     variance: Float64Array,
     epsilon: float,
 ) -> tuple[Float64Array, Float64Array]:
-    """Weight and bias of one convolution that does what convolution and batch norm did."""
+    """Weight and bias of one convolution equal to a convolution and its batch norm.
+
+    weight: (out, in, height, width) or (out, in, 1, 1); the others: (out,). Without a bias
+    in the convolution.
+    """
     gain = gamma / np.sqrt(variance + epsilon)
     return weight * gain.reshape(-1, 1, 1, 1), beta - mean * gain
 
 
-def _as_is(tensor: str, slope: Float64Array) -> Layer:
+def _unchanged(tensor: str, slope: Float64Array) -> Layer:
     return Layer(tensor, np.ones(len(slope)), len(slope))

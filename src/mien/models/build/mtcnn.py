@@ -1,9 +1,9 @@
-"""The three MTCNN nets as ONNX graphs, from the arrays of the `mtcnn` package.
+"""Build the three MTCNN networks as ONNX graphs, from the weights of the `mtcnn` package.
 
 Architecture: Zhang, Zhang, Li, Qiao, "Joint Face Detection and Alignment Using
 Multitask Cascaded Convolutional Networks", 2016. Input of each: (n, 3, h, w)
-float32, RGB 0..255 as it is; the nets' (x - 127.5) / 128 is folded into the first
-layer. Outputs carry the face logit (the softmax of two classes is the sigmoid of
+float32, RGB 0..255; the networks' (x - 127.5) / 128 is folded into the first
+layer. The outputs are the face logit (the softmax of two classes is the sigmoid of
 their difference), then the box offsets, then for O-Net the points.
 """
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mien.models.build.graph_writer import Float64Array, GraphWriter
 
 PIXEL_MEAN = 127.5
-PIXEL_SCALE = 0.0078125  # 1/128: the published nets were trained on (x - 127.5) / 128
+PIXEL_SCALE = 0.0078125  # 1/128: the published networks were trained on (x - 127.5) / 128
 
 
 def build_pnet(weights_lz4: bytes, g: GraphWriter) -> bytes:
@@ -76,13 +76,13 @@ def build_onet(weights_lz4: bytes, g: GraphWriter) -> bytes:
 
 
 def _first_layer(w: list[Float64Array]) -> tuple[Float64Array, Float64Array]:
-    """Weight and bias that take 0..255 where the trained ones take (x - 127.5) / 128."""
+    """Weight and bias for input 0..255, from those for (x - 127.5) / 128."""
     scaled = _kernel(w[0]) * PIXEL_SCALE
     return scaled, w[1] - PIXEL_MEAN * scaled.sum(axis=(1, 2, 3))
 
 
 def _kernel(stored: Float64Array) -> Float64Array:
-    """Stored as (width, height, in, out)."""
+    """The kernel as (out, in, height, width); it is stored as (width, height, in, out)."""
     return stored.transpose(3, 2, 0, 1)
 
 
@@ -101,7 +101,7 @@ def _flat(slopes: Float64Array) -> Float64Array:
 
 
 def _load(weights_lz4: bytes) -> list[Float64Array]:
-    # joblib unpickles: the bytes reach this line only after their SHA-256 was checked
+    # joblib unpickles, so the SHA-256 of these bytes must have been checked before
     import joblib
 
     stored: list[npt.NDArray[np.float32]] = joblib.load(BytesIO(weights_lz4))

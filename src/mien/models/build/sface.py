@@ -1,12 +1,11 @@
-"""SFace's published file, cleaned: quantised weights unfolded, batch norms folded, PReLU rewritten.
+"""Rewrite SFace's published file: weights dequantised, batch norms folded, PReLU replaced.
 
 SFace: Zhong, Deng, Hu, Zhao, Li, Wen, "SFace: Sigmoid-Constrained Hypersphere Loss
 for Robust Face Recognition", 2021; the file is OpenCV Zoo's 2021dec. Input of the
 built graph: (n, 3, 112, 112) float32, RGB 0..255; output (n, 128), not yet of length one.
 
-The published graph is a straight chain of Conv, BatchNormalization and PRelu that
-ends in one dense layer. It is read by kind, in order, and every node that is not
-of that chain is an error: nothing is guessed.
+The published graph is a chain of Conv, BatchNormalization and PRelu that ends in one
+dense layer. It is read in order, and any other node is an error.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class _Published:
-    """The published model as a look-up of constants and the chain of its layers."""
+    """The published model: its constants by name, and the chain of its layers."""
 
     def __init__(self, published_onnx: bytes) -> None:
         import onnx
@@ -35,7 +34,7 @@ class _Published:
         self.chain: list[onnx.NodeProto] = []
         for node in model.graph.node:
             if node.op_type == "DequantizeLinear":
-                self._blocks[node.output[0]] = blocks = self._unfold(node)
+                self._blocks[node.output[0]] = blocks = self._read_blocks(node)
                 stored = self._arrays[node.input[0]]
                 self._arrays[node.output[0]] = blocks.weight().reshape(stored.shape)
             elif node.op_type == "Reshape":
@@ -48,7 +47,7 @@ class _Published:
         return self._arrays[name].astype(np.float64)
 
     def blocks(self, name: str) -> Blocks:
-        """The published whole numbers of a weight."""
+        """The int8 form of a weight."""
         return self._blocks[name]
 
     def batch_norm(
@@ -58,8 +57,8 @@ class _Published:
         gamma, beta, mean, variance = (self.array(name) for name in node.input[1:5])
         return gamma, beta, mean, variance, float(attributes(node)["epsilon"])
 
-    def _unfold(self, node: onnx.NodeProto) -> Blocks:
-        """What a DequantizeLinear node unfolds; a vector counts as one row."""
+    def _read_blocks(self, node: onnx.NodeProto) -> Blocks:
+        """The blocks of a DequantizeLinear node; a vector counts as one row."""
         raw = [self._arrays[name] for name in node.input]
         if attributes(node)["axis"] != raw[0].ndim - 1:
             raise ModelAltered("SFace's weights are in blocks along an unknown axis")
@@ -68,12 +67,15 @@ class _Published:
 
 
 def build_sface(published_onnx: bytes, g: GraphWriter) -> bytes:
-    """The graph that mien runs, from the published file."""
+    """Build the graph that mien runs from the published file.
+
+    Raises ModelAltered if the file has another structure.
+    """
     source = _Published(published_onnx)
     chain = list(source.chain)
     shift = float(source.array(_expect(chain, "Sub").input[1]).reshape(-1)[0])
     scale = float(source.array(_expect(chain, "Mul").input[1]).reshape(-1)[0])
-    # not folded into the first convolution: its padding zeros come after (x - shift) * scale
+    # not folded into the first convolution, whose zero padding comes after (x - shift) * scale
     tensor = g.conv("pixels", np.full((3, 1, 1, 1), scale), np.full(3, -shift * scale), group=3)
     layer = Layer(tensor, np.ones(3), 3)
     while chain and chain[0].op_type == "Conv":
@@ -108,8 +110,8 @@ def _convolution(
 def _dense(g: GraphWriter, source: _Published, chain: list[onnx.NodeProto], before: Layer) -> str:
     """BatchNormalization, dense layer, BatchNormalization.
 
-    The first stays, as one number and one shift per channel: folded into the dense
-    layer it would break up its blocks. The last goes into scales and bias.
+    The first stays as a scale and a shift for each channel, because folding it into the
+    dense layer would break up its int8 blocks. The last is folded into scales and bias.
     """
     first, dense, last = (
         _expect(chain, kind) for kind in ("BatchNormalization", "Gemm", "BatchNormalization")

@@ -1,0 +1,79 @@
+"""Which levels `largest` searches and which final boxes are kept, on hand-made networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mien.faces.detect import STRIDE, Cascade, CascadeSettings
+from mien.results import FloatArray
+
+SETTINGS = CascadeSettings(min_face_size=12, factor=0.5)
+
+
+def answer_each(*rows: list[float]) -> Callable[[Any], FloatArray]:
+    """An R-Net or O-Net that gives these outputs for the boxes, in their order."""
+    table = np.array(rows, np.float32)
+    return lambda pixels: table[: len(pixels), :, np.newaxis, np.newaxis]
+
+
+class LevelNet:
+    """A P-Net that proposes the middle window of one level; remembers the face sizes searched."""
+
+    def __init__(self, face_px: int, widen: float) -> None:
+        self._face_px = face_px
+        self._offsets = np.array([-widen, -widen, widen, widen], np.float32) / 2
+        self.searched: list[int] = []
+
+    def __call__(self, pixels: Any) -> Any:
+        rows, columns = ((side - 12) // STRIDE + 1 for side in pixels.shape[2:])
+        face_px = round(12 * 192 / (pixels.shape[2] - 1))
+        self.searched.append(face_px)
+        maps = np.full((1, 5, rows, columns), -9.0, np.float32)
+        if face_px == self._face_px:
+            maps[0, 0, rows // 2, columns // 2] = 9.0
+            maps[0, 1:, rows // 2, columns // 2] = self._offsets
+        return maps
+
+
+@pytest.mark.parametrize(
+    ("face_px", "widen", "searched"),
+    [
+        (192, 0.0, [192, 96, 48]),  # faces of a fifth of the short side (38 px) are searched first
+        (96, 0.0, [192, 96, 48]),
+        (48, 0.5, [192, 96, 48]),  # 70 px: a second face of 24 px is below two fifths of it
+        (48, 0.0, [192, 96, 48, 24]),  # 47 px: one of 24 px is above, one of 12 px is not
+        (24, 1.0, [192, 96, 48, 24, 12]),  # nothing was found: two more levels at once
+        (12, 0.0, [192, 96, 48, 24, 12]),
+        (0, 0.0, [192, 96, 48, 24, 12]),
+    ],
+)
+def test_the_search_for_the_largest_face_stops_at_the_right_level(
+    face_px: int, widen: float, searched: list[int]
+) -> None:
+    pnet = LevelNet(face_px, widen)
+    rnet, onet = answer_each([1.0] + [0.0] * 4), answer_each([1.0] + [0.0] * 14)
+    faces = Cascade(pnet, rnet, onet, SETTINGS).find(np.zeros((192, 192, 3), np.uint8), "largest")
+    assert pnet.searched == searched
+    assert len(faces) == (face_px > 0)
+
+
+@pytest.mark.parametrize(("shift", "kept"), [(0, 2), (-1, 1)])
+def test_of_two_final_boxes_that_overlap_by_seven_tenths_of_the_smaller_one_is_kept(
+    shift: int, kept: int
+) -> None:
+    def pnet(pixels: Any) -> Any:
+        maps = np.zeros((1, 5, 1, 3), np.float32)
+        maps[0, 0, 0] = (9.0, -9.0, 8.0)  # windows at x = 1 and x = 5
+        return maps
+
+    rnet = answer_each([2.0, 0, 0, 0, 0], [1.0, 0, 0, 0, 0])
+    move = shift / 12  # O-Net moves the second box by whole pixels
+    onet = answer_each([2.0] + [0.0] * 14, [1.0, move, 0, move, *[0.0] * 11])
+    faces = Cascade(pnet, rnet, onet, SETTINGS).find(np.zeros((12, 16, 3), np.uint8))
+    # 12 px wide, counted with the last pixel: 8 of 12 columns are shared, or 9 of 12
+    assert len(faces) == kept
+    np.testing.assert_allclose(faces.boxes_xyxy[0], [1, 1, 12, 12])
