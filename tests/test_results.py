@@ -14,7 +14,6 @@ from mien.results import (
     ByteArray,
     Crop,
     Decision,
-    Embedding,
     Face,
     Faces,
     FloatArray,
@@ -122,8 +121,6 @@ def test_a_crop_must_be_a_square_of_three_colours(shape: tuple[int, ...]) -> Non
 def test_a_vector_must_have_length_one(vector: list[float]) -> None:
     row = np.array(vector, np.float32)
     with pytest.raises(ValueError, match="length one"):
-        Embedding(row, MODEL)
-    with pytest.raises(ValueError, match="length one"):
         Template(row[np.newaxis, :], MODEL)
 
 
@@ -210,7 +207,6 @@ def test_a_decision_holds_the_face_it_was_made_on() -> None:
         (Faces.none(), "scores"),
         (Crop(np.zeros((2, 2, 3), np.uint8), "margin"), "recipe"),
         (MODEL, "name"),
-        (Embedding(np.array([1, 0], np.float32), MODEL), "model"),
         (Template(np.array([[1, 0]], np.float32), MODEL), "model"),
         (THRESHOLD, "value"),
         (decision(0.1, Outcome.NOT_THE_OWNER), "outcome"),
@@ -224,7 +220,6 @@ def test_records_are_frozen(record: object, attribute: str) -> None:
 
 def test_pixels_points_and_vectors_are_not_shown() -> None:
     vector = np.array([0.6, 0.8], np.float32)
-    assert "0.6" not in repr(Embedding(vector, MODEL))
     assert "0.6" not in repr(Template(vector[np.newaxis, :], MODEL))
     assert "array" not in repr(Crop(np.zeros((2, 2, 3), np.uint8), "margin"))
     assert "points" not in repr(Face(BOX, POINTS, 0.9))
@@ -238,11 +233,6 @@ def test_models_and_thresholds_compare_by_value_and_the_rest_by_identity() -> No
 
 
 # Faults known when these tests were written; the mark goes when the fault goes.
-
-
-def test_an_embedding_must_be_one_row() -> None:
-    with pytest.raises(ValueError, match="vector"):
-        Embedding(np.array([[0.6], [0.8]], np.float32), MODEL)
 
 
 @pytest.mark.parametrize("similarity", [1.5, float("inf")])

@@ -56,6 +56,14 @@ class Face:
         """Distance between the two eye points, pixels."""
         return float(np.linalg.norm(self.points_xy[1] - self.points_xy[0]))
 
+    def to_dict(self) -> dict[str, object]:
+        """For JSON: plain lists and numbers."""
+        return {
+            "box_xyxy": [round(float(edge), 2) for edge in self.box_xyxy],
+            "points_xy": [[round(float(v), 2) for v in point] for point in self.points_xy],
+            "score": round(self.score, 6),
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
@@ -118,18 +126,6 @@ class ModelId:
 
     name: str
     sha256: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Embedding:
-    """A face as a unit vector. vector: (d,) float32 of length one."""
-
-    vector: FloatArray = field(repr=False)
-    model: ModelId
-
-    def __post_init__(self) -> None:
-        _expect_shape("vector", self.vector, (np.size(self.vector),))
-        _expect_unit_rows("vector", self.vector[np.newaxis, :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +192,20 @@ class Decision:
 
     def __bool__(self) -> bool:
         return self.accepted
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON, without embedding. similarity: None where there was no face to compare."""
+        number, face = self.similarity, self.face
+        return {
+            "outcome": self.outcome.value,
+            "exit_code": int(self.outcome.exit_code),
+            "similarity": round(number, 6) if number == number else None,  # JSON has no NaN
+            "threshold": round(self.threshold.value, 6),
+            "model": self.threshold.model,
+            "reason": self.reason,
+            "odds": self.odds or None,
+            "face": None if face is None else face.to_dict(),
+        }
 
     def __iter__(self) -> Iterator[bool | float]:
         yield self.accepted

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from tests.app.parts import clock, opened
 
-from mien.app.enroll import enroll_photos
+from mien.app.enroll import enroll, enroll_photos
 from mien.app.pipeline import Pipeline
-from mien.app.verify import enroll
 from mien.results import ByteArray, Template
 
 

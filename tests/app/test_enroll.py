@@ -10,11 +10,11 @@ from tests.app.parts import OTHER_MODEL, clock, opened, settings_of, somebody, s
 from tests.vault.memory import open_memory_vault
 from tests.vault.sealed_parts import edit, store_record
 
+from mien.app.enroll import enroll
 from mien.app.pipeline import Pipeline
 from mien.app.verify import (
-    enroll,
     forget,
-    unlock,
+    verify_photo,
 )
 from mien.errors import (
     AlreadyEnrolled,
@@ -154,7 +154,7 @@ def test_a_damaged_record_can_be_replaced_and_nothing_else(
             vault.look_up("eileen")
         enroll("eileen", shots[:2], pipeline=pipeline, vault=vault, mode="replace", clock=clock)
         again = stored("eileen", vault, pipeline)
-    assert unlock(shots[3], again, pipeline)
+    assert verify_photo(shots[3], again, pipeline)
 
 
 def test_somebody_elses_damaged_record_stops_no_enrollment_and_is_told(

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.app.enroll import Neighbours, analyse_photos, enroll_photos, merge
+from mien.app.enroll import analyse_photos, enroll_photos, merge
+from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
 from mien.errors import (
     EnrollmentRefused,
@@ -131,7 +132,7 @@ def test_the_photo_of_somebody_else_is_named(pipeline: Pipeline, astronaut: Byte
         enroll_photos([astronaut] * 4, mixed)
     words = str(caught.value)
     assert words.startswith("these photos do not show one person: photo 4 ")
-    assert "similarity to the others under 0.42" in words
+    assert "photo 4 (similarity to the others at most -0.62)" in words
 
 
 def test_photos_of_two_people_in_equal_number_are_all_named(
@@ -261,8 +262,8 @@ def test_an_enrollment_says_who_of_the_enrolled_looks_alike(
     enrollment = enroll_photos(shots, pipeline)
     far = Template(-enrollment.template.vectors, pipeline.model)
     others = {"twin": enrollment.template, "far": far}
-    found = Neighbours(others, pipeline).warn(enrollment, user="ana")
+    found = Neighbours(others, pipeline).add_warnings(enrollment, user="ana")
     assert [user for user, _ in found.look_alikes] == ["twin"]
     assert any("looks like twin" in line for line in found.advice)
-    assert Neighbours({"far": far}, pipeline).warn(enrollment, user="ana").look_alikes == ()
-    assert Neighbours(others, pipeline).warn(enrollment, user="twin").look_alikes == ()
+    assert Neighbours({"far": far}, pipeline).add_warnings(enrollment, user="ana").look_alikes == ()
+    assert Neighbours(others, pipeline).add_warnings(enrollment, user="twin").look_alikes == ()

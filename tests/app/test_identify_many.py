@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tests.vault.memory import open_memory_vault
 
+from mien.app.enroll import enroll
+from mien.app.identify import identify
 from mien.app.pipeline import Pipeline
-from mien.app.verify import enroll, identify
 from mien.media.image_file import read_image
 from mien.results import ByteArray
 
@@ -20,10 +21,10 @@ def clock() -> datetime:
 def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
     pipeline: Pipeline,
 ) -> None:
-    one, ten = (pipeline.threshold_among(n, photos=3) for n in (1, 10))
-    assert one == pipeline.threshold_for(photos=3)
-    assert ten == pipeline.threshold_for(photos=3, target_fmr=1e-5)
-    rising = [pipeline.threshold_among(10**n, photos=3).value for n in range(9)]
+    one, ten = (pipeline.matcher.threshold_among(n, photos=3) for n in (1, 10))
+    assert one == pipeline.matcher.threshold_for(photos=3)
+    assert ten == pipeline.matcher.threshold_for(photos=3, target_fmr=1e-5)
+    rising = [pipeline.matcher.threshold_among(10**n, photos=3).value for n in range(9)]
     assert rising == sorted(set(rising))
 
 

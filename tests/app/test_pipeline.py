@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.app.pipeline import MAX_DOOR_PIXELS, MIN_DOOR_FACE_PX, Pipeline, open_pipeline
+from mien.app.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound, UsageError
+from mien.faces.select import MIN_DOOR_FACE_PX
 from mien.models import EMBEDDERS
 from mien.results import ByteArray, FloatArray
 from mien.settings import Settings
@@ -127,8 +128,7 @@ def test_the_pipeline_knows_its_model_and_threshold(pipeline: Pipeline) -> None:
     row = EMBEDDERS["sface"]
     assert pipeline.model == row.id
     assert pipeline.model.sha256 == row.model.sha256
-    assert pipeline.threshold is row.threshold
-    assert pipeline.threshold.model == pipeline.model.name
+    assert pipeline.matcher.threshold_for(photos=1).model == pipeline.model.name
 
 
 def test_an_unknown_embedder_is_refused_by_name(settings: Settings) -> None:

@@ -10,13 +10,13 @@ from tests.app.parts import OTHER_MODEL, opened, somebody
 from tests.vault.memory import open_memory_vault
 from tests.vault.sealed_parts import store_record
 
+from mien.app.identify import identify
 from mien.app.pipeline import Pipeline
 from mien.app.verify import (
     compare,
     forget,
-    identify,
     template_of,
-    unlock,
+    verify_photo,
 )
 from mien.errors import (
     ModelMismatch,
@@ -33,7 +33,7 @@ from mien.results import ByteArray, Template, Threshold
 def test_the_owner_gets_in_with_a_photo_that_was_not_enrolled(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
-    decision = unlock(shots[3], template, pipeline)
+    decision = verify_photo(shots[3], template, pipeline)
     assert decision
     assert decision.outcome is Outcome.UNLOCKED
     assert decision.similarity > 0.85
@@ -43,7 +43,7 @@ def test_the_owner_gets_in_with_a_photo_that_was_not_enrolled(
 
 def test_somebody_elses_template_stays_shut(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     other = template_of(somebody("ben", 3, pipeline.model), pipeline)
-    decision = unlock(shots[3], other, pipeline)
+    decision = verify_photo(shots[3], other, pipeline)
     assert not decision
     assert decision.outcome is Outcome.NOT_THE_OWNER
     assert decision.similarity < 0.363
@@ -52,8 +52,8 @@ def test_somebody_elses_template_stays_shut(pipeline: Pipeline, shots: list[Byte
 def test_no_face_and_several_faces_are_a_no_with_the_reason(
     pipeline: Pipeline, template: Template, astronaut: ByteArray
 ) -> None:
-    nobody = unlock(np.zeros((200, 200, 3), np.uint8), template, pipeline)
-    crowd = unlock(np.hstack([astronaut, astronaut]), template, pipeline)
+    nobody = verify_photo(np.zeros((200, 200, 3), np.uint8), template, pipeline)
+    crowd = verify_photo(np.hstack([astronaut, astronaut]), template, pipeline)
     for decision, outcome, words in (
         (nobody, Outcome.NO_FACE, "no face found"),
         (crowd, Outcome.SEVERAL_FACES, "2 faces"),
@@ -70,9 +70,9 @@ def test_a_stricter_threshold_is_kept_and_one_of_another_model_refused(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     strict = Threshold(0.9999, "sface", "by hand")
-    assert not unlock(shots[3], template, pipeline, strict)
+    assert not verify_photo(shots[3], template, pipeline, strict)
     with pytest.raises(ModelMismatch):
-        unlock(shots[3], template, pipeline, Threshold(0.1, "vggface2", "by hand"))
+        verify_photo(shots[3], template, pipeline, Threshold(0.1, "vggface2", "by hand"))
 
 
 def test_a_template_of_another_model_is_refused(pipeline: Pipeline) -> None:

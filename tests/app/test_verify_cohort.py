@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from mien.app.enroll import Enrollment, Neighbours, analyse_photos, enroll_photos, merge
+from mien.app.enroll import analyse_photos, enroll_photos, merge
+from mien.app.enrollment import Enrollment
+from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
-from mien.app.verify import compare, unlock
+from mien.app.verify import compare, verify_photo
 from mien.compat.face_unlock import FaceUnlock
 from mien.errors import Outcome
 from mien.results import ByteArray, Template, Threshold
@@ -27,9 +29,11 @@ def template(pipeline: Pipeline, shots: list[ByteArray]) -> Template:
 def test_the_threshold_is_the_fitted_one_moved_by_the_shift_of_the_two_faces(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
-    decision = unlock(shots[3], template, pipeline)
-    fitted = pipeline.threshold_for(photos=3)
-    shift = pipeline.shift(centre_of(template.vectors), pipeline.embed_door(shots[3])[1])
+    decision = verify_photo(shots[3], template, pipeline)
+    fitted = pipeline.matcher.threshold_for(photos=3)
+    shift = pipeline.matcher.score(
+        centre_of(template.vectors), pipeline.embed_door(shots[3])[1]
+    ).shift
     assert shift != 0.0
     assert decision.threshold.value == pytest.approx(fitted.value + shift, abs=1e-6)
     assert "moved by" in decision.threshold.provenance
@@ -39,7 +43,7 @@ def test_a_threshold_of_the_callers_own_is_not_moved(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     own = Threshold(0.6, "sface", "mine")
-    assert unlock(shots[3], template, pipeline, own).threshold is own
+    assert verify_photo(shots[3], template, pipeline, own).threshold is own
     assert FaceUnlock(shots[:3], threshold=0.6, pipeline=pipeline)(shots[3]).threshold.value == 0.6
 
 
@@ -47,8 +51,8 @@ def test_templates_in_a_turned_space_give_the_very_same_decision(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     stored = Template(TURNED.protect(template.vectors), template.model)
-    plain = unlock(shots[3], template, pipeline)
-    turned = unlock(shots[3], stored, pipeline, space=TURNED)
+    plain = verify_photo(shots[3], template, pipeline)
+    turned = verify_photo(shots[3], stored, pipeline, space=TURNED)
     assert turned.similarity == pytest.approx(plain.similarity, abs=1e-5)
     assert turned.threshold.value == pytest.approx(plain.threshold.value, abs=1e-5)
     assert turned.odds == plain.odds
@@ -58,9 +62,9 @@ def test_a_turned_template_opens_nothing_in_another_space(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     stored = Template(TURNED.protect(template.vectors), template.model)
-    assert unlock(shots[3], stored, pipeline).outcome is Outcome.NOT_THE_OWNER
+    assert verify_photo(shots[3], stored, pipeline).outcome is Outcome.NOT_THE_OWNER
     other = TemplateRotation(bytes(32), 128)
-    assert unlock(shots[3], stored, pipeline, space=other).outcome is Outcome.NOT_THE_OWNER
+    assert verify_photo(shots[3], stored, pipeline, space=other).outcome is Outcome.NOT_THE_OWNER
 
 
 def test_two_photos_are_compared_with_the_same_care(
@@ -68,7 +72,9 @@ def test_two_photos_are_compared_with_the_same_care(
 ) -> None:
     decision, _, _ = compare(shots[0], shots[3], pipeline)
     vectors = [pipeline.embed_door(shots[at])[1] for at in (0, 3)]
-    expected = pipeline.threshold_for(photos=1).value + pipeline.shift(*vectors)
+    expected = (
+        pipeline.matcher.threshold_for(photos=1).value + pipeline.matcher.score(*vectors).shift
+    )
     assert decision.threshold.value == pytest.approx(expected, abs=1e-6)
 
 
@@ -79,9 +85,9 @@ def enrollment_in(
     def enrolled(space: TemplateRotation | None) -> Enrollment:
         looked = analyse_photos(shots[:3], pipeline)
         if space is None:
-            return Neighbours({}, pipeline).warn(merge(looked, pipeline), user="ana")
-        turned = merge(looked.protected(space), pipeline)
-        return Neighbours({}, pipeline, space).warn(turned, user="ana")
+            return Neighbours({}, pipeline).add_warnings(merge(looked, pipeline), user="ana")
+        turned = merge(looked, pipeline, space=space)
+        return Neighbours({}, pipeline, space).add_warnings(turned, user="ana")
 
     return enrolled
 

@@ -9,7 +9,7 @@ import pytest
 
 from mien.app.enroll import enroll_photos
 from mien.app.pipeline import Pipeline
-from mien.app.verify import unlock
+from mien.app.verify import verify_photo
 from mien.errors import MienError, ModelMismatch, ModelUnavailable
 from mien.faces.detect import Cascade
 from mien.faces.embed import Embedder
@@ -31,7 +31,7 @@ def template(pipeline: Pipeline, astronaut: ByteArray) -> Template:
 def test_with_all_stages_whole_she_gets_in(
     pipeline: Pipeline, template: Template, shot: ByteArray
 ) -> None:
-    assert unlock(shot, template, pipeline)
+    assert verify_photo(shot, template, pipeline)
 
 
 class BrokenCascade(Cascade):
@@ -84,7 +84,7 @@ def test_a_stage_that_raises_gives_no_decision(
     }[stage]
     decision: Decision | None = None
     with pytest.raises(type(error)):
-        decision = unlock(shot, template, broken)
+        decision = verify_photo(shot, template, broken)
     assert decision is None
 
 
@@ -92,7 +92,7 @@ def test_a_face_that_cannot_be_cut_gives_no_decision(
     pipeline: Pipeline, template: Template, shot: ByteArray
 ) -> None:
     with pytest.raises(ValueError, match="fall together"):
-        unlock(shot, template, BrokenCut(pipeline.cascade, pipeline.embedder))
+        verify_photo(shot, template, BrokenCut(pipeline.cascade, pipeline.embedder))
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_an_embedder_that_gives_nonsense_gives_no_decision(
 ) -> None:
     broken = Pipeline(pipeline.cascade, Embedder(giving(output), pipeline.embedder.row))
     with pytest.raises(error):
-        unlock(shot, template, broken)
+        verify_photo(shot, template, broken)

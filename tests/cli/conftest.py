@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 from tests.vault.sealed_parts import store_record
 
+from mien.app.enroll import enroll
 from mien.app.pipeline import Pipeline
-from mien.app.verify import enroll
 from mien.cli.main import main
 from mien.lab.recapture import recapture
 from mien.results import ByteArray, ModelId, Template

@@ -71,7 +71,7 @@ def test_files_a_folder_bytes_and_pil_images_are_all_photos(
 def test_the_threshold_is_the_embedders_or_the_callers(
     pipeline: Pipeline, door: FaceUnlock, shots: list[ByteArray]
 ) -> None:
-    assert door.threshold == pipeline.threshold_for(photos=3)
+    assert door.threshold == pipeline.matcher.threshold_for(photos=3)
     strict = FaceUnlock(shots[:3], threshold=0.9999, pipeline=pipeline)
     decision = strict(shots[3])
     assert not decision

@@ -1,4 +1,4 @@
-"""From numbers to an answer, on vectors of two or three numbers that one can check by hand."""
+"""Decisions on vectors of two or three numbers that can be checked by hand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from hypothesis.extra import numpy as hnp
 
 from mien.errors import ModelMismatch, Outcome
 from mien.matching.policy import (
+    Consistency,
     consistency,
     decide,
     look_alikes,
     near_duplicates,
     similarity_to,
 )
+from mien.matching.score import Score
 from mien.results import FloatArray, ModelId, Template, Threshold
 from mien.vectors import centre_of
 
@@ -55,7 +57,7 @@ def test_rows_that_cancel_out_have_no_centre() -> None:
     ],
 )
 def test_yes_from_the_threshold_up_and_no_below(similarity: float, accepted: bool) -> None:
-    decision = decide(similarity, threshold=HALF, expected_model="sface")
+    decision = decide(Score(similarity), threshold=HALF, expected_model="sface")
     assert bool(decision) is accepted
     assert decision.similarity == similarity
     assert decision.threshold is HALF
@@ -66,7 +68,7 @@ def test_yes_from_the_threshold_up_and_no_below(similarity: float, accepted: boo
 
 @pytest.mark.parametrize("similarity", [float("nan"), float("inf"), float("-inf")])
 def test_what_is_no_number_is_a_no(similarity: float) -> None:
-    decision = decide(similarity, threshold=HALF, expected_model="sface")
+    decision = decide(Score(similarity), threshold=HALF, expected_model="sface")
     assert not decision
     assert decision.outcome is Outcome.NOT_THE_OWNER
     assert np.isnan(decision.similarity)
@@ -75,13 +77,17 @@ def test_what_is_no_number_is_a_no(similarity: float) -> None:
 
 def test_a_similarity_that_no_cosine_has_opens_nothing() -> None:
     with pytest.raises(ValueError, match=r"unlocked at 1\.5"):
-        decide(1.5, threshold=HALF, expected_model="sface")
+        decide(Score(1.5), threshold=HALF, expected_model="sface")
 
 
 @pytest.mark.parametrize("similarity", [0.99, 0.0, float("nan")])
 def test_a_threshold_of_another_model_is_refused_before_any_answer(similarity: float) -> None:
     with pytest.raises(ModelMismatch, match="fitted for vggface2, the model in use is sface"):
-        decide(similarity, threshold=Threshold(0.5, "vggface2", "by hand"), expected_model="sface")
+        decide(
+            Score(similarity),
+            threshold=Threshold(0.5, "vggface2", "by hand"),
+            expected_model="sface",
+        )
 
 
 @given(
@@ -91,7 +97,7 @@ def test_a_threshold_of_another_model_is_refused_before_any_answer(similarity: f
 def test_never_a_yes_below_the_threshold(similarity: float, value: float) -> None:
     threshold = Threshold(value, "sface", "by hand")
     try:
-        decision = decide(similarity, threshold=threshold, expected_model="sface")
+        decision = decide(Score(similarity), threshold=threshold, expected_model="sface")
     except ValueError:
         assert similarity > 1.0  # no cosine; refused by the record itself
         return
@@ -134,14 +140,18 @@ def test_a_similarity_never_leaves_minus_one_to_one(angles: FloatArray, probe: f
 # do the photos agree? ----------------------------------------------------------------------
 
 
+def agreement_of(vectors: FloatArray) -> Consistency:
+    return consistency(vectors, rest_threshold=HALF, pair_threshold=HALF)
+
+
 def test_photos_that_agree_have_no_stranger() -> None:
-    found = consistency(at(0, 10, 20), HALF)
+    found = agreement_of(at(0, 10, 20))
     assert found.strangers == ()
     np.testing.assert_allclose(found.leave_one_out, np.cos(np.radians([15, 0, 15])), atol=1e-6)
 
 
 def test_a_single_photo_has_nobody_to_agree_with() -> None:
-    found = consistency(at(33), HALF)
+    found = agreement_of(at(33))
     assert (found.leave_one_out, found.strangers) == ((), ())
 
 
@@ -149,27 +159,32 @@ def test_a_single_photo_has_nobody_to_agree_with() -> None:
 def test_the_stranger_is_found_wherever_it_stands(stranger: int) -> None:
     degrees = [0.0, 5.0, 10.0, 15.0]
     degrees[stranger] = 150.0
-    assert consistency(at(*degrees), HALF).strangers == (stranger,)
+    assert agreement_of(at(*degrees)).strangers == (stranger,)
 
 
 def test_of_two_photos_that_disagree_both_are_named() -> None:
-    assert consistency(at(0, 90), HALF).strangers == (0, 1)
+    assert agreement_of(at(0, 90)).strangers == (0, 1)
 
 
 def test_of_two_pairs_all_are_named() -> None:
-    assert consistency(at(0, 5, 120, 125), HALF).strangers == (0, 1, 2, 3)
+    assert agreement_of(at(0, 5, 120, 125)).strangers == (
+        0,
+        1,
+        2,
+        3,
+    )
 
 
 def test_photos_that_cancel_out_are_strangers_and_no_crash() -> None:
     # without the last one the others cancel out
-    found = consistency(at(0, 180, 90), HALF)
+    found = agreement_of(at(0, 180, 90))
     assert 2 in found.strangers
     assert found.leave_one_out[2] == -1.0
 
 
 @given(angles=unit_planes)
 def test_whoever_agrees_would_unlock_with_the_others(angles: FloatArray) -> None:
-    found = consistency(at(*angles), HALF)
+    found = agreement_of(at(*angles))
     assert all(-1.0 <= value <= 1.0 for value in found.leave_one_out)
     for row, value in enumerate(found.leave_one_out):
         assert row in found.strangers or value >= HALF.value

@@ -285,7 +285,7 @@ def test_a_published_file_is_fetched_converted_and_not_kept(
     published()
     add(VGGFACE2)
     pipeline = open_pipeline(replace(own, cache_dir=settings.cache_dir), VGGFACE2)
-    assert pipeline.threshold.value == 0.8
+    assert pipeline.matcher.threshold_for(photos=1).value == 0.8
     assert pipeline.embed([Crop(np.zeros((160, 160, 3), np.uint8), "margin160+18")]).shape[1] == 512
     assert list((own.cache_dir / "downloads").iterdir()) == []
 

@@ -95,7 +95,7 @@ def test_a_crop_of_another_size_or_recipe_is_refused(pipeline_here: Pipeline, na
 
 
 def test_vectors_and_threshold_say_whose_they_are(pipeline_here: Pipeline, name: str) -> None:
-    assert pipeline_here.model.name == pipeline_here.threshold.model == name
+    assert pipeline_here.model.name == pipeline_here.matcher.threshold_for(photos=1).model == name
     assert len(pipeline_here.model.sha256) == 64
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from mien.errors import NoFaceFound, NotEnoughEvidence, SeveralFacesFound
-from mien.faces.align import crop_by_recipe
+from mien.errors import NoFaceFound
+from mien.faces.align import UncroppableFace, crop_by_recipe
 from mien.faces.detect import Cascade, CascadeSettings, Search
 from mien.faces.embed import Embedder
+from mien.faces.select import choose_door_face
+from mien.matching.matcher import Matcher
 from mien.media.pixels import downscale
 from mien.models import (
     ONET,
@@ -28,141 +25,37 @@ from mien.models import (
     read_added_graph,
     read_graph,
 )
-from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId, Template, Threshold
+from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId
 from mien.settings import DEFAULT_MODEL, Settings
 
-if TYPE_CHECKING:
-    from mien.matching.calibration import Calibration
-
-MIN_DOOR_FACE_PX = 40  # below this the crop is enlarged almost threefold, and similarity is noise
 MAX_DOOR_PIXELS = 4_000_000
-DECOY_PHOTOS = 3  # what people are advised to enroll
-RIVAL_SHARE = 0.5  # a second face this high, against the largest, may be the one that is meant
 
 
 class Pipeline:
-    """A detector and an embedder, loaded; safe to keep and call many times."""
+    """A detector, an embedder and a matcher; may be kept and called many times.
 
-    def __init__(self, cascade: Cascade, embedder: Embedder) -> None:
+    matcher: for the embedder's vectors; None makes one.
+    """
+
+    def __init__(
+        self, cascade: Cascade, embedder: Embedder, matcher: Matcher | None = None
+    ) -> None:
         self.cascade = cascade
         self.embedder = embedder
+        self.matcher = matcher or Matcher(embedder.row)
 
     @property
     def model(self) -> ModelId:
         """Who makes the embeddings."""
         return self.embedder.model
 
-    @property
-    def threshold(self) -> Threshold:
-        """The embedder's own threshold."""
-        return self.embedder.row.threshold
-
-    def threshold_for(self, *, photos: int, target_fmr: float | None = None) -> Threshold:
-        """The threshold for a template of so many photos.
-
-        target_fmr: share of strangers that may pass, 0..1; None is `TARGET_FMR`.
-        Without a calibration it is the embedder's own. Raises NotEnoughEvidence for a
-        target that the evidence does not reach, or when there is none.
-        """
-        if self._calibration is None:
-            if target_fmr is None:
-                return self.threshold
-            raise NotEnoughEvidence(
-                f"{self.model.name} was never calibrated, so no FMR can be promised; "
-                "choose another model, or a threshold of your own"
-            )
-        if target_fmr is None:  # a user's own calibration may have less evidence than the target
-            return self._calibration.threshold_among(1, photos=photos)
-        return self._calibration.threshold(target_fmr, photos=photos)
-
-    def threshold_among(self, enrolled: int, *, photos: int) -> Threshold:
-        """The threshold where a face is compared with so many people; see `Calibration`.
-
-        Without a calibration it is the embedder's own.
-        """
-        if self._calibration is None:
-            return self.threshold
-        return self._calibration.threshold_among(enrolled, photos=photos)
-
-    def shift(self, one: FloatArray, other: FloatArray) -> float:
-        """How much higher than usual a stranger scores between two plain unit vectors (d,).
-
-        The threshold is to be moved by it, and the odds read below it; 0 without a cohort.
-        """
-        cohort = None if self._calibration is None else self._calibration.cohort
-        return 0.0 if cohort is None else cohort.shift(one, other)
-
-    def shifts(self, vectors: FloatArray) -> FloatArray:
-        """What each face adds to the `shift` of two: plain unit rows (n, d) -> (n,) float32."""
-        cohort = None if self._calibration is None else self._calibration.cohort
-        return np.zeros(len(vectors), np.float32) if cohort is None else cohort.shifts(vectors)
-
-    def closest_stranger(self, vector: FloatArray) -> tuple[float, float] | None:
-        """The member of the cohort most like a plain unit vector (d,): similarity and `shift`."""
-        cohort = None if self._calibration is None else self._calibration.cohort
-        return None if cohort is None else cohort.closest(vector)
-
-    def decoy(self, seed: bytes) -> Template:
-        """A stranger's template for a name that nobody has, ever the same for 32 secret bytes.
-
-        From the cohort, so that it is as like a probe as a real stranger's is; without one,
-        of a direction by chance.
-        """
-        cohort = None if self._calibration is None else self._calibration.cohort
-        if cohort is not None:
-            row = int.from_bytes(seed, "big") % len(cohort.vectors)
-            vector = cohort.vectors[row]
-        else:
-            stream = hashlib.shake_256(seed).digest(4 * self.embedder.row.dims)
-            vector = np.frombuffer(stream, "<u4").astype(np.float32) - np.float32(2**31)
-            vector = vector / np.linalg.norm(vector)
-        return Template(np.repeat(vector[np.newaxis], DECOY_PHOTOS, axis=0), self.model)
-
-    def odds(self, similarity: float, *, photos: int, among: int = 1) -> str:
-        """How often a stranger would score this high, in words; empty without evidence.
-
-        similarity: less the `shift` of the two faces. among: templates compared with.
-        """
-        if self._calibration is None or not math.isfinite(similarity):
-            return ""
-        return str(self._calibration.read(similarity, photos=photos, among=among))
-
-    def expectation(self, *, photos: int) -> str:
-        """How often the owner is refused at the default threshold, in words; or empty."""
-        trials = None if self._calibration is None else self._calibration.owner_trials(photos)
-        return "" if trials is None else str(trials)
-
-    @cached_property
-    def _calibration(self) -> Calibration | None:
-        from mien.matching.calibration import load_calibration
-
-        return load_calibration(self.embedder.row)
-
     def faces(self, image_rgb: ByteArray, search: Search = "all") -> Faces:
         """Every face of (H, W, 3) uint8 RGB, surest first."""
         return self.cascade.find(image_rgb, search)
 
     def door_face(self, image_rgb: ByteArray) -> Face:
-        """The one face that stands at the door.
-
-        Raises NoFaceFound if there is none of `MIN_DOOR_FACE_PX`, and
-        SeveralFacesFound if another is at least half as high as the largest: then
-        nobody can say whose face is meant.
-        """
-        faces = self._faces_near(image_rgb)
-        if len(faces) == 0:
-            raise NoFaceFound("no face found; face the camera, in more light or closer")
-        heights = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
-        nearest = int(np.argmax(heights))
-        if heights[nearest] < MIN_DOOR_FACE_PX:
-            raise NoFaceFound(
-                f"the largest face is {heights[nearest]:.0f} px high, {MIN_DOOR_FACE_PX} are "
-                "needed; move closer"
-            )
-        rivals = int(np.sum(heights >= heights[nearest] * RIVAL_SHARE))
-        if rivals > 1:
-            raise SeveralFacesFound(f"{rivals} faces of similar size; only one person at a time")
-        return faces[nearest]
+        """The face of whoever stands at the door: see `choose_door_face` for the errors."""
+        return choose_door_face(self._faces_near(image_rgb))
 
     def _faces_near(self, image_rgb: ByteArray) -> Faces:
         """Search `largest`, on a picture of at most `MAX_DOOR_PIXELS`.
@@ -178,15 +71,18 @@ class Pipeline:
         return Faces(found.boxes_xyxy * factor, found.points_xy * factor, found.scores)
 
     def crop(self, image_rgb: ByteArray, face: Face) -> Crop:
-        """Cut the face the way the embedder wants it."""
-        return crop_by_recipe(image_rgb, face, self.embedder.row.recipe)
+        """Cut the face the way the embedder wants it. NoFaceFound if it cannot be cut out."""
+        try:
+            return crop_by_recipe(image_rgb, face, self.embedder.row.recipe)
+        except UncroppableFace as error:
+            raise NoFaceFound(f"no usable face: {error}; face the camera") from error
 
     def embed(self, crops: Sequence[Crop]) -> FloatArray:
         """(n, d) float32, unit rows."""
         return self.embedder.embed(crops)
 
     def embed_door(self, image_rgb: ByteArray) -> tuple[Face, FloatArray]:
-        """The face at the door and its unit embedding (d,). Raises as `door_face` does."""
+        """The face at the door and its unit embedding (d,). Raises as `door_face` and `crop` do."""
         face = self.door_face(image_rgb)
         return face, self.embed([self.crop(image_rgb, face)])[0]
 

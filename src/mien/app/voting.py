@@ -10,17 +10,19 @@ that slides on until it passes, would let him in up to n times as often.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from mien.app.pipeline import Pipeline
-from mien.app.verify import Look
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
 from mien.faces.quality import measure_quality
 from mien.media.frame import Frame, is_dark
 from mien.results import ByteArray, Decision, FloatArray
+
+DecideFrame = Callable[[ByteArray], Decision]
+"""Decides on one frame, (H, W, 3) uint8 RGB: a `Verifier`."""
 
 NEEDED = 3  # of five: three on one side decide
 ENROLL_FRAMES = 5
@@ -50,12 +52,12 @@ class LeftOut:
         return f"{so_far}: {faults}; {self.advice[most[0][0]]}"
 
 
-def vote(frames: Iterable[Frame], look: Look) -> Decision:
+def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
     """Yes when three of the first five frames with one face are; decided as soon as that is clear.
 
     Dark frames and those without a face, or with several, are waited out and do not vote.
     Where too few votes came, the answer is no face, or several where those came last, and
-    the reason says what was wrong with how many. Raises what `look` and the frames raise:
+    the reason says what was wrong with how many. Raises what the verifier and the frames raise:
     the door stays locked.
     """
     votes: list[Decision] = []
@@ -65,7 +67,7 @@ def vote(frames: Iterable[Frame], look: Look) -> Decision:
         if is_dark(frame.image_rgb):
             left_out.add(DARK, LIGHT)
             continue
-        decision = look(frame.image_rgb)
+        decision = verifier(frame.image_rgb)
         if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
             last = decision
             fault = NO_FACE if decision.outcome is Outcome.NO_FACE else SEVERAL

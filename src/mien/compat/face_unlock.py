@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from mien.app.enroll import Enrollment, enroll_photos
+from mien.app.enroll import enroll_photos
+from mien.app.enrollment import Enrollment
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.app.verify import unlock
+from mien.app.verify import verify_photo
 from mien.errors import UsageError
 from mien.media.image_file import ImageSource, read_image
 from mien.media.photo_paths import find_photos
@@ -57,7 +58,7 @@ class FaceUnlock:
             else Threshold(threshold, self.pipeline.model.name, "set by the caller")
         )
         photos = len(self.enrollment.template.vectors)
-        self._threshold = self._own_threshold or self.pipeline.threshold_for(
+        self._threshold = self._own_threshold or self.pipeline.matcher.threshold_for(
             photos=photos, target_fmr=target_fmr
         )
 
@@ -85,7 +86,7 @@ class FaceUnlock:
 
         Raises UnreadableImage for a file that is no picture.
         """
-        return unlock(
+        return verify_photo(
             read_image(image),
             self.enrollment.template,
             self.pipeline,

@@ -29,14 +29,21 @@ WARP_TEMPLATE_XY: FloatArray = np.array(
 )
 
 
+class UncroppableFace(ValueError):
+    """The face's points or its box allow no crop."""
+
+
 def warp_crop(image_rgb: ByteArray, face: Face) -> Crop:
     """Rotate and scale the face so that its five points lie on the template.
 
     image_rgb: (H, W, 3) uint8. Returns (112, 112, 3), sampled bilinearly, as the training
-    crops were; pixels outside the image are black. ValueError if the points coincide or
+    crops were; pixels outside the image are black. UncroppableFace if the points coincide or
     are not finite.
     """
-    matrix = similarity_transform(WARP_TEMPLATE_XY, face.points_xy)  # crop -> image
+    try:
+        matrix = similarity_transform(WARP_TEMPLATE_XY, face.points_xy)  # crop -> image
+    except ValueError as error:
+        raise UncroppableFace(str(error)) from error
     grid = np.arange(WARP_SIDE, dtype=np.float32)
     x = matrix[0, 0] * grid[np.newaxis] + matrix[0, 1] * grid[:, np.newaxis] + matrix[0, 2]
     y = matrix[1, 0] * grid[np.newaxis] + matrix[1, 1] * grid[:, np.newaxis] + matrix[1, 2]
@@ -50,13 +57,15 @@ def margin_crop(
 
     image_rgb: (H, W, 3) uint8. margin: pixels of the finished crop, both sides together,
     0 <= margin < side. by_area: resize by area means, as facenet-pytorch does for arrays;
-    else by Pillow's bilinear filter, as it does for PIL images. ValueError if the box lies
+    else by Pillow's bilinear filter, as it does for PIL images. UncroppableFace if the box lies
     outside the image.
     """
+    if not np.isfinite(face.box_xyxy).all():
+        raise UncroppableFace("the face's box is not finite")
     left, top, right, bottom = margin_box(face.box_xyxy, image_rgb.shape, side=side, margin=margin)
     cut = np.ascontiguousarray(image_rgb[top:bottom, left:right])
     if cut.size == 0:
-        raise ValueError("the face's box lies outside the image")
+        raise UncroppableFace("the face's box lies outside the image")
     recipe = margin_recipe(side, margin)
     if by_area:
         import cv2

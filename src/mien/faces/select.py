@@ -1,15 +1,40 @@
-"""Choose which of several faces is meant, by the four methods of facenet-pytorch."""
+"""Choose which of several faces is meant: the one at the door, or by facenet-pytorch's methods."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from mien.errors import NoFaceFound, SeveralFacesFound
 from mien.faces.geometry import IndexArray, box_areas
-from mien.results import Faces
+from mien.results import Face, Faces
 
 SELECTION_METHODS = ("probability", "largest", "largest_over_threshold", "center_weighted_size")
 MIN_SCORE = 0.9  # of `largest_over_threshold`
 CENTRE_WEIGHT = 2.0  # area that one squared pixel of distance from the centre costs
+
+MIN_DOOR_FACE_PX = 40  # below this the crop is enlarged almost threefold, and similarity is noise
+DOOR_RIVAL_SHARE = 0.5  # a second face this high, against the largest, may be the one that is meant
+
+
+def choose_door_face(faces: Faces) -> Face:
+    """The highest face, which stands at the door.
+
+    Raises NoFaceFound if there is none of `MIN_DOOR_FACE_PX` height, and SeveralFacesFound if
+    another is at least half as high: then nobody can say whose face is meant.
+    """
+    if len(faces) == 0:
+        raise NoFaceFound("no face found; face the camera, in more light or closer")
+    heights = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
+    nearest = int(np.argmax(heights))
+    if heights[nearest] < MIN_DOOR_FACE_PX:
+        raise NoFaceFound(
+            f"the largest face is {heights[nearest]:.0f} px high, {MIN_DOOR_FACE_PX} are "
+            "needed; move closer"
+        )
+    rivals = int(np.sum(heights >= heights[nearest] * DOOR_RIVAL_SHARE))
+    if rivals > 1:
+        raise SeveralFacesFound(f"{rivals} faces of similar size; only one person at a time")
+    return faces[nearest]
 
 
 def rank_faces(faces: Faces, method: str, image_shape: tuple[int, ...]) -> IndexArray:

@@ -1,14 +1,15 @@
-"""From numbers to an answer. Knows no picture, no store and no model file."""
+"""Decisions on numbers: no picture, no store and no model file is needed here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from mien.errors import ModelMismatch, Outcome
+from mien.matching.score import Score, reaches
 from mien.results import Decision, Face, FloatArray, Template, Threshold
 from mien.vectors import centre_of
 
@@ -41,15 +42,16 @@ PLAIN_SPACE = PlainVectorSpace()
 
 
 def decide(
-    similarity: float,
+    score: Score,
     *,
     threshold: Threshold,
     expected_model: str,
     face: Face | None = None,
     odds: str = "",
 ) -> Decision:
-    """Yes only for a finite similarity that reaches the threshold of the very model in use.
+    """Accept only a finite score that reaches the threshold of the very model in use.
 
+    threshold: before it is moved by the score's shift; the decision holds the moved one.
     odds: goes into the decision as it is. Raises ModelMismatch when the threshold was
     fitted for another model.
     """
@@ -58,14 +60,14 @@ def decide(
             f"the threshold was fitted for {threshold.model}, the model in use is "
             f"{expected_model}; choose the threshold of that model"
         )
-    if not np.isfinite(similarity):
-        return Decision(
-            float("nan"), threshold, "the similarity is not a number", Outcome.NOT_THE_OWNER, face
-        )
-    if similarity >= threshold.value:
-        return Decision(similarity, threshold, "the same person", Outcome.UNLOCKED, face, odds)
+    moved = threshold.moved(score.shift)
+    if not np.isfinite(score.cosine):
+        reason = "the similarity is not a number"
+        return Decision(float("nan"), moved, reason, Outcome.NOT_THE_OWNER, face)
+    if score.reaches(threshold):
+        return Decision(score.cosine, moved, "the same person", Outcome.UNLOCKED, face, odds)
     reason = "not similar enough"
-    return Decision(similarity, threshold, reason, Outcome.NOT_THE_OWNER, face, odds)
+    return Decision(score.cosine, moved, reason, Outcome.NOT_THE_OWNER, face, odds)
 
 
 def similarity_to(template: Template, probe: FloatArray) -> float:
@@ -87,36 +89,57 @@ class Consistency:
     """How well the enrollment photos agree.
 
     leave_one_out: per photo, the cosine to the centre of the others, -1..1; empty
-    for a single photo. strangers: rows that do not reach the threshold that way.
+    for a single photo. strangers: rows that do not agree with the others.
     """
 
     leave_one_out: tuple[float, ...]
     strangers: tuple[int, ...]
 
 
-def consistency(vectors: FloatArray, threshold: Threshold) -> Consistency:
-    """Would each photo unlock the door that the others make? vectors: (k, d) unit rows."""
+def no_shifts(vectors: FloatArray) -> FloatArray:
+    """The shifts of an embedder without a cohort: (n, d) -> (n,) zeros."""
+    return np.zeros(len(vectors), np.float32)
+
+
+def consistency(
+    vectors: FloatArray,
+    *,
+    rest_threshold: Threshold,
+    pair_threshold: Threshold,
+    shifts: Callable[[FloatArray], FloatArray] = no_shifts,
+) -> Consistency:
+    """Would each photo unlock a template of the others? vectors: (k, d) plain unit rows.
+
+    A photo agrees if it reaches rest_threshold against the centre of the others, and
+    pair_threshold against at least half of them. shifts: of unit rows, `Cohort.shifts`.
+    """
     k = len(vectors)
     if k < 2:
         return Consistency((), ())
-    left_out = [_likeness_to_rest(vectors, row) for row in range(k)]
-    # one wrong photo spoils the centres of the right ones: judge by the nearest other photo too
-    alike = vectors @ vectors.T
-    np.fill_diagonal(alike, -1.0)
-    friends = (alike >= threshold.value).sum(axis=1)
+    own = shifts(vectors)  # (k,)
+    left_out = [_score_against_rest(vectors, row, shifts) for row in range(k)]
+    # one wrong photo spoils the centres of the right ones: judge by the single photos too
+    alike = reaches(pair_threshold, vectors @ vectors.T, own[:, np.newaxis] + own)
+    np.fill_diagonal(alike, False)
+    friends = alike.sum(axis=1)
     strangers = [
-        row for row in range(k) if left_out[row] < threshold.value or friends[row] * 2 < k - 1
+        row
+        for row in range(k)
+        if not left_out[row].reaches(rest_threshold) or friends[row] * 2 < k - 1
     ]
-    return Consistency(tuple(left_out), tuple(strangers))
+    return Consistency(tuple(score.cosine for score in left_out), tuple(strangers))
 
 
-def _likeness_to_rest(vectors: FloatArray, row: int) -> float:
-    """Cosine of one row to the centre of the others, -1..1; -1 where those cancel out."""
+def _score_against_rest(
+    vectors: FloatArray, row: int, shifts: Callable[[FloatArray], FloatArray]
+) -> Score:
+    """Score of one row against the centre of the others; cosine -1 where those cancel out."""
     try:
         centre = centre_of(np.delete(vectors, row, axis=0))
     except ValueError:
-        return -1.0  # the others agree on nothing, so with this photo neither
-    return float(np.clip(np.dot(vectors[row], centre), -1.0, 1.0))
+        return Score(-1.0)  # the others agree on nothing, so with this photo neither
+    cosine = float(np.clip(np.dot(vectors[row], centre), -1.0, 1.0))
+    return Score(cosine, float(shifts(np.stack([vectors[row], centre])).sum()))
 
 
 def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
@@ -135,13 +158,11 @@ def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
 def look_alikes(
     users: Sequence[str], cosines: FloatArray, shifts: FloatArray, threshold: Threshold
 ) -> tuple[tuple[str, float], ...]:
-    """Who among the enrolled a template resembles enough to be taken for: most alike first.
+    """The enrolled people whom a template resembles enough to be taken for: most alike first.
 
-    cosines: (n,) of the two centres, which is what each would score, about, at the other's
-    door. shifts: (n,), how far the threshold is moved for the two. A cosine that is not
-    finite counts as alike.
+    cosines: (n,) of the two centres, which is about what each would score against the other's
+    template. shifts: (n,) of those scores. A number that is not one counts as alike.
     """
-    needed = np.minimum(1.0, threshold.value + shifts)
-    rows = np.flatnonzero(~(cosines < needed)).tolist()
+    rows = np.flatnonzero(reaches(threshold, cosines, shifts) | np.isnan(cosines - shifts)).tolist()
     alike = [(users[row], float(cosines[row])) for row in rows]
     return tuple(sorted(alike, key=lambda one: (-one[1], one[0])))

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from mien.app.messages import decision_data
 from mien.errors import (
     AlreadyEnrolled,
     EnrollmentRefused,
@@ -95,7 +94,7 @@ def identification_response(
 
 
 def _decision_fields(decision: Decision, with_scores: bool) -> dict[str, object]:
-    fields = decision_data(decision)
+    fields = decision.to_dict()
     if with_scores:
         return fields
     return {name: value for name, value in fields.items() if name in UNLOCK_SCOPE_FIELDS}

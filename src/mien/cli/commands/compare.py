@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from mien.app import verify as use_cases
-from mien.app.messages import decision_data, describe_decision, describe_scores
+from mien.app.identify import identify as identify_photo
+from mien.app.messages import describe_decision, describe_scores
 from mien.app.pipeline import open_pipeline
+from mien.app.verify import compare as compare_photos
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import open_user_vault
 from mien.media.image_file import read_image
@@ -17,23 +18,23 @@ def identify(args: Namespace) -> CommandResult:
     settings = load_settings(engine=args.engine)
     image = read_image(args.photo)
     with open_user_vault(settings, create=False) as vault:
-        found = use_cases.identify(image, vault=vault, pipeline=open_pipeline(settings, args.model))
+        found = identify_photo(image, vault=vault, pipeline=open_pipeline(settings, args.model))
     who = found.user or "nobody enrolled"
     return CommandResult(
         found.decision.outcome.exit_code,
         (f"{who}: {describe_decision(found.decision)}",),
-        {"user": found.user, **decision_data(found.decision)},
+        found.to_dict(),
     )
 
 
 def compare(args: Namespace) -> CommandResult:
     a_rgb, b_rgb = read_image(args.a), read_image(args.b)
-    decision, _, _ = use_cases.compare(
+    decision, _, _ = compare_photos(
         a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
     )
     word = "one person" if decision else "two people"
     return CommandResult(
         decision.outcome.exit_code,
         (f"{word}: {describe_scores(decision)}",),
-        decision_data(decision),
+        decision.to_dict(),
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.app.messages import decision_data
 from mien.app.pipeline import open_pipeline
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar, photo_bar
@@ -53,9 +52,7 @@ def _demo_result(result: DemoResult) -> CommandResult:
         "exit_code": 0,
         "owner": result.owner,
         "note": result.note,
-        "probes": [
-            {"probe": probe.name, **decision_data(probe.decision)} for probe in result.probes
-        ],
+        "probes": [{"probe": probe.name, **probe.decision.to_dict()} for probe in result.probes],
         "report": str(result.report),
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)

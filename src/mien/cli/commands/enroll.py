@@ -6,8 +6,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from mien.app import verify as use_cases
-from mien.app.messages import enrollment_data, enrollment_lines
+from mien.app import enroll as use_cases
+from mien.app.messages import enrollment_lines
 from mien.app.pipeline import open_pipeline
 from mien.app.voting import choose_frames
 from mien.cli.commands.frames import frames_of
@@ -39,6 +39,4 @@ def enroll(args: Namespace) -> CommandResult:
             clock=lambda: datetime.now(timezone.utc),
             progress=photo_bar,
         )
-    return CommandResult(
-        ExitCode.OK, enrollment_lines(user, enrollment), enrollment_data(user, enrollment)
-    )
+    return CommandResult(ExitCode.OK, enrollment_lines(user, enrollment), enrollment.to_dict(user))

@@ -29,9 +29,9 @@ def list_people(args: Namespace) -> CommandResult:
 
 def forget(args: Namespace) -> CommandResult:
     """Delete a template. args: name."""
-    from mien.app import verify as use_cases
+    from mien.app.verify import forget as forget_person
 
     with open_user_vault(load_settings(), create=False) as vault:
-        user = use_cases.forget(args.name, vault)
+        user = forget_person(args.name, vault)
     data: dict[str, object] = {"outcome": "forgotten", "exit_code": 0, "user": user}
     return CommandResult(ExitCode.OK, (f"forgot {user}",), data)

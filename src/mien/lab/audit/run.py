@@ -164,7 +164,7 @@ def _vectors(embedder: Embedder, crops: Sequence[Crop | None]) -> FloatArray:
 def _model_audit(seen: _Seen, pipeline: Pipeline, people: Sequence[str]) -> ModelAudit:
     steps = np.stack(seen.steps, axis=1)  # (1 + steps, n, d)
     averaged = np.stack(seen.averaged, axis=1)  # (2, n, d)
-    threshold = pipeline.threshold
+    threshold = pipeline.matcher.threshold_for(photos=1)
     originals = steps[0]
     against = references(originals, people)
     figures = [

@@ -11,7 +11,7 @@ import numpy as np
 
 from mien.app.enroll import enroll_photos
 from mien.app.pipeline import Pipeline
-from mien.app.verify import unlock
+from mien.app.verify import verify_photo
 from mien.errors import UnreadableImage, UsageError, missing_extra, quote_path
 from mien.lab.explore.folder import AnalysedFolder, PhotoProgress, analyse_folder
 from mien.lab.explore.report import draw_sections
@@ -179,7 +179,7 @@ def _public_domain_photos() -> tuple[ByteArray, ByteArray]:
 
 
 def _verify(name: str, image: ByteArray, template: Template, pipeline: Pipeline) -> Probe:
-    return Probe(name, image, unlock(image, template, pipeline))
+    return Probe(name, image, verify_photo(image, template, pipeline))
 
 
 def _verify_all(

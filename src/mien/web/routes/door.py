@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, UploadFile
 
-from mien.app import verify as use_cases
+from mien.app.identify import identify as identify_photo
 from mien.app.pipeline import Pipeline
+from mien.app.verify import compare as compare_photos
+from mien.app.verify import verify
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
 from mien.faces.quality import measure_quality
 from mien.media.image_file import read_image
@@ -38,7 +40,7 @@ async def unlock(
     """Does the photo show this user? 403 if not, and if nobody of this name is enrolled."""
     content = await photo.read()
     decision = await parts.pool.run(
-        lambda: use_cases.open_door(
+        lambda: verify(
             user,
             read_image(content),
             vault=parts.vault,
@@ -61,7 +63,7 @@ async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> Outco
     content = await photo.read()
     try:
         found = await parts.pool.run(
-            lambda: use_cases.identify(
+            lambda: identify_photo(
                 read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
             )
         )
@@ -81,7 +83,7 @@ async def compare(a: Photo, b: Photo, parts: Parts, token_scope: TokenScope) -> 
     """Do two photos show the same person? Nothing is stored or counted."""
     first, second = await a.read(), await b.read()
     decision, _, _ = await parts.pool.run(
-        lambda: use_cases.compare(read_image(first), read_image(second), parts.pipeline_of(None))
+        lambda: compare_photos(read_image(first), read_image(second), parts.pipeline_of(None))
     )
     return decision_response(decision, with_scores=True)
 

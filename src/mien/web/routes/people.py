@@ -8,13 +8,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi import Path as PathParameter
 
-from mien.app import verify as use_cases
-from mien.app.enroll import Enrollment, Neighbours
-from mien.app.messages import enrollment_data
+from mien.app.enroll import enroll as enroll_photos
+from mien.app.enrollment import Enrollment
+from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
+from mien.app.verify import forget as forget_person
 from mien.app.verify import template_of
 from mien.errors import AlreadyEnrolled, NotEnrolled
-from mien.matching.policy import PLAIN_SPACE, consistency
+from mien.matching.policy import PLAIN_SPACE, VectorSpace
 from mien.results import Template
 from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.records.record import check_user_name
@@ -54,7 +55,7 @@ async def enroll(
     contents = [await photo.read() for photo in photos]
     try:
         enrollment = await parts.pool.run(
-            lambda: use_cases.enroll(
+            lambda: enroll_photos(
                 user,
                 contents,
                 pipeline=parts.pipeline_of(None),
@@ -66,14 +67,14 @@ async def enroll(
     except AlreadyEnrolled as error:  # its message names options of the command line
         message = f"{user} is enrolled already; send mode=add to add photos, mode=replace to"
         raise AlreadyEnrolled(f"{message} replace them, or choose another name") from error
-    return OutcomeResponse(schemas.Enrollment.model_validate(enrollment_data(user, enrollment)))
+    return OutcomeResponse(schemas.Enrollment.model_validate(enrollment.to_dict(user)))
 
 
 @router.delete(PERSON_PATTERN, responses=describe_responses(schemas.Forgotten, 401, 404, 503))
 async def forget(user: User, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
     """Delete a person's template."""
     try:
-        name = await parts.pool.run(lambda: use_cases.forget(user, parts.vault))
+        name = await parts.pool.run(lambda: forget_person(user, parts.vault))
     except NotEnrolled as error:  # its message names a command
         raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
     return OutcomeResponse(schemas.Forgotten(outcome="forgotten", exit_code=0, user=name))
@@ -110,7 +111,8 @@ def list_people(vault: Vault, pipeline: Pipeline) -> list[schemas.Person]:
     """Everybody by name. The quality is known for templates of the pipeline's model."""
     records, space = vault.records_of(pipeline.model)
     templates = {record.user: template_of(record, pipeline) for record in records}
-    neighbours = Neighbours(templates, pipeline, space or PLAIN_SPACE)
+    space_of_all = space or PLAIN_SPACE
+    neighbours = Neighbours(templates, pipeline, space_of_all)
     found = []
     for head in vault.list_people():
         fields: dict[str, object] = {
@@ -119,22 +121,29 @@ def list_people(vault: Vault, pipeline: Pipeline) -> list[schemas.Person]:
             "model": head.model.name,
         }
         if head.user in templates:
-            fields |= _template_quality(head.user, templates[head.user], neighbours, pipeline)
+            fields |= _template_quality(
+                head.user, templates[head.user], neighbours, space_of_all, pipeline
+            )
         found.append(schemas.Person.model_validate(fields))
     return found
 
 
 def _template_quality(
-    user: str, template: Template, neighbours: Neighbours, pipeline: Pipeline
+    user: str,
+    template: Template,
+    neighbours: Neighbours,
+    space: VectorSpace,
+    pipeline: Pipeline,
 ) -> dict[str, object]:
     """The fields of `schemas.Person` that need the template."""
-    compared = neighbours.warn(Enrollment(template, (), ()), user=user)
-    agreement = consistency(template.vectors, pipeline.threshold).leave_one_out
+    compared = neighbours.add_warnings(Enrollment(template, (), ()), user=user)
+    plain = space.reveal(template.vectors)
+    agreement = pipeline.matcher.check_consistency(plain).leave_one_out
     return {
         "photos": len(template.vectors),
         "agreement": round(min(agreement), 3) if agreement else None,
         "margin": None if compared.margin is None else round(compared.margin, 3),
-        "expectation": pipeline.expectation(photos=len(template.vectors)) or None,
+        "expectation": pipeline.matcher.expectation(photos=len(template.vectors)) or None,
         "look_alikes": [
             {"user": other, "similarity": round(cosine, 3)}
             for other, cosine in compared.look_alikes

@@ -1,0 +1,87 @@
+"""The records of an enrollment: the template, its photos, and what would make it better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mien.faces.quality import Quality
+from mien.results import Face, Template
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnrolledPhoto:
+    """One photo that went into the template.
+
+    leave_one_out: cosine to the centre of the other photos, None for a single one.
+    """
+
+    name: str
+    face: Face = field(repr=False)
+    quality: Quality
+    leave_one_out: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enrollment:
+    """A template and how good it is. skipped: (photo, the photo that it repeats).
+
+    expectation: how often the owner will be refused, as a sentence; empty without evidence.
+    look_alikes: (user, cosine of the centres) of enrolled people who may be taken for this one.
+    closest_stranger: similarity of the nearest of the model's cohort of strangers; margin: how
+    far under its threshold that is. None without a cohort. not_compared: why the template was
+    not compared with the other enrolled people; empty if it was.
+    """
+
+    template: Template
+    photos: tuple[EnrolledPhoto, ...]
+    skipped: tuple[tuple[str, str], ...]
+    expectation: str = ""
+    look_alikes: tuple[tuple[str, float], ...] = ()
+    closest_stranger: float | None = None
+    margin: float | None = None
+    not_compared: str = ""
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What would make the template better, a line each."""
+        lines = [f"{p.name}: {words}" for p in self.photos for words in p.quality.advice]
+        if len(self.template.vectors) == 1:
+            lines.append("one photo only: two to four more, in other light, make it surer")
+        lines += [
+            f"looks like {user}, who is enrolled ({cosine:.3f}): either may open the other's door"
+            for user, cosine in self.look_alikes
+        ]
+        if self.margin is not None and self.margin <= 0:
+            lines.append(
+                f"a stranger of the cohort scores {self.closest_stranger:.3f} and would get in:"
+                " more photos in other light, or a lower --target-fmr, make the door stricter"
+            )
+        if self.not_compared:
+            lines.append(f"look-alikes among the enrolled were not checked: {self.not_compared}")
+        return tuple(lines)
+
+    def to_dict(self, user: str) -> dict[str, object]:
+        """For JSON. user: whose template it is. No picture and no embedding is in it."""
+        return {
+            "outcome": "enrolled",
+            "exit_code": 0,
+            "user": user,
+            "photos_in_template": len(self.template.vectors),
+            "photos": [
+                {"photo": p.name, "leave_one_out": p.leave_one_out, "advice": [*p.quality.advice]}
+                for p in self.photos
+            ],
+            "skipped": [{"photo": photo, "same_as": twin} for photo, twin in self.skipped],
+            "advice": list(self.advice),
+            "expectation": self.expectation or None,
+            "closest_stranger": _rounded(self.closest_stranger),
+            "margin": _rounded(self.margin),
+            "look_alikes": [
+                {"user": other, "similarity": round(cosine, 6)}
+                for other, cosine in self.look_alikes
+            ],
+        }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 6)

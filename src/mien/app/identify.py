@@ -1,0 +1,83 @@
+"""Find out which enrolled person a face is, if any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mien.app.pipeline import Pipeline
+from mien.app.verify import template_of
+from mien.errors import NotEnrolled
+from mien.matching.policy import VectorSpace, decide
+from mien.results import ByteArray, Decision, Face, FloatArray
+from mien.vault import Record
+
+if TYPE_CHECKING:
+    from mien.vault.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identification:
+    """Who a face is. user: None for no match. decision: as of an unlock."""
+
+    user: str | None
+    decision: Decision
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON: the user, and the fields of the decision."""
+        return {"user": self.user, **self.decision.to_dict()}
+
+
+def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Identification:
+    """The enrolled person most like the face on (H, W, 3) uint8 RGB, or no match.
+
+    Charged and logged as an attempt to be identified, which has a count of its own.
+    Raises TooManyAttempts, NotEnrolled for an empty vault, NoFaceFound and
+    SeveralFacesFound. Templates of other models are left out. The threshold rises
+    with the number of people (`Calibration.threshold_among`), so that a stranger is
+    taken for one of them no more often than for one alone.
+    """
+    if vault.is_empty():
+        raise _nobody_enrolled()
+    with vault.attempt(None) as attempt:
+        face, plain = pipeline.embed_door(image_rgb)
+        centroids, space = vault.centroids_of(pipeline.model)
+        if not centroids.tags or space is None:
+            raise _nobody_enrolled()
+        best = int(np.argmax(centroids.rows @ space.protect(plain[np.newaxis])[0]))
+        # the centroids only point to a record; the record itself is what decides
+        record = vault.record_at(centroids.tags[best])
+        if record is None:
+            raise _nobody_enrolled()  # removed just now
+        found = _verify_record(record, len(centroids.tags), space, face, plain, pipeline)
+        attempt.outcome, attempt.user = found.decision.outcome, found.user or ""
+    return found
+
+
+def _verify_record(
+    record: Record,
+    enrolled: int,
+    space: VectorSpace,
+    face: Face,
+    plain: FloatArray,
+    pipeline: Pipeline,
+) -> Identification:
+    """Whether the face is that of the record, the nearest of so many who are enrolled."""
+    matcher = pipeline.matcher
+    template = template_of(record, pipeline)
+    photos = len(template.vectors)
+    score = matcher.score_template(template, plain, space)
+    decision = decide(
+        score,
+        threshold=matcher.threshold_among(enrolled, photos=photos),
+        expected_model=pipeline.model.name,
+        face=face,
+        odds=matcher.odds(score, photos=photos, among=enrolled),
+    )
+    return Identification(record.user if decision else None, decision)
+
+
+def _nobody_enrolled() -> NotEnrolled:
+    return NotEnrolled("nobody is enrolled; run: mien enroll NAME PHOTO...")
