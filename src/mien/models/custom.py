@@ -67,15 +67,7 @@ def add_custom(
     not an embedder that can be used; then nothing is stored.
     """
     _check_name(name)
-    usual = PIXEL_RANGES[recipe]
-    wanted = InputRecipe(
-        side=RECIPES[recipe][1],
-        colour=colour,
-        mean=usual[0] if mean is None else mean,
-        std=usual[1] if std is None else std,
-    )
-    if not (math.isfinite(wanted.mean) and math.isfinite(wanted.std) and wanted.std > 0):
-        raise UsageError("--mean and --std are finite numbers, --std above 0; give both again")
+    wanted = _input_recipe(recipe, colour, mean, std)
     content = _read(file)
     graph, found = _try(content, wanted)
     if settings.engine not in found["difference"]:
@@ -97,6 +89,19 @@ def add_custom(
         custom=custom,
     )
     return CustomAdded(record, found["difference"], found["refused"])
+
+
+def _input_recipe(recipe: str, colour: str, mean: float | None, std: float | None) -> InputRecipe:
+    usual_mean, usual_std = PIXEL_RANGES[recipe]
+    made = InputRecipe(
+        side=RECIPES[recipe][1],
+        colour=colour,
+        mean=usual_mean if mean is None else mean,
+        std=usual_std if std is None else std,
+    )
+    if not (math.isfinite(made.mean) and math.isfinite(made.std) and made.std > 0):
+        raise UsageError("--mean and --std are finite numbers, --std above 0; give both again")
+    return made
 
 
 def _check_name(name: str) -> None:

@@ -1,0 +1,86 @@
+"""`mien calibrate`: a model that the user added gets thresholds from the user's own people."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.models.onnx_files import DIMS
+
+from mien.cli.commands import calibrate as command
+from mien.errors import ModelAltered, UsageError
+from mien.lab.calibrate import calibrate_embeddings
+from mien.matching.calibration import load_calibration
+from mien.models import find_embedder
+from mien.models.added import CustomEmbedder, custom_row, store_added
+from mien.results import ModelId
+from mien.settings import ENGINES, load_settings
+
+
+@pytest.fixture
+def added(home: Path) -> ModelId:
+    """A model named own, whose graph nobody runs."""
+    data_dir = load_settings().data_dir
+    custom = CustomEmbedder("arcface112", DIMS, "MIT")
+    row = custom_row("own", "0" * 64, custom, data_dir)
+    store_added(
+        row.model,
+        source_sha256="1" * 64,
+        graphs=dict.fromkeys(ENGINES, b"a graph"),
+        today=date(2026, 11, 26),
+        data_dir=data_dir,
+        custom=custom,
+    )
+    return row.id
+
+
+def made_up(model: ModelId, people: int) -> tuple[dict[str, Any], bytes]:
+    """A calibration on made-up people with two photos each, none of them in a cohort."""
+    rng = np.random.default_rng(0)
+    centres = np.repeat(rng.standard_normal((people, DIMS)), 2, axis=0)
+    vectors = centres + 0.05 * rng.standard_normal(centres.shape)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return calibrate_embeddings(vectors, np.repeat(np.arange(people), 2), model, "made-up people")
+
+
+def test_the_calibration_is_kept_and_used_from_then_on(
+    added: ModelId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "calibrate_folder", lambda *given, **more: made_up(added, 60))
+    answer = command.calibrate(Namespace(folder=tmp_path, model="own", face="largest"))
+    assert answer.lines[0] == "calibrated own on 120 photos of 60 people of made-up people"
+    settings = load_settings()
+    assert find_embedder("own", settings.data_dir).calibration_dir is not None
+
+    made = load_calibration(find_embedder("own", settings.data_dir))
+    assert made is not None
+    assert made.cohort is None
+    # 60 people are 1,770 pairs: nothing is claimed below 3 of them
+    assert made.odds(1).supported_fmr == pytest.approx(3 / 1770)
+    assert "beyond the evidence" in made.threshold_among(1, photos=1).provenance
+
+
+def test_a_calibration_of_other_weights_is_refused_with_the_command(
+    added: ModelId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(added, sha256="2" * 64)
+    monkeypatch.setattr(command, "calibrate_folder", lambda *given, **more: made_up(other, 60))
+    with pytest.raises(
+        ModelAltered, match=r"other weights; run: mien calibrate FOLDER --model own"
+    ):
+        command.calibrate(Namespace(folder=tmp_path, model="own", face="largest"))
+
+
+def test_a_model_that_comes_with_a_calibration_keeps_it(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="sface comes with a calibration"):
+        command.calibrate(Namespace(folder=tmp_path, model="sface", face="largest"))
+
+
+def test_a_household_is_refused(added: ModelId) -> None:
+    with pytest.raises(UsageError, match="at least 30 people, here are 4"):
+        made_up(added, 4)
