@@ -1,10 +1,11 @@
-"""The service over HTTP: latency of one client, throughput of several, overload, and a peer.
+"""Measure the service over HTTP: latency, throughput, overload, memory; and verifyface's service.
 
     python benchmarks/service.py PHOTO... [--seconds 5] [--runs 3] [--requests 10000]
 
-The first photos enroll, the last is the probe, made 640x480. Clients share the cores with the
-service. Every run is printed: the same set-up varies. Then one client asks mien and
-`verifyface serve` in turns, on the same photo; its liveness check is off, as mien has none.
+All photos but the last are enrolled; the last is the probe, cropped to 640x480. The clients share
+the cores with the service. Every run is printed, because runs differ. At the end one client sends
+the same photo to mien and to `verifyface serve` in turn; verifyface's liveness check is off,
+because mien has none.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,7 @@ BOUNDARY = "mien-benchmark"
 Form = tuple[bytes, dict[str, str]]
 
 
-def form(fields: list[tuple[str, str | bytes]]) -> Form:
+def encode_form(fields: list[tuple[str, str | bytes]]) -> Form:
     parts = []
     for name, value in fields:
         is_file = isinstance(value, bytes)
@@ -50,11 +52,11 @@ def data_uri(picture: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(picture).decode()
 
 
-def peer_form(fields: dict[str, object]) -> Form:
+def encode_json(fields: dict[str, object]) -> Form:
     return json.dumps(fields).encode(), {"Content-Type": "application/json"}
 
 
-def probe_of(path: Path) -> bytes:
+def crop_probe(path: Path) -> bytes:
     with Image.open(path) as photo:
         picture = photo.convert("RGB")
     scale = max(640 / picture.width, 480 / picture.height)
@@ -67,78 +69,84 @@ def probe_of(path: Path) -> bytes:
 
 
 class Client:
-    """One connection that is kept."""
+    """One connection that stays open."""
 
     def __init__(self, address: str, token: str) -> None:
         self._connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    def post(self, path: str, made: Form) -> int:
-        body, headers = made
+    def post(self, path: str, form: Form) -> int:
+        body, headers = form
         self._connection.request("POST", path, body, {**self._headers, **headers})
-        answer = self._connection.getresponse()
-        answer.read()
-        return answer.status
+        response = self._connection.getresponse()
+        response.read()
+        return response.status
 
 
-def load(
+@dataclass
+class Results:
+    """times_ms: of the accepted requests. statuses: of all requests."""
+
+    times_ms: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+    duration_s: float = 0.0
+
+    def __str__(self) -> str:
+        p50, p99 = np.percentile(self.times_ms, [50, 99])
+        rate = len(self.times_ms) / self.duration_s
+        return f"{rate:6.1f} unlocks/s p50 {p50:6.1f} ms p99 {p99:6.1f} ms {dict(self.statuses)}"
+
+    @property
+    def p50_ms(self) -> float:
+        return float(np.median(self.times_ms))
+
+
+def send_load(
     address: str,
     token: str,
-    made: Form,
+    form: Form,
     clients: int,
     seconds: float,
     *,
-    rude: bool = False,
+    ignore_retry_after: bool = False,
     path: str = "/v1/unlock",
-) -> dict[str, object]:
-    times: list[float] = []
-    statuses: Counter[int] = Counter()
-    until = time.perf_counter() + seconds
-    lock = threading.Lock()
-
-    def one() -> None:
-        client = Client(address, token)
-        while time.perf_counter() < until:
-            start = time.perf_counter()
-            status = client.post(path, made)
-            took_ms = (time.perf_counter() - start) * 1000
-            with lock:
-                statuses[status] += 1
-                if status == 200:
-                    times.append(took_ms)
-            if status == 503 and not rude:
-                time.sleep(1.0)  # as Retry-After says
-
-    threads = [threading.Thread(target=one) for _ in range(clients)]
+) -> Results:
+    """Send the same form from so many clients at once, for so long."""
+    results, lock = Results(), threading.Lock()
     start = time.perf_counter()
+
+    def send() -> None:
+        client = Client(address, token)
+        while time.perf_counter() < start + seconds:
+            sent = time.perf_counter()
+            status = client.post(path, form)
+            with lock:
+                results.statuses[status] += 1
+                if status == 200:
+                    results.times_ms.append((time.perf_counter() - sent) * 1000)
+            if status == 503 and not ignore_retry_after:
+                time.sleep(1.0)  # what Retry-After asks for
+
+    threads = [threading.Thread(target=send) for _ in range(clients)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    took_s = time.perf_counter() - start
-    return {
-        "per_s": len(times) / took_s,
-        "p50": float(np.percentile(times, 50)),
-        "p99": float(np.percentile(times, 99)),
-        "statuses": dict(statuses),
-    }
+    results.duration_s = time.perf_counter() - start
+    return results
 
 
-def show(who: str, got: dict[str, object]) -> None:
-    print(
-        f"{who:16} {got['per_s']:6.1f} unlocks/s p50 {got['p50']:6.1f} ms"
-        f" p99 {got['p99']:6.1f} ms {got['statuses']}",
-        flush=True,
-    )
+def show(name: str, results: Results) -> None:
+    print(f"{name:16} {results}", flush=True)
 
 
-def rss_mb(process: int) -> float:
+def resident_mb(process: int) -> float:
     text = Path(f"/proc/{process}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
 
 @contextlib.contextmanager
-def mien(environ: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+def run_mien(environ: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """The process, its address and its token."""
     command = [sys.executable, "-m", "mien", "serve", "--port", "0"]
     service = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
@@ -152,8 +160,8 @@ def mien(environ: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, 
 
 
 @contextlib.contextmanager
-def verifyface(environ: dict[str, str]) -> Iterator[str]:
-    """The peer's address."""
+def run_verifyface(environ: dict[str, str]) -> Iterator[str]:
+    """The address of verifyface's service."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "verifyface", "serve", "--port", str(port)]
@@ -170,29 +178,29 @@ def verifyface(environ: dict[str, str]) -> Iterator[str]:
         service.wait()
 
 
-def beside_peer(
-    address: str, token: str, made: Form, peer: str, photos: list[bytes], given: argparse.Namespace
+def compare_with_verifyface(
+    address: str, token: str, form: Form, peer: str, photos: list[bytes], args: argparse.Namespace
 ) -> None:
     enroll = {"name": "owner", "images": [data_uri(photo) for photo in photos[:-1]]}
-    assert Client(peer, "").post("/api/enroll", peer_form(enroll)) == 200
-    asked = peer_form({"name": "owner", "image": data_uri(photos[-1])})
+    assert Client(peer, "").post("/api/enroll", encode_json(enroll)) == 200
+    request = encode_json({"name": "owner", "image": data_uri(photos[-1])})
     ratios = []
-    for _ in range(given.runs):
-        ours = load(address, token, made, 1, given.seconds)
-        theirs = load(peer, "", asked, 1, given.seconds, path="/api/verify")
+    for _ in range(args.runs):
+        ours = send_load(address, token, form, 1, args.seconds)
+        theirs = send_load(peer, "", request, 1, args.seconds, path="/api/verify")
         show("mien", ours)
         show("verifyface", theirs)
-        ratios.append(ours["p50"] / theirs["p50"])
+        ratios.append(ours.p50_ms / theirs.p50_ms)
     print(f"ratio of p50: {statistics.median(ratios):.2f}")
 
 
-def watch_memory(process: int, address: str, token: str, made: Form, requests: int) -> None:
+def watch_memory(process: int, address: str, token: str, form: Form, requests: int) -> None:
     marks, client = [], Client(address, token)
     for number in range(requests):
-        client.post("/v1/unlock", made)
+        client.post("/v1/unlock", form)
         if number % (requests // 5) == 0:
-            marks.append(round(rss_mb(process)))
-    marks.append(round(rss_mb(process)))
+            marks.append(round(resident_mb(process)))
+    marks.append(round(resident_mb(process)))
     print(f"memory over {requests} requests, MB: {marks}")
 
 
@@ -201,28 +209,33 @@ def main() -> None:
     parser.add_argument("photos", nargs="+", type=Path)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=0, help="then so many, watching memory")
-    given = parser.parse_args()
-    photos = [path.read_bytes() for path in given.photos[:-1]] + [probe_of(given.photos[-1])]
+    parser.add_argument(
+        "--requests", type=int, default=0, help="also send so many and print the memory"
+    )
+    args = parser.parse_args()
+    photos = [path.read_bytes() for path in args.photos[:-1]] + [crop_probe(args.photos[-1])]
     with tempfile.TemporaryDirectory() as home:
         environ = {**os.environ, "HOME": home}
         for name in ("DATA", "CONFIG", "STATE"):
             environ[f"XDG_{name}_HOME"] = f"{home}/{name}"
-        with mien(environ) as (service, address, token):
+        with run_mien(environ) as (service, address, token):
             client = Client(address, token)
             assert (
-                client.post("/v1/people/owner", form([("photos", p) for p in photos[:-1]])) == 200
+                client.post("/v1/people/owner", encode_form([("photos", p) for p in photos[:-1]]))
+                == 200
             )
-            made = form([("user", "owner"), ("photo", photos[-1])])
-            assert client.post("/v1/unlock", made) == 200
-            for clients, rude in ((1, False), (4, False), (16, False), (32, False), (32, True)):
-                for _ in range(given.runs):
-                    got = load(address, token, made, clients, given.seconds, rude=rude)
-                    show(f"{clients:>3} {'rude ' if rude else ''}clients", got)
-            with verifyface(environ) as peer:
-                beside_peer(address, token, made, peer, photos, given)
-            if given.requests:
-                watch_memory(service.pid, address, token, made, given.requests)
+            form = encode_form([("user", "owner"), ("photo", photos[-1])])
+            assert client.post("/v1/unlock", form) == 200
+            for clients, ignore in ((1, False), (4, False), (16, False), (32, False), (32, True)):
+                for _ in range(args.runs):
+                    results = send_load(
+                        address, token, form, clients, args.seconds, ignore_retry_after=ignore
+                    )
+                    show(f"{clients:>3} clients{' (no wait)' if ignore else ''}", results)
+            with run_verifyface(environ) as peer:
+                compare_with_verifyface(address, token, form, peer, photos, args)
+            if args.requests:
+                watch_memory(service.pid, address, token, form, args.requests)
 
 
 if __name__ == "__main__":
