@@ -1,10 +1,10 @@
-"""How the vault's work grows with the number of people enrolled: one door, and one among all.
+"""How the vault's work grows with the number of people enrolled: unlock (1:1) and identify (1:n).
 
     python benchmarks/vault_scale.py [--people 10,1000,10000,100000] [--rounds 15]
 
-One door (1:1): charge a try, look the person up, take the template out of its seal and turned
-space, compare, settle, all of it on the disk; detection and embedding are left out. The
-sizes take turns within each round. Recognising (1:n): the product alone, and all of it.
+Unlock (1:1): charge the attempt, look the person up, decrypt the template, compare in the rotated
+space, settle, all of it on the disk; detection and embedding are left out. The
+sizes take turns within each round. Identify (1:n): the product alone, and all of it.
 Faces are unit vectors by chance.
 """
 
@@ -48,14 +48,14 @@ def fill(vault: Vault, people: int) -> None:
             put_record(Record(f"user {number}", MODEL, STAMP, payload), transaction)
 
 
-def one_door(vault: Vault, probe: np.ndarray) -> None:
+def unlock_once(vault: Vault, probe: np.ndarray) -> None:
     with vault.attempt("user 7") as attempt:
         found = vault.look_up("user 7")
         assert found is not None
         assert found.record is not None
         template = unpack_template(found.record.payload, expected_model=MODEL)
-        turned = found.space_of(MODEL).protect(probe[np.newaxis])[0]
-        assert float(centre_of(template.vectors) @ turned) < 0.9
+        rotated = found.space_of(MODEL).protect(probe[np.newaxis])[0]
+        assert float(centre_of(template.vectors) @ rotated) < 0.9
         attempt.outcome = Outcome.UNLOCKED
 
 
@@ -85,17 +85,17 @@ def main() -> None:
             took = milliseconds(lambda vault=vaults[size], size=size: fill(vault, size))
             print(f"{size:>7} people enrolled in {took / 1000:.1f} s")
         for vault in vaults.values():
-            one_door(vault, probe)  # imports, and the first look at each
+            unlock_once(vault, probe)  # imports, and the first look at each
         times: dict[int, list[float]] = {size: [] for size in sizes}
         for _ in range(given.rounds):
             for size, vault in vaults.items():
-                times[size].append(milliseconds(lambda vault=vault: one_door(vault, probe)))
-        print("one door, all of the vault's work")
+                times[size].append(milliseconds(lambda vault=vault: unlock_once(vault, probe)))
+        print("unlock, all of the vault's work")
         for size in sizes:
             ratio = median(times[size]) / median(times[sizes[0]])
             print(f"{size:>7} people {median(times[size]):8.2f} ms {ratio:6.2f} x")
-        print("one among all, ms: the product; the first look, records alone and with centroids;")
-        print("the next look, in the same process, after another try at a door")
+        print("identify, ms: the product; the first look, records alone and with centroids;")
+        print("the next look, in the same process, after another attempt")
         for size, vault in vaults.items():
             matrix = faces(3, size)
             product = median(milliseconds(lambda m=matrix: m @ probe) for _ in range(given.rounds))
@@ -104,7 +104,7 @@ def main() -> None:
             with open_vault(home(folder, size), create=True, surface="library", environ={}) as one:
                 with_centroids = milliseconds(lambda one=one: one.centroids_of(MODEL))
             vault.centroids_of(MODEL)
-            one_door(vault, probe)
+            unlock_once(vault, probe)
             again = milliseconds(lambda vault=vault: vault.centroids_of(MODEL))
             figures = (product, alone, with_centroids, again)
             print(f"{size:>7} people " + " ".join(f"{figure:9.3f}" for figure in figures))

@@ -37,9 +37,9 @@ def test_init_makes_an_empty_vault_once(mien: Mien, home: Path) -> None:
 
 
 def test_status_says_where_the_key_is_and_who_can_use_it(mien: Mien, vault: Path) -> None:
-    said = mien("vault", "status").out
-    assert "2 people, sealed with AES-256-GCM" in said
-    assert f"key: file {load_settings().key_path}: whoever can read it can open the vault" in said
+    output = mien("vault", "status").out
+    assert "2 people, sealed with AES-256-GCM" in output
+    assert f"key: file {load_settings().key_path}: whoever can read it can open the vault" in output
     data = mien("vault", "status", "--json").json
     assert (data["people"], data["key"]) == (2, "file")
 
@@ -59,9 +59,9 @@ def test_after_a_rotation_the_owner_unlocks_and_the_old_key_opens_nothing(
     assert mien("vault", "rotate").out.startswith("sealed 2 people under a new key\n")
     assert mien("unlock", "ana", album / "probe.png").code == 0
     load_settings().key_path.write_bytes(old_key)
-    shut = mien("unlock", "ana", album / "probe.png")
-    assert shut.code == 11
-    assert "the key of this vault is not in" in shut.complaint
+    refused = mien("unlock", "ana", album / "probe.png")
+    assert refused.code == 11
+    assert "the key of this vault is not in" in refused.complaint
 
 
 def test_only_the_passphrase_opens_the_vault(
@@ -285,9 +285,9 @@ def test_a_log_with_a_removed_entry_is_exit_code_8(mien: Mien, album: Path, vaul
     assert "removed" in ran.complaint
     assert "mien vault rotate --accept-log" in mien("vault", "rotate").complaint
     assert mien("vault", "rotate", "--accept-log").code == 0
-    said = mien("log", "--verify").out
-    assert "the log had been tampered with; what was left was accepted" in said
-    assert "verified the chain of" in said
+    output = mien("log", "--verify").out
+    assert "the log had been tampered with; what was left was accepted" in output
+    assert "verified the chain of" in output
 
 
 def test_the_log_has_no_embedding_and_no_similarity(mien: Mien, album: Path, vault: Path) -> None:

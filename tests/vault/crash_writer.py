@@ -2,10 +2,10 @@
 
     python tests/vault/crash_writer.py --kills 400
 
-Each trial forks a child that enrolls, replaces, forgets, tries a door or rotates, and dies by
+Each trial forks a child that enrolls, replaces, forgets, makes an attempt or rotates, and dies by
 SIGKILL: at the so manyth call of a Python function, or (`--instants`) whenever the parent
 gets to it. Then the vault must open, hold the state before or after, and check out; and
-what the child said was done must be there.
+what the child reported as done must be there.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ People = dict[str, int]
 
 
 def opened(settings: Settings, day: int = 0) -> Vault:
-    """The vault on that day: a try that was killed is a failure, and has to be waited for."""
+    """The vault on that day: a killed attempt is a failure, and its wait must pass."""
     now = Moment(wall_s=1e9 + 1e5 * day, boot_id="boot one", boot_s=1e5 * day)
     return open_vault(settings, create=True, surface="library", clock=lambda: now, environ={})
 
@@ -85,8 +85,8 @@ def held(vault: Vault, seeds: list[int]) -> People:
         found = vault.look_up(head.user)
         assert found is not None
         assert found.record is not None
-        turned = unpack_template(found.record.payload, expected_model=MODEL).vectors
-        plain = found.space_of(MODEL).reveal(turned)
+        rotated = unpack_template(found.record.payload, expected_model=MODEL).vectors
+        plain = found.space_of(MODEL).reveal(rotated)
         [people[head.user]] = [one for one in seeds if np.allclose(face(one), plain, atol=1e-4)]
     return people
 
@@ -118,7 +118,7 @@ def child(
         change(vault, operation, user, seed)
         sys.setprofile(None)
         os._exit(0)
-    except BaseException as error:  # noqa: BLE001 - the parent is told, and judges
+    except BaseException as error:  # noqa: BLE001 - the parent reads it
         sys.setprofile(None)
         print(type(error).__name__, error, file=sys.stderr)
         os._exit(9)
@@ -187,7 +187,7 @@ def run(kills: int, *, seed: int, instants: bool, url: str | None = None) -> dic
             new = f"user {trial}" if len(people) < 6 else rng.choice(sorted(people))
             user = new if operation == "enroll" or not people else rng.choice(sorted(people))
             face_seed = trial % 50
-            if operation == "rotate":  # seals the log anew, too, which grows
+            if operation == "rotate":  # it seals the growing log again
                 lengths[operation] = calls_of(settings, operation, user, 7)
                 before = counter_of(settings)
             kill_at = None if instants else kill_point(rng, lengths[operation])

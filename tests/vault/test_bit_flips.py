@@ -22,7 +22,7 @@ MODEL = ModelId("sface", "ab" * 32)
 EVERY = int(os.environ.get("MIEN_TEST_FLIP_EVERY", "29"))
 """Every how manyth byte of the SQLite file is flipped; 1 takes minutes. Of the rest each is."""
 
-Said = tuple[object, ...]
+Answers = tuple[object, ...]
 
 
 def home_settings(home: Path) -> Settings:
@@ -37,7 +37,7 @@ def record_of(user: str, seed: int) -> Record:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A vault of two people, one failed try and a log."""
+    """A vault of two people, one failed attempt and a log."""
     home = tmp_path_factory.mktemp("home")
     with open_vault(home_settings(home), create=True, surface="library", environ={}) as vault:
         store_record(vault, record_of("ana", 1))
@@ -51,11 +51,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(home: Path, tmp_path: Path) -> Path:
     """A copy of it, with its key, that has seen the same changes."""
     made = Path(shutil.copytree(home, tmp_path / "home"))
-    say(made)
+    read_all(made)
     return made
 
 
-def say(home: Path) -> Said:
+def read_all(home: Path) -> Answers:
     """All that a vault answers. It only reads, so that a copy can be flipped again."""
     settings = home_settings(home)
     with open_vault(settings, create=False, surface="library", environ={}) as vault:
@@ -78,10 +78,10 @@ def flips(content: bytes, every: int) -> Iterator[tuple[int, bytes]]:
         yield at, bytes(broken)
 
 
-def noticed_or_harmless(home: Path, right: Said, at: object) -> bool:
+def detected_or_harmless(home: Path, right: Answers, at: object) -> bool:
     """Whether it was noticed. Anything but an error of ours or the right answer fails."""
     try:
-        answer = say(home)
+        answer = read_all(home)
     except MienError as error:
         assert str(error).isprintable(), at  # noqa: PT017
         return True
@@ -90,14 +90,14 @@ def noticed_or_harmless(home: Path, right: Said, at: object) -> bool:
 
 
 def test_a_flipped_byte_of_the_file_gives_the_right_answer_or_an_error(copy: Path) -> None:
-    right, path = say(copy), home_settings(copy).vault_path
+    right, path = read_all(copy), home_settings(copy).vault_path
     whole = path.read_bytes()
     noticed = 0
     for at, broken in flips(whole, EVERY):
         path.write_bytes(broken)
-        noticed += noticed_or_harmless(copy, right, at)
+        noticed += detected_or_harmless(copy, right, at)
     path.write_bytes(whole)
-    assert say(copy) == right
+    assert read_all(copy) == right
     assert noticed > 0
 
 
@@ -115,25 +115,25 @@ def test_a_flipped_byte_of_any_cell_is_detected(copy: Path, table: str) -> None:
             for at, broken in flips(value, 1 if len(value) < 2000 else 97):
                 db.execute(f"UPDATE cell_{table} SET value = ? WHERE key = ?", (broken, key))
                 with pytest.raises(MienError):
-                    say(copy)
+                    read_all(copy)
                 assert at >= 0
             db.execute(f"UPDATE cell_{table} SET value = ? WHERE key = ?", (value, key))
 
 
-@pytest.mark.parametrize("which", ["key", "witness"])
+@pytest.mark.parametrize("which", ["key", "guard"])
 def test_a_flipped_byte_of_the_key_file_or_guard_file_gives_the_right_answer_or_an_error(
     copy: Path, which: str
 ) -> None:
     settings = home_settings(copy)
-    right = say(copy)
-    [seen] = (settings.state_dir / "vaults").glob("*.seen") if which == "witness" else [None]
+    right = read_all(copy)
+    [seen] = (settings.state_dir / "vaults").glob("*.seen") if which == "guard" else [None]
     path = settings.key_path if seen is None else seen
     whole = path.read_bytes()
     for at, broken in flips(whole, 1):
         path.write_bytes(broken)
-        noticed_or_harmless(copy, right, at)
+        detected_or_harmless(copy, right, at)
         path.write_bytes(whole)
-    assert say(copy) == right
+    assert read_all(copy) == right
 
 
 def test_a_flipped_byte_of_an_export_imports_nobody(tmp_path: Path) -> None:

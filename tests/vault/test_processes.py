@@ -1,4 +1,4 @@
-"""Several processes with one vault: what each was told is done, is there."""
+"""Several processes with one vault: every change that was reported as made is there."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ for _ in range(2):
 
 
 def together(script: str, home: Path, processes: int) -> list[str]:
-    """What each of them said."""
+    """The output of each."""
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     started = [
         subprocess.Popen(
@@ -64,12 +64,12 @@ def together(script: str, home: Path, processes: int) -> list[str]:
         )
         for number in range(processes)
     ]
-    said = []
+    outputs = []
     for process in started:
         output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
-        said.append(output)
-    return said
+        outputs.append(output)
+    return outputs
 
 
 def test_photos_added_to_one_person_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
@@ -83,15 +83,15 @@ def test_photos_added_to_one_person_at_the_same_time_are_all_kept(tmp_path: Path
 
 
 def test_simultaneous_failures_for_one_name_are_all_counted(tmp_path: Path) -> None:
-    said = "".join(together(FAIL, tmp_path, 4)).split()
-    assert said.count("tried") == 5
-    assert said.count("refused") == 3
+    outputs = "".join(together(FAIL, tmp_path, 4)).split()
+    assert outputs.count("tried") == 5
+    assert outputs.count("refused") == 3
     settings = load_settings({"HOME": str(tmp_path)})
     with open_vault(settings, create=False, surface="library", environ={}) as vault:
         failures = [one for one in vault.read_log() if one.outcome == "not_the_owner"]
         assert len(failures) == 5
         try:
             with vault.attempt("ana"):
-                raise AssertionError("the door was not shut")
+                raise AssertionError("the sixth attempt was not refused")
         except TooManyAttempts:
             pass

@@ -129,8 +129,8 @@ class VaultMachine(RuleBasedStateMachine):
         found = self.vault.look_up(user)
         if found is None or found.record is None:
             return None
-        turned = unpack_template(found.record.payload, expected_model=MODEL).vectors
-        return found.space_of(MODEL).reveal(turned)
+        rotated = unpack_template(found.record.payload, expected_model=MODEL).vectors
+        return found.space_of(MODEL).reveal(rotated)
 
     # what people do ------------------------------------------------------------------------
 
@@ -158,7 +158,7 @@ class VaultMachine(RuleBasedStateMachine):
                 store_record(self.vault, record)
 
     @rule(user=USERS, unlocked=st.booleans())
-    def knock(self, user: str, unlocked: bool) -> None:
+    def make_attempt(self, user: str, unlocked: bool) -> None:
         before = self.failures.get(user, 0)
         try:
             with self.vault.attempt(user) as attempt:

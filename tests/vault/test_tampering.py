@@ -135,7 +135,7 @@ CUTS = {
 def with_cut_log(
     request: pytest.FixtureRequest, settings: Settings, clock: Clock, model: ModelId
 ) -> Settings:
-    """Ana was enrolled, and five failed at her door; then the log was cut."""
+    """Ana was enrolled, five attempts for her failed, and then the log was cut."""
     with opened(settings, clock) as vault:
         store_record(vault, record_of("ana", model))
         fail(vault, "ana", 5)

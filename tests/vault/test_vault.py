@@ -98,8 +98,8 @@ def test_the_log_lists_the_changes_in_order(vault: Vault, model: ModelId) -> Non
     store_record(vault, record_of("ana", model))
     fail(vault, "ana")
     vault.remove("ana")
-    told = [(entry.kind, entry.user, entry.outcome) for entry in vault.read_log()]
-    assert told == [
+    events = [(entry.kind, entry.user, entry.outcome) for entry in vault.read_log()]
+    assert events == [
         ("enroll", "ana", "done"),
         ("unlock", "ana", "not_the_owner"),
         ("forget", "ana", "done"),
@@ -110,9 +110,9 @@ def test_stored_vectors_keep_their_cosines_and_differ_from_the_plain_ones(
     vault: Vault, model: ModelId
 ) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model).vectors
-    turned = protected(vault, plain, model)
-    assert np.abs(turned - plain).max() > 0.1
-    np.testing.assert_allclose(turned @ turned.T, plain @ plain.T, atol=1e-6)
+    rotated = protected(vault, plain, model)
+    assert np.abs(rotated - plain).max() > 0.1
+    np.testing.assert_allclose(rotated @ rotated.T, plain @ plain.T, atol=1e-6)
 
 
 def test_a_rotation_keeps_all_people_and_rotates_their_templates(
@@ -139,8 +139,8 @@ def test_an_export_is_imported_into_another_vault(
     vault: Vault, model: ModelId, tmp_path: Path
 ) -> None:
     plain = unpack_template(record_of("ana", model).payload, expected_model=model)
-    turned = Template(protected(vault, plain.vectors, model), model)
-    store_record(vault, replace(record_of("ana", model), payload=pack_template(turned)))
+    rotated = Template(protected(vault, plain.vectors, model), model)
+    store_record(vault, replace(record_of("ana", model), payload=pack_template(rotated)))
     file = tmp_path / "people.mien"
     assert vault.export_people(file, "four random plain words") == 1
     assert file.stat().st_mode & 0o777 == 0o600

@@ -72,8 +72,8 @@ def test_a_plain_vault_is_read_only_to_seal_it(settings: Settings) -> None:
         found = vault.look_up("annabelle")
         assert found is not None
         assert found.record is not None
-        turned = unpack_template(found.record.payload, expected_model=MODEL)
-        plain = found.space_of(MODEL).reveal(turned.vectors)
+        rotated = unpack_template(found.record.payload, expected_model=MODEL)
+        plain = found.space_of(MODEL).reveal(rotated.vectors)
         np.testing.assert_allclose(plain, face(1).vectors, atol=1e-6)
         assert vault.verify() is not None
     assert b"annabelle" not in settings.vault_path.read_bytes()

@@ -20,15 +20,15 @@ from mien.vault.backends.base import (
 from mien.vault.backends.postgres import PostgresStore
 from mien.vault.backends.sqlite import SqliteStore
 
-AnotherDoor = Callable[[], Store]
+OpenAgain = Callable[[], Store]
 """Opens the same store once more."""
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
-def another_door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnotherDoor]:
+def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenAgain]:
     memory, opened = MemoryStore(), list[Store]()
 
-    def door() -> Store:
+    def open_store() -> Store:
         if request.param == "memory":
             return memory
         if request.param == "sqlite":
@@ -39,15 +39,15 @@ def another_door(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ano
             opened.append(PostgresStore(request.getfixturevalue("postgres_url")))
         return opened[-1]
 
-    door()  # the database is made before, and so dropped after, what opens it
-    yield door
+    open_store()  # the database is made before the stores, and so dropped after them
+    yield open_store
     for store in opened:
         store.close()
 
 
 @pytest.fixture
-def store(another_door: AnotherDoor) -> Store:
-    return another_door()
+def store(open_again: OpenAgain) -> Store:
+    return open_again()
 
 
 def put(store: Store, key: bytes, value: bytes, section: Section = Section.RECORD) -> None:
@@ -68,9 +68,9 @@ def test_a_new_store_is_empty(store: Store) -> None:
     store.check()
 
 
-def test_a_stored_value_is_read_by_another_connection(another_door: AnotherDoor) -> None:
-    put(another_door(), b"key", b"\x00\xff value")
-    assert get(another_door(), b"key") == b"\x00\xff value"
+def test_a_stored_value_is_read_by_another_connection(open_again: OpenAgain) -> None:
+    put(open_again(), b"key", b"\x00\xff value")
+    assert get(open_again(), b"key") == b"\x00\xff value"
 
 
 def test_each_section_has_its_own_cells(store: Store) -> None:
@@ -202,8 +202,8 @@ def test_a_closed_store_says_so_and_closes_twice(store: Store) -> None:
             pass
 
 
-def test_simultaneous_changes_by_threads_lose_nothing(another_door: AnotherDoor) -> None:
-    doors = [another_door() for _ in range(3)]
+def test_simultaneous_changes_by_threads_lose_nothing(open_again: OpenAgain) -> None:
+    stores = [open_again() for _ in range(3)]
 
     def add(store: Store) -> None:
         for _ in range(10):
@@ -211,16 +211,16 @@ def test_simultaneous_changes_by_threads_lose_nothing(another_door: AnotherDoor)
                 count = int(cells.get(Section.META, b"count") or b"0")
                 cells.put(Section.META, b"count", str(count + 1).encode())
 
-    threads = [threading.Thread(target=add, args=(store,)) for store in (*doors, doors[0])]
+    threads = [threading.Thread(target=add, args=(store,)) for store in (*stores, stores[0])]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert get(doors[0], b"count", Section.META) == b"40"
+    assert get(stores[0], b"count", Section.META) == b"40"
 
 
-def test_a_reader_sees_one_snapshot_whatever_others_write(another_door: AnotherDoor) -> None:
-    reader, writer = another_door(), another_door()
+def test_a_reader_sees_one_snapshot_whatever_others_write(open_again: OpenAgain) -> None:
+    reader, writer = open_again(), open_again()
     if reader is writer:
         return  # one object in memory lets one in at a time
     put(writer, b"a", b"old")

@@ -148,9 +148,9 @@ def test_the_commands_work_with_a_database(
     assert main(["vault", "rotate"]) == 0
     assert main(["vault", "verify"]) == 0
     assert main(["log", "--verify"]) == 0
-    said = capsys.readouterr().out
-    assert "0 people, sealed with AES-256-GCM" in said
-    assert "the chain of 2 entries checks out" in said
+    output = capsys.readouterr().out
+    assert "0 people, sealed with AES-256-GCM" in output
+    assert "verified the chain of 2 entries" in output
 
 
 @pytest.mark.usefixtures("home")

@@ -117,9 +117,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 print(vault.names())
 vault.close()
 """
-    said, names = finish(start(script, filled)).splitlines()
-    assert said.startswith("VaultDamaged the vault")
-    assert "disk" in said
+    message, names = finish(start(script, filled)).splitlines()
+    assert message.startswith("VaultDamaged the vault")
+    assert "disk" in message
     assert names == "['ana', 'ben', 'zoë']"
     with RawVault(filled, create=False) as vault:
         vault.store.check()

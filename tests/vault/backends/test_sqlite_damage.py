@@ -1,4 +1,4 @@
-"""Damage to the SQLite file: an error in plain words, or bytes that the seals above will judge."""
+"""A damaged SQLite file gives a plain error, or bytes that the layer above verifies."""
 
 from __future__ import annotations
 

@@ -236,9 +236,9 @@ def test_in_a_read_only_folder_no_vault_can_be_made(world_folder: Path) -> None:
     hand_over(world_folder)
     world_folder.chmod(0o555)
     for path in (world_folder / "vault.sqlite", world_folder / "new" / "vault.sqlite"):
-        (said,) = as_a_plain_user(path, "create")
-        assert said.startswith("VaultDamaged cannot create the vault")
-        assert "Permission denied; correct the permissions, or set MIEN_VAULT" in said
+        (message,) = as_a_plain_user(path, "create")
+        assert message.startswith("VaultDamaged cannot create the vault")
+        assert "Permission denied; correct the permissions, or set MIEN_VAULT" in message
     assert os.listdir(world_folder) == []
 
 
@@ -250,9 +250,9 @@ def test_a_vault_in_a_read_only_folder_says_so_and_stays_as_it_is(world_folder: 
     before = path.read_bytes()
     hand_over(path, world_folder)
     world_folder.chmod(0o555)
-    (said,) = as_a_plain_user(path, "open")
-    assert said.startswith("VaultDamaged the vault")
-    assert "make both writable" in said
+    (message,) = as_a_plain_user(path, "open")
+    assert message.startswith("VaultDamaged the vault")
+    assert "make both writable" in message
     assert path.read_bytes() == before
     assert os.listdir(world_folder) == [path.name]
 
@@ -263,17 +263,17 @@ def test_a_read_only_file_is_read_and_not_changed(world_folder: Path) -> None:
         vault.put("ana")
     path.chmod(0o400)
     hand_over(path, world_folder)
-    names, said = as_a_plain_user(path, "open")
+    names, message = as_a_plain_user(path, "open")
     assert names == "['ana']"
-    assert "is read-only" in said
+    assert "is read-only" in message
 
 
 def test_a_folder_without_access_is_refused(world_folder: Path) -> None:
     closed = world_folder / "closed"
     closed.mkdir()
     closed.chmod(0o000)
-    (said,) = as_a_plain_user(closed / "vault.sqlite", "open")
-    assert said.startswith("VaultDamaged cannot reach the vault")
+    (message,) = as_a_plain_user(closed / "vault.sqlite", "open")
+    assert message.startswith("VaultDamaged cannot reach the vault")
 
 
 @pytest.mark.skipif(
@@ -295,5 +295,5 @@ def test_a_vault_of_root_is_trusted_but_not_through_a_link(world_folder: Path) -
     link.symlink_to(path)
     hand_over(world_folder)
     assert as_a_plain_user(path, "open")[0] == "['ana']"
-    (said,) = as_a_plain_user(link, "open")
-    assert "belongs to user id 0" in said
+    (message,) = as_a_plain_user(link, "open")
+    assert "belongs to user id 0" in message

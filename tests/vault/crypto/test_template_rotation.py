@@ -1,4 +1,4 @@
-"""Turned templates compare as before, and are worth nothing under another key."""
+"""Rotated templates keep their similarities, and are useless under another key."""
 
 from __future__ import annotations
 
@@ -96,18 +96,18 @@ def test_the_first_axis_is_rotated_uniformly_over_the_sphere() -> None:
 @given(st.integers(2, 64), st.integers(0, 2**32 - 1))
 def test_cosines_do_not_change(dims: int, seed: int) -> None:
     vectors = units(6, dims, seed=seed)
-    turned = TemplateRotation(KEY, dims).protect(vectors)
-    assert turned.dtype == np.float32
-    np.testing.assert_allclose(turned @ turned.T, vectors @ vectors.T, rtol=0, atol=1e-6)
+    rotated = TemplateRotation(KEY, dims).protect(vectors)
+    assert rotated.dtype == np.float32
+    np.testing.assert_allclose(rotated @ rotated.T, vectors @ vectors.T, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("dims", [128, 512])
 def test_protect_is_the_matrix_and_reveal_its_inverse(dims: int) -> None:
-    transform, vectors = TemplateRotation(KEY, dims), units(8, dims, seed=1)
-    turned = transform.protect(vectors)
-    np.testing.assert_allclose(turned, vectors @ matrix_of(transform), rtol=0, atol=1e-7)
-    np.testing.assert_allclose(transform.reveal(turned), vectors, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(turned @ turned.T, vectors @ vectors.T, rtol=0, atol=1e-6)
+    rotation, vectors = TemplateRotation(KEY, dims), units(8, dims, seed=1)
+    rotated = rotation.protect(vectors)
+    np.testing.assert_allclose(rotated, vectors @ matrix_of(rotation), rtol=0, atol=1e-7)
+    np.testing.assert_allclose(rotation.reveal(rotated), vectors, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(rotated @ rotated.T, vectors @ vectors.T, rtol=0, atol=1e-6)
 
 
 def test_the_given_vectors_are_not_changed() -> None:
@@ -137,12 +137,12 @@ def test_two_keys_give_vectors_that_cannot_be_linked() -> None:
     ],
 )
 def test_known_pairs_recover_the_rotation(pairs: int, least: float, most: float) -> None:
-    transform = TemplateRotation(KEY, 512)
+    rotation = TemplateRotation(KEY, 512)
     known, others = units(pairs, 512, seed=4), units(200, 512, seed=5)
-    guess = np.linalg.lstsq(known.astype(float), transform.protect(known).astype(float), rcond=None)
+    guess = np.linalg.lstsq(known.astype(float), rotation.protect(known).astype(float), rcond=None)
     guessed = others @ guess[0]
     guessed /= np.linalg.norm(guessed, axis=1, keepdims=True)
-    cosine = np.sum(guessed * transform.protect(others), axis=1).mean()
+    cosine = np.sum(guessed * rotation.protect(others), axis=1).mean()
     assert least < cosine < most
 
 

@@ -88,19 +88,19 @@ def test_only_the_bytes_of_an_entry_are_read_as_one() -> None:
             Entry.from_bytes(packed)
 
 
-def said(*entries: Entry) -> list[str]:
+def describe(*entries: Entry) -> list[str]:
     return [line[18:] for line in describe_entries(entries, zone=UTC)]
 
 
 def test_failures_in_a_row_are_one_line() -> None:
-    assert said(*(entry(minute) for minute in (1, 2, 9))) == [
+    assert describe(*(entry(minute) for minute in (1, 2, 9))) == [
         "3 failed attempts for ana, the last at 2026-01-31 12:09"
     ]
-    assert said(entry(1)) == ["1 failed attempt for ana"]
+    assert describe(entry(1)) == ["1 failed attempt for ana"]
 
 
 def test_failures_between_two_unlocks_are_described_so() -> None:
-    lines = said(entry(1, "unlocked"), entry(2), entry(3), entry(4), entry(5, "unlocked"))
+    lines = describe(entry(1, "unlocked"), entry(2), entry(3), entry(4), entry(5, "unlocked"))
     assert lines == [
         "ana unlocked",
         "3 failed attempts for ana between two unlocks by ana, the last at 2026-01-31 12:04",
@@ -109,7 +109,7 @@ def test_failures_between_two_unlocks_are_described_so() -> None:
 
 
 def test_attempts_for_two_names_are_two_lines() -> None:
-    assert said(entry(1), entry(2, user="ben"), entry(3)) == [
+    assert describe(entry(1), entry(2, user="ben"), entry(3)) == [
         "1 failed attempt for ana",
         "1 failed attempt for ben",
         "1 failed attempt for ana",
@@ -118,14 +118,14 @@ def test_attempts_for_two_names_are_two_lines() -> None:
 
 def test_a_rename_is_one_line() -> None:
     old, new = entry(1, "done", "anna", "rename"), entry(1, "done", "ann", "new_name")
-    assert said(old, new, entry(2, "unlocked", "ann")) == [
+    assert describe(old, new, entry(2, "unlocked", "ann")) == [
         "anna was renamed to ann",
         "ann unlocked",
     ]
 
 
 def test_other_entries_are_described_by_their_fields() -> None:
-    assert said(entry(1, "unreadable_image")) == ["unlock ana: unreadable image"]
+    assert describe(entry(1, "unreadable_image")) == ["unlock ana: unreadable image"]
 
 
 def test_times_are_in_the_readers_time_zone() -> None:

@@ -1,4 +1,4 @@
-"""The guard outside the vault: an older copy, another vault, and files that are no sighting."""
+"""The rollback guard: an older copy, another vault, and files that mien did not write."""
 
 from __future__ import annotations
 

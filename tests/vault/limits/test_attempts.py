@@ -1,4 +1,4 @@
-"""How long a door stays shut: pure arithmetic over moments, whatever the clocks do."""
+"""How long a name must wait: pure arithmetic over moments, however the clocks are set."""
 
 from __future__ import annotations
 
@@ -144,16 +144,16 @@ def test_however_the_clocks_are_set_a_sixth_attempt_needs_thirty_seconds(
     clocks: list[tuple[float, bool]],
 ) -> None:
     """An attacker who sets the wall clock back and forth, within one boot, at one moment."""
-    attempts, tries = AttemptCount.none(NOON), 0
+    attempts, made = AttemptCount.none(NOON), 0
     for wall_s, _ in clocks:
         now = Moment(NOON.wall_s + wall_s, "boot one", NOON.boot_s)  # no time passes
         attempts = attempts.advanced_to(now)
         if attempts.wait_s > 0:
             continue
-        tries += 1
+        made += 1
         attempts = attempts.after_failure(now, free_failures=FREE_FAILURES)
-    assert tries <= FREE_FAILURES
-    assert attempts.wait_s == (FIRST_WAIT_S if tries == FREE_FAILURES else 0)
+    assert made <= FREE_FAILURES
+    assert attempts.wait_s == (FIRST_WAIT_S if made == FREE_FAILURES else 0)
 
 
 def test_a_refund_removes_the_failure_and_its_wait() -> None:
@@ -163,7 +163,7 @@ def test_a_refund_removes_the_failure_and_its_wait() -> None:
 
 
 def test_a_late_refund_does_not_end_the_wait_of_another_attempt() -> None:
-    """Two try at once as the fourth and fifth; the fourth was none, the fifth failed."""
+    """Two attempts at once, the fourth and the fifth; the fourth is refunded, the fifth failed."""
     both = after(5)
     back = both.after_refund(NOON, charged=4, free_failures=FREE_FAILURES)
     assert back.failures == 4

@@ -1,4 +1,4 @@
-"""Attempts at the sealed vault: what each costs, and how long it makes one wait."""
+"""Attempts at a vault: what each costs, and how long a name must wait."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_after_a_reboot_a_clock_set_a_day_ahead_does_not_end_the_wait(
 def test_two_machines_with_one_database_use_its_clock(
     postgres_url: str, settings: Settings
 ) -> None:
-    """The clock of B is 40 seconds ahead, and they try in turns."""
+    """The clock of B is 40 seconds ahead, and they make attempts in turn."""
     clocks = [Clock(), Clock()]
     clocks[1].now = Moment(NOON.wall_s + 40, "boot of B", 1e6)
     shared = replace(settings, vault_url=postgres_url)
@@ -141,5 +141,5 @@ def test_two_machines_with_one_database_use_its_clock(
             with pytest.raises(TooManyAttempts):
                 fail(machine, "ana")
         noon = datetime.fromtimestamp(NOON.wall_s, timezone.utc)
-        told = [datetime.fromisoformat(entry.at) for entry in a.read_log()]
-        assert all(abs(at - noon) > timedelta(minutes=5) for at in told)  # the log keeps it too
+        times = [datetime.fromisoformat(entry.at) for entry in a.read_log()]
+        assert all(abs(at - noon) > timedelta(minutes=5) for at in times)  # so does the log

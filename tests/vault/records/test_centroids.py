@@ -160,7 +160,7 @@ def test_an_altered_removed_swapped_or_restored_block_is_detected(settings: Sett
     whole = settings.vault_path.read_bytes()
     (a, first), (b, second) = old
 
-    def spoilt(*changes: tuple[str, tuple[bytes, ...]]) -> None:
+    def expect_damage(*changes: tuple[str, tuple[bytes, ...]]) -> None:
         with closing(sqlite3.connect(settings.vault_path)) as db, db:
             for statement, values in changes:
                 db.execute(statement, values)
@@ -169,10 +169,10 @@ def test_an_altered_removed_swapped_or_restored_block_is_detected(settings: Sett
         settings.vault_path.write_bytes(whole)
 
     update = "UPDATE cell_gallery SET value = ? WHERE key = ?"
-    spoilt((update, (first, a)), (update, (second, b)))  # put back from earlier
-    spoilt((update, (first, b)), (update, (second, a)))  # swapped
-    spoilt(("DELETE FROM cell_gallery WHERE key = ?", (a,)))
-    spoilt(("DELETE FROM cell_gallery WHERE key = ?", (b,)))
+    expect_damage((update, (first, a)), (update, (second, b)))  # restored from an earlier copy
+    expect_damage((update, (first, b)), (update, (second, a)))  # swapped
+    expect_damage(("DELETE FROM cell_gallery WHERE key = ?", (a,)))
+    expect_damage(("DELETE FROM cell_gallery WHERE key = ?", (b,)))
     assert before != whole
 
 
@@ -215,9 +215,9 @@ def test_one_product_finds_each_of_a_hundred_people(on: bool) -> None:
     ["DELETE FROM cell_gallery", "UPDATE cell_gallery SET value = x'00'",
      "UPDATE cell_gallery SET value = 7", "INSERT INTO cell_gallery VALUES (x'00', x'00')"],
 )  # fmt: skip
-@pytest.mark.parametrize("way_out", ["off", "on", "rotate"])
+@pytest.mark.parametrize("remedy", ["off", "on", "rotate"])
 def test_damaged_centroids_can_be_removed_or_made_again(
-    settings: Settings, damage: str, way_out: str
+    settings: Settings, damage: str, remedy: str
 ) -> None:
     with opened(settings) as vault:
         enroll(vault, "ana", 1)
@@ -225,14 +225,14 @@ def test_damaged_centroids_can_be_removed_or_made_again(
     with closing(sqlite3.connect(settings.vault_path)) as db, db:
         db.execute(damage)
     with opened(settings) as vault:
-        if way_out == "rotate":
+        if remedy == "rotate":
             vault.rotate()
         else:
-            vault.enable_centroids() if way_out == "on" else vault.disable_centroids()
+            vault.enable_centroids() if remedy == "on" else vault.disable_centroids()
         expect(vault, ana=1)
         status = vault.status()
         assert status is not None
-        assert status.centroids is (way_out != "off")
+        assert status.centroids is (remedy != "off")
 
 
 def test_the_error_for_damaged_centroids_says_what_to_do(settings: Settings) -> None:
