@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.evaluate.run import people_in
+from mien.lab.evaluate.run import people_in_cohort
 from mien.matching.calibration import Calibration, load_calibration
 from mien.models import EMBEDDERS
 from photos_of_people import embedded_people
@@ -69,7 +69,7 @@ def draw(
 def main(folder: Path) -> None:
     vectors, _, person = embedded_people(folder)
     calibration = load_calibration(EMBEDDERS["sface"])
-    outside = ~np.isin(person, people_in(calibration.cohort, vectors, person))
+    outside = ~np.isin(person, people_in_cohort(calibration.cohort, vectors, person))
     vectors, person = vectors[outside], person[outside]
     everybody, counts = np.unique(person, return_counts=True)
     print("photos enrolled threshold  FPIR                           FNIR")

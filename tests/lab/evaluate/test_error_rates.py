@@ -1,20 +1,22 @@
-"""Figures from hand-made scores: counted, bounded, or refused in words."""
+"""ErrorFigures from hand-made scores: counted, bounded, or refused in words."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mien.lab.evaluate.error_rates import AtFmr, accuracy, figures
+from mien.lab.evaluate.error_rates import OperatingPoint, measure_accuracy, measure_errors
 from mien.metrics import GenuineTrials, ImpostorTrials, PairCounts, as_scores
 
 
-def _at(genuine: list[float], impostor: list[float], fmr: float, *, n_lost: int = 0) -> AtFmr:
+def _at(
+    genuine: list[float], impostor: list[float], fmr: float, *, n_lost: int = 0
+) -> OperatingPoint:
     """Four people; genuine pairs go round them, impostor pairs are of 0 and 1, 1 and 2, ..."""
     ours = np.array(genuine, np.float32)
     theirs = np.array(impostor, np.float32)
     a = np.arange(len(theirs)) % 3
-    made = figures(
+    made = measure_errors(
         "by hand",
         GenuineTrials(ours, np.arange(len(ours)) % 4),
         ImpostorTrials(theirs, a, a + 1, PairCounts.of(a, a + 1, 4)),
@@ -71,10 +73,10 @@ def test_without_one_kind_of_pair_there_is_no_figure(
 def test_accuracy_works_for_five_folds_and_is_refused_for_one() -> None:
     scores = np.tile(np.array([0.9, 0.1], np.float32), 5)
     same = np.tile([True, False], 5)
-    five = accuracy(scores, same, np.repeat(np.arange(1, 6), 2))
+    five = measure_accuracy(scores, same, np.repeat(np.arange(1, 6), 2))
     assert five.folds is not None
     assert five.folds.mean == 1.0
-    one = accuracy(scores, same, np.ones(10, np.int64))
+    one = measure_accuracy(scores, same, np.ones(10, np.int64))
     assert one.folds is None
     assert "two or more" in one.refusal
 
@@ -82,6 +84,6 @@ def test_accuracy_works_for_five_folds_and_is_refused_for_one() -> None:
 def test_a_genuine_pair_without_a_face_counts_against_accuracy() -> None:
     scores = np.tile(np.array([0.9, 0.1], np.float32), 5)
     scores[0] = -np.inf
-    found = accuracy(scores, np.tile([True, False], 5), np.repeat(np.arange(1, 6), 2))
+    found = measure_accuracy(scores, np.tile([True, False], 5), np.repeat(np.arange(1, 6), 2))
     assert found.folds is not None
     assert found.folds.mean == pytest.approx(0.9)

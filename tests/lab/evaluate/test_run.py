@@ -18,7 +18,7 @@ from mien.cli.commands.evaluate import evaluate_folder, evaluate_pairs
 from mien.errors import UsageError
 from mien.lab.evaluate import run
 from mien.lab.evaluate.embeddings import embed_photos
-from mien.lab.evaluate.report import figure_lines, write_evaluation
+from mien.lab.evaluate.report import summary_lines, write_evaluation
 from mien.lab.evaluate.run import Evaluation, Plan
 from mien.lab.recapture import recapture
 from mien.matching.cohort import Cohort
@@ -69,18 +69,18 @@ def test_pairs_and_all_pairs_are_counted_and_nothing_is_dropped(found: Evaluatio
     assert [row for row, _ in found.failures] == [3]  # ben_0003, fourth to be named
     assert found.people.photos[3].name == "ben_0003.jpg"
     assert (found.lost_genuine, found.lost_impostor) == (1, 1)
-    for way in found.ways:
-        protocol, everybody = way.figures
+    for method in found.methods:
+        protocol, everybody = method.figures
         assert (protocol.genuine.n, protocol.impostor.n, protocol.n_lost) == (3, 3, 1)
         assert (everybody.genuine.n, everybody.impostor.n, everybody.n_lost) == (3, 12, 2)
         assert everybody.n_person_pairs == 3
-        assert way.accuracy is not None
-        assert way.accuracy.folds is not None
-        assert way.accuracy.folds.folds == (1, 2)
+        assert method.accuracy is not None
+        assert method.accuracy.folds is not None
+        assert method.accuracy.folds.folds == (1, 2)
 
 
 def test_tiny_data_supports_no_figure_and_the_lines_say_so(found: Evaluation) -> None:
-    lines = figure_lines(found)
+    lines = summary_lines(found)
     assert "7 photos of 3 people, no face in 1 of them" in lines[0]
     refused = [line for line in lines if "refused: " in line]
     assert len(refused) == 2 * (2 + 4)
@@ -88,7 +88,7 @@ def test_tiny_data_supports_no_figure_and_the_lines_say_so(found: Evaluation) ->
 
 
 def test_plain_and_flip_averaged_are_two_ways_of_one_run(found: Evaluation) -> None:
-    plain, averaged = found.ways
+    plain, averaged = found.methods
     assert (plain.name, averaged.name) == ("plain", "flip-averaged")
     apart = np.abs(np.sort(plain.genuine.scores) - np.sort(averaged.genuine.scores))
     assert 1e-6 < apart.max() < 0.2
@@ -97,15 +97,15 @@ def test_plain_and_flip_averaged_are_two_ways_of_one_run(found: Evaluation) -> N
 def test_a_folder_has_no_folds_and_comes_from_the_same_cache(
     found: Evaluation, tree: Path, private: Settings
 ) -> None:
-    plan = Plan("sface", "centre", workers=1, ways=("flip-averaged",))
+    plan = Plan("sface", "centre", workers=1, methods=("flip-averaged",))
     again = run.evaluate_folder(tree / "images", plan, settings=private)
     assert again.computed == 0
-    [way] = again.ways
-    assert way.accuracy is None
-    [figures] = way.figures
+    [method] = again.methods
+    assert method.accuracy is None
+    [figures] = method.figures
     assert (figures.genuine.n, figures.impostor.n) == (3, 12)
     np.testing.assert_allclose(
-        np.sort(way.genuine.scores), np.sort(found.ways[1].genuine.scores), atol=1e-6
+        np.sort(method.genuine.scores), np.sort(found.methods[1].genuine.scores), atol=1e-6
     )
 
 
@@ -123,10 +123,10 @@ def strangers() -> Cohort:
 def test_normalised_scores_are_the_plain_ones_less_the_shift_of_the_cohort(
     tree: Path, private: Settings, strangers: Cohort
 ) -> None:
-    plan = Plan("sface", "centre", workers=1, ways=("plain", "normalised"), cohort=strangers)
+    plan = Plan("sface", "centre", workers=1, methods=("plain", "normalised"), cohort=strangers)
     made = run.evaluate_pairs(tree / "pairs.txt", tree / "images", plan, settings=private)
-    plain, normalised = made.ways
-    assert normalised.n_cohort == 0
+    plain, normalised = made.methods
+    assert normalised.n_in_cohort == 0
     for before, after in zip(plain.figures, normalised.figures, strict=True):
         raised = after.genuine.values.mean() - before.genuine.values.mean()
         assert 0.0 < raised < 0.6  # nobody is near these strangers, who are noise
@@ -147,18 +147,18 @@ def test_people_of_the_cohort_are_not_tested_with_it(
     photo = tree / "images" / "ana" / "ana_0001.jpg"
     ana = embed_photos([photo], settings=private, model="sface", choice="centre", workers=1).plain
     cohort = replace(strangers, vectors=np.concatenate([strangers.vectors, ana]))
-    plan = Plan("sface", "centre", workers=1, ways=("plain", "normalised"), cohort=cohort)
+    plan = Plan("sface", "centre", workers=1, methods=("plain", "normalised"), cohort=cohort)
     made = run.evaluate_pairs(tree / "pairs.txt", tree / "images", plan, settings=private)
-    plain, normalised = made.ways
+    plain, normalised = made.methods
     # all of this tree show one face: whoever is known to the cohort, both photos are left out
-    assert normalised.n_cohort >= 2
+    assert normalised.n_in_cohort >= 2
     assert normalised.figures[-1].genuine.n < plain.figures[-1].genuine.n
-    assert any("photos of the cohort" in line for line in figure_lines(made))
+    assert any("photos of the cohort" in line for line in summary_lines(made))
 
 
 def test_a_model_without_a_cohort_has_no_normalised_scores() -> None:
     with pytest.raises(ValueError, match="only a model with a cohort"):
-        Plan("sface", "centre", workers=1, ways=("normalised",))
+        Plan("sface", "centre", workers=1, methods=("normalised",))
 
 
 def test_the_report_shows_all_and_the_json_gives_nobody_away(
@@ -235,8 +235,8 @@ def test_the_first_pairs_of_lfw_are_told_apart(
     plan = Plan("sface", "centre", workers=2)
     made = run.evaluate_pairs(tmp_path / "pairs.txt", shared_lfw / "images", plan, settings=private)
     assert made.failures == ()
-    for way in made.ways:
-        assert way.accuracy is not None
-        assert way.accuracy.folds is not None
-        assert way.accuracy.folds.mean >= 0.95
-        assert way.figures[-1].impostor.n > 1000
+    for method in made.methods:
+        assert method.accuracy is not None
+        assert method.accuracy.folds is not None
+        assert method.accuracy.folds.mean >= 0.95
+        assert method.figures[-1].impostor.n > 1000

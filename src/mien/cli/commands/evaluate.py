@@ -10,14 +10,15 @@ from mien.cli.progress import bar
 from mien.errors import ExitCode
 from mien.lab.evaluate import run
 from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
-from mien.lab.evaluate.report import JSON_NAME, as_data, figure_lines, write_evaluation
-from mien.lab.evaluate.run import Evaluation, Plan, Progress, WayName
+from mien.lab.evaluate.json_data import evaluation_data
+from mien.lab.evaluate.report import JSON_NAME, summary_lines, write_evaluation
+from mien.lab.evaluate.run import Evaluation, Method, Plan, Progress
 from mien.matching.calibration import load_calibration
 from mien.models import find_embedder
 from mien.settings import Settings, load_settings, usable_cores
 
 SEED = 20071001  # of the bootstrap; the month in which LFW was published
-FLIP: dict[str, tuple[WayName, ...]] = {
+FLIP: dict[str, tuple[Method, ...]] = {
     "both": ("plain", "flip-averaged"),
     "yes": ("flip-averaged",),
     "no": ("plain",),
@@ -49,18 +50,18 @@ def evaluate_folder(args: Namespace) -> CommandResult:
 
 
 def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
-    """With the cohort's way last, where the model has one: it is what the door goes by."""
+    """With cohort score normalisation last, where the model has a cohort: unlocking uses it."""
 
-    ways = FLIP[args.flip_average]
+    methods = FLIP[args.flip_average]
     calibration = load_calibration(find_embedder(args.model, settings.data_dir))
     cohort = None if calibration is None else calibration.cohort
-    if cohort is not None and "plain" in ways:
-        ways = (*ways, "normalised")
+    if cohort is not None and "plain" in methods:
+        methods = (*methods, "normalised")
     return Plan(
         model=args.model,
         choice=choice,
         workers=usable_cores() if args.workers is None else args.workers,
-        ways=ways,
+        methods=methods,
         use_cache=not args.no_cache,
         seed=SEED,
         cohort=cohort,
@@ -70,7 +71,7 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
 def _progress() -> Progress:
 
     return Progress(
-        photos=lambda photos: bar(photos, "looking at photos"),
+        photos=lambda photos: bar(photos, "embedding photos"),
         blocks=lambda blocks: bar(blocks, "comparing"),
     )
 
@@ -82,7 +83,7 @@ def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Comm
     embedder = open_photo_embedder(settings, plan.model, plan.choice)
     report = write_evaluation(evaluation, args.out, cut=embedder.crop, now=now)
     n = len(evaluation.people.photos)
-    lines = [*figure_lines(evaluation)]
+    lines = [*summary_lines(evaluation)]
     if evaluation.cache_was_damaged:
         lines.append("the cache of embeddings was damaged and was made anew")
     lines.append(f"{n - evaluation.computed:,} of {n:,} embeddings came from the cache")
@@ -92,6 +93,6 @@ def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Comm
         "exit_code": 0,
         "report": str(report),
         "json": str(args.out / JSON_NAME),
-        **as_data(evaluation, now),
+        **evaluation_data(evaluation, now),
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)

@@ -1,4 +1,4 @@
-"""Scores of an evaluation -> its figures, each with what the data supports.
+"""Error rates of the scores of an evaluation, each with the interval that the data supports.
 
 A photo of which no face was acquired makes no comparison. Error rates are of the
 comparisons that were made; FRR counts a genuine pair that could not be compared as one
@@ -39,8 +39,8 @@ N_ROUNDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class AtFmr:
-    """Threshold and FNMR at a target FMR, or the words why the data cannot tell.
+class OperatingPoint:
+    """Threshold and FNMR at a target FMR, or the reason why the data cannot tell.
 
     frr: FNMR with the pairs that could not be compared counted as refused. coarse: with
     fewer than 30 errors expected, the FMR is an order of magnitude. observed_fnmr: the
@@ -58,7 +58,7 @@ class AtFmr:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Figures:
+class ErrorFigures:
     """Error rates of one set of comparisons.
 
     genuine, impostor: the scores. n_lost: genuine pairs that were not compared.
@@ -71,18 +71,18 @@ class Figures:
     n_lost: int
     n_person_pairs: int
     eer: EqualError | None
-    at: tuple[AtFmr, ...]
+    at: tuple[OperatingPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """LFW's accuracy, or the words why there is none."""
+    """LFW's accuracy, or the reason why there is none."""
 
     folds: FoldAccuracy | None
     refusal: str
 
 
-def figures(
+def measure_errors(
     name: str,
     genuine: GenuineTrials,
     impostor: ImpostorTrials,
@@ -91,15 +91,15 @@ def figures(
     *,
     n_lost: int,
     seed: int,
-) -> Figures:
-    """Figures at each FMR. impostor: the highest comparisons; impostor_scores: all of them.
+) -> ErrorFigures:
+    """ErrorFigures at each FMR. impostor: the highest comparisons; impostor_scores: all of them.
 
     seed: every interval starts from it, so all rest on the same draws of people.
     """
     ours = as_scores(genuine.scores)
     some = ours.n > 0 and impostor_scores.n > 0
     lost = failure_rate(n_lost, ours.n + n_lost) if ours.n + n_lost else 0.0
-    return Figures(
+    return ErrorFigures(
         name,
         ours,
         impostor_scores,
@@ -107,13 +107,13 @@ def figures(
         _units(impostor.trials),
         eer(ours, impostor_scores) if some else None,
         tuple(
-            _at_fmr(genuine, impostor, ours, impostor_scores, fmr, lost=lost, seed=seed)
+            _operating_point(genuine, impostor, ours, impostor_scores, fmr, lost=lost, seed=seed)
             for fmr in fmrs
         ),
     )
 
 
-def accuracy(scores: FloatArray, same: npt.NDArray[np.bool_], fold: CountArray) -> Accuracy:
+def measure_accuracy(scores: FloatArray, same: npt.NDArray[np.bool_], fold: CountArray) -> Accuracy:
     """LFW's accuracy; a pair that could not be compared has the score -inf."""
     try:
         return Accuracy(accuracy_10_fold(scores, same, fold), "")
@@ -121,7 +121,7 @@ def accuracy(scores: FloatArray, same: npt.NDArray[np.bool_], fold: CountArray) 
         return Accuracy(None, str(error))
 
 
-def _at_fmr(
+def _operating_point(
     genuine: GenuineTrials,
     impostor: ImpostorTrials,
     ours: Scores,
@@ -130,7 +130,7 @@ def _at_fmr(
     *,
     lost: float,
     seed: int,
-) -> AtFmr:
+) -> OperatingPoint:
     coarse = fmr < well_measured_fmr(theirs.n)
     some = ours.n > 0 and theirs.n > 0
     observed = fnmr_at_fmr(ours, theirs, fmr, require_evidence=False) if some else None
@@ -139,10 +139,10 @@ def _at_fmr(
             genuine, impostor, fmr, rng=np.random.default_rng(seed), n_rounds=N_ROUNDS
         )
     except NotEnoughEvidence as error:
-        return AtFmr(fmr, None, None, None, None, coarse, str(error), observed)
+        return OperatingPoint(fmr, None, None, None, None, coarse, str(error), observed)
     frr = false_reject_rate(point.fnmr.value, fta=lost)
     span = point.threshold_interval
-    return AtFmr(fmr, point.threshold, span, point.fnmr, frr, coarse, "", observed)
+    return OperatingPoint(fmr, point.threshold, span, point.fnmr, frr, coarse, "", observed)
 
 
 def _units(trials: Counts) -> int:

@@ -1,4 +1,4 @@
-"""The comparisons that went most wrong, with the faces cut again from the pictures."""
+"""The comparisons that went most wrong, with the faces cropped again from the photos."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.lab.evaluate.protocols import People
-from mien.lab.evaluate.scoring import Compared
+from mien.lab.evaluate.scoring import ComparedPairs
 from mien.results import Crop
 
 N_SHOWN = 12
@@ -24,17 +24,17 @@ class HardPair:
     score: float
 
 
-def lowest_genuine(genuine: Compared, count: int = N_SHOWN) -> list[HardPair]:
+def lowest_genuine(genuine: ComparedPairs, count: int = N_SHOWN) -> list[HardPair]:
     """The genuine pairs least alike; of pairs that share a photo, the hardest alone."""
-    return _first(genuine, np.argsort(genuine.scores, kind="stable"), count)
+    return _hardest_first(genuine, np.argsort(genuine.scores, kind="stable"), count)
 
 
-def highest_impostors(highest: Compared, count: int = N_SHOWN) -> list[HardPair]:
+def highest_impostors(highest: ComparedPairs, count: int = N_SHOWN) -> list[HardPair]:
     """The strangers most alike; of pairs that share a photo, the hardest alone."""
-    return _first(highest, np.argsort(-highest.scores, kind="stable"), count)
+    return _hardest_first(highest, np.argsort(-highest.scores, kind="stable"), count)
 
 
-def cut_faces(
+def crop_faces(
     pairs: list[HardPair], people: People, cut: Callable[[Path], Crop]
 ) -> dict[int, Crop]:
     """The crop of every photo in the pairs, by its row."""
@@ -42,7 +42,9 @@ def cut_faces(
     return {row: cut(people.photos[row]) for row in rows}
 
 
-def _first(compared: Compared, order: np.typing.NDArray[np.intp], count: int) -> list[HardPair]:
+def _hardest_first(
+    compared: ComparedPairs, order: np.typing.NDArray[np.intp], count: int
+) -> list[HardPair]:
     """One wrong label spoils every pair of its photo; shown once, it leaves room for others."""
     taken: set[int] = set()
     pairs: list[HardPair] = []

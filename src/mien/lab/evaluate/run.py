@@ -1,4 +1,4 @@
-"""How good is a model on this data? LFW-style pairs, and all pairs of a folder of people."""
+"""Evaluate a model on an LFW-style protocol, or on all pairs of a folder of people."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from mien.errors import UsageError
 from mien.lab.evaluate.embeddings import Acquisition, FaceChoice, PhotoEmbeddings, embed_photos
-from mien.lab.evaluate.error_rates import Accuracy, Figures, accuracy, figures
+from mien.lab.evaluate.error_rates import Accuracy, ErrorFigures, measure_accuracy, measure_errors
 from mien.lab.evaluate.protocols import Pairs, People, read_pairs, read_people
 from mien.lab.evaluate.scoring import (
-    AllCompared,
+    AllPairs,
     Block,
-    Compared,
+    ComparedPairs,
     Rows,
     compare_all,
     pair_scores,
@@ -30,21 +30,25 @@ from mien.settings import Settings
 
 PAIR_FMRS = (1e-2, 1e-3)
 ALL_FMRS = (1e-3, 1e-4, 1e-5, 1e-6)
-SPARE = 4.0  # times as many of the highest scores as the highest FMR lets in: for the bootstrap
-KEPT = (100_000, 2_000_000)  # at least and at most so many of them
+# how many of the highest impostor scores are kept for the bootstrap: this times as many as
+# the highest FMR lets in, within the limits
+SPARE = 4.0
+KEPT = (100_000, 2_000_000)
 
 ALL_PAIRS = "all pairs of the photos"
 PROTOCOL = "the pairs of the protocol"
 
-IN_COHORT = 0.98  # cosine to a member of the cohort above which a photo is that member's own
+SAME_PHOTO_COSINE = (
+    0.98  # cosine to a member of the cohort above which a photo is that member's own
+)
 
-WayName = Literal["plain", "flip-averaged", "normalised"]
-"""normalised: cosine less the shift of the model's cohort, which is what the door goes by."""
+Method = Literal["plain", "flip-averaged", "normalised"]
+"""How scores are made. normalised: by cohort score normalisation, as unlocking does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What wraps the two long walks, as with a bar."""
+    """What wraps the photos and the blocks of comparisons as they get done, such as a bar."""
 
     photos: Callable[[Iterable[Acquisition]], Iterable[Acquisition]] = lambda photos: photos
     blocks: Callable[[Iterable[Block]], Iterable[Block]] = lambda blocks: blocks
@@ -52,41 +56,45 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to evaluate. cohort: of the model, for the way "normalised". seed: of the bootstrap."""
+    """How to evaluate.
+
+    choice: which face of a photo counts. workers: processes. cohort: of the model, for the
+    method "normalised". seed: of the bootstrap.
+    """
 
     model: str
     choice: FaceChoice
     workers: int
-    ways: tuple[WayName, ...] = ("plain", "flip-averaged")
+    methods: tuple[Method, ...] = ("plain", "flip-averaged")
     use_cache: bool = True
     seed: int = 0
     cohort: Cohort | None = None
 
     def __post_init__(self) -> None:
-        if "normalised" in self.ways and self.cohort is None:
+        if "normalised" in self.methods and self.cohort is None:
             raise ValueError("only a model with a cohort has normalised scores")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Way:
-    """One way to make and compare embeddings, and what came of it.
+class MethodResult:
+    """The figures of one method to make scores.
 
-    accuracy: None for a folder, which has no folds. figures: the last is that of the
-    curves. genuine, highest: comparisons with their photos, rows of `people`. n_cohort:
-    photos that were left out because the cohort knows them.
+    accuracy: None for a folder, which has no folds. figures: of each set of comparisons,
+    the set of the curves last. genuine, highest: comparisons, with rows of `people.photos`.
+    n_in_cohort: photos left out because their person is in the cohort.
     """
 
-    name: WayName
+    name: Method
     accuracy: Accuracy | None
-    figures: tuple[Figures, ...]
-    genuine: Compared = field(repr=False)
-    highest: Compared = field(repr=False)
-    n_cohort: int = 0
+    figures: tuple[ErrorFigures, ...]
+    genuine: ComparedPairs = field(repr=False)
+    highest: ComparedPairs = field(repr=False)
+    n_in_cohort: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """All that a report needs, and no embedding. data: the folder's bare name.
+    """All that a report needs, and no embedding. data: the folder's name without its path.
 
     failures: (row of people.photos, why). lost_genuine, lost_impostor: pairs of the
     protocol that could not be compared. computed: photos that were not in the cache, which
@@ -105,7 +113,7 @@ class Evaluation:
     plan: Plan
     engine: str
     cache_was_damaged: bool
-    ways: tuple[Way, ...]
+    methods: tuple[MethodResult, ...]
 
 
 def evaluate_pairs(
@@ -164,61 +172,70 @@ def _evaluate(
         plan=plan,
         engine=settings.engine,
         cache_was_damaged=embedded.cache_was_damaged,
-        ways=tuple(_way(name, embedded, people, pairs, plan, progress) for name in plan.ways),
+        methods=tuple(
+            _evaluate_method(name, embedded, people, pairs, plan, progress) for name in plan.methods
+        ),
     )
 
 
-def _way(
-    name: WayName,
+def _evaluate_method(
+    name: Method,
     embedded: PhotoEmbeddings,
     people: People,
     pairs: Pairs | None,
     plan: Plan,
     progress: Progress,
-) -> Way:
-    known = np.zeros(len(people.photos), bool)
+) -> MethodResult:
     cohort = plan.cohort if name == "normalised" else None
-    if cohort is not None:
-        seen = embedded.acquired
-        met = people_in(cohort, embedded.plain[seen], people.person[seen])
-        known = np.isin(people.person, met)
-        pairs = None if pairs is None else pairs.without(known)
+    known = _photos_of_cohort(cohort, embedded, people)
+    pairs = None if pairs is None else pairs.without(known)
     rows = np.flatnonzero(embedded.acquired & ~known)
     if not len(rows):
         raise UsageError("everybody in these photos is in the model's cohort; choose others")
     vectors = embedded.vectors(rows, flip_average=name == "flip-averaged")
     shifts = None if cohort is None else cohort.shifts(vectors)
     person = people.person[rows]
-    found = compare_all(
+    compared = compare_all(
         vectors,
         person,
-        keep=_kept(CrossCounts(np.bincount(person)).total),
+        keep=_scores_to_keep(CrossCounts(np.bincount(person)).total),
         shifts=shifts,
         progress=progress.blocks,
     )
-    sets = [_all_figures(found, people, rows, ~known, plan.seed)]
+    sets = [_all_figures(compared, people, rows, ~known, plan.seed)]
     folds = None
     if pairs is not None:
         scores = _protocol_scores(pairs, vectors, rows, shifts)
-        folds = accuracy(scores, pairs.same, pairs.fold)
+        folds = measure_accuracy(scores, pairs.same, pairs.fold)
         sets.insert(0, _pair_figures(scores, pairs, plan.seed))
-    return Way(
+    return MethodResult(
         name,
         folds,
         tuple(sets),
-        _of_photos(found.genuine, rows),
-        _of_photos(found.highest, rows),
+        _with_photo_rows(compared.genuine, rows),
+        _with_photo_rows(compared.highest, rows),
         int(known.sum()),
     )
 
 
-def people_in(cohort: Cohort, vectors: FloatArray, person: CountArray) -> CountArray:
-    """Who is in the cohort, of the people of these photos: a test on them proves nothing.
+def _photos_of_cohort(
+    cohort: Cohort | None, embedded: PhotoEmbeddings, people: People
+) -> npt.NDArray[np.bool_]:
+    """(n,) bool: the photos of people who are in the cohort; none without a cohort."""
+    if cohort is None:
+        return np.zeros(len(people.photos), np.bool_)
+    acquired = embedded.acquired
+    known = people_in_cohort(cohort, embedded.plain[acquired], people.person[acquired])
+    return np.isin(people.person, known)
+
+
+def people_in_cohort(cohort: Cohort, vectors: FloatArray, person: CountArray) -> CountArray:
+    """Who of the people of these photos is in the cohort; a test on them would be biased.
 
     vectors: (n, d) plain unit rows; person: (n,) who is on each.
     """
     highest = np.array([(cohort.vectors @ vector).max() for vector in vectors])
-    return np.unique(person[highest > IN_COHORT])
+    return np.unique(person[highest > SAME_PHOTO_COSINE])
 
 
 def _protocol_scores(
@@ -234,12 +251,12 @@ def _protocol_scores(
     return scores
 
 
-def _pair_figures(scores: FloatArray, pairs: Pairs, seed: int) -> Figures:
+def _pair_figures(scores: FloatArray, pairs: Pairs, seed: int) -> ErrorFigures:
     person, made = pairs.people.person, np.isfinite(scores)
     ours, theirs = made & pairs.same, made & ~pairs.same
     a, b = person[pairs.a[theirs]], person[pairs.b[theirs]]
     impostor = ImpostorTrials(scores[theirs], a, b, PairCounts.of(a, b, len(pairs.people.names)))
-    return figures(
+    return measure_errors(
         PROTOCOL,
         GenuineTrials(scores[ours], person[pairs.a[ours]]),
         impostor,
@@ -251,19 +268,19 @@ def _pair_figures(scores: FloatArray, pairs: Pairs, seed: int) -> Figures:
 
 
 def _all_figures(
-    found: AllCompared, people: People, rows: Rows, tested: npt.NDArray[np.bool_], seed: int
-) -> Figures:
-    """rows: the photos that were acquired, which `found` numbers from 0. tested: (n,) of all."""
+    compared: AllPairs, people: People, rows: Rows, tested: npt.NDArray[np.bool_], seed: int
+) -> ErrorFigures:
+    """rows: the photos that were acquired, which `compared` numbers from 0. tested: (n,) of all."""
     person, n = people.person[rows], len(people.names)
-    high = found.highest
+    high = compared.highest
     trials = CrossCounts(np.bincount(person, minlength=n))
-    return figures(
+    return measure_errors(
         ALL_PAIRS,
-        GenuineTrials(found.genuine.scores, person[found.genuine.a]),
+        GenuineTrials(compared.genuine.scores, person[compared.genuine.a]),
         ImpostorTrials(high.scores, person[high.a], person[high.b], trials),
-        found.impostor,
+        compared.impostor,
         ALL_FMRS,
-        n_lost=_genuine_pairs(people.person[tested]) - len(found.genuine.scores),
+        n_lost=_genuine_pairs(people.person[tested]) - len(compared.genuine.scores),
         seed=seed,
     )
 
@@ -273,7 +290,7 @@ def _genuine_pairs(person: CountArray) -> int:
     return int((photos * (photos - 1) // 2).sum())
 
 
-def _kept(n_impostor: int) -> int:
+def _scores_to_keep(n_impostor: int) -> int:
     return int(np.clip(SPARE * max(ALL_FMRS) * n_impostor, *KEPT))
 
 
@@ -285,6 +302,6 @@ def _lost(pairs: Pairs | None, acquired: npt.NDArray[np.bool_]) -> tuple[int, in
     return int(np.sum(lost & pairs.same)), int(np.sum(lost & ~pairs.same))
 
 
-def _of_photos(compared: Compared, rows: Rows) -> Compared:
+def _with_photo_rows(compared: ComparedPairs, rows: Rows) -> ComparedPairs:
     """The same comparisons with the rows of all photos, not of the acquired ones."""
-    return Compared(compared.scores, rows[compared.a], rows[compared.b])
+    return ComparedPairs(compared.scores, rows[compared.a], rows[compared.b])

@@ -1,4 +1,4 @@
-"""Photos compared: the pairs of a protocol, or every photo with every other, in blocks.
+"""Compare photos: the pairs of a protocol, or every photo with every other, in blocks.
 
 All pairs of tens of thousands of photos are hundreds of millions: genuine scores are
 kept, impostor scores are tallied, and the highest of them kept with their photos.
@@ -39,7 +39,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Compared:
+class ComparedPairs:
     """Scores and which two photos they are of: (m,) float32 and two (m,) row numbers."""
 
     scores: FloatArray = field(repr=False)
@@ -48,12 +48,12 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AllCompared:
+class AllPairs:
     """Every two photos compared. highest: the strangers most alike, highest score first."""
 
-    genuine: Compared
+    genuine: ComparedPairs
     impostor: Scores
-    highest: Compared
+    highest: ComparedPairs
 
 
 def pair_scores(
@@ -86,11 +86,6 @@ def score_blocks(vectors: FloatArray, *, shifts: FloatArray | None = None) -> It
             yield Block(rows, columns, scores, columns[np.newaxis] > rows[:, np.newaxis])
 
 
-def count_blocks(n: int) -> int:
-    """How many blocks `score_blocks` gives for n vectors."""
-    return sum(-(-(n - top) // BLOCK_COLUMNS) for top in range(0, n, BLOCK_ROWS))
-
-
 def compare_all(
     vectors: FloatArray,
     person: CountArray,
@@ -98,7 +93,7 @@ def compare_all(
     keep: int,
     shifts: FloatArray | None = None,
     progress: Callable[[Iterable[Block]], Iterable[Block]] = lambda blocks: blocks,
-) -> AllCompared:
+) -> AllPairs:
     """Compare every two of n photos.
 
     vectors: (n, d) unit rows. person: (n,) who is on each. keep: how many of the highest
@@ -122,7 +117,7 @@ def compare_all(
         strangers = block.counts & ~same
         tally.add(block.scores[strangers])
         highest.add(block, strangers)
-    return AllCompared(_joined(genuine), tally.scores(), highest.compared())
+    return AllPairs(_joined(genuine), tally.scores(), highest.compared())
 
 
 class _Highest:
@@ -141,14 +136,14 @@ class _Highest:
         old = (self._kept.scores, self._kept.a, self._kept.b)
         joined = _joined([old, new])
         order = np.argsort(-joined.scores, kind="stable")[: self._keep]
-        self._kept = Compared(joined.scores[order], joined.a[order], joined.b[order])
+        self._kept = ComparedPairs(joined.scores[order], joined.a[order], joined.b[order])
 
-    def compared(self) -> Compared:
+    def compared(self) -> ComparedPairs:
         return self._kept
 
 
-def _joined(parts: list[tuple[FloatArray, Rows, Rows]]) -> Compared:
+def _joined(parts: list[tuple[FloatArray, Rows, Rows]]) -> ComparedPairs:
     none = np.zeros(0, np.intp)
     columns = zip(*[(np.zeros(0, np.float32), none, none), *parts], strict=True)
     scores, a, b = (np.concatenate(column) for column in columns)
-    return Compared(scores, a, b)
+    return ComparedPairs(scores, a, b)
