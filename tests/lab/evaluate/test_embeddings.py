@@ -18,6 +18,7 @@ from mien.lab.evaluate.embedding_cache import FILE_NAME, CachedEmbedding
 from mien.lab.evaluate.embeddings import PhotoEmbeddings, embed_photos, nearest_centre
 from mien.lab.recapture import recapture
 from mien.media.image_file import read_image
+from mien.models import find_embedder
 from mien.results import ByteArray
 from mien.settings import Settings
 
@@ -139,7 +140,7 @@ def test_another_version_of_the_recipe_is_another_key(
 
 
 def test_other_weights_faces_or_crops_are_other_recipes(private: Settings) -> None:
-    row = embeddings.embedder_row("sface", private)
+    row = find_embedder("sface", private.data_dir)
     other = replace(row, model=replace(row.model, sha256="0" * 64))
     caches = [
         embeddings._open_cache(row, "centre", private),
