@@ -10,37 +10,126 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from mien.app.enrollment import EnrolledPhoto, Enrollment
+    from mien.app.face_vault import FaceVault, compare, embed, open_vault
+    from mien.app.identify import Identification
     from mien.compat.face_unlock import FaceUnlock
     from mien.compat.mtcnn import MTCNN
-    from mien.errors import ExitCode, MienError
+    from mien.errors import (
+        AlreadyEnrolled,
+        CameraUnavailable,
+        EnrollmentRefused,
+        ExitCode,
+        KeyUnavailable,
+        MienError,
+        MissingExtra,
+        ModelAltered,
+        ModelMismatch,
+        ModelMissing,
+        ModelUnavailable,
+        NoFaceFound,
+        NotEnoughEvidence,
+        NotEnrolled,
+        Outcome,
+        SeveralFacesFound,
+        TooManyAttempts,
+        UnreadableImage,
+        UsageError,
+        VaultDamaged,
+        WorkerDied,
+    )
+    from mien.faces.quality import Quality
     from mien.lab.explore.similarity import pca, similarity_matrix
-    from mien.media.image_file import read_image
-    from mien.results import Decision, Face, Faces, Threshold
+    from mien.matching.score import Score
+    from mien.media.image_file import ImageSource, read_image
+    from mien.results import Decision, Face, Faces, ModelId, Template, Threshold
 
 __all__ = [
     "MTCNN",
+    "AlreadyEnrolled",
+    "CameraUnavailable",
     "Decision",
+    "EnrolledPhoto",
+    "Enrollment",
+    "EnrollmentRefused",
     "ExitCode",
     "Face",
     "FaceUnlock",
+    "FaceVault",
     "Faces",
+    "Identification",
+    "ImageSource",
+    "KeyUnavailable",
     "MienError",
+    "MissingExtra",
+    "ModelAltered",
+    "ModelId",
+    "ModelMismatch",
+    "ModelMissing",
+    "ModelUnavailable",
+    "NoFaceFound",
+    "NotEnoughEvidence",
+    "NotEnrolled",
+    "Outcome",
+    "Quality",
+    "Score",
+    "SeveralFacesFound",
+    "Template",
     "Threshold",
+    "TooManyAttempts",
+    "UnreadableImage",
+    "UsageError",
+    "VaultDamaged",
+    "WorkerDied",
     "__version__",
+    "compare",
+    "embed",
+    "open_vault",
     "pca",
     "read_image",
     "similarity_matrix",
 ]
 
-_HOMES = {
-    "MTCNN": "mien.compat.mtcnn",
+_MODULE_OF = {
+    "AlreadyEnrolled": "mien.errors",
+    "CameraUnavailable": "mien.errors",
     "Decision": "mien.results",
+    "EnrolledPhoto": "mien.app.enrollment",
+    "Enrollment": "mien.app.enrollment",
+    "EnrollmentRefused": "mien.errors",
     "ExitCode": "mien.errors",
     "Face": "mien.results",
     "FaceUnlock": "mien.compat.face_unlock",
+    "FaceVault": "mien.app.face_vault",
     "Faces": "mien.results",
+    "Identification": "mien.app.identify",
+    "ImageSource": "mien.media.image_file",
+    "KeyUnavailable": "mien.errors",
+    "MTCNN": "mien.compat.mtcnn",
     "MienError": "mien.errors",
+    "MissingExtra": "mien.errors",
+    "ModelAltered": "mien.errors",
+    "ModelId": "mien.results",
+    "ModelMismatch": "mien.errors",
+    "ModelMissing": "mien.errors",
+    "ModelUnavailable": "mien.errors",
+    "NoFaceFound": "mien.errors",
+    "NotEnoughEvidence": "mien.errors",
+    "NotEnrolled": "mien.errors",
+    "Outcome": "mien.errors",
+    "Quality": "mien.faces.quality",
+    "Score": "mien.matching.score",
+    "SeveralFacesFound": "mien.errors",
+    "Template": "mien.results",
     "Threshold": "mien.results",
+    "TooManyAttempts": "mien.errors",
+    "UnreadableImage": "mien.errors",
+    "UsageError": "mien.errors",
+    "VaultDamaged": "mien.errors",
+    "WorkerDied": "mien.errors",
+    "compare": "mien.app.face_vault",
+    "embed": "mien.app.face_vault",
+    "open_vault": "mien.app.face_vault",
     "pca": "mien.lab.explore.similarity",
     "read_image": "mien.media.image_file",
     "similarity_matrix": "mien.lab.explore.similarity",
@@ -48,11 +137,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'mien' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULE_OF[name]), name)
     globals()[name] = value
     return value
 

@@ -10,6 +10,7 @@ from tests.app.parts import clock, opened
 
 from mien.app.enroll import enroll, enroll_photos
 from mien.app.pipeline import Pipeline
+from mien.media.image_file import read_image
 from mien.results import ByteArray, Template
 
 
@@ -33,3 +34,9 @@ def home(home_of_her: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def template(pipeline: Pipeline, shots: list[ByteArray]) -> Template:
     return enroll_photos(shots[:3], pipeline).template
+
+
+@pytest.fixture(scope="module")
+def stranger(shared_photos: Path) -> ByteArray:
+    """A photo of somebody else."""
+    return read_image(shared_photos / "faces_test" / "202008-full.jpg")

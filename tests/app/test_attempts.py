@@ -38,15 +38,6 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="module")
-def stranger(shared_photos: object) -> ByteArray:
-    from pathlib import Path
-
-    from mien.media.image_file import read_image
-
-    return read_image(Path(str(shared_photos)) / "faces_test" / "202008-full.jpg")
-
-
 @pytest.fixture
 def vault(clock: Clock, pipeline: Pipeline, shots: list[ByteArray]) -> Iterator[Vault]:
     with open_memory_vault(clock=clock) as vault:

@@ -13,7 +13,7 @@ from tests.vault.sealed_parts import store_record
 from mien.app.identify import identify
 from mien.app.pipeline import Pipeline
 from mien.app.verify import (
-    compare,
+    compare_images,
     forget,
     template_of,
     verify_photo,
@@ -141,11 +141,11 @@ def test_identify_needs_one_face(pipeline: Pipeline, home: Path, astronaut: Byte
 def test_two_photos_of_one_person_are_one_person(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
-    decision, a_face, b_face = compare(shots[0], shots[1], pipeline)
+    decision, a_face, b_face = compare_images(shots[0], shots[1], pipeline)
     assert decision
     assert a_face.score > 0.9
     assert b_face.score > 0.9
-    same, _, _ = compare(shots[0], shots[0], pipeline)
+    same, _, _ = compare_images(shots[0], shots[0], pipeline)
     assert same.similarity == pytest.approx(1.0, abs=1e-6)
     assert same.similarity <= 1.0
 
@@ -154,4 +154,4 @@ def test_compare_needs_a_face_in_each(pipeline: Pipeline, shots: list[ByteArray]
     blank = np.zeros((99, 99, 3), np.uint8)
     for pair in ((blank, shots[0]), (shots[0], blank)):
         with pytest.raises(NoFaceFound):
-            compare(*pair, pipeline)
+            compare_images(*pair, pipeline)

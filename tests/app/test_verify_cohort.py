@@ -11,7 +11,7 @@ from mien.app.enroll import analyse_photos, enroll_photos, merge
 from mien.app.enrollment import Enrollment
 from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
-from mien.app.verify import compare, verify_photo
+from mien.app.verify import compare_images, verify_photo
 from mien.compat.face_unlock import FaceUnlock
 from mien.errors import Outcome
 from mien.results import ByteArray, Template, Threshold
@@ -70,7 +70,7 @@ def test_a_turned_template_opens_nothing_in_another_space(
 def test_two_photos_are_compared_with_the_same_care(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
-    decision, _, _ = compare(shots[0], shots[3], pipeline)
+    decision, _, _ = compare_images(shots[0], shots[3], pipeline)
     vectors = [pipeline.embed_door(shots[at])[1] for at in (0, 3)]
     expected = (
         pipeline.matcher.threshold_for(photos=1).value + pipeline.matcher.score(*vectors).shift

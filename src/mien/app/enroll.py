@@ -146,7 +146,7 @@ def analyse_photos(
     or SeveralFacesFound, each naming the photo.
     """
     if len(photos) == 0:
-        raise UsageError("no photos to enroll; name at least one picture")
+        raise UsageError("no photo given; name at least one")
     faces = tuple(_analyse(photo, at, pipeline) for at, photo in enumerate(progress(photos)))
     return AnalysedPhotos(pipeline.embed([one.crop for one in faces]), faces)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from threading import Lock
 
 from mien.errors import NoFaceFound
 from mien.faces.align import UncroppableFace, crop_by_recipe
@@ -21,6 +22,7 @@ from mien.models import (
     ModelRow,
     Net,
     find_embedder,
+    known_embedders,
     open_net,
     read_added_graph,
     read_graph,
@@ -115,6 +117,27 @@ def open_pipeline(
     # the embedder is the large one: it loads while the detector loads and finds the face
     net = BackgroundNet(lambda: _open(row.model, settings))
     return Pipeline(open_cascade(settings), Embedder(net, row, flip_average=flip_average))
+
+
+def load_pipelines(
+    settings: Settings, *, default: str = DEFAULT_MODEL
+) -> Callable[[ModelId | None], Pipeline]:
+    """A function that gives a model's pipeline; each is loaded once, when first asked for.
+
+    default: the model for None, and for a model that mien does not have.
+    """
+    loaded: dict[str, Pipeline] = {}
+    lock = Lock()
+
+    def pipeline_of(model: ModelId | None) -> Pipeline:
+        known = known_embedders(settings.data_dir)
+        name = model.name if model is not None and model.name in known else default
+        with lock:
+            if name not in loaded:
+                loaded[name] = open_pipeline(settings, name)
+            return loaded[name]
+
+    return pipeline_of
 
 
 def _open(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:

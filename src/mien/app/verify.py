@@ -180,7 +180,9 @@ def verify_photo(
     )
 
 
-def compare(a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline) -> tuple[Decision, Face, Face]:
+def compare_images(
+    a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline
+) -> tuple[Decision, Face, Face]:
     """Do two photos show the same person? Both (H, W, 3) uint8 RGB.
 
     Raises NoFaceFound or SeveralFacesFound.

@@ -12,16 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mien.app.pipeline import Pipeline, open_pipeline
+from mien.app.pipeline import load_pipelines
 from mien.errors import UsageError, quote, quote_path
-from mien.models import known_embedders
-from mien.results import ModelId
-from mien.settings import DEFAULT_MODEL, Settings, usable_cores
+from mien.settings import Settings, usable_cores
 from mien.vault.vault import Vault
 from mien.web.app import create_app
 from mien.web.auth import TokenStore, tokens_path
@@ -166,25 +163,6 @@ def run_service(
     on_listening(f"{scheme}://{_host_header(host, port)}/{token}")
     with log_library_warnings():
         Server(_server_config(app, options)).run(sockets=[listening])
-
-
-def load_pipelines(settings: Settings) -> Callable[[ModelId | None], Pipeline]:
-    """A function that gives a model's pipeline; each is loaded once, when first asked for.
-
-    None, and a model that mien does not have, give the default pipeline.
-    """
-    loaded: dict[str, Pipeline] = {}
-    lock = Lock()
-
-    def pipeline_of(model: ModelId | None) -> Pipeline:
-        known = known_embedders(settings.data_dir)
-        name = model.name if model is not None and model.name in known else DEFAULT_MODEL
-        with lock:
-            if name not in loaded:
-                loaded[name] = open_pipeline(settings, name)
-            return loaded[name]
-
-    return pipeline_of
 
 
 class Server(uvicorn.Server):

@@ -7,7 +7,7 @@ from argparse import Namespace
 from mien.app.identify import identify as identify_photo
 from mien.app.messages import describe_decision, describe_scores
 from mien.app.pipeline import open_pipeline
-from mien.app.verify import compare as compare_photos
+from mien.app.verify import compare_images
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import open_user_vault
 from mien.media.image_file import read_image
@@ -29,7 +29,7 @@ def identify(args: Namespace) -> CommandResult:
 
 def compare(args: Namespace) -> CommandResult:
     a_rgb, b_rgb = read_image(args.a), read_image(args.b)
-    decision, _, _ = compare_photos(
+    decision, _, _ = compare_images(
         a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
     )
     word = "one person" if decision else "two people"

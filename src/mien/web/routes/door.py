@@ -8,8 +8,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 
 from mien.app.identify import identify as identify_photo
 from mien.app.pipeline import Pipeline
-from mien.app.verify import compare as compare_photos
-from mien.app.verify import verify
+from mien.app.verify import compare_images, verify
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
 from mien.faces.quality import measure_quality
 from mien.media.image_file import read_image
@@ -83,7 +82,7 @@ async def compare(a: Photo, b: Photo, parts: Parts, token_scope: TokenScope) -> 
     """Do two photos show the same person? Nothing is stored or counted."""
     first, second = await a.read(), await b.read()
     decision, _, _ = await parts.pool.run(
-        lambda: compare_photos(read_image(first), read_image(second), parts.pipeline_of(None))
+        lambda: compare_images(read_image(first), read_image(second), parts.pipeline_of(None))
     )
     return decision_response(decision, with_scores=True)
 
