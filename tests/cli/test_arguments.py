@@ -95,8 +95,17 @@ def test_options_of_unlock_may_stand_anywhere(line: list[str]) -> None:
     assert (args.name, args.photo, args.model) == ("ana", "a.jpg", "sface")
 
 
-def test_a_second_photo_to_unlock_with_is_refused(mien: Mien) -> None:
-    ran = mien("unlock", "ana", "a.jpg", "--model", "sface", "b.jpg")
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["ana", "a.jpg", "b.jpg"],
+        ["ana", "a.jpg", "--model", "sface", "b.jpg"],
+        ["ana", "--model", "sface", "a.jpg", "b.jpg"],
+    ],
+    ids=" ".join,
+)
+def test_a_second_photo_to_unlock_with_is_refused(mien: Mien, line: list[str]) -> None:
+    ran = mien("unlock", *line)
     assert ran.complaint == "unexpected argument 'b.jpg'; see: mien unlock --help"
 
 
