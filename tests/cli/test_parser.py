@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import pytest
 
 from mien import __version__
+from mien.cli.main import main
 from mien.settings import load_settings
 
 Mien = Callable[..., Any]
@@ -83,6 +87,21 @@ def test_wrong_usage_exits_with_2_and_one_line_that_names_the_help(
     assert ran.err.startswith("mien: ")
     assert ran.err.endswith("--help\n")
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("module", ["mien", "mien.cli"])
+def test_the_command_runs_as_a_module_too(module: str) -> None:
+    line = [sys.executable, "-m", module, "--version"]
+    ran = subprocess.run(line, capture_output=True, text=True, timeout=300, check=True)
+    assert ran.stdout == f"mien {__version__}\n"
+
+
+def test_the_installed_command_is_main() -> None:
+    path = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    if not path.is_file():
+        pytest.skip("needs pyproject.toml: run the tests from a checkout")
+    named = re.findall(r'^mien = "([\w.]+):(\w+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert named == [(main.__module__, main.__name__)]
 
 
 def test_no_command_exits_with_2_and_prints_the_help(mien: Mien) -> None:
