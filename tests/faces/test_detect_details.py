@@ -94,6 +94,27 @@ def test_only_a_face_s_final_box_may_reach_past_the_picture_and_crops_may_not() 
     np.testing.assert_allclose(faces.boxes_xyxy, [[-37, -37, 58, 58]])
 
 
+def test_r_net_and_o_net_get_at_most_256_crops_at_a_time() -> None:
+    pnet = Recorder(9.0, 0, 0, 0, 0, per_pixel=True)
+    rnet, onet = Recorder(1, 0, 0, 0, 0), Recorder(-1, *[0.0] * 14)
+    settings = CascadeSettings(min_face_size=12)
+    Cascade(pnet, rnet, onet, settings).find(np.zeros((100, 100, 3), np.uint8))
+    for net in (rnet, onet):
+        batches = [shape[0] for shape in net.asked]
+        assert len(batches) > 1
+        assert set(batches[:-1]) == {256}
+        assert 1 <= batches[-1] <= 256
+
+
+def test_p_net_gets_a_large_level_in_strips_of_limited_size() -> None:
+    pnet = Recorder(-9.0, 0, 0, 0, 0, per_pixel=True)
+    Cascade(pnet, Recorder(), Recorder(), CascadeSettings()).find(
+        np.zeros((1600, 1600, 3), np.uint8)
+    )
+    areas = [height * width for _, _, height, width in pnet.asked]
+    assert 500_000 < max(areas) < 620_000  # the finest level has 961 x 961 pixels
+
+
 def test_a_box_that_covers_no_pixel_is_dropped() -> None:
     pnet = Recorder(9.0, 5, 0, 5, 0, per_pixel=True)  # five widths to the right of the picture
     rnet, onet = Recorder(1, 0, 0, 0, 0), Recorder(1, *[0.0] * 14)

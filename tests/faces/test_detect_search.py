@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +31,7 @@ class LevelNet:
 
     def __call__(self, pixels: Any) -> Any:
         rows, columns = ((side - 12) // STRIDE + 1 for side in pixels.shape[2:])
-        face_px = round(12 * 192 / (pixels.shape[2] - 1))
+        face_px = round(12 * 192 / (pixels.shape[2] - 1))  # of an image of 192 px
         self.searched.append(face_px)
         maps = np.full((1, 5, rows, columns), -9.0, np.float32)
         if face_px == self._face_px:
@@ -77,3 +78,60 @@ def test_of_two_final_boxes_that_overlap_by_seven_tenths_of_the_smaller_one_is_k
     # 12 px wide, counted with the last pixel: 8 of 12 columns are shared, or 9 of 12
     assert len(faces) == kept
     np.testing.assert_allclose(faces.boxes_xyxy[0], [1, 1, 12, 12])
+
+
+def test_the_size_of_the_largest_face_decides_and_not_that_of_a_smaller_one() -> None:
+    class TwoFaces(LevelNet):
+        def __call__(self, pixels: Any) -> Any:
+            maps = super().__call__(pixels)
+            if self.searched[-1] == 48:
+                maps[0, :, 0, 0] = (9.0, 0, 0, 0, 0)  # in the corner, outside the large face
+            return maps
+
+    pnet = TwoFaces(96, 0.0)
+    rnet = answer_each(*[[1.0] + [0.0] * 4] * 2)
+    onet = answer_each(*[[1.0] + [0.0] * 14] * 2)
+    faces = Cascade(pnet, rnet, onet, SETTINGS).find(np.zeros((192, 192, 3), np.uint8), "largest")
+    assert len(faces) == 2
+    assert pnet.searched == [192, 96, 48]
+
+
+def test_the_longer_side_is_the_size_of_a_face() -> None:
+    pnet = LevelNet(48, 0.0)
+    onet = answer_each([1.0, 0, 0, 0, 0.5, *[0.0] * 10])  # 44 px wide and 66 px high
+    faces = Cascade(pnet, answer_each([1.0] + [0.0] * 4), onet, SETTINGS).find(
+        np.zeros((192, 192, 3), np.uint8), "largest"
+    )
+    assert faces[0].width_px < 45 < 66 < faces[0].height_px
+    assert pnet.searched == [192, 96, 48]
+
+
+def test_crops_reach_to_the_last_column_and_the_last_row() -> None:
+    crops: list[Any] = []
+
+    def rnet(pixels: Any) -> Any:
+        crops.append(pixels)
+        return np.full((len(pixels), 5, 1, 1), -9.0, np.float32)
+
+    image = np.zeros((12, 12, 3), np.uint8)
+    image[-1, :] = 100
+    image[:, -1] = 200
+    window = LevelNet(192, 0.0)  # the only window of the only level
+    Cascade(window, rnet, answer_each(), SETTINGS).find(image)
+    assert crops[0].shape == (1, 3, 24, 24)
+    assert (crops[0][..., -2:] == 200).all()
+    assert (crops[0][..., -2:, :-2] == 100).all()
+    assert (crops[0][..., :-2, :-2] == 0).all()
+
+
+def test_two_callers_run_p_net_at_the_same_time() -> None:
+    both = threading.Barrier(2)
+
+    def pnet(pixels: Any) -> Any:
+        both.wait(timeout=60)  # raises BrokenBarrierError if the other level never starts
+        rows, columns = ((side - 12) // STRIDE + 1 for side in pixels.shape[2:])
+        return np.full((1, 5, rows, columns), -9.0, np.float32)
+
+    image = np.zeros((24, 24, 3), np.uint8)  # two levels
+    faces = Cascade(pnet, answer_each(), answer_each(), SETTINGS, pnet_callers=2).find(image)
+    assert len(faces) == 0

@@ -1,4 +1,4 @@
-"""Scores to error rates, in the terms of ISO/IEC 19795-1, with what the data supports.
+"""Error rates from scores, in the terms of ISO/IEC 19795-1 and 30107-3, with their evidence.
 
 Pure numpy. A score is a similarity, higher is more alike; a comparison is accepted when
 score >= threshold. Figures that the data cannot support raise NotEnoughEvidence.
@@ -91,8 +91,8 @@ __all__ = [
     "worst_apcer",
 ]
 
-# each name is loaded when it is first used: an unlock reads one table and needs no bootstrap
-_HOMES = {
+# each name is loaded when it is first used, because an unlock reads only one table
+_MODULES = {
     "Counts": "mien.metrics.bootstrap",
     "CrossCounts": "mien.metrics.bootstrap",
     "DetCurve": "mien.metrics.curves",
@@ -140,10 +140,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'mien.metrics' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value

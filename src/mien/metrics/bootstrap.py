@@ -1,11 +1,11 @@
-"""Intervals that respect identities: people are drawn again, not comparisons.
+"""Confidence intervals that resample people, because comparisons of a person are correlated.
 
-Two comparisons that share a person are not independent: someone whom nobody resembles
-makes all her pairs easy. So a round of the bootstrap draws as many people as there are,
+Two comparisons that share a person are not independent: someone who resembles nobody
+makes all of their pairs easy. So a round of the bootstrap draws as many people as there are,
 with replacement; a genuine comparison then counts as often as its person was drawn, an
 impostor comparison as often as the product of its two people says. The products make
 intervals somewhat too wide where people matter little (Owen's pigeonhole bootstrap),
-never too narrow for ignoring them.
+but not too narrow because people were ignored.
 
 Counts are first summed per person, or per pair of people, so that a round costs what
 the number of people costs and not what the number of comparisons costs.
@@ -23,27 +23,27 @@ from mien.errors import NotEnoughEvidence
 from mien.metrics.evidence import ErrorRate, Interval, clopper_pearson, rule_of_3
 from mien.metrics.scores import CountArray, DoubleArray
 
-BLOCK_ROWS = 512  # people taken at once: a block of counts is (512, people) float64
+BLOCK_ROWS = 512  # people in one block: a block of counts is (512, people) float64
 
 
 class Counts(Protocol):
-    """Comparisons counted by who took part in them."""
+    """Numbers of comparisons, by the people who took part in them."""
 
     @property
     def n_persons(self) -> int: ...
 
     @property
     def total(self) -> int:
-        """How many comparisons."""
+        """The number of comparisons."""
         ...
 
     @property
     def units(self) -> int:
-        """People, or pairs of people, with a comparison at all."""
+        """The number of people, or pairs of people, with at least one comparison."""
         ...
 
     def weigh(self, draws: DoubleArray) -> DoubleArray:
-        """How many comparisons each round has: draws (r, n_persons) to (r,)."""
+        """The number of comparisons in each round: draws (r, n_persons) to (r,)."""
         ...
 
 
@@ -77,7 +77,7 @@ class PersonCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairCounts:
-    """Impostor comparisons of each two people that have one.
+    """Impostor comparisons of each pair of people that has one.
 
     lower, higher: (u,) int64, the two people, lower < higher, ordered by both, no pair
     twice; counts: (u,) int64.
@@ -171,7 +171,8 @@ class CrossCounts:
 def draw_people(n_persons: int, n_rounds: int, rng: np.random.Generator) -> DoubleArray:
     """How often each person is drawn in each round: (n_rounds, n_persons), rows sum to n_persons.
 
-    Use the same draws for all figures of one report: then they vary together.
+    Use the same draws for all figures of a report, so that they vary together. Raises
+    NotEnoughEvidence for fewer than two people.
     """
     if n_persons < 2 or n_rounds < 1:
         raise NotEnoughEvidence("a bootstrap over people needs two people or more, and a round")
@@ -180,7 +181,13 @@ def draw_people(n_persons: int, n_rounds: int, rng: np.random.Generator) -> Doub
 
 
 def widen_interval(rates: DoubleArray, errors: int, trials: Counts, *, level: float) -> ErrorRate:
-    """The percentile interval of the rounds' rates, kept from being narrower than it may."""
+    """The error rate with the percentile interval of the rounds' rates (r,).
+
+    errors: the comparisons that went wrong; trials: all comparisons of the same people. The
+    interval is never narrower than that of independent comparisons, and its upper end is
+    never below the rule of 3 over the people (genuine) or pairs of people (impostor): few
+    errors, or none, would resample to an interval that is too narrow.
+    """
     independent = clopper_pearson(errors, trials.total, level=level)
     floor = rule_of_3(trials.units, level=level)
     if errors == 0:
@@ -203,7 +210,7 @@ def percentiles(rounds: DoubleArray, *, level: float) -> tuple[float, float]:
     if not len(rounds):
         raise NotEnoughEvidence("no round drew a comparison; add people or rounds")
     tail = (1.0 - level) / 2.0
-    # values of rounds, none in between: a threshold of -inf cannot be averaged
+    # only values that occur, because a threshold of -inf cannot be averaged
     low, high = np.quantile(rounds, [tail, 1.0 - tail], method="inverted_cdf")
     return float(low), float(high)
 

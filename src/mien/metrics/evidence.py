@@ -1,12 +1,12 @@
-"""What a number of trials can say about an error rate, and what it cannot.
+"""What a number of trials says about an error rate: intervals and supported rates.
 
 Two rules are used, both for independent trials.
 
-Rule of 3: no error in n trials bounds the rate by 3/n, 95 % sure. So n trials say
-nothing below 3/n, whatever was seen; a rate below that is refused.
+Rule of 3: no error in n trials bounds the rate by 3/n at 95 % confidence. So n trials
+support no rate below 3/n, and a lower one is refused.
 
 Rule of 30 (Doddington, in ISO/IEC 19795-1): with 30 errors the true rate is within
-30 % of the observed one, 90 % sure. A rate between 3/n and 30/n is an order of
+30 % of the observed one at 90 % confidence. A rate between 3/n and 30/n is an order of
 magnitude, not a measurement.
 
 Pairs that share people are not independent: for those, see `mien.metrics.bootstrap`.

@@ -1,4 +1,4 @@
-"""Accuracy by the rule of Labeled Faces in the Wild (View 2)."""
+"""Verification accuracy by the protocol of Labeled Faces in the Wild (View 2)."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ def accuracy_10_fold(
 
 
 def best_threshold(scores: npt.ArrayLike, same: npt.ArrayLike) -> float:
-    """The threshold that decides most pairs rightly, halfway between two scores.
+    """The threshold that decides the most pairs correctly, halfway between two scores.
 
-    Of several that do equally well, the middle one (the lower of two): the least tuned.
+    If several do equally well, the middle one (the lower of two), as the least tuned.
     Never -inf. Raises NotEnoughEvidence for no pair.
     """
     values, truth = score_array(scores).astype(np.float64), np.asarray(same, np.bool_)
     if not len(values):
         raise NotEnoughEvidence("no pair to choose a threshold on; give some")
     levels, place = np.unique(values, return_inverse=True)
-    # right[j]: pairs decided rightly when levels[j] is the lowest that is accepted
+    # right[j]: pairs decided correctly when levels[j] is the lowest that is accepted
     ours = np.bincount(place[truth], minlength=len(levels))
     theirs = np.bincount(place[~truth], minlength=len(levels))
     accepted = np.append(np.cumsum(ours[::-1])[::-1], 0)

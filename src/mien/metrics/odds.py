@@ -1,4 +1,4 @@
-"""The calibrated reading of a score: how often would a stranger reach it?"""
+"""Translate a score into odds: how often a stranger would reach it, from impostor scores."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ROWS_PER_DECADE = 20  # neighbouring rows differ by 12 % in FMR
 
 @dataclass(frozen=True, slots=True)
 class StrangerReading:
-    """What one score says. one_in: a stranger reaches it about once in this many tries.
+    """The odds of one score. one_in: a stranger reaches it about once in this many comparisons.
 
-    is_bound: no stranger of the data reached it, and it is rarer than that (at 95 %).
-    among: with so many templates the stranger is compared, and the best score counts.
+    is_bound: no impostor score of the data reached it, so it is rarer than that (at 95 %).
+    among: the number of templates with which the stranger is compared; the best counts.
     """
 
     similarity: float

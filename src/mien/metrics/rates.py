@@ -1,8 +1,8 @@
 """Error rates at a threshold, in the terms of ISO/IEC 19795-1 and 30107-3.
 
-FMR and FNMR are shares of comparisons that were made. A picture in which no face was
-found makes none: it is a failure to enroll (FTE) or to acquire (FTA), counted apart,
-and comes back in FAR and FRR, which are shares of attempts.
+FMR and FNMR are shares of the comparisons made. A picture without a face makes none: it
+is a failure to enroll (FTE) or to acquire (FTA), counted separately, and is included in
+FRR, which is a share of attempts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mien.metrics.scores import Scores, ScoresLike, as_scores
 
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
-    """What happens at one threshold: errors and comparisons of both kinds."""
+    """Errors and comparisons of both kinds at one threshold."""
 
     threshold: float
     false_matches: int
@@ -109,7 +109,7 @@ def false_reject_rate(fnmr: float, *, fta: float, fte: float = 0.0) -> float:
 
 
 def apcer(attack_liveness: ScoresLike, threshold: float) -> float:
-    """Share of attacks of one species taken for a living person: liveness >= threshold."""
+    """APCER of one attack type: the share of presentation attacks with liveness >= threshold."""
     scores = require_scores(attack_liveness, "attack")
     return int(scores.count_at_least(threshold)) / scores.n
 
@@ -117,7 +117,7 @@ def apcer(attack_liveness: ScoresLike, threshold: float) -> float:
 def worst_apcer(
     attack_liveness_by_species: Mapping[str, ScoresLike], threshold: float
 ) -> tuple[str, float]:
-    """The species that passes most often and its APCER: ISO/IEC 30107-3 allows no average."""
+    """The attack type that passes most often, and its APCER; ISO/IEC 30107-3 allows no average."""
     rates = {name: apcer(s, threshold) for name, s in attack_liveness_by_species.items()}
     if not rates:
         raise NotEnoughEvidence("no attack was made; present some before claiming APCER")
@@ -126,7 +126,7 @@ def worst_apcer(
 
 
 def bpcer(bona_fide_liveness: ScoresLike, threshold: float) -> float:
-    """Share of living people taken for an attack: liveness < threshold."""
+    """BPCER: the share of bona fide presentations with liveness < threshold."""
     scores = require_scores(bona_fide_liveness, "bona fide")
     return (scores.n - int(scores.count_at_least(threshold))) / scores.n
 

@@ -1,4 +1,4 @@
-"""FNMR at a given FMR with its interval over people: each round finds its own threshold."""
+"""FNMR at a target FMR with its interval over people; each round finds its own threshold."""
 
 from __future__ import annotations
 

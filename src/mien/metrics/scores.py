@@ -1,8 +1,8 @@
-"""Scores sorted once, and a tally for more of them than memory holds.
+"""Sorted scores, and a tally that counts more scores than memory can hold.
 
 A score is a similarity: higher is more alike, and a comparison is accepted when
-its score reaches the threshold (score >= threshold). NaN and +inf are no scores.
--inf is one: a comparison that no threshold but -inf accepts.
+its score reaches the threshold (score >= threshold). NaN and +inf are not scores.
+-inf is one: a comparison that only the threshold -inf accepts.
 """
 
 from __future__ import annotations
