@@ -84,7 +84,7 @@ def test_a_single_photo_is_enough_and_more_are_advised(
 ) -> None:
     enrollment = enroll_photos([astronaut], pipeline)
     assert enrollment.photos[0].leave_one_out is None
-    assert enrollment.advice == ("one photo only: two to four more, in other light, make it surer",)
+    assert enrollment.advice == ("one photo only; add two to four more in different light",)
 
 
 def test_no_photos_are_refused(pipeline: Pipeline) -> None:

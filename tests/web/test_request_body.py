@@ -233,3 +233,8 @@ def test_the_deadline_holds_for_the_whole_body_and_not_for_each_part() -> None:
         assert body.refusal.status_code == 408
 
     asyncio.run(read())
+
+
+def test_the_default_limits_are_the_documented_ones() -> None:
+    """32 MiB for one body, 256 MiB for all, 30 s to arrive: docs/service.md."""
+    assert BodyLimits() == BodyLimits(max_bytes=33_554_432, total_bytes=268_435_456, timeout_s=30.0)

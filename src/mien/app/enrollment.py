@@ -46,15 +46,15 @@ class Enrollment:
         """What would make the template better, a line each."""
         lines = [f"{p.name}: {words}" for p in self.photos for words in p.quality.advice]
         if len(self.template.vectors) == 1:
-            lines.append("one photo only: two to four more, in other light, make it surer")
+            lines.append("one photo only; add two to four more in different light")
         lines += [
-            f"looks like {user}, who is enrolled ({cosine:.3f}): either may open the other's door"
+            f"looks like {user} ({cosine:.3f}), so each may be accepted as the other"
             for user, cosine in self.look_alikes
         ]
         if self.margin is not None and self.margin <= 0:
             lines.append(
-                f"a stranger of the cohort scores {self.closest_stranger:.3f} and would get in:"
-                " more photos in other light, or a lower --target-fmr, make the door stricter"
+                f"a stranger of the cohort scores {self.closest_stranger:.3f} and would be"
+                " accepted; add photos in different light"
             )
         if self.not_compared:
             lines.append(f"look-alikes among the enrolled were not checked: {self.not_compared}")

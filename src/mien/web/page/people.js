@@ -57,14 +57,12 @@ function qualityOf({ photos, agreement, margin }) {
 
 function warningsOf({ photos, margin, look_alikes: lookAlikes = [] }) {
   const warnings = lookAlikes.map(({ user, similarity }) =>
-    `Looks like ${user} (${similarity.toFixed(3)}): each may be accepted as the other.`);
+    `Looks like ${user} (${similarity.toFixed(3)}), so each may be accepted as the other.`);
   if (isKnown(margin) && margin <= 0) {
-    warnings.push(
-      "One of 400 strangers would be accepted: more photos in different light make it stricter.",
-    );
+    warnings.push("One of 400 strangers would be accepted; add photos in different light.");
   }
   if (photos === 1) {
-    warnings.push("One photo only: two to four more, in different light, improve recognition.");
+    warnings.push("One photo only; add two to four more in different light.");
   }
   return warnings;
 }

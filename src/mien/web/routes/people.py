@@ -17,8 +17,8 @@ from mien.app.verify import template_of
 from mien.errors import AlreadyEnrolled, NotEnrolled
 from mien.matching.policy import PLAIN_SPACE, VectorSpace
 from mien.results import Template
+from mien.vault import check_user_name
 from mien.vault.integrity.audit_log import describe_entries
-from mien.vault.records.record import check_user_name
 from mien.vault.vault import Vault
 from mien.web import schemas
 from mien.web.auth import PERSON_PATTERN
