@@ -103,6 +103,11 @@ def _add_evaluate_options(parser: CommandParser) -> None:
         default="both",
         help="Average each embedding with that of the mirrored crop; default: evaluate both ways.",
     )
+    parser.add_argument(
+        "--centre",
+        action="store_true",
+        help="Also evaluate embeddings less the mean embedding of the cohort's people.",
+    )
     parser.add_argument("--no-cache", action="store_true", help="Do not keep the embeddings.")
     add_out_option(parser, "mien-evaluation")
 

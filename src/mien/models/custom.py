@@ -70,9 +70,7 @@ def add_custom(
     wanted = _input_recipe(recipe, colour, mean, std)
     content = _read(file)
     graph, found = _try(content, wanted)
-    if settings.engine not in found["difference"]:
-        reason = found["refused"].get(settings.engine, f"{settings.engine} is not installed")
-        raise ModelAltered(f"{quote_path(file)} cannot be used: {reason}; choose another --engine")
+    _expect_engine(found, settings.engine)
     try:
         custom = CustomEmbedder(recipe, found["dims"], licence)
     except ValueError as error:
@@ -89,6 +87,13 @@ def add_custom(
         custom=custom,
     )
     return CustomAdded(record, found["difference"], found["refused"])
+
+
+def _expect_engine(found: dict[str, Any], engine: str) -> None:
+    """ModelAltered unless the engine in use runs the graph."""
+    if engine not in found["difference"]:
+        reason = found["refused"].get(engine, f"{engine} is not installed")
+        raise ModelAltered(f"the ONNX file cannot be used: {reason}; set MIEN_ENGINE to another")
 
 
 def _input_recipe(recipe: str, colour: str, mean: float | None, std: float | None) -> InputRecipe:

@@ -19,7 +19,7 @@ from mien.errors import UsageError
 from mien.lab.evaluate import run
 from mien.lab.evaluate.embeddings import embed_photos
 from mien.lab.evaluate.report import summary_lines, write_evaluation
-from mien.lab.evaluate.run import Evaluation, Plan
+from mien.lab.evaluate.run import MIN_CENTRING_PEOPLE, Evaluation, Method, Plan
 from mien.lab.recapture import recapture
 from mien.matching.cohort import Cohort
 from mien.results import ByteArray, Crop, FloatArray
@@ -156,9 +156,29 @@ def test_people_of_the_cohort_are_not_tested_with_it(
     assert any("photos of the cohort" in line for line in summary_lines(made))
 
 
-def test_a_model_without_a_cohort_has_no_normalised_scores() -> None:
+def test_centred_scores_are_cosines_less_the_mean_embedding_of_the_cohort(
+    tree: Path, private: Settings, strangers: Cohort
+) -> None:
+    rows = np.concatenate([strangers.vectors, strangers.vectors])[:MIN_CENTRING_PEOPLE]
+    cohort = replace(strangers, vectors=rows)
+    plan = Plan("sface", "centre", workers=1, methods=("plain", "centred"), cohort=cohort)
+    made = run.evaluate_folder(tree / "images", plan, settings=private)
+    plain, centred = made.methods
+    pair = [made.people.photos[row] for row in (plain.genuine.a[0], plain.genuine.b[0])]
+    vectors = embed_photos(pair, settings=private, model="sface", choice="centre", workers=1).plain
+    one, other = unit(vectors - rows.mean(axis=0))
+    assert centred.genuine.scores[0] == pytest.approx(float(one @ other), abs=1e-5)
+
+
+def test_centring_is_refused_for_the_cohort_of_a_household(strangers: Cohort) -> None:
+    with pytest.raises(UsageError, match="at least 30 people, the cohort has 20"):
+        Plan("sface", "centre", workers=1, methods=("centred",), cohort=strangers)
+
+
+@pytest.mark.parametrize("method", ["normalised", "centred"])
+def test_a_model_without_a_cohort_has_no_such_scores(method: Method) -> None:
     with pytest.raises(ValueError, match="only a model with a cohort"):
-        Plan("sface", "centre", workers=1, methods=("normalised",))
+        Plan("sface", "centre", workers=1, methods=(method,))
 
 
 def test_the_report_shows_all_and_the_json_gives_nobody_away(
@@ -211,6 +231,7 @@ def test_no_face_in_any_photo_is_refused(tmp_path: Path, private: Settings) -> N
 def test_both_commands_answer_with_figures_and_the_report(tree: Path, tmp_path: Path) -> None:
     shared = {
         "model": "sface", "engine": None, "workers": 1, "flip_average": "no", "no_cache": True,
+        "centre": False,
         "out": tmp_path / "out",
     }  # fmt: skip
     answer = evaluate_pairs(Namespace(pairs=tree / "pairs.txt", images=tree / "images", **shared))

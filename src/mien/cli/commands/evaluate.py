@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar
-from mien.errors import ExitCode
+from mien.errors import ExitCode, UsageError
 from mien.lab.evaluate import run
 from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
 from mien.lab.evaluate.json_data import evaluation_data
@@ -57,6 +57,13 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
     cohort = None if calibration is None else calibration.cohort
     if cohort is not None and "plain" in methods:
         methods = (*methods, "normalised")
+    if args.centre:
+        if cohort is None:
+            raise UsageError(
+                f"centring needs the mean embedding of at least {run.MIN_CENTRING_PEOPLE} people, "
+                f"and {args.model} has no cohort; run: mien calibrate FOLDER --model {args.model}"
+            )
+        methods = (*methods, "centred")
     return Plan(
         model=args.model,
         choice=choice,

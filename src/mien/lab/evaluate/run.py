@@ -27,6 +27,7 @@ from mien.metrics import CrossCounts, GenuineTrials, ImpostorTrials, PairCounts,
 from mien.metrics.scores import CountArray
 from mien.results import FloatArray, ModelId
 from mien.settings import Settings
+from mien.vectors import unit_rows
 
 PAIR_FMRS = (1e-2, 1e-3)
 ALL_FMRS = (1e-3, 1e-4, 1e-5, 1e-6)
@@ -42,8 +43,14 @@ SAME_PHOTO_COSINE = (
     0.98  # cosine to a member of the cohort above which a photo is that member's own
 )
 
-Method = Literal["plain", "flip-averaged", "normalised"]
-"""How scores are made. normalised: by cohort score normalisation, as unlocking does."""
+MIN_CENTRING_PEOPLE = 30  # the mean of fewer is no mean of strangers (docs/thresholds.md)
+
+Method = Literal["plain", "flip-averaged", "normalised", "centred"]
+"""How scores are made. normalised: by cohort score normalisation, as unlocking does.
+
+centred: from the embeddings less the mean embedding of the cohort's people.
+"""
+WITH_COHORT: tuple[Method, ...] = ("normalised", "centred")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Plan:
     """How to evaluate.
 
     choice: which face of a photo counts. workers: processes. cohort: of the model, for the
-    method "normalised". seed: of the bootstrap.
+    methods `WITH_COHORT`. seed: of the bootstrap.
     """
 
     model: str
@@ -71,8 +78,14 @@ class Plan:
     cohort: Cohort | None = None
 
     def __post_init__(self) -> None:
-        if "normalised" in self.methods and self.cohort is None:
-            raise ValueError("only a model with a cohort has normalised scores")
+        if set(WITH_COHORT) & set(self.methods) and self.cohort is None:
+            raise ValueError("only a model with a cohort has normalised or centred scores")
+        people = 0 if self.cohort is None else len(self.cohort.vectors)
+        if "centred" in self.methods and people < MIN_CENTRING_PEOPLE:
+            raise UsageError(
+                f"centring needs the mean embedding of at least {MIN_CENTRING_PEOPLE} people, the "
+                f"cohort has {people}; leave out --centre"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,14 +199,16 @@ def _evaluate_method(
     plan: Plan,
     progress: Progress,
 ) -> MethodResult:
-    cohort = plan.cohort if name == "normalised" else None
+    cohort = plan.cohort if name in WITH_COHORT else None
     known = _photos_of_cohort(cohort, embedded, people)
     pairs = None if pairs is None else pairs.without(known)
     rows = np.flatnonzero(embedded.acquired & ~known)
     if not len(rows):
         raise UsageError("everybody in these photos is in the model's cohort; choose others")
     vectors = embedded.vectors(rows, flip_average=name == "flip-averaged")
-    shifts = None if cohort is None else cohort.shifts(vectors)
+    if cohort is not None and name == "centred":
+        vectors = unit_rows(vectors - cohort.vectors.mean(axis=0))
+    shifts = None if cohort is None or name == "centred" else cohort.shifts(vectors)
     person = people.person[rows]
     compared = compare_all(
         vectors,
