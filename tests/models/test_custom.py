@@ -18,6 +18,7 @@ from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.main import main
 from mien.compat.face_unlock import FaceUnlock
 from mien.errors import MienError, ModelAltered, NotEnoughEvidence, UsageError
+from mien.matching.score import Score
 from mien.models import SFACE, find_embedder, known_embedders, read_weights
 from mien.models.added import record_path
 from mien.models.custom import MAX_ONNX_BYTES, CustomAdded, add_custom
@@ -84,12 +85,12 @@ def test_sfaces_own_file_gives_sfaces_embeddings(
 
 def test_without_a_calibration_it_promises_nothing(add: Add, own: Settings) -> None:
     add(embedder())
-    pipeline = open_pipeline(own, "own")
-    assert pipeline.threshold_for(photos=1).value == 0.85
-    assert "not calibrated; run: mien calibrate" in pipeline.threshold_for(photos=1).provenance
-    assert pipeline.odds(0.9, photos=1) == ""
+    matcher = open_pipeline(own, "own").matcher
+    assert matcher.threshold_for(photos=1).value == 0.85
+    assert "not calibrated; run: mien calibrate" in matcher.threshold_for(photos=1).provenance
+    assert matcher.odds(Score(0.9, 0.0), photos=1) == ""
     with pytest.raises(NotEnoughEvidence, match="own was never calibrated"):
-        pipeline.threshold_for(photos=1, target_fmr=1e-3)
+        matcher.threshold_for(photos=1, target_fmr=1e-3)
 
 
 def test_face_unlock_takes_its_name(add: Add, own: Settings, astronaut: ByteArray) -> None:
