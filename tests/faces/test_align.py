@@ -58,21 +58,21 @@ def test_the_five_points_of_a_face_land_on_the_template(degrees: float) -> None:
         np.testing.assert_allclose(middle_of_light(crop.pixels, target), target, atol=0.35)
 
 
-def test_points_that_lie_on_the_template_cut_the_very_pixels() -> None:
+def test_points_on_the_template_copy_the_pixels() -> None:
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (WARP_SIDE + 8, WARP_SIDE + 5, 3), dtype=np.uint8)
     crop = warp_crop(image, face_at(WARP_TEMPLATE_XY))
     np.testing.assert_array_equal(crop.pixels, image[:WARP_SIDE, :WARP_SIDE])
 
 
-def test_a_whole_shift_cuts_the_very_pixels() -> None:
+def test_a_shift_by_whole_pixels_copies_the_pixels() -> None:
     rng = np.random.default_rng(2)
     image = rng.integers(0, 256, (200, 200, 3), dtype=np.uint8)
     crop = warp_crop(image, face_at(WARP_TEMPLATE_XY + np.float32([30, 50])))
     np.testing.assert_array_equal(crop.pixels, image[50:162, 30:142])
 
 
-def test_a_quarter_turn_cuts_the_turned_pixels() -> None:
+def test_a_rotation_by_90_degrees_copies_the_rotated_pixels() -> None:
     rng = np.random.default_rng(3)
     image = rng.integers(0, 256, (WARP_SIDE, WARP_SIDE, 3), dtype=np.uint8)
     # (x, y) of the crop comes from (111 - y, x) of the image
@@ -96,14 +96,14 @@ def test_a_face_far_outside_gives_a_black_crop() -> None:
         assert not warp_crop(white, face_at(points)).pixels.any()
 
 
-def test_points_that_fall_together_are_refused() -> None:
+def test_points_that_coincide_are_refused() -> None:
     image = np.zeros((50, 50, 3), np.uint8)
     with pytest.raises(ValueError, match="points coincide"):
         warp_crop(image, face_at(np.full((5, 2), 20.0)))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_points_that_are_no_numbers_are_refused(bad: float) -> None:
+def test_points_that_are_not_finite_are_refused(bad: float) -> None:
     points = WARP_TEMPLATE_XY.copy()
     points[2, 1] = bad
     with pytest.raises(ValueError, match="finite"):
@@ -174,7 +174,7 @@ def test_a_box_outside_of_the_picture_is_refused() -> None:
 # recipes by name ---------------------------------------------------------------------------
 
 
-def test_a_recipe_is_found_by_its_name_and_written_on_the_crop(astronaut: ByteArray) -> None:
+def test_a_crop_is_made_by_the_name_of_its_recipe_and_carries_it(astronaut: ByteArray) -> None:
     face = face_at(WARP_TEMPLATE_XY + 100, (180.0, 60.0, 260.0, 170.0))
     for recipe, side in (("warp112", 112), ("margin160+18", 160)):
         crop = crop_by_recipe(astronaut, face, recipe)

@@ -67,7 +67,7 @@ def assert_same_face(a: Face, b: Face) -> None:
 # --- parity with the reference ------------------------------------------------------------
 
 
-def test_the_reference_knows_the_twelve_photos(reference: dict[str, Any]) -> None:
+def test_the_reference_has_the_twelve_photos(reference: dict[str, Any]) -> None:
     assert sorted(reference) == sorted(PHOTOS)
 
 
@@ -257,7 +257,7 @@ def test_a_short_side_of_exactly_the_smallest_face_has_one_level() -> None:
     assert pyramid_scales(23, 500, settings) == []
 
 
-def test_faces_below_the_smallest_size_are_not_looked_for(
+def test_faces_below_the_minimum_size_are_not_searched(
     astronaut: ByteArray, cascade: Cascade
 ) -> None:
     image = composed(astronaut, (400, 10, 10), (90, 550, 200), size_wh=(800, 500))

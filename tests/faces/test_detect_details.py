@@ -28,7 +28,7 @@ class Recorder:
         return np.broadcast_to(self.answers.reshape(1, -1, 1, 1), shape)
 
 
-def test_p_net_keeps_a_score_at_its_threshold_and_r_net_wants_more() -> None:
+def test_p_net_keeps_a_score_at_its_threshold_and_r_net_does_not() -> None:
     # a logit of 0 is a probability of one half
     half = CascadeSettings(thresholds=(0.5, 0.5, 0.5), min_face_size=12)
     pnet, rnet, onet = Recorder(*[0.0] * 5, per_pixel=True), Recorder(*[0.0] * 5), Recorder()
@@ -38,7 +38,7 @@ def test_p_net_keeps_a_score_at_its_threshold_and_r_net_wants_more() -> None:
     assert onet.asked == []
 
 
-def test_o_net_wants_more_than_its_threshold() -> None:
+def test_o_net_drops_a_score_at_its_threshold() -> None:
     half = CascadeSettings(thresholds=(0.5, 0.5, 0.5), min_face_size=12)
     for logit, found in ((0.0, 0), (0.01, 1)):
         pnet, rnet = Recorder(*[0.0] * 5, per_pixel=True), Recorder(1, *[0.0] * 4)
@@ -57,7 +57,7 @@ def test_a_level_is_one_pixel_larger_than_the_scale_says() -> None:
     assert pnet.asked[0] == (1, 3, 61, 37)
 
 
-def test_a_cell_stands_for_the_floored_rectangle_of_the_reference() -> None:
+def test_a_window_has_the_floored_rectangle_of_the_reference() -> None:
     settings = CascadeSettings(min_face_size=20)
     pnet = Recorder(9.0, 0, 0, 0, 0, per_pixel=True)
     rnet, onet = Recorder(1, 0, 0, 0, 0), Recorder(1, *[0.0] * 14)
@@ -68,7 +68,7 @@ def test_a_cell_stands_for_the_floored_rectangle_of_the_reference() -> None:
     np.testing.assert_array_equal(faces.points_xy, np.zeros((1, 5, 2)))  # 0 * width + left - 1
 
 
-def test_the_last_two_nets_offsets_count_sides_plus_one_and_final_boxes_stay_as_they_fall() -> None:
+def test_r_net_and_o_net_offsets_count_sides_plus_one_and_final_boxes_are_not_squared() -> None:
     pnet = Recorder(9.0, 0, 0, 0, 0, per_pixel=True)
     rnet = Recorder(1, 0, 0, 0, 0)
     onet = Recorder(1, -0.1, 0, 0.2, 0.05, *[0.5] * 5, *[1.0] * 5)
@@ -135,7 +135,7 @@ def test_scores_are_probabilities_even_for_extreme_logits() -> None:
 
 
 @pytest.mark.parametrize("callers", [1, 2, 3, 50])
-def test_any_number_of_threads_looks_at_every_level_once(callers: int) -> None:
+def test_any_number_of_threads_searches_every_level_once(callers: int) -> None:
     pnet = Recorder(-9.0, 0, 0, 0, 0, per_pixel=True)
     never = Recorder()
     settings = CascadeSettings()
@@ -154,7 +154,7 @@ def test_one_thread_and_two_find_the_same(cascade: Cascade, crowd: Any) -> None:
     np.testing.assert_array_equal(one.scores, two.scores)
 
 
-def test_a_fault_on_another_thread_is_not_lost() -> None:
+def test_an_error_on_another_thread_is_raised() -> None:
     def failing(pixels: Any) -> Any:
         raise RuntimeError("out of memory")
 

@@ -72,7 +72,9 @@ def test_a_crop_of_another_recipe_or_size_is_refused(
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
-def test_a_net_that_gives_no_direction_is_a_broken_model(value: float, crops: list[Crop]) -> None:
+def test_a_network_with_zero_or_not_finite_output_is_an_error(
+    value: float, crops: list[Crop]
+) -> None:
     def net(pixels: FloatArray) -> FloatArray:
         vectors = np.ones((len(pixels), 128), np.float32)
         vectors[-1] = value
@@ -82,7 +84,7 @@ def test_a_net_that_gives_no_direction_is_a_broken_model(value: float, crops: li
         Embedder(net, SFACE).embed(crops[:2])
 
 
-def test_the_net_sees_channels_first_float_pixels_of_0_to_255() -> None:
+def test_the_network_gets_channels_first_float_pixels_of_0_to_255() -> None:
     seen: list[FloatArray] = []
 
     def net(pixels: FloatArray) -> FloatArray:

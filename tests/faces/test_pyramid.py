@@ -47,7 +47,7 @@ def test_halving_averages_four_pixels_of_each_channel() -> None:
     assert level.shape == (1, 3, 1, 2)
 
 
-def test_cells_overlap_when_the_size_is_no_multiple() -> None:
+def test_cells_overlap_when_the_size_is_not_a_multiple() -> None:
     first, last = cell_edges(np.array([0]), np.array([5]), 3)
     assert first.tolist() == [[0, 1, 3]]
     assert last.tolist() == [[2, 4, 5]]
@@ -142,7 +142,7 @@ def test_cells_beyond_the_packed_limit_are_right_in_every_channel() -> None:
         assert_same(crop, slow_resize(image[top:bottom, left:right], 2, 2))
 
 
-def test_the_table_may_wrap_around_many_times_and_differences_stay_right() -> None:
+def test_differences_are_right_although_the_table_overflows() -> None:
     # 130 x 130 white pixels pass 2**64 in the upper channel; this has sixty times as many
     image = white(1000, 1000)
     image[600:700, 300:500] = noise(100, 200)
@@ -153,7 +153,7 @@ def test_the_table_may_wrap_around_many_times_and_differences_stay_right() -> No
     assert_same(table.resized(40, 40)[0], slow_resize(image, 40, 40))
 
 
-def test_the_picture_is_left_as_it_was() -> None:
+def test_the_picture_is_not_changed() -> None:
     image = noise(9, 9)
     before = image.copy()
     image.flags.writeable = False

@@ -1,6 +1,8 @@
-"""Quality: each measure_quality on a crop made by hand, and the words that follow from it."""
+"""Each measure on a crop made by hand, and the advice that follows from it."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,10 +44,38 @@ def test_brightness_is_the_luma_of_the_middle() -> None:
     assert found.sharpness == pytest.approx(0.0, abs=0.01)
 
 
-def test_what_lies_around_the_face_does_not_count() -> None:
+def test_pixels_around_the_face_do_not_count() -> None:
     framed = np.full((112, 112, 3), 255, np.uint8)
     framed[20:102, 20:92] = 30
     assert measure_quality(face_of(), crop_of(framed)).brightness == pytest.approx(30, abs=0.01)
+
+
+def test_the_inner_part_of_the_crop_reaches_to_a_tenth_of_the_lower_edge() -> None:
+    chin = np.full((112, 112, 3), 30, np.uint8)
+    chin[90:101] = 255  # the inner part has rows 22 to 100
+    found = measure_quality(face_of(), crop_of(chin)).brightness
+    assert found == pytest.approx(30 + 225 * 11 / 79, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("measure", "accepted", "refused", "advice"),
+    [
+        ("eye_distance_px", 24.0, 23.9, "the face is too small"),
+        ("brightness", 55.0, 54.9, "too dark"),
+        ("brightness", 215.0, 215.1, "too bright"),
+        ("contrast", 18.0, 17.9, "too little contrast"),
+        ("sharpness", 20.0, 19.9, "blurred"),
+        ("turn", -0.4, -0.41, "turned away"),
+        ("tilt_degrees", 30.0, 30.1, "tilted"),
+    ],
+)
+def test_each_limit_gives_its_advice_just_beyond_it(
+    measure: str, accepted: float, refused: float, advice: str
+) -> None:
+    good = Quality(60.0, 120.0, 40.0, 100.0, 0.0, 0.0)
+    assert replace(good, **{measure: accepted}).advice == ()
+    (given,) = replace(good, **{measure: refused}).advice
+    assert given.startswith(advice)
 
 
 def test_contrast_of_even_stripes_is_half_their_distance() -> None:
@@ -68,7 +98,7 @@ def test_the_advice_names_what_is_wrong(dark: int, light: int, words: tuple[str,
     assert measure_quality(face_of(), stripes(dark, light)).advice == words
 
 
-def test_a_blur_takes_sharpness_away_and_is_said() -> None:
+def test_blur_reduces_sharpness_and_gives_advice() -> None:
     sharp = stripes(60, 200)
     soft = blurred(sharp, 2.0)
     assert (
@@ -83,7 +113,7 @@ def test_a_blur_takes_sharpness_away_and_is_said() -> None:
 @pytest.mark.parametrize(
     ("nose_x", "turn"), [(60.0, 0.0), (70.0, 0.25), (44.0, -0.4), (84.0, 0.6), (36.0, -0.6)]
 )
-def test_turn_is_how_far_the_nose_stands_aside_in_eye_distances(nose_x: float, turn: float) -> None:
+def test_turn_is_the_offset_of_the_nose_in_eye_distances(nose_x: float, turn: float) -> None:
     points = [FRONTAL[0], FRONTAL[1], (nose_x, 75.0), *FRONTAL[3:]]
     found = measure_quality(face_of(points), stripes(90, 170))
     assert found.turn == pytest.approx(turn, abs=1e-5)
@@ -101,7 +131,7 @@ def test_tilt_is_the_angle_of_the_eyes_and_no_turn(degrees: float) -> None:
     assert (found.advice == ("tilted: hold the head upright",)) is (abs(degrees) > 30)
 
 
-def test_a_small_face_is_told_to_come_closer() -> None:
+def test_a_small_face_gets_the_advice_to_move_closer() -> None:
     found = measure_quality(face_of(np.array(FRONTAL) / 2), stripes(90, 170))
     assert found.eye_distance_px == pytest.approx(20.0)
     assert found.advice == ("the face is too small: move closer",)
@@ -112,7 +142,7 @@ def test_eyes_in_one_place_are_measured_without_a_division_by_zero() -> None:
     assert np.isfinite([found.turn, found.tilt_degrees, found.eye_distance_px]).all()
 
 
-def test_all_that_is_wrong_is_said_the_most_important_first() -> None:
+def test_all_advice_is_given_with_the_most_important_first() -> None:
     bad = Quality(
         eye_distance_px=10, brightness=20, contrast=5, sharpness=1, turn=-0.9, tilt_degrees=60
     )
@@ -127,7 +157,7 @@ def test_all_that_is_wrong_is_said_the_most_important_first() -> None:
     ]
 
 
-def test_a_good_photo_gets_no_advice_and_a_spoilt_one_does(
+def test_a_good_photo_gets_no_advice_and_a_degraded_one_does(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     face = pipeline.door_face(astronaut)

@@ -58,7 +58,7 @@ def test_largest_over_threshold_leaves_out_a_score_at_the_threshold() -> None:
     assert rank_faces(exactly, "largest_over_threshold", SHAPE).tolist() == [1]
 
 
-def test_largest_over_threshold_may_leave_nobody() -> None:
+def test_largest_over_threshold_may_leave_no_face() -> None:
     doubtful = faces((0, 0, 9, 9, 0.8), (0, 0, 5, 5, 0.7))
     assert rank_faces(doubtful, "largest_over_threshold", SHAPE).tolist() == []
 
@@ -72,7 +72,7 @@ def test_a_squared_pixel_off_the_middle_costs_two_pixels_of_area() -> None:
 
 
 @pytest.mark.parametrize("method", SELECTION_METHODS)
-def test_of_equal_faces_the_detector_s_first_comes_first(method: str) -> None:
+def test_equal_faces_keep_the_order_of_the_detector(method: str) -> None:
     twins = faces((10, 40, 20, 50, 0.95), (10, 40, 20, 50, 0.95))
     assert rank_faces(twins, method, SHAPE).tolist() == [0, 1]
 

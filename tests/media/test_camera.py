@@ -45,7 +45,7 @@ def test_grey_infrared_and_colour_pictures_become_rgb(
     assert tuple(rgb[0, 0]) == pixel
 
 
-def test_an_absent_camera_and_a_file_in_its_place_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_camera_and_a_file_in_its_place_give_different_errors(tmp_path: Path) -> None:
     with pytest.raises(CameraUnavailable, match="there is no camera '/dev/video97'"):
         list(read_camera("97", clock=lambda: 0.0, timeout_s=1.0))
     with pytest.raises(CameraUnavailable, match="there is no camera"):
@@ -55,7 +55,7 @@ def test_an_absent_camera_and_a_file_in_its_place_are_told_apart(tmp_path: Path)
         list(read_camera(str(tmp_path / "file"), clock=lambda: 0.0, timeout_s=1.0))
 
 
-def test_a_device_that_is_no_camera_does_not_open_and_opencv_says_nothing(
+def test_a_device_that_is_not_a_camera_is_refused_and_opencv_prints_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(CameraUnavailable, match="does not open"):
@@ -112,7 +112,7 @@ def test_the_first_frames_of_a_camera_are_left_out_and_the_times_of_the_others_r
     assert times == sorted(set(times))
 
 
-def test_who_leaves_early_lets_go_of_the_camera() -> None:
+def test_a_reader_that_stops_early_releases_the_camera() -> None:
     sensor = Sensor(pictures=1 << 60)
     found = watched(sensor)
     next(found)
@@ -120,7 +120,7 @@ def test_who_leaves_early_lets_go_of_the_camera() -> None:
     assert sensor.released.is_set()
 
 
-def test_an_infrared_camera_of_16_bits_is_asked_for_all_of_them() -> None:
+def test_a_16_bit_infrared_camera_is_set_to_give_all_its_bits() -> None:
     import cv2
 
     sensor = Sensor(pictures=1 << 60, deep=True)
@@ -128,12 +128,12 @@ def test_an_infrared_camera_of_16_bits_is_asked_for_all_of_them() -> None:
     assert sensor.set_to == {cv2.CAP_PROP_CONVERT_RGB: 0}
 
 
-def test_a_camera_that_is_unplugged_is_told_apart_from_nobody_being_there() -> None:
+def test_an_unplugged_camera_is_an_error_of_its_own() -> None:
     with pytest.raises(CameraUnavailable, match="gives no picture"):
         list(watched(Sensor(pictures=7)))
 
 
-def test_a_camera_that_hangs_does_not_hang_the_door() -> None:
+def test_a_camera_that_hangs_does_not_block_the_command() -> None:
     sensor = Sensor(pictures=7, hangs=True)
     with pytest.raises(CameraUnavailable, match="gives no picture"):
         list(watched(sensor, timeout_s=0.01))

@@ -62,20 +62,20 @@ def test_a_path_a_name_bytes_a_pil_image_and_an_array_give_the_same_picture(tmp_
     opened.close()
 
 
-def test_the_kind_is_told_from_the_content_and_not_from_the_name(tmp_path: Path) -> None:
+def test_the_format_is_recognised_by_content_and_not_by_name(tmp_path: Path) -> None:
     path = tmp_path / "really-a-png.jpg"
     flag().save(path, "PNG")
     assert (read_image(path) == FLAG).all()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "GIF"])
-def test_lossless_kinds_come_back_to_the_bit(kind: str) -> None:
+def test_lossless_formats_are_read_exactly(kind: str) -> None:
     image = flag().convert("P", palette=Image.Palette.ADAPTIVE) if kind == "GIF" else flag()
     assert (read_image(encoded(image, kind)) == FLAG).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
-def test_lossy_kinds_come_back_nearly(kind: str) -> None:
+def test_lossy_formats_are_read_nearly_exactly(kind: str) -> None:
     if kind not in registered_kinds():
         pytest.skip(f"this Pillow does not write {kind}; install a later pillow")
     rgb = read_image(encoded(flag(32), kind, quality=95))
@@ -94,7 +94,7 @@ def test_a_picture_of_one_pixel_is_a_picture() -> None:
     assert rgb.tolist() == [[[1, 2, 3]]]
 
 
-def test_a_picture_of_many_strips_is_put_together_in_order() -> None:
+def test_a_picture_of_many_strips_is_assembled_in_order() -> None:
     rows = np.arange(700, dtype=np.uint16)[:, np.newaxis] * np.ones((1, 301), np.uint16)
     picture = np.stack([rows % 256, rows // 256, rows % 7], axis=2).astype(np.uint8)
     assert (read_image(encoded(Image.fromarray(picture), "PNG")) == picture).all()
@@ -135,7 +135,7 @@ def test_the_stored_view_shares_memory_with_the_upright_picture(orientation: int
 
 
 @pytest.mark.parametrize("nonsense", [0, 9, 65535])
-def test_an_orientation_that_does_not_exist_is_passed_over(nonsense: int) -> None:
+def test_an_invalid_orientation_is_ignored(nonsense: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = nonsense
     assert (read_image(encoded(flag(), "PNG", exif=exif.tobytes())) == FLAG).all()
@@ -200,14 +200,14 @@ def test_a_tiff_of_floats_may_run_to_1_or_to_255(values: list[float], bytes_: li
 
 
 @pytest.mark.parametrize("value", [-0.1, 255.5, np.nan, np.inf, -np.inf])
-def test_floats_that_are_no_brightness_are_refused(value: float) -> None:
+def test_floats_out_of_range_are_refused(value: float) -> None:
     values = np.array([[0.5, value, 0.25]], np.float32)
     for source in (values, values.astype(np.float64), encoded(Image.fromarray(values), "TIFF")):
         with pytest.raises(UnreadableImage, match=r"within 0\.\.1 or 0\.\.255"):
             read_image(source)
 
 
-def test_what_is_transparent_is_seen_as_mid_grey_and_not_as_what_hides_there() -> None:
+def test_transparent_pixels_are_mid_grey_and_not_their_stored_colour() -> None:
     clear_red, half_white, solid = (255, 0, 0, 0), (255, 255, 255, 128), (1, 2, 3, 255)
     image = Image.new("RGBA", (3, 1))
     for x, colour in enumerate((clear_red, half_white, solid)):
@@ -219,7 +219,7 @@ def test_what_is_transparent_is_seen_as_mid_grey_and_not_as_what_hides_there() -
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
-def test_a_transparent_colour_is_seen_as_mid_grey(mode: str) -> None:
+def test_a_transparent_colour_becomes_mid_grey(mode: str) -> None:
     white: int | tuple[int, ...] = (255, 255, 255) if mode == "RGB" else 0 if mode == "P" else 255
     image = Image.new(mode, (2, 2), white)
     if mode == "P":
@@ -229,7 +229,7 @@ def test_a_transparent_colour_is_seen_as_mid_grey(mode: str) -> None:
 
 @settings(deadline=None)
 @given(hnp.arrays(np.uint8, (5, 7, 4)))
-def test_arrays_and_files_are_laid_over_grey_alike(rgba: np.ndarray) -> None:
+def test_arrays_and_files_are_blended_over_grey_alike(rgba: np.ndarray) -> None:
     assert (read_image(Image.fromarray(rgba)) == blend_over_grey(rgba)).all()
 
 
@@ -244,7 +244,7 @@ def test_full_brightness_is_white_in_every_shape_and_dtype(
     assert (rgb == 255).all()
 
 
-def test_an_array_that_is_right_already_is_not_copied() -> None:
+def test_an_array_in_the_right_form_is_not_copied() -> None:
     assert np.shares_memory(to_rgb_array(FLAG), FLAG)
 
 
@@ -266,13 +266,13 @@ def test_a_torch_tensor_is_read_as_an_array() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_channels_first_is_told_to_transpose(channels: int) -> None:
+def test_an_array_with_channels_first_is_refused_with_a_hint_to_transpose(channels: int) -> None:
     with pytest.raises(UnreadableImage, match=r"\(H, W, 3\): transpose it"):
         to_rgb_array(np.zeros((channels, 5, 6), np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (5, 5, 2), (5, 5, 5), (2, 5, 5, 3), (1, 3, 5, 5)])
-def test_other_shapes_are_told_what_was_expected(shape: tuple[int, ...]) -> None:
+def test_other_shapes_are_refused_with_the_expected_ones(shape: tuple[int, ...]) -> None:
     with pytest.raises(UnreadableImage, match=r"has shape \(.*\); expected \(H, W\)"):
         to_rgb_array(np.zeros(shape, np.uint8))
 
@@ -307,7 +307,7 @@ def test_any_array_is_a_picture_or_refused_in_one_line(array: np.ndarray) -> Non
         assert message.isprintable()
 
 
-def test_heic_is_read_or_says_what_to_install(tmp_path: Path) -> None:
+def test_heic_is_read_or_the_error_names_the_package_to_install(tmp_path: Path) -> None:
     path = tmp_path / "me.heic"
     try:
         import pillow_heif  # type: ignore[import-not-found,unused-ignore]

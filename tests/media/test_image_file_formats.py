@@ -77,7 +77,7 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
     "name",
     ["two\nlines.jpg", "../up.jpg", os.fsdecode(b"caf\xe9.jpg"), "\x1b[31mred.jpg", "a\u202eb"],
 )
-def test_a_strange_name_stays_on_one_printable_line(tmp_path: Path, name: str) -> None:
+def test_a_strange_file_name_is_printed_on_one_line(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
     path = tmp_path / "folder" / name
     assert "there is no file '" in refusal(path)
@@ -107,7 +107,7 @@ def test_a_pipe_that_nobody_writes_to_is_refused_at_once(tmp_path: Path) -> None
     assert said_by_the_program(tmp_path).startswith("'photo.png' is a pipe, not a file")
 
 
-def test_a_name_that_becomes_a_pipe_after_the_first_look_is_refused_too(
+def test_a_name_that_becomes_a_pipe_after_the_first_check_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "photo.jpg"

@@ -79,7 +79,7 @@ def test_a_picture_of_144_million_pixels_is_refused_by_its_header(tmp_path: Path
     assert "26.0 million: scale it down" in message
 
 
-def test_the_header_is_enough_to_refuse() -> None:
+def test_a_large_picture_is_refused_by_its_header_alone() -> None:
     no_pixels = png_of_zeros(12_000, 12_000)[:60]
     assert "12000 x 12000" in refusal(no_pixels)
 
@@ -132,7 +132,7 @@ def test_a_gif_frame_larger_than_its_screen_counts() -> None:
     assert "is too large" in refusal(screen + frame)
 
 
-def test_text_in_a_png_may_not_swell_without_end() -> None:
+def test_compressed_text_in_a_png_is_limited() -> None:
     text = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(1_000_000), 9)) * 80
     assert "Too much memory used in text chunks" in refusal(png_of_zeros(100, 100, text))
 
@@ -151,7 +151,7 @@ def test_what_follows_a_jpeg_is_not_counted_as_scans() -> None:
     assert read_image(data + film_of_a_live_photo).shape == (30, 40, 3)
 
 
-def test_pillow_s_own_pixel_warning_does_not_get_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pixel_warning_of_pillow_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -237,7 +237,7 @@ def test_what_is_no_picture_of_a_known_kind_is_refused(tmp_path: Path, data: byt
     assert "is not a picture that mien reads; convert it to JPEG or PNG" in refusal(path)
 
 
-def test_compressions_that_pillow_unpacks_in_python_are_refused() -> None:
+def test_compressions_that_pillow_decodes_in_python_are_refused() -> None:
     rle = struct.pack("<2sIHHI", b"BM", 1082, 0, 0, 1078)
     rle += struct.pack("<IiiHHIIiiII", 40, 4, 4, 1, 8, 1, 4, 1, 1, 256, 0) + bytes(1024)
     assert "has a rare compression" in refusal(rle + b"\x04\x01\0\0" * 4 + b"\0\1")

@@ -110,13 +110,15 @@ def test_people_come_in_the_order_of_torchvision(tmp_path: Path) -> None:
     assert [name for _, name in ours] == [theirs.classes[label] for _, label in theirs.samples]
 
 
-def test_hidden_files_and_folders_are_nobody(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
     make(tmp_path, "ann/1.jpg", "ann/._1.jpg", "ann/.trash/2.jpg", ".git/3.jpg")
     assert find_people_photos(tmp_path) == [(tmp_path / "ann" / "1.jpg", "ann")]
 
 
 @pytest.mark.parametrize("names", [["me.jpg", "you.jpg"], ["notes.txt"], ["ann/notes.txt"]])
-def test_a_flat_folder_is_told_the_layout(tmp_path: Path, names: list[str]) -> None:
+def test_a_flat_folder_is_refused_with_the_expected_layout(
+    tmp_path: Path, names: list[str]
+) -> None:
     make(tmp_path, *names)
     with pytest.raises(UsageError, match="one sub-folder per person"):
         find_people_photos(tmp_path)
@@ -130,7 +132,7 @@ def test_a_root_that_is_no_folder_is_a_usage_error(tmp_path: Path, name: str) ->
     assert str(caught.value).isprintable()
 
 
-def test_links_that_run_in_circles_end(tmp_path: Path) -> None:
+def test_circular_links_are_followed_once(tmp_path: Path) -> None:
     make(tmp_path, "ann/1.jpg", "bob/1.jpg")
     (tmp_path / "ann" / "self").symlink_to(tmp_path / "ann")
     (tmp_path / "ann" / "up").symlink_to(tmp_path)
@@ -151,7 +153,7 @@ def test_a_linked_folder_of_photos_is_followed(tmp_path: Path) -> None:
     assert names == [("2.jpg", "ann"), ("1.jpg", "ann"), ("1.jpg", "bob")]
 
 
-def test_a_name_is_shown_on_one_printable_line() -> None:
+def test_a_path_is_quoted_on_one_printable_line() -> None:
     assert quote_path("a\nb\x1b[31m.jpg") == r"'a\nb\x1b[31m.jpg'"
     assert quote_path(os.fsdecode(b"caf\xe9.jpg")) == r"'caf\udce9.jpg'"
 

@@ -81,14 +81,14 @@ def expect_pictures(found: list[Frame], within: int) -> None:
         assert np.abs(difference).max() <= within
 
 
-def test_a_y4m_film_is_read_with_its_times(tmp_path: Path) -> None:
+def test_a_y4m_video_is_read_with_its_times(tmp_path: Path) -> None:
     (tmp_path / "film.y4m").write_bytes(y4m(PICTURES))
     found = frames(tmp_path / "film.y4m")
     expect_pictures(found, 3)
     assert [frame.at_s for frame in found] == pytest.approx([0.0, 0.04, 0.08])
 
 
-def test_y4m_with_full_chroma_and_without_any(tmp_path: Path) -> None:
+def test_y4m_with_full_chroma_and_without_chroma_is_read(tmp_path: Path) -> None:
     (tmp_path / "full.y4m").write_bytes(y4m(PICTURES, "444").replace(b"C444", b"C444 XYSCSS=jpeg"))
     assert len(frames(tmp_path / "full.y4m")) == 3
     (tmp_path / "grey.y4m").write_bytes(y4m(PICTURES, "mono"))
@@ -107,7 +107,7 @@ def test_motion_jpeg_is_read_from_a_file_and_from_standard_input(
         expect_pictures(frames("-"), 6)
 
 
-def test_a_thumbnail_does_not_end_the_picture_that_it_lies_in(tmp_path: Path) -> None:
+def test_a_thumbnail_inside_a_jpeg_does_not_end_it(tmp_path: Path) -> None:
     film = b""
     for picture in PICTURES:
         whole, small = jpeg(picture), jpeg(picture[:8, :8])
@@ -116,13 +116,13 @@ def test_a_thumbnail_does_not_end_the_picture_that_it_lies_in(tmp_path: Path) ->
     expect_pictures(frames(tmp_path / "film.mjpeg"), 6)
 
 
-def test_what_lies_between_the_pictures_is_passed_over(tmp_path: Path) -> None:
+def test_bytes_between_two_jpegs_are_skipped(tmp_path: Path) -> None:
     part = b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"
     (tmp_path / "film.mjpeg").write_bytes(b"".join(jpeg(one) + part for one in PICTURES))
     expect_pictures(frames(tmp_path / "film.mjpeg"), 6)
 
 
-def test_a_jpeg_that_was_cut_off_does_not_take_the_next_one_with_it(tmp_path: Path) -> None:
+def test_a_jpeg_that_is_cut_off_does_not_hide_the_next_one(tmp_path: Path) -> None:
     good = jpeg(PICTURES[0])
     (tmp_path / "film.mjpeg").write_bytes(good + good[:-30] + good)
     assert len(frames(tmp_path / "film.mjpeg")) == 2
@@ -138,14 +138,14 @@ def test_a_named_pipe_is_read_like_any(tmp_path: Path) -> None:
     os.close(both)
 
 
-def test_a_named_pipe_that_nobody_writes_to_is_given_up(tmp_path: Path) -> None:
+def test_a_named_pipe_without_a_writer_times_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UnreadableImage, match=r"no whole frame came .*pipe' in 0.02 s"):
         list(read_video(str(tmp_path / "pipe"), clock=ticking(), timeout_s=0.02))
 
 
 @pytest.mark.parametrize("content", [b"", b"YUV", b"YUV4MPEG2 W64", b"\xff\xd8\xff\xe0\0"])
-def test_a_writer_that_stops_before_a_frame_is_given_up_when_the_time_is_up(
+def test_a_writer_that_stops_before_a_frame_times_out(
     piped: Callable[[bytes], int], content: bytes
 ) -> None:
     piped(content)
@@ -160,13 +160,13 @@ def test_frames_that_came_before_the_writer_stopped_count(
     expect_pictures(list(read_video("-", clock=ticking(), timeout_s=0.02)), 3)
 
 
-def test_a_film_is_looked_at_no_longer_than_said(tmp_path: Path) -> None:
+def test_a_video_is_read_no_longer_than_the_timeout(tmp_path: Path) -> None:
     (tmp_path / "film.y4m").write_bytes(y4m(PICTURES))
     found = read_video(str(tmp_path / "film.y4m"), clock=ticking(), timeout_s=0.003)
     assert 1 <= len(list(found)) < len(PICTURES)
 
 
-def test_the_first_look_during_which_models_load_is_not_counted(tmp_path: Path) -> None:
+def test_the_time_spent_on_the_first_frame_is_not_counted(tmp_path: Path) -> None:
     (tmp_path / "film.y4m").write_bytes(y4m([*PICTURES, *PICTURES]))
     now = 0.0
     found = read_video(str(tmp_path / "film.y4m"), clock=lambda: now, timeout_s=3.0)
@@ -185,7 +185,7 @@ def test_a_folder_of_pictures_is_read_in_the_order_of_names(tmp_path: Path) -> N
     expect_pictures(frames(tmp_path), 0)
 
 
-def test_what_cannot_be_read_in_a_folder_is_passed_over(tmp_path: Path) -> None:
+def test_files_of_a_folder_that_cannot_be_read_are_skipped(tmp_path: Path) -> None:
     Image.fromarray(PICTURES[0]).save(tmp_path / "2.png")
     (tmp_path / "1.png").write_bytes(b"no picture")
     (tmp_path / "3.jpg").write_bytes(jpeg(PICTURES[0])[:200])
@@ -199,9 +199,7 @@ def test_a_folder_without_a_picture_that_can_be_read_is_refused(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("bits", [10, 12, 14, 16])
-def test_infrared_pictures_of_so_many_bits_in_16_are_as_bright_as_their_sensor_saw(
-    tmp_path: Path, bits: int
-) -> None:
+def test_16_bit_pictures_are_scaled_by_the_depth_of_their_sensor(tmp_path: Path, bits: int) -> None:
     scene = np.linspace(0.0, 1.0, 48 * 64).reshape(48, 64)
     deep = (scene * ((1 << bits) - 1)).astype(np.uint16)
     for number in range(2):
@@ -211,14 +209,14 @@ def test_infrared_pictures_of_so_many_bits_in_16_are_as_bright_as_their_sensor_s
         assert np.abs(difference).max() <= 1
 
 
-def test_where_the_lamp_is_off_a_deep_picture_stays_dark(tmp_path: Path) -> None:
+def test_a_16_bit_picture_without_the_lamp_stays_dark(tmp_path: Path) -> None:
     lit = np.full((48, 64), 600, np.uint16)
     for number, picture in enumerate([lit // 20, lit, lit // 20]):
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
     assert [is_dark(frame.image_rgb) for frame in frames(tmp_path)] == [True, False, True]
 
 
-def test_other_films_are_read_by_opencv(tmp_path: Path) -> None:
+def test_other_videos_are_read_by_opencv(tmp_path: Path) -> None:
     import cv2
 
     writer = cv2.VideoWriter(
@@ -238,7 +236,7 @@ def deep_y4m(kind: str, planes: list[np.ndarray], more: str = "") -> bytes:
 
 @pytest.mark.parametrize(("kind", "bits"), [("mono10", 10), ("mono12", 12), ("mono16", 16)])
 @pytest.mark.parametrize("sensor", [10, 12])
-def test_deep_grey_y4m_is_read_by_the_range_of_its_sensor(
+def test_grey_y4m_of_more_than_8_bits_is_scaled_by_the_depth_of_its_sensor(
     tmp_path: Path, kind: str, bits: int, sensor: int
 ) -> None:
     white = (1 << min(bits, sensor)) - 1
@@ -251,7 +249,7 @@ def test_deep_grey_y4m_is_read_by_the_range_of_its_sensor(
 
 @pytest.mark.parametrize("bits", [9, 10, 12, 14, 16])
 @pytest.mark.parametrize(("colour", "step"), [("420", (2, 2)), ("422", (1, 2)), ("444", (1, 1))])
-def test_deep_colour_y4m_shows_what_its_eight_bits_show(
+def test_colour_y4m_of_more_than_8_bits_looks_like_8_bits(
     tmp_path: Path, bits: int, colour: str, step: tuple[int, int]
 ) -> None:
     planes = np.asarray(Image.fromarray(PICTURES[0]).convert("YCbCr")).astype(np.uint16)
@@ -265,7 +263,7 @@ def test_deep_colour_y4m_shows_what_its_eight_bits_show(
     assert np.abs(rgb.astype(int) - PICTURES[0].astype(int)).max() <= 3
 
 
-def test_a_y4m_film_of_a_studio_has_black_at_16_and_white_at_235(tmp_path: Path) -> None:
+def test_limited_range_y4m_has_black_at_16_and_white_at_235(tmp_path: Path) -> None:
     luma = np.repeat([16, 235], 24 * 64).reshape(48, 64)
     grey = np.full((24, 32), 128)
     film = b"YUV4MPEG2 W64 H48 F25:1 C420jpeg XCOLORRANGE=LIMITED\nFRAME\n"
@@ -278,7 +276,7 @@ def test_a_y4m_film_of_a_studio_has_black_at_16_and_white_at_235(tmp_path: Path)
         assert set(rgb[24:].flat) == {255}
 
 
-def test_a_damaged_jpeg_in_the_stream_is_passed_over(tmp_path: Path) -> None:
+def test_a_damaged_jpeg_in_the_stream_is_skipped(tmp_path: Path) -> None:
     good = jpeg(PICTURES[0])
     torn = good[: len(good) // 2] + b"\xff\xd9"
     (tmp_path / "film.mjpeg").write_bytes(good + torn[:200] + b"\xff\xd9" + good)
@@ -286,7 +284,7 @@ def test_a_damaged_jpeg_in_the_stream_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 100, 3000, 4000])
-def test_a_film_that_ends_in_the_middle_gives_its_whole_frames(tmp_path: Path, cut: int) -> None:
+def test_a_video_that_ends_in_the_middle_gives_its_whole_frames(tmp_path: Path, cut: int) -> None:
     (tmp_path / "film.y4m").write_bytes(y4m(PICTURES)[:-cut])
     assert len(frames(tmp_path / "film.y4m")) == 2
 
@@ -301,7 +299,7 @@ def test_a_film_that_ends_in_the_middle_gives_its_whole_frames(tmp_path: Path, c
         b"\xff\xd8\xff", b"\xff\xd8\xff" + bytes(500), b"RIFF\0\0\0\0AVI ",
     ],
 )  # fmt: skip
-def test_what_is_no_film_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_video_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "film").write_bytes(content)
     with pytest.raises((UnreadableImage, UsageError)) as refusal:
         frames(tmp_path / "film")
@@ -309,7 +307,7 @@ def test_what_is_no_film_is_refused_in_one_line(tmp_path: Path, content: bytes) 
 
 
 @pytest.mark.parametrize("source", ["/nowhere/film.y4m", "a\0b", "x" * 5000])
-def test_a_name_that_leads_nowhere_is_refused(source: str) -> None:
+def test_a_missing_video_is_refused(source: str) -> None:
     with pytest.raises(UnreadableImage):
         frames(source)
 
@@ -324,19 +322,19 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     [bytes(4096), b"\xff" * 4096, b"\xff\xe1\x10\0" + bytes(4094), b"\xff\xd9" + bytes(4094)],
     ids=["no marker", "fill", "segments", "nothing between pictures"],
 )
-def test_a_stream_without_end_is_given_up(tmp_path: Path, filler: bytes) -> None:
+def test_an_endless_stream_is_refused(tmp_path: Path, filler: bytes) -> None:
     (tmp_path / "film").write_bytes(b"\xff\xd8\xff" + filler * 300)
     with pytest.raises(UnreadableImage, match=r"has no end|no frame"):
         frames(tmp_path / "film", max_frame_bytes=1 << 20)
     assert MAX_FRAME_BYTES < 1 << 30
 
 
-def test_no_more_than_so_many_frames_are_taken(tmp_path: Path) -> None:
+def test_the_number_of_frames_is_limited(tmp_path: Path) -> None:
     tiny = coloured(200, 200, 200, (2, 2))
     (tmp_path / "film.y4m").write_bytes(y4m([tiny] * (MAX_FRAMES + 50)))
     assert len(frames(tmp_path / "film.y4m")) == MAX_FRAMES
 
 
-def test_a_device_is_no_film() -> None:
+def test_a_device_is_not_read_as_a_video() -> None:
     with pytest.raises(UsageError, match="for a camera use --camera"):
         frames("/dev/zero")

@@ -91,7 +91,7 @@ def test_each_round_draws_as_many_people_as_there_are() -> None:
     assert draws.tolist() == draw_people(7, 50, RNG(2)).tolist()
 
 
-def test_one_person_is_no_crowd() -> None:
+def test_a_bootstrap_needs_two_people() -> None:
     with pytest.raises(NotEnoughEvidence, match="two people"):
         draw_people(1, 10, RNG(0))
 

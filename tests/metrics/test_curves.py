@@ -65,7 +65,7 @@ def test_the_equal_error_rate_by_hand(
 
 
 @pytest.mark.parametrize("call", [det, eer])
-def test_one_kind_of_pair_makes_no_curve(call: type) -> None:
+def test_a_curve_needs_both_kinds_of_pair(call: type) -> None:
     with pytest.raises(NotEnoughEvidence, match="no genuine"):
         call([], [0.1])
     with pytest.raises(NotEnoughEvidence, match="no impostor"):
@@ -162,7 +162,7 @@ def test_thinning_loses_no_corner_of_a_staircase_of_long_steps() -> None:
     assert curve.thresholds.tolist() == full.thresholds.tolist()
 
 
-def test_a_curve_of_three_points_is_no_curve() -> None:
+def test_a_curve_needs_four_points() -> None:
     with pytest.raises(ValueError, match="at least 4"):
         det(np.arange(9.0), np.arange(9.0) + 0.5, max_points=3)
 

@@ -74,12 +74,12 @@ def test_perfect_separation_costs_nothing_and_total_overlap_what_it_must() -> No
 
 
 @pytest.mark.parametrize("call", [threshold_at_fmr, apcer, bpcer])
-def test_no_scores_have_no_rate(call: type) -> None:
+def test_a_rate_without_scores_is_refused(call: type) -> None:
     with pytest.raises(NotEnoughEvidence, match="score was given"):
         call([], 0.5)
 
 
-def test_a_rate_that_the_pairs_cannot_support_is_refused_in_words() -> None:
+def test_a_rate_that_the_pairs_do_not_support_is_refused_with_the_reason() -> None:
     pairs = as_scores(np.linspace(-0.5, 0.5, 3000))
     assert pairs.count_at_least(threshold_at_fmr(pairs, 1e-3)) == 3
     expected = (
@@ -97,7 +97,7 @@ def test_a_rate_that_the_pairs_cannot_support_is_refused_in_words() -> None:
 
 
 @pytest.mark.parametrize("fmr", [-0.1, 1.1, np.nan])
-def test_what_is_no_rate_is_refused(fmr: float) -> None:
+def test_a_value_that_is_not_a_rate_is_refused(fmr: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         threshold_at_fmr(IMPOSTOR, fmr, require_evidence=False)
 
@@ -177,7 +177,7 @@ def test_the_generalised_rates_count_those_who_could_not_enroll() -> None:
         false_reject_rate(0.1, fta=0.2, fte=1.5)
 
 
-def test_attacks_pass_and_the_living_fail_by_the_same_threshold() -> None:
+def test_apcer_and_bpcer_count_at_the_same_threshold() -> None:
     assert apcer([0.1, 0.5, 0.7, 0.2], 0.5) == 0.5
     assert bpcer([0.9, 0.5, 0.4, 0.8], 0.5) == 0.25
 

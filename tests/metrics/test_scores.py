@@ -20,7 +20,7 @@ def test_counts_are_of_scores_that_reach_the_threshold() -> None:
     assert scores.count_at_least(wanted).tolist() == [4, 4, 3, 1, 1, 0, 4, 0]
 
 
-def test_no_scores_are_scores_too() -> None:
+def test_an_empty_list_of_scores_is_accepted() -> None:
     scores = as_scores([])
     assert scores.n == 0
     assert scores.count_at_least(0.5) == 0
@@ -50,7 +50,7 @@ def test_a_threshold_of_float32_scores_survives_a_comparison_in_float32() -> Non
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_no_score_is_refused(bad: float) -> None:
+def test_a_value_that_is_not_a_score_is_refused(bad: float) -> None:
     with pytest.raises(ValueError, match="failure to acquire"):
         as_scores([0.1, bad])
     with pytest.raises(ValueError, match="shape"):

@@ -94,7 +94,7 @@ def test_a_crop_of_another_size_or_recipe_is_refused(pipeline_here: Pipeline, na
             pipeline_here.embed([Crop(np.zeros((side, side, 3), np.uint8), recipe)])
 
 
-def test_vectors_and_threshold_say_whose_they_are(pipeline_here: Pipeline, name: str) -> None:
+def test_vectors_and_threshold_carry_the_model(pipeline_here: Pipeline, name: str) -> None:
     assert pipeline_here.model.name == pipeline_here.matcher.threshold_for(photos=1).model == name
     assert len(pipeline_here.model.sha256) == 64
 

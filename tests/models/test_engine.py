@@ -86,7 +86,7 @@ def test_one_net_takes_batches_and_pictures_of_several_sizes(
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_bytes_that_are_no_graph_are_refused(engine: str, openvino_settings: Settings) -> None:
+def test_bytes_that_are_not_a_graph_are_refused(engine: str, openvino_settings: Settings) -> None:
     with pytest.raises(ModelAltered, match="refuses a graph") as caught:
         open_net(b"not a graph", engine=engine, threads=1)
     assert "\n" not in str(caught.value)
@@ -98,7 +98,7 @@ def test_an_unknown_engine_is_refused(graph: Callable[[str, str], bytes]) -> Non
         open_net(graph("mtcnn-pnet", "onnxruntime"), engine="tensorrt", threads=1)
 
 
-def test_openvino_that_is_not_installed_says_its_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino_the_error_is_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingExtra, match=r"pip install '\.\[openvino\]'"):
         open_net(b"", engine="openvino", threads=1)
@@ -114,7 +114,7 @@ def test_a_net_that_loads_in_the_background_answers_as_any_other(
     np.testing.assert_array_equal(BackgroundNet(load)(pixels), load()(pixels))
 
 
-def test_a_net_that_failed_to_load_in_the_background_says_so_at_every_call() -> None:
+def test_an_error_of_loading_in_the_background_is_raised_by_every_call() -> None:
     def load() -> Net:
         raise ModelMissing("no weights")
 

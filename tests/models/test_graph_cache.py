@@ -23,7 +23,7 @@ def read_pnet(cache: Path, engine: str = "onnxruntime", row: ModelRow = PNET) ->
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", MODEL_ROWS)
-def test_a_graph_is_built_to_the_byte_that_the_table_names(
+def test_a_built_graph_has_the_hash_in_the_table(
     name: str, engine: str, settings: Settings
 ) -> None:
     row = MODEL_ROWS[name]
@@ -81,20 +81,20 @@ def test_altered_weights_are_never_built_into_a_graph(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_graph_that_comes_out_otherwise_is_refused_and_not_cached(tmp_path: Path) -> None:
+def test_a_built_graph_with_another_hash_is_refused_and_not_cached(tmp_path: Path) -> None:
     row = replace(PNET, graph_sha256={"onnxruntime": "0" * 64})
     with pytest.raises(ModelAltered, match="mtcnn-pnet"):
         read_pnet(tmp_path, row=row)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_engines_have_each_their_file() -> None:
+def test_each_engine_has_its_own_cached_file() -> None:
     paths = {cached_graph_path(row, e, Path("c")) for row in MODEL_ROWS.values() for e in ENGINES}
     assert len(paths) == len(MODEL_ROWS) * len(ENGINES)
     assert all(path.parent == Path("c/graphs") for path in paths)
 
 
-def test_a_cache_that_is_a_file_costs_time_and_nothing_else(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_cache_only_costs_time(tmp_path: Path) -> None:
     # unlike a folder without rights, this stops root as well
     blocked = tmp_path / "cache"
     blocked.write_text("in the way")
@@ -103,7 +103,7 @@ def test_a_cache_that_is_a_file_costs_time_and_nothing_else(tmp_path: Path) -> N
     assert blocked.read_text() == "in the way"
 
 
-def test_a_read_only_cache_costs_time_and_nothing_else(tmp_path: Path) -> None:
+def test_a_read_only_cache_only_costs_time(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         assert len(read_pnet(tmp_path / "cache")) > 1000
@@ -111,7 +111,9 @@ def test_a_read_only_cache_costs_time_and_nothing_else(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_a_folder_in_the_graph_s_place_costs_time_and_leaves_no_litter(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_graph_only_costs_time_and_leaves_no_temporary_file(
+    tmp_path: Path,
+) -> None:
     path = cached_graph_path(PNET, "onnxruntime", tmp_path)
     path.mkdir(parents=True)
     assert len(read_pnet(tmp_path)) > 1000

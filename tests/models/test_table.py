@@ -20,7 +20,7 @@ def test_the_table_lists_detector_and_embedders_under_their_own_names() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_row_says_what_where_from_and_under_which_licence(row: ModelRow) -> None:
+def test_a_row_has_purpose_source_and_licence(row: ModelRow) -> None:
     assert row.purpose
     assert row.licence in ("MIT", "Apache-2.0")
     assert row.package_path.endswith(row.file_name)

@@ -25,7 +25,7 @@ def test_the_folder_comes_before_the_installed_package(folder: Path) -> None:
     assert read_weights(PNET, folder) == read_weights(PNET, None)
 
 
-def test_what_the_folder_lacks_comes_from_the_package(folder: Path) -> None:
+def test_a_file_missing_from_the_folder_comes_from_the_package(folder: Path) -> None:
     found = find_weights(ONET, folder)
     assert found is not None
     assert found.as_posix().endswith("mtcnn/assets/weights/onet.lz4")
@@ -62,7 +62,7 @@ def test_another_row_s_genuine_file_under_this_name_is_refused(folder: Path) -> 
         read_weights(PNET, folder)
 
 
-def test_an_altered_file_is_not_passed_over_for_the_next_place(folder: Path) -> None:
+def test_an_altered_file_is_refused_and_the_next_place_is_not_tried(folder: Path) -> None:
     # the package has the right file; a wrong one in front of it must still be reported
     (folder / PNET.file_name).write_bytes(b"not weights")
     assert find_weights(PNET, None) is not None
@@ -86,7 +86,7 @@ def test_the_refusal_is_one_line_that_names_row_file_hashes_and_remedy(tmp_path:
 
 
 @pytest.mark.parametrize("models", [None, "here"])
-def test_a_missing_model_says_where_it_looked_and_the_pip_line(
+def test_the_error_of_a_missing_model_names_the_places_and_the_pip_line(
     tmp_path: Path, models: str | None
 ) -> None:
     row = replace(PNET, package="mien_no_such_package")
@@ -105,7 +105,7 @@ def test_a_package_without_the_file_counts_as_missing() -> None:
         read_weights(replace(PNET, package_path="assets/weights/none.lz4"), None)
 
 
-def test_a_module_that_is_no_package_counts_as_missing() -> None:
+def test_a_module_that_is_not_a_package_counts_as_missing() -> None:
     assert find_weights(replace(PNET, package="this"), None) is None
 
 
@@ -117,6 +117,6 @@ def test_a_folder_or_a_pipe_under_the_name_is_not_opened(tmp_path: Path) -> None
     assert find_weights(ONET, tmp_path) == find_weights(ONET, None)
 
 
-def test_a_file_that_goes_away_is_missing(tmp_path: Path) -> None:
+def test_a_file_that_disappears_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="mien doctor"):
         read_checked(tmp_path / "gone", PNET.sha256, what="model mtcnn-pnet")
