@@ -19,14 +19,14 @@ from mien.cli.output import CommandResult
 from mien.errors import ExitCode, ModelMissing, UsageError
 from mien.lab.audit.report import (
     HEADER,
-    answers,
     audit_data,
+    describe_share,
+    mirror_findings,
     share_cell,
-    share_words,
-    step_rows,
+    table_rows,
     write_audit,
 )
-from mien.lab.audit.run import MAX_SIDE_PX, Audit, bounded, run_audit
+from mien.lab.audit.run import MAX_SIDE_PX, Audit, limit_size, run_audit
 from mien.lab.audit.statistics import Share
 from mien.lab.audit.steps import FLIP, KINDS, MIRROR, STEPS
 from mien.lab.recapture import CHANGES, recapture
@@ -130,7 +130,7 @@ def test_every_step_counts_every_photo(ran: Run) -> None:
     assert len(one.steps) == len(STEPS)
     for figures in (one.as_it_is, *one.steps):
         assert figures.found.tried == 3
-        assert figures.alike.n == figures.found.accepted
+        assert figures.similarity.n == figures.found.accepted
         assert figures.genuine.tried == 2
         assert figures.genuine_itself.tried == 1
         assert figures.impostor.tried == 3  # each photo against the one other person
@@ -138,30 +138,30 @@ def test_every_step_counts_every_photo(ran: Run) -> None:
 
 def test_an_unchanged_photo_is_like_itself_and_a_changed_one_less(ran: Run) -> None:
     (one,) = ran.audit.models
-    assert one.as_it_is.alike.least == pytest.approx(1.0, abs=1e-5)
+    assert one.as_it_is.similarity.lowest == pytest.approx(1.0, abs=1e-5)
     assert one.as_it_is.genuine == Share(2, 2)
-    mirror = one.steps[0].alike.mean
+    mirror = one.steps[0].similarity.mean
     assert mirror is not None
     assert one.threshold.value < mirror < 0.999
-    blurs = [f.alike.mean or 0.0 for s, f in zip(STEPS, one.steps, strict=True)
+    blurs = [f.similarity.mean or 0.0 for s, f in zip(STEPS, one.steps, strict=True)
              if s.kind.change == "blur"]  # fmt: skip
     assert blurs[0] > blurs[-1]
 
 
 def test_flip_averaged_a_photo_and_its_mirror_image_are_more_alike(ran: Run) -> None:
     (one,) = ran.audit.models
-    plain, averaged = one.steps[0].alike.mean, one.gain.alike.mean
+    plain, averaged = one.steps[0].similarity.mean, one.gain.similarity.mean
     assert plain is not None
     assert averaged is not None
     assert averaged > plain
-    assert one.gain.rose.tried == 2
+    assert one.gain.increased.tried == 2
 
 
 def test_a_large_photo_is_shrunk_before_anything_is_tried() -> None:
     tall = np.zeros((3 * MAX_SIDE_PX, MAX_SIDE_PX, 3), np.uint8)
-    assert bounded(tall).shape == (MAX_SIDE_PX, round(MAX_SIDE_PX / 3), 3)
+    assert limit_size(tall).shape == (MAX_SIDE_PX, round(MAX_SIDE_PX / 3), 3)
     small = tall[:MAX_SIDE_PX]
-    assert bounded(small) is small
+    assert limit_size(small) is small
 
 
 def test_the_pipeline_that_was_lent_is_as_it_was(ran: Run, pipeline: Pipeline) -> None:
@@ -174,7 +174,7 @@ def test_the_same_seed_gives_the_same_figures(ran: Run, pipeline: Pipeline, tmp_
         run_audit(tmp_path, [pipeline], np.random.default_rng(5)).models[0].steps for _ in range(2)
     )
     for one, other in zip(first, again, strict=True):
-        assert one.alike.mean == pytest.approx(other.alike.mean, abs=1e-5)
+        assert one.similarity.mean == pytest.approx(other.similarity.mean, abs=1e-5)
         assert one.found == other.found
 
 
@@ -214,18 +214,18 @@ def test_the_json_holds_figures_and_neither_path_nor_person_nor_embedding(ran: R
 
 
 def test_a_table_row_has_a_cell_for_each_column(ran: Run) -> None:
-    rows = step_rows(ran.audit.models[0])
+    rows = table_rows(ran.audit.models[0])
     assert {len(row) for row in rows} == {len(HEADER)}
     assert rows[0][:3] == ("as it is", "", "3/3 (100.0%)")
     assert rows[1][:2] == ("Mirror image", "mirrored")
 
 
 def test_shares_are_said_with_their_counts() -> None:
-    assert share_words(Share(172, 180)) == "172 of 180 (95.6 %)"
-    assert share_words(Share(1, 10_620)) == "1 of 10,620 (0.01 %)"
-    assert share_words(Share(9_999, 10_000)) == "9,999 of 10,000 (99.99 %)"
+    assert describe_share(Share(172, 180)) == "172 of 180 (95.6 %)"
+    assert describe_share(Share(1, 10_620)) == "1 of 10,620 (0.01 %)"
+    assert describe_share(Share(9_999, 10_000)) == "9,999 of 10,000 (99.99 %)"
     assert share_cell(Share(1, 10_620)) == "1/10620 (0.01%)"
-    assert share_cell(Share(0, 0)) == share_words(Share(0, 0)) == "\N{EN DASH}"
+    assert share_cell(Share(0, 0)) == describe_share(Share(0, 0)) == "\N{EN DASH}"
 
 
 def test_one_photo_of_one_person_is_audited_against_itself(
@@ -233,7 +233,7 @@ def test_one_photo_of_one_person_is_audited_against_itself(
 ) -> None:
     shutil.copytree(ran.folder / "zoe", tmp_path / "people" / "zoe")
     audit = run_audit(tmp_path / "people", [pipeline], np.random.default_rng(1))
-    mirror, averaging = answers(audit)
+    mirror, averaging = mirror_findings(audit)
     assert "mirrored in 1 of 1 (100.0 %) against the photo itself." in mirror
     assert "the gain cannot be measured; add a second photo" in averaging
     write_audit(tmp_path / "out", audit, title="one", seed=1)

@@ -11,7 +11,14 @@ from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar
 from mien.errors import ExitCode, ModelMissing, quote_path
-from mien.lab.audit.report import JSON_NAME, NONE, answers, audit_data, step_rows, write_audit
+from mien.lab.audit.report import (
+    JSON_NAME,
+    NONE,
+    audit_data,
+    mirror_findings,
+    table_rows,
+    write_audit,
+)
 from mien.lab.audit.run import Audit, ModelAudit, run_audit
 from mien.lab.audit.steps import STEPS
 from mien.lab.labels import display_name
@@ -84,7 +91,7 @@ def _lines(found: Audit) -> list[str]:
     lines += [
         f"  left out: {quote_path(name)}: {why.replace('_', ' ')}" for name, why in found.left_out
     ]
-    lines += answers(found)
+    lines += mirror_findings(found)
     for one in found.models:
         lines += _table(one)
     return lines
@@ -93,7 +100,7 @@ def _lines(found: Audit) -> list[str]:
 def _table(one: ModelAudit) -> list[str]:
     """A row for each change at its strongest, either way."""
 
-    rows = step_rows(one)
+    rows = table_rows(one)
     strongest = [row for row, step in zip(rows[1:], STEPS, strict=True) if abs(step.strength) == 1]
     itself = not one.as_it_is.genuine.tried
     header = ("change", "amount", "found", "mean", "owner accepted", "strangers accepted")

@@ -1,4 +1,4 @@
-"""An audit in words, as a table, as a chart and as JSON. Shows no photo and no embedding."""
+"""Write an audit as text, tables, a chart and JSON. Shows no photo and no embedding."""
 
 from __future__ import annotations
 
@@ -7,22 +7,32 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.lab.audit.run import MAX_SIDE_PX, Audit, ModelAudit
-from mien.lab.audit.statistics import PERCENTILES, Figures, Gain, Separation, Share, Spread
+from mien.lab.audit.statistics import (
+    PERCENTILES,
+    ChangeFigures,
+    FlipGain,
+    Separation,
+    Share,
+    Spread,
+)
 from mien.lab.audit.steps import KINDS, MIRROR, STEPS
 from mien.lab.plots.robustness import Curve, Panel, draw_robustness_chart
 from mien.lab.plots.style import signed
 from mien.lab.report.html import Picture, Section, Table, write_report
 from mien.lab.report.output import make_folder, write_output
+from mien.matching.score import Score
 
 JSON_NAME, CHART_NAME = "audit.json", "robustness.png"
 NONE = "\N{EN DASH}"
 
 HOW = (
-    "Each photo is changed as a whole, and then goes the way of every photo at the door: find the "
-    "face, cut it, embed it. found: one face was found. similarity: of the changed photo to the "
-    "photo as it is, over the found ones. owner accepted: the changed photo reaches the threshold "
-    "against the centre of the person's other photos. strangers accepted: against the centres of "
-    "the other people, one trial for each.\n\n"
+    "Each photo is changed as a whole; then its face is found, cropped and embedded as for "
+    "unlocking. found: one face was found. similarity: of the changed photo to the photo as it is, "
+    "over the found ones. owner accepted: the changed photo reaches the threshold against the "
+    "centre of the person's other photos. strangers accepted: against the centres of the other "
+    "people, one trial for each. The threshold is that of unlocking: calibrated for the number of "
+    "photos compared with, and moved by cohort score normalisation. The threshold given in words "
+    "and in the chart is that for one photo, not moved.\n\n"
     "A photo in which no face, or more than one, is found counts as tried and as refused, for the "
     "owner and for strangers alike; none is dropped."
 )
@@ -42,7 +52,7 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
         out / CHART_NAME,
     )
     sections = [
-        Section("Does a mirror image change the embedding?", "\n\n".join(answers(audit))),
+        Section("Does a mirror image change the embedding?", "\n\n".join(mirror_findings(audit))),
         Section(
             "Flip averaging",
             "The same photos, each embedded once, and once as the direction between it and its "
@@ -50,7 +60,9 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
             "higher tells people apart better.",
             _gain_table(audit.models),
         ),
-        Section("Similarity against strength", _method(audit), pictures=(_picture(chart),)),
+        Section(
+            "Similarity against strength", _describe_method(audit), pictures=(_picture(chart),)
+        ),
     ]
     sections += [Section(f"Every change, {one.model}", "", _table(one)) for one in audit.models]
     if audit.left_out:
@@ -60,19 +72,19 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
     figures = json.dumps(audit_data(audit, seed=seed), indent=1, ensure_ascii=False) + "\n"
     # a file name may hold bytes that are no text
     write_output(out / JSON_NAME, figures.encode("utf-8", "backslashreplace"))
-    return write_report(out, title, sections, footer=f"Seed {seed}. Figures: {JSON_NAME}.")
+    return write_report(out, title, sections, footer=f"Seed {seed}. ChangeFigures: {JSON_NAME}.")
 
 
-def answers(audit: Audit) -> list[str]:
-    """The flip question answered, two paragraphs for each embedder."""
+def mirror_findings(audit: Audit) -> list[str]:
+    """Whether a mirror image changes the embedding: two paragraphs for each embedder."""
     said = []
     for one in audit.models:
         mirrored = one.steps[STEPS.index(MIRROR)]
-        said += [_mirror_words(audit, one, mirrored), _gain_words(one)]
+        said += [_describe_mirror(audit, one, mirrored), _describe_gain(one)]
     return said
 
 
-def step_rows(one: ModelAudit) -> list[tuple[str, ...]]:
+def table_rows(one: ModelAudit) -> list[tuple[str, ...]]:
     """The table's rows, as it is first: change, amount, and then what `HEADER` says."""
     rows = [("as it is", "", *_cells(one.as_it_is))]
     for step, figures in zip(STEPS, one.steps, strict=True):
@@ -86,7 +98,7 @@ HEADER = (
 )
 
 
-def share_words(share: Share) -> str:
+def describe_share(share: Share) -> str:
     """172 of 180 (95.6 %)."""
     if share.value is None:
         return NONE
@@ -94,14 +106,14 @@ def share_words(share: Share) -> str:
 
 
 def share_cell(share: Share) -> str:
-    """172/180 (95.6%): as short as it can be, for a table."""
+    """172/180 (95.6%): the short form for a table."""
     if share.value is None:
         return NONE
     return f"{share.accepted}/{share.tried} ({_percent(share.value)}%)"
 
 
 def _percent(share: float) -> str:
-    """With a second place near the ends, where one tenth is much."""
+    """In percent, with two decimals near 0 and 1."""
     places = 2 if 0 < min(share, 1 - share) < 0.01 else 1
     return f"{share * 100:.{places}f}"
 
@@ -117,8 +129,8 @@ def panels_of(models: Sequence[ModelAudit]) -> list[Panel]:
             curves.append(
                 Curve(
                     kind.strengths,
-                    tuple(f.alike.mean for f in figures),
-                    tuple(f.alike.percentiles[PERCENTILES.index(5)] for f in figures),
+                    tuple(f.similarity.mean for f in figures),
+                    tuple(f.similarity.percentiles[PERCENTILES.index(5)] for f in figures),
                     tuple(f.found.value or 0.0 for f in figures),
                 )
             )
@@ -138,38 +150,40 @@ def audit_data(audit: Audit, *, seed: int) -> dict[str, object]:
     }
 
 
-def _mirror_words(audit: Audit, one: ModelAudit, mirrored: Figures) -> str:
-    alike = mirrored.alike
-    if alike.mean is None or alike.least is None:
+def _describe_mirror(audit: Audit, one: ModelAudit, mirrored: ChangeFigures) -> str:
+    alike = mirrored.similarity
+    if alike.mean is None or alike.lowest is None:
         return f"{one.model}: no single face was found in any of {audit.photos} mirror images."
-    verdict = "yes, but little" if alike.least >= one.threshold.value else "yes"
+    verdict = "yes, but little" if Score(alike.lowest).reaches(one.threshold) else "yes"
     strangers = ""
     if mirrored.impostor.tried:
         strangers = (
-            f"; strangers in {share_words(one.as_it_is.impostor)}, "
-            f"mirrored in {share_words(mirrored.impostor)}"
+            f"; strangers in {describe_share(one.as_it_is.impostor)}, "
+            f"mirrored in {describe_share(mirrored.impostor)}"
         )
     return (
         f"{one.model}: {verdict}. The mean similarity between a photo and its mirror image is "
-        f"{_number(alike.mean)}, the least {_number(alike.least)} (photos: {audit.photos}, people: "
-        f"{audit.people}); the threshold is {one.threshold.value:.3f}. A single face is found in "
-        f"{share_words(mirrored.found)} mirror images. Of the trials, the owner is accepted in "
-        f"{_owner_words(one.as_it_is)}, mirrored in {_owner_words(mirrored)}{strangers}."
+        f"{_number(alike.mean)}, the least {_number(alike.lowest)} (photos: {audit.photos}, "
+        f"people: {audit.people}); the threshold is {one.threshold.value:.3f}. A single face is "
+        f"found in {describe_share(mirrored.found)} mirror images. Of the trials, the owner is accepted in "
+        f"{_describe_owner(one.as_it_is)}, mirrored in {_describe_owner(mirrored)}{strangers}."
     )
 
 
-def _owner_words(figures: Figures) -> str:
+def _describe_owner(figures: ChangeFigures) -> str:
     """Against the other photos; against the photo itself only where there is nothing else."""
     if figures.genuine.tried:
-        return share_words(figures.genuine)
-    return f"{share_words(figures.genuine_itself)} against the photo itself"
+        return describe_share(figures.genuine)
+    return f"{describe_share(figures.genuine_itself)} against the photo itself"
 
 
-def _gain_words(one: ModelAudit) -> str:
+def _describe_gain(one: ModelAudit) -> str:
     plain, averaged = one.gain.plain, one.gain.averaged
     start = f"{one.model}, flip-averaged: "
-    alike = one.gain.alike.mean
-    mirror = "" if alike is None else f"photo and mirror image are alike at {_number(alike)}. "
+    alike = one.gain.similarity.mean
+    mirror = (
+        "" if alike is None else f"the similarity of photo and mirror image is {_number(alike)}. "
+    )
     if plain.genuine_mean is None:
         return (
             f"{start}{mirror}No person has two photos, so the gain cannot be measured; "
@@ -177,7 +191,7 @@ def _gain_words(one: ModelAudit) -> str:
         )
     words = (
         f"{start}{mirror}The mean genuine similarity goes from {_number(plain.genuine_mean)} to "
-        f"{_number(averaged.genuine_mean)}, higher for {share_words(one.gain.rose)} photos"
+        f"{_number(averaged.genuine_mean)}, higher for {describe_share(one.gain.increased)} photos"
     )
     if plain.impostor_mean is None:
         return words + "; there is no other person to compare with."
@@ -188,7 +202,7 @@ def _gain_words(one: ModelAudit) -> str:
     )
 
 
-def _method(audit: Audit) -> str:
+def _describe_method(audit: Audit) -> str:
     words = f"{HOW} Photos are shrunk to {MAX_SIDE_PX} px on the longer side first."
     if audit.single:
         words += "\n\n" + ITSELF.format(single=audit.single, photos=audit.photos)
@@ -202,7 +216,7 @@ def _picture(chart: Path) -> Picture:
 
 def _table(one: ModelAudit) -> Table:
     """Without the columns in which nothing was tried."""
-    rows = step_rows(one)
+    rows = table_rows(one)
     kept = [at for at in range(len(HEADER)) if any(row[at] != NONE for row in rows)]
     return Table(
         tuple(HEADER[at] for at in kept),
@@ -211,13 +225,13 @@ def _table(one: ModelAudit) -> Table:
     )
 
 
-def _cells(figures: Figures) -> tuple[str, ...]:
-    alike = figures.alike
+def _cells(figures: ChangeFigures) -> tuple[str, ...]:
+    alike = figures.similarity
     return (
         share_cell(figures.found),
         _number(alike.mean),
         _number(alike.percentiles[PERCENTILES.index(5)]),
-        _number(alike.least),
+        _number(alike.lowest),
         share_cell(figures.genuine),
         share_cell(figures.genuine_itself),
         share_cell(figures.impostor),
@@ -268,22 +282,22 @@ def _model_data(one: ModelAudit) -> dict[str, object]:
     }
 
 
-def _figures_data(figures: Figures) -> dict[str, object]:
+def _figures_data(figures: ChangeFigures) -> dict[str, object]:
     return {
         "found": _share_data(figures.found),
-        "similarity": _spread_data(figures.alike),
+        "similarity": _spread_data(figures.similarity),
         "genuine": _share_data(figures.genuine),
         "genuine_against_itself": _share_data(figures.genuine_itself),
         "impostor": _share_data(figures.impostor),
     }
 
 
-def _gain_data(gain: Gain) -> dict[str, object]:
+def _gain_data(gain: FlipGain) -> dict[str, object]:
     return {
         "plain": _separation_data(gain.plain),
         "averaged": _separation_data(gain.averaged),
-        "genuine_rose": _share_data(gain.rose),
-        "similarity_to_mirror": _spread_data(gain.alike),
+        "genuine_rose": _share_data(gain.increased),
+        "similarity_to_mirror": _spread_data(gain.similarity),
     }
 
 
@@ -306,7 +320,7 @@ def _spread_data(spread: Spread) -> dict[str, object]:
     return {
         "n": spread.n,
         "mean": _rounded(spread.mean),
-        "least": _rounded(spread.least),
+        "least": _rounded(spread.lowest),
         "percentiles": {str(level): _rounded(value) for level, value in levels},
     }
 

@@ -1,8 +1,8 @@
-"""How far a photo can be changed before its owner is refused or a stranger let in.
+"""How far a photo can be changed before its owner is refused or a stranger accepted.
 
-The whole photo is changed, as a camera would see it, and goes the way of every photo
-at the door: find the face, cut it, embed it. What is compared with what is in
-`audit_figures`, what is done to the photos in `audit_steps`.
+The whole photo is changed, as a camera would see it. Then its face is found, cropped and
+embedded as for unlocking. `statistics` says what is compared with what, `steps` what is
+done to the photos.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ import numpy as np
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageError
 from mien.faces.embed import Embedder
-from mien.lab.audit.statistics import Figures, Gain, compared, figures_of, gain_of, references
+from mien.lab.audit.statistics import (
+    ChangeFigures,
+    FlipGain,
+    compare_vectors,
+    make_references,
+    measure_change,
+    measure_flip_gain,
+    pair_cosines,
+)
 from mien.lab.audit.steps import STEPS
 from mien.lab.explore.folder import PhotoProgress
 from mien.lab.plots.style import resized
@@ -25,18 +33,21 @@ from mien.media.image_file import read_image
 from mien.media.photo_paths import find_people_photos
 from mien.results import ByteArray, Crop, FloatArray, Threshold
 
-MAX_SIDE_PX = 1600  # a door's camera gives no more, and fifty copies of a phone's photo take long
+MAX_SIDE_PX = 1600  # a camera gives no more, and fifty copies of a phone's photo take long
 
 
 @dataclass(frozen=True, slots=True)
 class ModelAudit:
-    """One embedder's figures. as_it_is: of unchanged photos. steps: one for each of `STEPS`."""
+    """One embedder's figures. as_it_is: of unchanged photos. steps: one for each of `STEPS`.
+
+    threshold: for a template of one photo, before cohort score normalisation.
+    """
 
     model: str
     threshold: Threshold
-    as_it_is: Figures
-    steps: tuple[Figures, ...]
-    gain: Gain
+    as_it_is: ChangeFigures
+    steps: tuple[ChangeFigures, ...]
+    gain: FlipGain
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class Audit:
 
 
 @dataclass(slots=True, eq=False)
-class _Seen:
+class _Vectors:
     """An embedder's vectors, a row per photo.
 
     steps: (1 + steps, d) each, the unchanged photo first, NaN where no face was found.
@@ -78,16 +89,16 @@ def run_audit(
     A photo that cannot be read or has no single face is left out and listed. Raises
     UsageError for a folder without people, and if no photo is left.
     """
-    seen = [_Seen() for _ in pipelines]
+    collected = [_Vectors() for _ in pipelines]
     people, left_out = [], []
     for path, person in progress(find_people_photos(root)):
         try:
-            crops = _crops(bounded(read_image(path)), pipelines, rng)
+            crops = _crop_all(limit_size(read_image(path)), pipelines, rng)
         except (UnreadableImage, NoFaceFound, SeveralFacesFound) as error:
             left_out.append((path.name, error.outcome.value))
             continue
         people.append(person)
-        for one, pipeline, its_crops in zip(seen, pipelines, crops, strict=True):
+        for one, pipeline, its_crops in zip(collected, pipelines, crops, strict=True):
             _embed_into(one, pipeline, its_crops)
     if not people:
         raise UsageError(f"no face found in the {len(left_out)} photos; choose another folder")
@@ -98,19 +109,19 @@ def run_audit(
         left_out=tuple(left_out),
         models=tuple(
             _model_audit(one, pipeline, people)
-            for one, pipeline in zip(seen, pipelines, strict=True)
+            for one, pipeline in zip(collected, pipelines, strict=True)
         ),
     )
 
 
-def bounded(image: ByteArray) -> ByteArray:
+def limit_size(image: ByteArray) -> ByteArray:
     """The photo, shrunk if its longer side is over `MAX_SIDE_PX`."""
     height, width = image.shape[:2]
     scale = MAX_SIDE_PX / max(height, width)
     return image if scale >= 1 else resized(image, round(width * scale), round(height * scale))
 
 
-def _crops(
+def _crop_all(
     image: ByteArray, pipelines: Sequence[Pipeline], rng: np.random.Generator
 ) -> list[list[Crop | None]]:
     """For each pipeline, the crop of the photo and those of all its changes, in order.
@@ -118,21 +129,21 @@ def _crops(
     None where no single face is found. Raises NoFaceFound or SeveralFacesFound if that
     is so for the photo as it is.
     """
-    first = _cut(image, pipelines)  # before fifty changes are tried
-    changed = [_cut_or_none(step.apply(image, rng), pipelines) for step in STEPS]
+    first = _crop(image, pipelines)  # before fifty changes are tried
+    changed = [_crop_or_none(step.apply(image, rng), pipelines) for step in STEPS]
     return [[first[at], *(cut[at] for cut in changed)] for at in range(len(pipelines))]
 
 
-def _cut_or_none(
+def _crop_or_none(
     image: ByteArray, pipelines: Sequence[Pipeline]
 ) -> Sequence[Crop] | Sequence[None]:
     try:
-        return _cut(image, pipelines)
+        return _crop(image, pipelines)
     except (NoFaceFound, SeveralFacesFound):
         return [None] * len(pipelines)
 
 
-def _cut(image: ByteArray, pipelines: Sequence[Pipeline]) -> list[Crop]:
+def _crop(image: ByteArray, pipelines: Sequence[Pipeline]) -> list[Crop]:
     face = pipelines[0].door_face(image)
     try:
         return [pipeline.crop(image, face) for pipeline in pipelines]
@@ -140,10 +151,10 @@ def _cut(image: ByteArray, pipelines: Sequence[Pipeline]) -> list[Crop]:
         raise NoFaceFound("the face cannot be cut out; try another photo") from error
 
 
-def _embed_into(seen: _Seen, pipeline: Pipeline, crops: Sequence[Crop | None]) -> None:
-    seen.steps.append(_vectors(_embedder(pipeline, flip_average=False), crops))
+def _embed_into(collected: _Vectors, pipeline: Pipeline, crops: Sequence[Crop | None]) -> None:
+    collected.steps.append(_vectors(_embedder(pipeline, flip_average=False), crops))
     # the first two: the photo, and `STEPS` starts with its mirror image
-    seen.averaged.append(_vectors(_embedder(pipeline, flip_average=True), crops[:2]))
+    collected.averaged.append(_vectors(_embedder(pipeline, flip_average=True), crops[:2]))
 
 
 def _embedder(pipeline: Pipeline, *, flip_average: bool) -> Embedder:
@@ -161,19 +172,19 @@ def _vectors(embedder: Embedder, crops: Sequence[Crop | None]) -> FloatArray:
     return vectors
 
 
-def _model_audit(seen: _Seen, pipeline: Pipeline, people: Sequence[str]) -> ModelAudit:
-    steps = np.stack(seen.steps, axis=1)  # (1 + steps, n, d)
-    averaged = np.stack(seen.averaged, axis=1)  # (2, n, d)
-    threshold = pipeline.matcher.threshold_for(photos=1)
-    originals = steps[0]
-    against = references(originals, people)
+def _model_audit(collected: _Vectors, pipeline: Pipeline, people: Sequence[str]) -> ModelAudit:
+    steps = np.stack(collected.steps, axis=1)  # (1 + steps, n, d)
+    averaged = np.stack(collected.averaged, axis=1)  # (2, n, d)
+    matcher, originals = pipeline.matcher, steps[0]
+    references = make_references(originals, people)
     figures = [
-        figures_of(
-            *compared(vectors, originals, against),
-            itself=against.itself,
-            threshold=threshold.value,
+        measure_change(
+            pair_cosines(vectors, originals),
+            *compare_vectors(vectors, references, matcher),
+            itself=references.itself,
         )
         for vectors in steps
     ]
-    gain = gain_of(originals, averaged[0], averaged[1], people, threshold.value)
+    gain = measure_flip_gain(originals, averaged[0], averaged[1], people, matcher)
+    threshold = matcher.threshold_for(photos=1)
     return ModelAudit(pipeline.model.name, threshold, figures[0], tuple(figures[1:]), gain)

@@ -1,24 +1,27 @@
-"""From similarities to the figures of an audit. Knows no photo and no model.
+"""The figures of an audit, from embeddings and the rule that accepts scores.
 
-A similarity that is NaN belongs to a photo in which no face was found. It counts as
-tried and as refused, for the owner and for the stranger alike, and never goes missing.
+A row of NaN belongs to a photo in which no face was found. It counts as tried and as
+refused, for the owner and for strangers alike, and is never left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.lab.labels import rows_by_label
-from mien.results import FloatArray
+from mien.matching.score import reaches
+from mien.results import FloatArray, Threshold
 from mien.vectors import centre_of
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
 Flags = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +39,26 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How similarities lie. percentiles: those of `PERCENTILES`. Of none, all are None."""
+    """How similarities are distributed. percentiles: `PERCENTILES`. All None for none."""
 
     n: int
     mean: float | None
-    least: float | None
+    lowest: float | None
     percentiles: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ChangeFigures:
     """What one change at one strength does.
 
-    found: faces found of photos tried. alike: similarity between the photo and what
-    became of it, over the found. genuine: accepted against the centre of the person's
+    found: faces found of photos tried. similarity: between the photo and the changed
+    photo, over the found. genuine: accepted against the centre of the person's
     other photos. genuine_itself: against the photo itself, for people of one photo.
     impostor: accepted against the centres of the other people.
     """
 
     found: Share
-    alike: Spread
+    similarity: Spread
     genuine: Share
     genuine_itself: Share
     impostor: Share
@@ -63,7 +66,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How well genuine and impostor similarities lie apart, of unchanged photos.
+    """How far apart genuine and impostor similarities of unchanged photos are.
 
     genuine_mean: over photos whose person has others. d_prime: distance of the two
     means over the root of the mean variance; None of fewer than two on either side.
@@ -77,83 +80,123 @@ class Separation:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class FlipGain:
     """Plain embeddings against flip-averaged ones, on the same photos.
 
-    rose: photos whose genuine similarity is higher with averaging. alike: similarity
+    increased: photos whose genuine similarity is higher with averaging. similarity:
     between a photo and its mirror image when both are flip-averaged.
     """
 
     plain: Separation
     averaged: Separation
-    rose: Share
-    alike: Spread
+    increased: Share
+    similarity: Spread
+
+
+class ScoringRule(Protocol):
+    """Which scores are accepted, as by `mien.matching.matcher.Matcher`."""
+
+    def threshold_for(self, *, photos: int) -> Threshold:
+        """The threshold for a template of so many photos."""
+        ...
+
+    def shifts(self, vectors: FloatArray) -> FloatArray:
+        """What each of (n, d) unit rows adds to the shift of a score: (n,)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class References:
-    """What photos are compared with, of n photos of p people.
+    """What n photos of p people are compared with.
 
     own: (n, d), the centre of the person's other photos, or the photo itself.
-    itself: (n,), which of the two. centres: (p, d). person_of: (n,), rows of centres.
+    itself: (n,), which of the two. own_photos: (n,), photos behind each row of own.
+    centres: (p, d). centre_photos: (p,). person_of: (n,), rows of centres.
     """
 
     own: FloatArray = field(repr=False)
     itself: Flags = field(repr=False)
+    own_photos: Counts = field(repr=False)
     centres: FloatArray = field(repr=False)
+    centre_photos: Counts = field(repr=False)
     person_of: npt.NDArray[np.intp] = field(repr=False)
 
 
-def references(originals: FloatArray, people: Sequence[str]) -> References:
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Cosine similarities (m,) float32, NaN where no face was found, and which are accepted."""
+
+    similarities: FloatArray
+    accepted: Flags
+
+    def share(self) -> Share:
+        """How many are accepted."""
+        return Share(int(self.accepted.sum()), len(self.accepted))
+
+    def where(self, rows: Flags) -> Scored:
+        """Those of these rows."""
+        return Scored(self.similarities[rows], self.accepted[rows])
+
+
+def make_references(originals: FloatArray, people: Sequence[str]) -> References:
     """originals: (n, d) unit rows of unchanged photos. people: the name of each."""
     own = originals.copy()
-    itself = np.zeros(len(originals), bool)
+    own_photos = np.ones(len(originals), np.int64)
     person_of = np.zeros(len(originals), np.intp)
-    centres = []
-    for person, rows in enumerate(rows_by_label(people).values()):
+    groups = list(rows_by_label(people).values())
+    for person, rows in enumerate(groups):
         person_of[rows] = person
-        centres.append(_centre(originals[rows]))
-        itself[rows] = len(rows) == 1
         if len(rows) > 1:
+            own_photos[rows] = len(rows) - 1
             for row in rows:
                 own[row] = _centre(originals[[other for other in rows if other != row]])
-    return References(own, itself, np.array(centres, np.float32), person_of)
+    centre_photos = np.array([len(rows) for rows in groups])
+    centres = np.array([_centre(originals[rows]) for rows in groups], np.float32)
+    itself = centre_photos[person_of] == 1
+    return References(own, itself, own_photos, centres, centre_photos, person_of)
 
 
-def compared(
-    vectors: FloatArray, originals: FloatArray, against: References
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Similarities of (n, d) vectors, rows of NaN where no face was found.
-
-    To their originals (n,), to their own reference (n,), and to the other people's
-    centres, (n * (p - 1),).
+def compare_vectors(
+    vectors: FloatArray, references: References, rule: ScoringRule
+) -> tuple[Scored, Scored]:
+    """Scores of (n, d) vectors with their own references (n,), and with the other people's
+    centres (n * (p - 1),). Rows of NaN where no face was found.
     """
-    alike = _cosines(vectors, originals)
-    genuine = _cosines(vectors, against.own)
-    to_all = np.clip(vectors @ against.centres.T, -1.0, 1.0)  # (n, p)
-    others = np.arange(len(against.centres)) != against.person_of[:, np.newaxis]
-    return alike, genuine, to_all[others]
+    shifts = _shifts(vectors, rule)
+    genuine = _score(
+        pair_cosines(vectors, references.own),
+        shifts + _shifts(references.own, rule),
+        references.own_photos,
+        rule,
+    )
+    photos = np.broadcast_to(references.centre_photos, (len(vectors), len(references.centres)))
+    impostor = _score(
+        np.clip(vectors @ references.centres.T, -1.0, 1.0),  # (n, p)
+        shifts[:, np.newaxis] + _shifts(references.centres, rule),
+        photos,
+        rule,
+    )
+    others = np.arange(len(references.centres)) != references.person_of[:, np.newaxis]
+    return genuine, impostor.where(others)
 
 
-def figures_of(
-    alike: FloatArray,
-    genuine: FloatArray,
-    impostor: FloatArray,
-    *,
-    itself: Flags,
-    threshold: float,
-) -> Figures:
-    """The figures of similarities as `compared` gives them."""
-    return Figures(
-        found=Share(int(np.isfinite(alike).sum()), len(alike)),
-        alike=spread_of(alike),
-        genuine=_share(genuine[~itself], threshold),
-        genuine_itself=_share(genuine[itself], threshold),
-        impostor=_share(impostor, threshold),
+def measure_change(
+    similarities: FloatArray, genuine: Scored, impostor: Scored, *, itself: Flags
+) -> ChangeFigures:
+    """similarities: (n,) of each photo and its change. genuine, impostor: the change's scores.
+
+    itself: (n,) which photos were compared with themselves.
+    """
+    return ChangeFigures(
+        found=Share(int(np.isfinite(similarities).sum()), len(similarities)),
+        similarity=measure_spread(similarities),
+        genuine=genuine.where(~itself).share(),
+        genuine_itself=genuine.where(itself).share(),
+        impostor=impostor.share(),
     )
 
 
-def spread_of(similarities: FloatArray) -> Spread:
+def measure_spread(similarities: FloatArray) -> Spread:
     """The spread of those that are numbers."""
     known = similarities[np.isfinite(similarities)].astype(np.float64)
     if not len(known):
@@ -162,36 +205,36 @@ def spread_of(similarities: FloatArray) -> Spread:
     return Spread(len(known), float(known.mean()), float(known.min()), levels)
 
 
-def separation_of(genuine: FloatArray, impostor: FloatArray, threshold: float) -> Separation:
+def measure_separation(genuine: Scored, impostor: Scored) -> Separation:
     """Of finite similarities; either may be empty."""
     return Separation(
-        spread_of(genuine).mean,
-        spread_of(impostor).mean,
-        d_prime(genuine, impostor),
-        _share(genuine, threshold),
-        _share(impostor, threshold),
+        measure_spread(genuine.similarities).mean,
+        measure_spread(impostor.similarities).mean,
+        d_prime(genuine.similarities, impostor.similarities),
+        genuine.share(),
+        impostor.share(),
     )
 
 
-def gain_of(
+def measure_flip_gain(
     plain: FloatArray,
     averaged: FloatArray,
     averaged_mirrors: FloatArray,
     people: Sequence[str],
-    threshold: float,
-) -> Gain:
+    rule: ScoringRule,
+) -> FlipGain:
     """(n, d) unit rows of the same photos, and of their mirror images: NaN where not found."""
     sides = []
     for originals in (plain, averaged):
-        against = references(originals, people)
-        _, genuine, impostor = compared(originals, originals, against)
-        sides.append((genuine[~against.itself], impostor))
-    rose = sides[1][0] > sides[0][0]
-    return Gain(
-        separation_of(*sides[0], threshold),
-        separation_of(*sides[1], threshold),
-        Share(int(rose.sum()), len(rose)),
-        spread_of(_cosines(averaged_mirrors, averaged)),
+        references = make_references(originals, people)
+        genuine, impostor = compare_vectors(originals, references, rule)
+        sides.append((genuine.where(~references.itself), impostor))
+    increased = sides[1][0].similarities > sides[0][0].similarities
+    return FlipGain(
+        measure_separation(*sides[0]),
+        measure_separation(*sides[1]),
+        Share(int(increased.sum()), len(increased)),
+        measure_spread(pair_cosines(averaged_mirrors, averaged)),
     )
 
 
@@ -204,15 +247,27 @@ def d_prime(genuine: FloatArray, impostor: FloatArray) -> float | None:
     return float((high.mean() - low.mean()) / np.sqrt(variance)) if variance > 0 else None
 
 
-def _share(similarities: FloatArray, threshold: float) -> Share:
-    # NaN reaches no threshold
-    return Share(int((similarities >= threshold).sum()), len(similarities))
-
-
-def _cosines(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Row by row: (n,)."""
+def pair_cosines(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Cosines of rows of the same number, (n, d) unit rows each: (n,). NaN stays NaN."""
     cosines: FloatArray = np.clip((a * b).sum(axis=1), -1.0, 1.0)
     return cosines
+
+
+def _score(cosines: FloatArray, shifts: FloatArray, photos: Counts, rule: ScoringRule) -> Scored:
+    """photos: how many are behind each reference; the threshold depends on it."""
+    accepted = np.zeros(cosines.shape, np.bool_)
+    for count in map(int, np.unique(photos)):
+        rows = photos == count
+        accepted[rows] = reaches(rule.threshold_for(photos=count), cosines[rows], shifts[rows])
+    return Scored(cosines, accepted)
+
+
+def _shifts(vectors: FloatArray, rule: ScoringRule) -> FloatArray:
+    """(n,) shifts; 0 where no face was found, which is refused whatever the shift."""
+    found = np.isfinite(vectors).all(axis=1)
+    shifts = np.zeros(len(vectors), np.float32)
+    shifts[found] = rule.shifts(vectors[found])
+    return shifts
 
 
 def _centre(vectors: FloatArray) -> FloatArray:
