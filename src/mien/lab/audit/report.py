@@ -165,8 +165,9 @@ def _describe_mirror(audit: Audit, one: ModelAudit, mirrored: ChangeFigures) -> 
         f"{one.model}: {verdict}. The mean similarity between a photo and its mirror image is "
         f"{_number(alike.mean)}, the least {_number(alike.lowest)} (photos: {audit.photos}, "
         f"people: {audit.people}); the threshold is {one.threshold.value:.3f}. A single face is "
-        f"found in {describe_share(mirrored.found)} mirror images. Of the trials, the owner is accepted in "
-        f"{_describe_owner(one.as_it_is)}, mirrored in {_describe_owner(mirrored)}{strangers}."
+        f"found in {describe_share(mirrored.found)} mirror images. Of the trials, the owner is "
+        f"accepted in {_describe_owner(one.as_it_is)}, mirrored in "
+        f"{_describe_owner(mirrored)}{strangers}."
     )
 
 
