@@ -152,6 +152,17 @@ def test_a_manifest_of_another_key_altered_or_absent_opens_nothing(store: Memory
         Manifest(cells, CIPHER)
 
 
+def test_clearing_a_section_removes_added_cells_too(store: MemoryStore) -> None:
+    with store.writing() as cells:
+        cells.put(Section.RECORD, b"\x07" + b"p" * 31, b"added")
+        manifest = Manifest(cells, CIPHER)
+        manifest.clear(Section.RECORD)
+        manifest.save()
+    with store.reading() as cells:
+        assert cells.scan(Section.RECORD, after=b"", limit=9) == []
+        assert Manifest(cells, CIPHER).count(Section.RECORD) == 0
+
+
 class _ReversedCells(DictCells):
     """A store whose pages are in descending order, as a damaged tree may be."""
 

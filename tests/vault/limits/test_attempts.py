@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +18,7 @@ from mien.vault.limits.attempts import (
     AttemptCount,
     Moment,
     describe_wait,
+    moment_now,
 )
 
 NOON = Moment(wall_s=1_800_000_000.0, boot_id="boot one", boot_s=1000.0)
@@ -178,6 +183,41 @@ def test_a_day_without_failures_clears_the_count_where_that_is_asked_for() -> No
     assert failed.advanced_to(later(NOON, 1e9)).failures == 3
     off_at_night = Moment(NOON.wall_s + 86_400, "boot two", 60.0)
     assert failed.advanced_to(off_at_night, forget_after_s=86_400).failures == 0
+
+
+def test_a_refund_of_the_last_of_many_failures_removes_the_whole_wait() -> None:
+    back = after(7).after_refund(NOON, charged=7, free_failures=FREE_FAILURES)
+    assert (back.failures, back.wait_s) == (6, 0.0)
+
+
+def test_a_refund_of_no_failures_stays_at_none() -> None:
+    back = AttemptCount.none(NOON).after_refund(NOON, charged=1, free_failures=FREE_FAILURES)
+    assert (back.failures, back.wait_s) == (0, 0.0)
+
+
+def test_within_one_boot_a_wall_clock_set_a_day_ahead_clears_no_count() -> None:
+    ahead = Moment(NOON.wall_s + 90_000, NOON.boot_id, NOON.boot_s + 60)
+    assert after(3).advanced_to(ahead, forget_after_s=86_400).failures == 3
+
+
+@pytest.mark.parametrize("field", ["wall_s", "boot_s"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_moment_must_be_finite(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        replace(NOON, **{field: value})
+
+
+def test_the_present_moment_is_read_from_the_clocks_of_this_machine() -> None:
+    before, now, after_ = time.time(), moment_now(), time.time()
+    assert before <= now.wall_s <= after_
+    assert now.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert now.boot_s <= moment_now().boot_s
+    assert now.boot_s <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def test_without_a_boot_id_it_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.vault.limits.attempts._BOOT_ID", tmp_path / "absent")
+    assert moment_now().boot_id == ""
 
 
 def test_a_late_refund_shortens_the_wait_to_that_of_the_remaining_failures() -> None:
