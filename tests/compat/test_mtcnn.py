@@ -40,7 +40,7 @@ def test_the_defaults_are_those_of_the_reference(cascade: Cascade) -> None:
     assert (made.image_size, made.margin) == (160, 0)
     assert (made.post_process, made.select_largest, made.keep_all) == (True, True, False)
     assert made.selection_method == "largest"
-    found = made._cascade.settings
+    found = made._cascade.get().settings
     assert (found.min_face_size, found.thresholds, found.factor) == (20, (0.6, 0.7, 0.7), 0.709)
 
 

@@ -1,43 +1,50 @@
-"""`MTCNN`: facenet-pytorch's class in front of our detector, so that its users' code runs.
+"""`MTCNN`: facenet-pytorch's detector class on mien's detector, with numpy arrays for tensors.
 
-Parameters, their meaning and the results are those of facenet-pytorch 2.6, in numpy
-where it has torch. Where that version fails, this one answers: images without a face in a
-list, lists of different sizes, images too small for a face, grey, palette and
-transparent images, float arrays.
+Parameters and results are those of facenet-pytorch 2.6. Where that version fails, this one
+answers: images without a face in a list, lists of different sizes, images too small for a
+face, grey, palette and transparent images, float arrays. `mien.facenet_pytorch.MTCNN` is the
+same with torch tensors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from mien.app.pipeline import open_cascade
-from mien.faces.align import margin_crop
+from mien.compat.crops import (
+    cut_face,
+    is_batch,
+    list_save_paths,
+    read_pixels,
+    save_crop,
+    standardise,
+)
+from mien.compat.per_process import PerProcess
 from mien.faces.detect import Cascade, CascadeSettings
 from mien.faces.select import SELECTION_METHODS, rank_faces
-from mien.media.image_file import ImageSource, read_image
+from mien.media.image_file import ImageSource
 from mien.results import ByteArray, Faces, FloatArray
 from mien.settings import load_settings
 
 
 class MTCNN:
-    """Find faces and cut them out.
+    """Find faces in pictures and cut them out.
 
     image_size: side of the crop, pixels. margin: pixels of the crop around the box,
     0 <= margin < image_size. min_face_size: pixels. thresholds: of the three nets,
-    0..1. factor: between pyramid levels. post_process: crops as (x - 127.5) / 128,
-    else 0..255. select_largest: the largest face comes first, else the surest.
-    selection_method: one of `SELECTION_METHODS`, chooses the one face, over select_largest.
-    keep_all: all faces, not one. device: None or "cpu". empty: give (0, 4) arrays
-    instead of None where no face is. engine: "onnxruntime" or "openvino"; None
-    takes MIEN_ENGINE. cascade: a loaded detector to share; it lends its
-    nets, the settings are those given here.
+    0..1. factor: between pyramid levels, 0..1. post_process: crops as (x - 127.5) / 128;
+    otherwise 0..255. select_largest: sort by area; otherwise by score.
+    selection_method: one of `SELECTION_METHODS`; chooses the one face, over select_largest.
+    keep_all: return all faces, not one. device: None or "cpu". empty: return (0, 4) arrays
+    instead of None where there is no face. engine: "onnxruntime" or "openvino"; None
+    takes MIEN_ENGINE. cascade: a loaded detector whose nets are shared; its settings are not.
 
-    Raises ValueError for a parameter that cannot be, ModelMissing or ModelAltered.
+    Can be pickled and used in forked processes; each process opens the nets for itself.
+    Raises ValueError for an impossible parameter, ModelMissing or ModelAltered.
     """
 
     def __init__(
@@ -62,118 +69,112 @@ class MTCNN:
                 f"margin must be 0 to {image_size - 1}, below image_size, not {margin}"
             )
         if selection_method not in (None, *SELECTION_METHODS):
-            raise ValueError(_unknown_method(selection_method))
+            raise ValueError(unknown_method(selection_method))
         if str(device or "cpu") != "cpu":
             raise ValueError(f"mien runs on the CPU; device must be None or 'cpu', not {device}")
         first, second, third = thresholds
-        wanted = CascadeSettings(min_face_size, (first, second, third), factor)
+        settings = CascadeSettings(min_face_size, (first, second, third), factor)
         self.image_size, self.margin = image_size, margin
         self.post_process, self.keep_all, self.empty = post_process, keep_all, empty
         self.selection_method = selection_method or ("largest" if select_largest else "probability")
         self.select_largest = select_largest
-        if cascade is None:
-            self._cascade = open_cascade(load_settings(engine=engine), wanted)
-        else:
-            self._cascade = cascade.with_settings(wanted)
+        self._cascade = PerProcess(
+            partial(open_detector, engine, settings),
+            None if cascade is None else cascade.with_settings(settings),
+        )
+
+    def __repr__(self) -> str:
+        settings = self._cascade.get().settings
+        return (
+            f"MTCNN(image_size={self.image_size}, margin={self.margin}, "
+            f"min_face_size={settings.min_face_size}, thresholds={list(settings.thresholds)}, "
+            f"factor={settings.factor}, post_process={self.post_process}, "
+            f"selection_method={self.selection_method!r}, keep_all={self.keep_all})"
+        )
 
     def __call__(self, img: Any, save_path: Any = None, return_prob: bool = False) -> Any:
-        """Crops of one image or of a list or (b, H, W, 3) batch of them.
+        """Crop the faces of one image, or of each of a list or (b, H, W, 3) batch.
 
         One image: (3, s, s) float32, or None; with keep_all (n, 3, s, s), or None.
         With return_prob also its score, or (n,) scores; (None, None) without a
         face, (None, [None]) with keep_all. A list: a list of the above, in order;
-        with return_prob two lists. save_path: where the crops are written as they
-        look, not standardised; further faces get _2, _3.
+        with return_prob two lists. save_path: a picture file for the crop, not
+        standardised; the second face gets `_2` before the suffix, the third `_3`.
 
-        Raises UnreadableImage for what is no picture.
+        Raises UnreadableImage for what is not a picture.
         """
-        if not _is_many(img):
-            crops, scores = self._one(img, save_path)
+        if not is_batch(img):
+            crops, scores = self._crop(img, save_path)
             return (crops, scores) if return_prob else crops
-        many = list(img)
-        paths = _path_list(save_path, len(many))
-        if len(paths) != len(many):
-            raise ValueError(f"{len(many)} images and {len(paths)} save paths; give one for each")
-        pairs = [self._one(one, path) for one, path in zip(many, paths, strict=True)]
+        images = list(img)
+        paths = list_save_paths(save_path, len(images))
+        pairs = [self._crop(one, path) for one, path in zip(images, paths, strict=True)]
         crops = [crop for crop, _ in pairs]
         return (crops, [score for _, score in pairs]) if return_prob else crops
 
     forward = __call__
 
     def detect(self, img: Any, landmarks: bool = False) -> tuple[Any, ...]:
-        """Boxes (n, 4), scores (n,) and, with landmarks, points (n, 5, 2), all float32, pixels.
+        """Find boxes (n, 4), scores (n,) and, with landmarks, points (n, 5, 2): float32, pixels.
 
         Sorted by area if select_largest, else by score. Without a face
         (None, [None]), or (None, [None], None); with `empty` arrays of n = 0. For a list or
         batch, each of the two or three is a list with one entry per image.
         """
-        if not _is_many(img):
-            return self._detected(read_image(img), landmarks)
-        rows = [self._detected(read_image(one), landmarks) for one in img]
+        if not is_batch(img):
+            return self._detect(img, landmarks)
+        rows = [self._detect(one, landmarks) for one in img]
         return tuple([row[part] for row in rows] for part in range(3 if landmarks else 2))
 
     def faces(self, img: ImageSource) -> Faces:
         """All faces of one image as one record, in the order of `detect`."""
-        return self._in_order(read_image(img))
+        return self._find(read_pixels(img))
 
-    def _in_order(self, image: ByteArray) -> Faces:
-        faces = self._cascade.find(image, "all")
+    def _find(self, image: ByteArray) -> Faces:
+        faces = self._cascade.get().find(image, "all")
         order = "largest" if self.select_largest else "probability"
         return faces.take(rank_faces(faces, order, image.shape))
 
-    def _detected(self, image: ByteArray, landmarks: bool) -> tuple[Any, ...]:
-        faces = self._in_order(image)
+    def _detect(self, img: Any, landmarks: bool) -> tuple[Any, ...]:
+        faces = self.faces(img)
         if len(faces) == 0 and not self.empty:
             return (None, [None], None) if landmarks else (None, [None])
         parts = (faces.boxes_xyxy, faces.scores, faces.points_xy)
         return parts if landmarks else parts[:2]
 
-    def _one(self, img: Any, save_path: Any) -> tuple[Any, Any]:
-        image = read_image(img)
-        found = self._in_order(image)
-        # as in the reference, the method chooses one face; it neither sorts nor drops when
-        # all are kept
+    def _crop(self, img: Any, save_path: Any) -> tuple[Any, Any]:
+        """Crops and scores of one image."""
+        image = read_pixels(img)
+        found = self._find(image)
+        # as in the reference, the method chooses one face; it neither sorts nor drops faces
+        # when all are kept
         chosen = found
         if not self.keep_all:
             chosen = found.take(rank_faces(found, self.selection_method, image.shape)[:1])
         if len(chosen) == 0 and not (self.empty and self.keep_all):
             return None, ([None] if self.keep_all else None)
-        crops = self._cut(image, chosen, by_area=isinstance(img, np.ndarray), save_path=save_path)
+        crops = self._cut(img, image, chosen, save_path)
         if self.keep_all:
             return crops, chosen.scores
         return crops[0], float(chosen.scores[0])
 
-    def _cut(self, image: ByteArray, faces: Faces, *, by_area: bool, save_path: Any) -> FloatArray:
-        """(n, 3, s, s) float32, standardised if so asked."""
+    def _cut(self, img: Any, image: ByteArray, faces: Faces, save_path: Any) -> FloatArray:
+        """(n, 3, s, s) float32, standardised if `post_process`."""
         side = self.image_size
         pixels = np.zeros((len(faces), side, side, 3), np.uint8)
         for row, face in enumerate(faces):
-            crop = margin_crop(image, face, side=side, margin=self.margin, by_area=by_area)
-            pixels[row] = crop.pixels
+            pixels[row] = cut_face(img, image, face, side=side, margin=self.margin)
             if save_path is not None:
-                _save(crop.pixels, Path(save_path), row)
+                save_crop(pixels[row], save_path, row)
         crops = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)
-        return (crops - np.float32(127.5)) / np.float32(128) if self.post_process else crops
+        return standardise(crops) if self.post_process else crops
 
 
-def _is_many(img: object) -> bool:
-    return isinstance(img, (list, tuple)) or (getattr(img, "ndim", 0) == 4)
+def open_detector(engine: str | None, settings: CascadeSettings) -> Cascade:
+    """Open the detector's nets by the environment's settings; engine: as for `MTCNN`."""
+    return open_cascade(load_settings(engine=engine), settings)
 
 
-def _path_list(save_path: Any, count: int) -> list[Any]:
-    if save_path is None:
-        return [None] * count
-    # a text is a sequence too, of letters
-    return [save_path] if isinstance(save_path, (str, PathLike)) else list(save_path)
-
-
-def _unknown_method(method: str | None) -> str:
+def unknown_method(method: object) -> str:
+    """The message for a selection method that does not exist."""
     return f"unknown selection_method {method!r}; known: {', '.join(SELECTION_METHODS)}"
-
-
-def _save(pixels: ByteArray, path: Path, row: int) -> None:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    name = path if row == 0 else path.with_name(f"{path.stem}_{row + 1}{path.suffix}")
-    Image.fromarray(pixels).save(name)

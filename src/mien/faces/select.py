@@ -37,12 +37,19 @@ def choose_door_face(faces: Faces) -> Face:
     return faces[nearest]
 
 
-def rank_faces(faces: Faces, method: str, image_shape: tuple[int, ...]) -> IndexArray:
+def rank_faces(
+    faces: Faces,
+    method: str,
+    image_shape: tuple[int, ...],
+    *,
+    min_score: float = MIN_SCORE,
+    centre_weight: float = CENTRE_WEIGHT,
+) -> IndexArray:
     """Row numbers of `faces`, best first; ties keep the detector's order: (k,).
 
     probability: highest score first. largest: largest area first. largest_over_threshold:
-    the same among faces with a score above 0.9; the others are left out.
-    center_weighted_size: area minus twice the squared distance between the box's
+    the same among faces with a score above `min_score`; the others are left out.
+    center_weighted_size: area minus `centre_weight` times the squared distance between the box's
     middle and the image's. ValueError for another method.
     """
     areas = box_areas(faces.boxes_xyxy)
@@ -52,11 +59,11 @@ def rank_faces(faces: Faces, method: str, image_shape: tuple[int, ...]) -> Index
         return _descending(areas)
     if method == "largest_over_threshold":
         rows = _descending(areas)
-        return rows[faces.scores[rows] > MIN_SCORE]
+        return rows[faces.scores[rows] > min_score]
     if method == "center_weighted_size":
         middle = np.array([image_shape[1] / 2, image_shape[0] / 2], np.float32)
         centres = (faces.boxes_xyxy[:, :2] + faces.boxes_xyxy[:, 2:]) / 2
-        return _descending(areas - CENTRE_WEIGHT * np.sum((centres - middle) ** 2, axis=1))
+        return _descending(areas - centre_weight * np.sum((centres - middle) ** 2, axis=1))
     raise ValueError(f"unknown selection_method {method!r}; known: {', '.join(SELECTION_METHODS)}")
 
 

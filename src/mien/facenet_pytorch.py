@@ -1,0 +1,32 @@
+"""facenet-pytorch's names on mien's detector and weights: change one import line.
+
+from mien.facenet_pytorch import MTCNN, InceptionResnetV1
+"""
+
+from mien.errors import install_command
+
+try:
+    import torch  # noqa: F401 - asked for first, so that its absence is told from other faults
+except ImportError as error:
+    raise ImportError(
+        "mien.facenet_pytorch gives torch tensors, and torch is not installed; "
+        f"run in mien's source folder: {install_command('torch')}"
+    ) from error
+
+from mien.compat.facenet_pytorch import (
+    MTCNN,
+    InceptionResnetV1,
+    extract_face,
+    fixed_image_standardization,
+    prewhiten,
+    training,
+)
+
+__all__ = [
+    "MTCNN",
+    "InceptionResnetV1",
+    "extract_face",
+    "fixed_image_standardization",
+    "prewhiten",
+    "training",
+]
