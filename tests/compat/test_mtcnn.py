@@ -81,6 +81,7 @@ def test_detect_gives_float32_arrays_of_stated_shapes(mtcnn: MTCNN, crowd: ByteA
     boxes, scores, points = mtcnn.detect(crowd, landmarks=True)
     assert (boxes.shape, scores.shape, points.shape) == ((3, 4), (3,), (3, 5, 2))
     assert boxes.dtype == scores.dtype == points.dtype == np.float32
+    boxes *= 2  # writable, as in the reference
     assert len(mtcnn.detect(crowd)) == 2
 
 

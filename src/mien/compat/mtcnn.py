@@ -139,7 +139,8 @@ class MTCNN:
         faces = self.faces(img)
         if len(faces) == 0 and not self.empty:
             return (None, [None], None) if landmarks else (None, [None])
-        parts = (faces.boxes_xyxy, faces.scores, faces.points_xy)
+        # copies: those of a record are read-only, and the caller may scale the boxes in place
+        parts = (faces.boxes_xyxy.copy(), faces.scores.copy(), faces.points_xy.copy())
         return parts if landmarks else parts[:2]
 
     def _crop(self, img: Any, save_path: Any) -> tuple[Any, Any]:
@@ -155,7 +156,7 @@ class MTCNN:
             return None, ([None] if self.keep_all else None)
         crops = self._cut(img, image, chosen, save_path)
         if self.keep_all:
-            return crops, chosen.scores
+            return crops, chosen.scores.copy()
         return crops[0], float(chosen.scores[0])
 
     def _cut(self, img: Any, image: ByteArray, faces: Faces, save_path: Any) -> FloatArray:

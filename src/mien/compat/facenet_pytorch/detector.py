@@ -150,9 +150,9 @@ class MTCNN(nn.Module):
                 return None, _no_score(), None
             faces = _faces_of(boxes, scores, points)
             shape_hw = _shape_hw(img)
-            rows = rank_faces(faces, method, shape_hw, min_score=threshold, centre_weight=center_weight)[
-                :1
-            ]
+            rows = rank_faces(
+                faces, method, shape_hw, min_score=threshold, centre_weight=center_weight
+            )[:1]
             if len(rows) == 0:
                 return None, _no_score(), None
             return np.asarray(boxes)[rows], np.asarray(scores)[rows], np.asarray(points)[rows]
@@ -188,7 +188,8 @@ class MTCNN(nn.Module):
             return None, _no_score(), None
         order = "largest" if self.select_largest else "probability"
         faces = faces.take(rank_faces(faces, order, pixels.shape))
-        return faces.boxes_xyxy, faces.scores, faces.points_xy
+        # copies: those of a record are read-only, and the caller may scale the boxes in place
+        return faces.boxes_xyxy.copy(), faces.scores.copy(), faces.points_xy.copy()
 
     def _extract(self, img: Any, boxes: Any, save_path: Any) -> Tensor | None:
         if boxes is None:
