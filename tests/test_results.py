@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -254,3 +255,50 @@ def test_a_mask_takes_the_marked_faces_or_is_refused() -> None:
 def test_a_huge_vector_is_refused_without_a_warning() -> None:
     with pytest.raises(ValueError, match="length one"):
         Template(np.array([[3e38, 3e38]], np.float32), MODEL)
+
+
+# arrays ------------------------------------------------------------------------------------
+
+
+def test_arrays_of_records_are_read_only_and_those_given_stay_as_they_are() -> None:
+    box, points, vector = BOX.copy(), POINTS.copy(), np.array([[1, 0]], np.float32)
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    faces = Faces(box[np.newaxis], points[np.newaxis], np.ones(1, np.float32))
+    records = [Face(box, points, 0.9), faces, faces[0], Crop(pixels, "margin")]
+    records += [faces.take([0]), Faces.none(), Template(vector, MODEL)]
+    for record in records:
+        for field in dataclasses.fields(record):
+            array = getattr(record, field.name)
+            assert not (isinstance(array, np.ndarray) and array.flags.writeable)
+    for given in (box, points, vector, pixels):
+        given[0] = 7  # the caller's own array is still the caller's
+    assert records[0].box_xyxy[0] != 7  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Face(BOX.astype(np.float64), POINTS, 0.9),
+        lambda: Face(BOX, POINTS.astype(np.float64), 0.9),
+        lambda: Faces(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0)),
+        lambda: Crop(np.zeros((2, 2, 3), np.float32), "margin"),
+        lambda: Template(np.array([[1.0, 0.0]]), MODEL),
+    ],
+)
+def test_an_array_of_another_dtype_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"must be (float32|uint8), got float(32|64)"):
+        make()
+
+
+def test_a_decision_is_plain_data_for_json() -> None:
+    yes = Decision(0.9, THRESHOLD, "the same person", Outcome.UNLOCKED, Face(BOX, POINTS, 0.9))
+    assert list(yes.to_dict()) == [
+        "outcome", "exit_code", "similarity", "threshold", "model", "reason", "odds", "face",
+    ]  # fmt: skip
+    assert (yes.to_dict()["outcome"], yes.to_dict()["exit_code"]) == ("unlocked", 0)
+    no = Decision(float("nan"), THRESHOLD, "no face found", Outcome.NO_FACE)
+    assert no.to_dict() == {
+        "outcome": "no_face", "exit_code": 3, "similarity": None, "threshold": 0.5,
+        "model": "sface", "reason": "no face found", "odds": None, "face": None,
+    }  # fmt: skip
+    json.dumps([yes.to_dict(), no.to_dict()], allow_nan=False)

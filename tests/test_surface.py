@@ -23,6 +23,7 @@ SOURCE = Path(mien.__file__).parent
 ROOT = Path(__file__).resolve().parents[1]
 
 PUBLIC = [
+    "MTCNN",
     "AlreadyEnrolled",
     "CameraUnavailable",
     "Decision",
@@ -37,7 +38,6 @@ PUBLIC = [
     "Identification",
     "ImageSource",
     "KeyUnavailable",
-    "MTCNN",
     "MienError",
     "MissingExtra",
     "ModelAltered",

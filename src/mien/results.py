@@ -1,4 +1,6 @@
-"""Frozen records that travel between the stages. Shapes are checked at birth.
+"""Frozen records that travel between the stages.
+
+Shape and dtype of their arrays are checked when a record is made; arrays are read-only.
 
 Frames and units: a pixel coordinate is (x, y) from the image's upper left
 corner, x to the right, y down, in pixels of the upright image as it was read.
@@ -42,6 +44,7 @@ class Face:
     def __post_init__(self) -> None:
         _expect_shape("box_xyxy", self.box_xyxy, (4,))
         _expect_shape("points_xy", self.points_xy, (5, 2))
+        _freeze_arrays(self, np.float32, "box_xyxy", "points_xy")
 
     @property
     def width_px(self) -> float:
@@ -82,6 +85,7 @@ class Faces:
         _expect_shape("boxes_xyxy", self.boxes_xyxy, (n, 4))
         _expect_shape("points_xy", self.points_xy, (n, 5, 2))
         _expect_shape("scores", self.scores, (n,))
+        _freeze_arrays(self, np.float32, "boxes_xyxy", "points_xy", "scores")
 
     def __len__(self) -> int:
         return len(self.boxes_xyxy)
@@ -118,6 +122,7 @@ class Crop:
     def __post_init__(self) -> None:
         side = len(self.pixels)
         _expect_shape("pixels", self.pixels, (side, side, 3))
+        _freeze_arrays(self, np.uint8, "pixels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,7 @@ class Template:
         if self.vectors.ndim != 2 or len(self.vectors) == 0:
             raise ValueError(f"vectors must be (k, d) with k >= 1, got {self.vectors.shape}")
         _expect_unit_rows("vectors", self.vectors)
+        _freeze_arrays(self, np.float32, "vectors")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +221,18 @@ class Decision:
 def _expect_shape(name: str, array: npt.NDArray[np.generic], shape: tuple[int, ...]) -> None:
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+
+
+def _freeze_arrays(record: object, dtype: type[np.generic], *names: str) -> None:
+    """Check the dtype of the record's arrays, and replace a writable one by a read-only copy."""
+    for name in names:
+        array = getattr(record, name)
+        if array.dtype != dtype:
+            raise ValueError(f"{name} must be {np.dtype(dtype)}, got {array.dtype}")
+        if array.flags.writeable:
+            copy = array.copy(order="K")
+            copy.flags.writeable = False
+            object.__setattr__(record, name, copy)
 
 
 def _expect_unit_rows(name: str, rows: FloatArray) -> None:

@@ -137,7 +137,7 @@ def test_a_table_whose_cohort_was_altered_is_not_used(
     (tmp_path / "calibrated").mkdir()
     for name in ("sface.json", "sface.cohort.npy"):
         (tmp_path / "calibrated" / name).write_bytes((folder / name).read_bytes())
-    monkeypatch.setattr(module, "__file__", str(tmp_path / "calibration.py"))
+    monkeypatch.setattr(module, "SHIPPED", tmp_path / "calibrated")
     assert load_calibration(SFACE) is not None
     (tmp_path / "calibrated" / "sface.cohort.npy").write_bytes(b"another")
     with pytest.raises(ModelAltered, match="its cohort was altered; reinstall mien"):

@@ -182,6 +182,35 @@ def test_photos_that_cancel_out_are_strangers_and_no_crash() -> None:
     assert found.leave_one_out[2] == -1.0
 
 
+LOW = Threshold(-0.9, "sface", "by hand")
+
+
+def test_a_photo_that_is_like_fewer_than_half_of_the_others_is_a_stranger() -> None:
+    # 60 degrees are alike: the outer two are each like one of three others
+    found = consistency(at(0, 50, 100, 115), rest_threshold=LOW, pair_threshold=HALF)
+    assert found.strangers == (0, 3)
+
+
+def test_a_photo_that_is_like_half_of_the_others_agrees() -> None:
+    # all but the middle one are like two of four others
+    found = consistency(at(0, 20, 55, 90, 110), rest_threshold=LOW, pair_threshold=HALF)
+    assert found.strangers == ()
+
+
+def test_of_two_photos_each_is_the_others_only_friend() -> None:
+    assert consistency(at(0, 100), rest_threshold=LOW, pair_threshold=HALF).strangers == (0, 1)
+
+
+def test_photos_like_everybody_must_be_more_alike() -> None:
+    vectors = at(0, 50)  # cosine 0.64
+    assert agreement_of(vectors).strangers == ()
+    near = consistency(
+        vectors, rest_threshold=HALF, pair_threshold=HALF,
+        shifts=lambda rows: np.full(len(rows), 0.1, np.float32),
+    )  # fmt: skip
+    assert near.strangers == (0, 1)
+
+
 @given(angles=unit_planes)
 def test_whoever_agrees_would_unlock_with_the_others(angles: FloatArray) -> None:
     found = agreement_of(at(*angles))
