@@ -163,6 +163,46 @@ def test_clearing_a_section_removes_added_cells_too(store: MemoryStore) -> None:
         assert Manifest(cells, CIPHER).count(Section.RECORD) == 0
 
 
+def test_drop_says_whether_there_was_a_cell(store: MemoryStore) -> None:
+    with store.writing() as cells:
+        cells.drop(Section.RECORD, TAGS[0])  # removed by something other than mien
+        manifest = Manifest(cells, CIPHER)
+        assert manifest.drop(Section.RECORD, TAGS[0])
+        assert manifest.drop(Section.RECORD, TAGS[1])
+        assert not manifest.drop(Section.RECORD, TAGS[1])
+        assert not manifest.drop(Section.RECORD, b"\x09" * 32)
+
+
+def test_a_transaction_reads_what_it_wrote(store: MemoryStore) -> None:
+    with store.writing() as cells:
+        manifest = Manifest(cells, CIPHER)
+        manifest.put(Section.RECORD, TAGS[1], b"new")
+        manifest.put(Section.RECORD, TAGS[2], b"newer")
+        for tag, value in ((TAGS[1], b"new"), (TAGS[2], b"newer")):
+            cell = manifest.get(Section.RECORD, tag)
+            assert cell is not None
+            assert (cell.version, cell.value) == (2, value)
+
+
+def test_the_digest_of_a_bucket_changes_with_its_cells_only(store: MemoryStore) -> None:
+    with store.reading() as cells:
+        before = [Manifest(cells, CIPHER).bucket_digest(number) for number in range(BUCKETS)]
+    change(store, TAGS[1], b"new")
+    with store.reading() as cells:
+        after = [Manifest(cells, CIPHER).bucket_digest(number) for number in range(BUCKETS)]
+    assert [number for number in range(BUCKETS) if before[number] != after[number]] == [7]
+    assert before[7] != bytes(32)
+
+
+@pytest.mark.parametrize("plain", [b"mienIDX1", b"mienIDX9" + bytes(48 + 32 * BUCKETS)])
+def test_a_manifest_of_another_format_says_upgrade(store: MemoryStore, plain: bytes) -> None:
+    with store.writing() as cells:
+        sealed = CIPHER.seal(plain, purpose="manifest", bound_to=[])
+        cells.put(Section.META, b"manifest", sealed)
+    with store.reading() as cells, pytest.raises(VaultDamaged, match="upgrade mien"):
+        Manifest(cells, CIPHER)
+
+
 class _ReversedCells(DictCells):
     """A store whose pages are in descending order, as a damaged tree may be."""
 

@@ -220,6 +220,17 @@ def test_without_a_boot_id_it_is_empty(tmp_path: Path, monkeypatch: pytest.Monke
     assert moment_now().boot_id == ""
 
 
+def test_where_boots_have_no_id_the_slower_clock_counts() -> None:
+    waiting = after(5, Moment(NOON.wall_s, "", 1000.0))
+    assert waiting.advanced_to(Moment(NOON.wall_s + 20, "", 1005.0)).wait_s == 25
+    assert waiting.advanced_to(Moment(NOON.wall_s + 5, "", 1020.0)).wait_s == 25
+
+
+def test_a_wait_that_ended_is_stored_as_ended_where_counts_are_cleared() -> None:
+    ended = after(5).advanced_to(later(NOON, 60), forget_after_s=86_400)
+    assert (ended.failures, ended.wait_s, ended.as_of) == (5, 0.0, later(NOON, 60))
+
+
 def test_a_late_refund_shortens_the_wait_to_that_of_the_remaining_failures() -> None:
     six = after(6)
     assert six.wait_s == 2 * FIRST_WAIT_S
@@ -268,7 +279,8 @@ def test_anything_else_is_damage(packed: bytes) -> None:
     [
         (0.2, "try again in 1 second"), (29.1, "try again in 30 seconds"),
         (90, "try again in 90 seconds"), (91, "try again in 2 minutes"),
-        (3600, "try again in 60 minutes"), (86_400, "try again in 24 hours"),
+        (3600, "try again in 60 minutes"), (5400, "try again in 90 minutes"),
+        (5401, "try again in 2 hours"), (86_400, "try again in 24 hours"),
     ],
 )  # fmt: skip
 def test_the_wait_is_described_rounded_up(wait_s: float, words: str) -> None:
