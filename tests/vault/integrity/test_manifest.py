@@ -203,6 +203,36 @@ def test_a_manifest_of_another_format_says_upgrade(store: MemoryStore, plain: by
         Manifest(cells, CIPHER)
 
 
+def test_a_bucket_is_scanned_by_tag_and_removed_with_its_last_cell(store: MemoryStore) -> None:
+    with store.reading() as cells:
+        found = list(Manifest(cells, CIPHER).scan_bucket(Section.RECORD, 7))
+        assert [tag for tag, _ in found] == TAGS[1:3]
+        assert [cell.value for _, cell in found] == [b"value of " + tag for tag in TAGS[1:3]]
+    change(store, TAGS[0], None)
+    change(store, TAGS[1], None)
+    with store.reading() as cells:
+        assert cells.get(Section.BUCKET, b"\x00") is None
+        assert cells.get(Section.BUCKET, b"\x07") is not None
+
+
+class _RepeatingCells(DictCells):
+    """A store whose list of cells never ends, as a damaged tree may."""
+
+    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        return super().scan(section, after=b"", limit=limit)
+
+
+def test_salvaging_a_log_ends_where_the_store_repeats_itself(store: MemoryStore) -> None:
+    with store.writing() as cells:
+        manifest = Manifest(cells, CIPHER)
+        manifest.append_log(b"one")
+        manifest.save()
+    manifest = Manifest(_RepeatingCells(store._cells, writable=False), CIPHER)
+    assert manifest.salvage_log() == [b"one"]
+    with pytest.raises(VaultDamaged, match="out of order"):
+        manifest.read_log()
+
+
 class _ReversedCells(DictCells):
     """A store whose pages are in descending order, as a damaged tree may be."""
 

@@ -231,6 +231,16 @@ def test_a_wait_that_ended_is_stored_as_ended_where_counts_are_cleared() -> None
     assert (ended.failures, ended.wait_s, ended.as_of) == (5, 0.0, later(NOON, 60))
 
 
+def test_a_reboot_within_the_day_clears_no_count() -> None:
+    rebooted = Moment(NOON.wall_s + 3600, "boot two", 60.0)
+    assert after(3).advanced_to(rebooted, forget_after_s=86_400).failures == 3
+
+
+def test_the_highest_wall_clock_is_kept_when_the_clock_is_set_back() -> None:
+    back = Moment(NOON.wall_s - 5000, NOON.boot_id, NOON.boot_s + 100)
+    assert after(5).advanced_to(back).as_of.wall_s == NOON.wall_s + 100
+
+
 def test_a_late_refund_shortens_the_wait_to_that_of_the_remaining_failures() -> None:
     six = after(6)
     assert six.wait_s == 2 * FIRST_WAIT_S
