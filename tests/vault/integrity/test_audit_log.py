@@ -124,6 +124,42 @@ def test_a_rename_is_one_line() -> None:
     ]
 
 
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_failures_with_an_unlock_on_one_side_are_not_between_two(where: str) -> None:
+    entries = (
+        [entry(1, "unlocked"), entry(2)] if where == "before" else [entry(1), entry(2, "unlocked")]
+    )
+    assert "1 failed attempt for ana" in describe(*entries)
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "line"),
+    [
+        ("unlock", "unlocked", "ana unlocked"),
+        ("unlock", "no_face", "no face seen for ana"),
+        ("unlock", "several_faces", "several faces seen for ana"),
+        ("identify", "unlocked", "ana was identified"),
+        ("identify", "not_the_owner", "a face matched nobody enrolled"),
+        ("enroll", "done", "ana was enrolled"),
+        ("forget", "done", "ana was forgotten"),
+        ("rotate", "done", "the key of the vault was replaced"),
+        ("vault", "done", "the vault was created"),
+        ("import", "done", "people were imported from a file"),
+        ("export", "done", "all people were exported to a file"),
+        ("accept_copy", "done", "an older copy of the vault, or another vault, was accepted"),
+        ("accept_log", "done", "the log had been tampered with; what was left was accepted"),
+        ("rename", "done", "rename ana: done"),
+    ],
+)
+def test_each_event_is_described(kind: str, outcome: str, line: str) -> None:
+    assert describe(entry(1, outcome, kind=kind)) == [line]
+
+
+@pytest.mark.parametrize("outcome", ["not_the_owner", "not_enrolled", "not_live"])
+def test_each_refusal_is_a_failed_attempt(outcome: str) -> None:
+    assert describe(entry(1, outcome)) == ["1 failed attempt for ana"]
+
+
 def test_other_entries_are_described_by_their_fields() -> None:
     assert describe(entry(1, "unreadable_image")) == ["unlock ana: unreadable image"]
 
