@@ -88,7 +88,7 @@ def test_a_single_photo_is_enough_and_more_are_advised(
 
 
 def test_no_photos_are_refused(pipeline: Pipeline) -> None:
-    with pytest.raises(UsageError, match="no photos to enroll"):
+    with pytest.raises(UsageError, match="no photo given"):
         enroll_photos([], pipeline)
 
 
@@ -201,6 +201,17 @@ def test_adding_only_what_is_there_changes_nothing_and_is_said(
     np.testing.assert_array_equal(after.template.vectors, before.vectors)
     assert after.photos == ()
     assert after.skipped == (("photo 1", "an earlier photo"),)
+
+
+def test_earlier_photos_that_are_nearly_the_same_all_stay(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    one = enroll_photos(shots[:1], pipeline).template
+    twice = Template(np.repeat(one.vectors, 2, axis=0), pipeline.model)
+    after = enroll_photos(shots[1:2], pipeline, onto=twice)
+    assert after.skipped == ()
+    assert len(after.template.vectors) == 3
+    np.testing.assert_array_equal(after.template.vectors[:2], twice.vectors)
 
 
 def test_somebody_else_cannot_be_added(pipeline: Pipeline, shots: list[ByteArray]) -> None:

@@ -10,9 +10,10 @@ import pytest
 from mien.app.pipeline import Pipeline
 from mien.app.voting import choose_frames, vote
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
+from mien.faces.embed import Embedder
 from mien.lab.recapture import recapture
 from mien.media.frame import Frame
-from mien.results import ByteArray, Decision, Threshold
+from mien.results import ByteArray, Decision, FloatArray, Threshold
 
 HALF = Threshold(0.5, "sface", "by hand")
 BLANK = np.full((2, 2, 3), 120, np.uint8)
@@ -67,6 +68,8 @@ def test_three_of_the_first_five_faces_decide_and_no_more_are_looked_at(
 def test_the_answer_is_the_one_in_the_middle_of_those_that_agree() -> None:
     assert watch("0.9 0.1 0.6 0.7")[0].similarity == 0.7
     assert watch("0.4 0.1 0.3")[0].similarity == 0.3
+    assert watch("0.7 0.9 0.6")[0].similarity == 0.7
+    assert watch("0.2 0.1 0.4")[0].similarity == 0.2
 
 
 def test_frames_without_one_face_are_waited_out_and_the_last_reason_told() -> None:
@@ -147,6 +150,23 @@ def test_enrollment_takes_frames_that_are_unlike_and_stops_at_five(
     assert 1 <= len(kept) <= 3
     assert np.array_equal(kept[0], shots[0])
     assert sum(np.array_equal(one, shots[0]) for one in kept) == 1
+
+
+@pytest.mark.parametrize(("degrees", "taken"), [(17, 1), (20, 2)])
+def test_a_frame_of_cosine_095_to_a_taken_one_adds_nothing(
+    pipeline: Pipeline, astronaut: ByteArray, degrees: float, taken: int
+) -> None:
+    angles = iter(np.radians([0.0, degrees]))  # cosine 0.956 or 0.940
+
+    def net(pixels: FloatArray) -> FloatArray:
+        angle = next(angles)
+        rows = np.zeros((1, 128), np.float32)
+        rows[0, :2] = np.cos(angle), np.sin(angle)
+        return rows
+
+    scripted = Pipeline(pipeline.cascade, Embedder(net, pipeline.embedder.row))
+    kept = choose_frames([Frame(0.0, astronaut), Frame(0.1, astronaut)], scripted)
+    assert len(kept) == taken
 
 
 def test_a_film_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:

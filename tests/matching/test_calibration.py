@@ -76,6 +76,17 @@ def test_the_more_are_enrolled_the_higher_the_threshold_even_beyond_the_evidence
     assert ("beyond the evidence" in found.provenance) is (enrolled > 3)
 
 
+def test_beyond_the_evidence_no_threshold_is_under_the_strictest_supported_one() -> None:
+    # scores rise steeply between FMR 0.01 and 0.002: the line through 0.1 and 0.01 stays below
+    counts = np.array([10_000, 1_000, 100, 20])
+    similarity = np.array([-0.2, 0.1, 0.2, 0.6])
+    odds = StrangerOdds(similarity, counts / 10_000, counts, 10_000, n_independent=1_500)
+    made = Calibration("sface", "hand-made", {1: odds})
+    assert made.threshold(odds.supported_fmr, photos=1).value == 0.6
+    assert made.threshold_among(1, photos=1).value == 0.6
+    assert made.threshold_among(1_000, photos=1).value == pytest.approx(0.7)
+
+
 def test_a_threshold_for_many_never_passes_one_and_needs_two_decades_to_be_drawn_on() -> None:
     rich, poor = a_tenth_of_similarity_a_decade(100_000), a_tenth_of_similarity_a_decade(100)
     assert rich.threshold_among(10**12, photos=1).value == 1.0
