@@ -307,7 +307,8 @@ def test_the_command_says_what_it_did_and_models_then_lists_it(
     assert {row["state"] for row in rows_of(before.data)} == {"not added"}
     assert before.exit_code is ExitCode.OK
 
-    answer = models_commands.add(Namespace(model=CASIA, file=webface_wheel))
+    own_options = dict.fromkeys(("onnx", "recipe", "colour", "mean", "std", "licence"))
+    answer = models_commands.add(Namespace(model=CASIA, file=webface_wheel, **own_options))
     assert answer.exit_code is ExitCode.OK
     assert answer.lines[0] == f"added {CASIA}, weights 704afe26766c"
     json.dumps(answer.data)
