@@ -72,7 +72,7 @@ def test_identify_names_the_right_person_or_nobody(mien: Mien, album: Path, vaul
     mien("forget", "ana")
     nobody = mien("identify", album / "probe.png")
     assert nobody.code == 1
-    assert nobody.out.startswith("nobody enrolled: not similar enough")
+    assert nobody.out.startswith("no match: not similar enough")
     data = mien("identify", album / "probe.png", "--json").json
     assert data["user"] is None
     assert data["outcome"] == "not_the_owner"
@@ -102,7 +102,7 @@ def test_compare_exits_with_the_code_of_its_outcome(
     ran = mien("compare", album / "probe.png", album / b)
     assert ran.code == code
     if code == 0:
-        assert ran.out.startswith("one person: similarity 0.9")
+        assert ran.out.startswith("same person: similarity 0.9")
     else:
         assert ran.complaint
 
@@ -110,7 +110,7 @@ def test_compare_exits_with_the_code_of_its_outcome(
 def test_compare_exits_with_1_for_two_people(mien: Mien, album: Path, shared_photos: Path) -> None:
     ran = mien("compare", album / "probe.png", shared_photos / "faces" / "me" / "me_1.jpg")
     assert ran.code == 1
-    assert ran.out.startswith("two people: similarity ")
+    assert ran.out.startswith("different people: similarity ")
 
 
 # list and forget ---------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class Enrollment:
     look_alikes: (user, cosine of the centres) of enrolled people who may be taken for this one.
     closest_stranger: similarity of the nearest of the model's cohort of strangers; margin: how
     far under its threshold that is. None without a cohort. not_compared: why the template was
-    not compared with the other enrolled people; empty if it was.
+    not compared with the other enrolled people; empty if it was. strangers: in the cohort.
     """
 
     template: Template
@@ -40,6 +40,7 @@ class Enrollment:
     closest_stranger: float | None = None
     margin: float | None = None
     not_compared: str = ""
+    strangers: int = 0
 
     @property
     def advice(self) -> tuple[str, ...]:

@@ -6,8 +6,13 @@ from mien.app.enrollment import Enrollment
 from mien.results import Decision
 
 
-def enrollment_lines(user: str, enrollment: Enrollment) -> tuple[str, ...]:
-    """What was enrolled, how well the photos agree, and what would be better, a line each."""
+def enrollment_lines(
+    user: str, enrollment: Enrollment, *, verbose: bool = False
+) -> tuple[str, ...]:
+    """What was enrolled, how well the photos agree, and what would be better, a line each.
+
+    verbose: with the similarity of the nearest stranger and its threshold.
+    """
     count = len(enrollment.template.vectors)
     lines = [f"enrolled {user} from {count} photo{'s' * (count != 1)}"]
     lines += [
@@ -19,11 +24,13 @@ def enrollment_lines(user: str, enrollment: Enrollment) -> tuple[str, ...]:
     lines += [f"  advice: {words}" for words in enrollment.advice]
     if enrollment.expectation:
         lines.append(f"  {enrollment.expectation}")
-    if enrollment.margin is not None and enrollment.margin > 0:  # the advice tells of one above it
-        lines.append(
-            f"  the closest stranger of the cohort scores {enrollment.closest_stranger:.3f},"
-            f" {enrollment.margin:.3f} under its threshold"
-        )
+    margin, nearest = enrollment.margin, enrollment.closest_stranger
+    if margin is not None and margin > 0:  # otherwise the advice warns of it
+        strangers = f"the nearest of {enrollment.strangers:,} strangers"
+        lines.append(f"  good: margin to {strangers} {margin:.2f}")
+    if verbose and margin is not None and nearest is not None:
+        figures = f"similarity {nearest:.3f}, threshold {nearest + margin:.3f}"
+        lines.append(f"  nearest stranger: {figures}")
     return tuple(lines)
 
 

@@ -50,4 +50,9 @@ class Neighbours:
         if stranger is None:
             return known
         margin = threshold.moved(stranger.shift).value - stranger.cosine
-        return replace(known, closest_stranger=stranger.cosine, margin=margin)
+        return replace(
+            known,
+            closest_stranger=stranger.cosine,
+            margin=margin,
+            strangers=self._matcher.strangers,
+        )

@@ -1,10 +1,10 @@
-"""Several frames in the place of one photo: votes at the door, and a choice for enrollment.
+"""Decide on several frames by a vote, and choose frames to enroll from.
 
-Why a majority of five, at the threshold of a single photo: a stranger of whom a frame passes
-with probability p has 5 p passes among five frames to expect, and three are needed, so he
-gets in with 5/3 p at most, however the frames hang together (Markov's inequality), and
-about p where they are alike, as frames of one moment are. The best of n frames, or a window
-that slides on until it passes, would let him in up to n times as often.
+Why a majority of five at the threshold of a single photo: if one frame of a stranger passes with
+probability p, 5 p of five frames pass on average, and three are needed. So the stranger is
+accepted with probability 5/3 p at most, however correlated the frames are (Markov's inequality),
+and with about p if they are alike, as frames of one moment are. The best of n frames, or a sliding
+window until one passes, would accept the stranger up to n times as often.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LIGHT = "turn on a light, and take off what covers the lens"
 
 @dataclass(slots=True)
 class LeftOut:
-    """Frames that do not count, by what is wrong with them, and what was last said of it."""
+    """Counts the frames that do not vote by their fault, with the last advice on each fault."""
 
     counts: Counter[str] = field(default_factory=Counter)
     advice: dict[str, str] = field(default_factory=dict)
@@ -43,8 +43,8 @@ class LeftOut:
         self.counts[fault] += 1
         self.advice[fault] = advice
 
-    def told(self, so_far: str, otherwise: str) -> str:
-        """In one line, with the advice on the most frequent fault; otherwise: where none was."""
+    def describe(self, so_far: str, otherwise: str) -> str:
+        """One line with the advice on the most frequent fault; otherwise: if there was no fault."""
         if not self.counts:
             return f"{so_far}; {otherwise}"
         most = self.counts.most_common()
@@ -53,11 +53,11 @@ class LeftOut:
 
 
 def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
-    """Yes when three of the first five frames with one face are; decided as soon as that is clear.
+    """Accept if three of the first five frames with one face are accepted; stop when that is clear.
 
-    Dark frames and those without a face, or with several, are waited out and do not vote.
-    Where too few votes came, the answer is no face, or several where those came last, and
-    the reason says what was wrong with how many. Raises what the verifier and the frames raise:
+    Dark frames and those without a face, or with several, do not vote. If too few frames voted,
+    the outcome is no face, or several faces if those came last, and the reason counts what
+    was wrong with the frames. Raises what the verifier and the frames raise:
     the door stays locked.
     """
     votes: list[Decision] = []
@@ -78,7 +78,7 @@ def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
             agreed = [one for one in votes if bool(one) is side]
             if len(agreed) == NEEDED:
                 return _middle(agreed)
-    reason = left_out.told(_undecided(len(votes)), "look into the camera a little longer")
+    reason = left_out.describe(_undecided(len(votes)), "look into the camera a little longer")
     if last is None:
         raise NoFaceFound(reason)
     return replace(last, reason=reason)
@@ -111,7 +111,9 @@ def choose_frames(frames: Iterable[Frame], pipeline: Pipeline) -> list[ByteArray
             if len(kept) == ENROLL_FRAMES:
                 break
     if not kept:
-        raise last(left_out.told("no frame to enroll from", "look into the camera a little longer"))
+        raise last(
+            left_out.describe("no frame to enroll from", "look into the camera a little longer")
+        )
     return kept
 
 

@@ -59,6 +59,9 @@ def _add_enroll(commands: Commands) -> None:
     existing.add_argument(
         "--replace", action="store_true", help="Drop the photos that NAME was enrolled with before."
     )
+    enroll.add_argument(
+        "--verbose", action="store_true", help="Print the figures of the nearest stranger as well."
+    )
 
 
 def _add_unlock(commands: Commands) -> None:

@@ -93,6 +93,11 @@ class Matcher:
             return np.zeros(len(vectors), np.float32)
         return self._cohort.shifts(vectors)
 
+    @property
+    def strangers(self) -> int:
+        """How many strangers are in the cohort; 0 without one."""
+        return 0 if self._cohort is None else len(self._cohort.vectors)
+
     def closest_stranger(self, vector: FloatArray) -> Score | None:
         """The score of the cohort's member most like a plain unit vector (d,)."""
         return None if self._cohort is None else Score(*self._cohort.closest(vector))

@@ -19,7 +19,7 @@ def identify(args: Namespace) -> CommandResult:
     image = read_image(args.photo)
     with open_user_vault(settings, create=False) as vault:
         found = identify_photo(image, vault=vault, pipeline=open_pipeline(settings, args.model))
-    who = found.user or "nobody enrolled"
+    who = found.user or "no match"
     return CommandResult(
         found.decision.outcome.exit_code,
         (f"{who}: {describe_decision(found.decision)}",),
@@ -32,7 +32,7 @@ def compare(args: Namespace) -> CommandResult:
     decision, _, _ = compare_images(
         a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
     )
-    word = "one person" if decision else "two people"
+    word = "same person" if decision else "different people"
     return CommandResult(
         decision.outcome.exit_code,
         (f"{word}: {describe_scores(decision)}",),

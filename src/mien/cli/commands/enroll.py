@@ -39,4 +39,8 @@ def enroll(args: Namespace) -> CommandResult:
             clock=lambda: datetime.now(timezone.utc),
             progress=photo_bar,
         )
-    return CommandResult(ExitCode.OK, enrollment_lines(user, enrollment), enrollment.to_dict(user))
+    return CommandResult(
+        ExitCode.OK,
+        enrollment_lines(user, enrollment, verbose=args.verbose),
+        enrollment.to_dict(user),
+    )
