@@ -27,6 +27,7 @@ def test_a_line_has_the_time_in_utc_the_route_and_the_outcome(tmp_path: Path) ->
             send_request(service.app, "GET", "/v1/people"),
             send_request(service.app, "DELETE", "/v1/people/ana", token=service.admin),
             send_request(service.app, "GET", "/v1/health"),
+            send_request(service.app, "GET", "/app.js"),
             send_request(service.app, "ANA", "/ana"),
         ):
             asyncio.run(call)
@@ -36,6 +37,7 @@ def test_a_line_has_the_time_in_utc_the_route_and_the_outcome(tmp_path: Path) ->
         ("GET", "/v1/people", 401, "no_token"),
         ("DELETE", "/v1/people/{user}", 404, "not_enrolled"),
         ("GET", "/v1/health", 200, "done"),
+        ("GET", "/app.js", 200, "done"),
         ("other", "none", 404, "usage"),
     ]
 

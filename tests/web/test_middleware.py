@@ -276,19 +276,19 @@ def test_the_name_of_the_server_software_is_removed(tmp_path: Path) -> None:
         await send({"type": "http.response.body"})
 
     lines: list[str] = []
-    middleware = wrapped(app, lines, tmp_path, 10.0, 10.0, 10.0123)
+    middleware = wrapped(app, lines, tmp_path, 10.0, 10.0, 11.5)
     response = asyncio.run(send_request(middleware, "GET", "/x"))
     assert "server" not in {name.lower() for name in response.headers}
     assert (response.status, response.headers["x-own"]) == (204, "kept")
     line = json.loads(lines[0])
     del line["ts"]
     assert line == {
-        "method": "GET", "route": "none", "status": 204, "outcome": "done", "ms": 12.3,
+        "method": "GET", "route": "none", "status": 204, "outcome": "done", "ms": 1500.0,
     }  # fmt: skip
     text = middleware.metrics.render(active_calls=3).decode()
     assert 'mien_requests_total{method="GET",route="none",status="204"} 1.0' in text
-    assert 'mien_request_seconds_bucket{le="0.01",route="none"} 0.0' in text
-    assert 'mien_request_seconds_bucket{le="0.03",route="none"} 1.0' in text
+    assert 'mien_request_seconds_bucket{le="1.0",route="none"} 0.0' in text
+    assert 'mien_request_seconds_bucket{le="2.5",route="none"} 1.0' in text
     assert "mien_active_calls 3.0" in text
 
 
@@ -302,6 +302,16 @@ def test_an_application_that_fails_before_it_responds_is_logged_as_500(tmp_path:
         asyncio.run(send_request(middleware, "GET", "/x"))
     line = json.loads(lines[0])
     assert (line["status"], line["outcome"]) == (500, "internal_error")
+
+
+def test_an_error_without_an_outcome_is_logged_as_an_internal_error(tmp_path: Path) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 400})
+        await send({"type": "http.response.body"})
+
+    lines: list[str] = []
+    asyncio.run(send_request(wrapped(app, lines, tmp_path, 0.0, 0.0, 0.0), "GET", "/x"))
+    assert json.loads(lines[0])["outcome"] == "internal_error"
 
 
 def test_what_is_not_http_goes_on_to_the_application(tmp_path: Path) -> None:

@@ -102,7 +102,14 @@ def test_a_body_without_a_length_is_413_as_soon_as_it_is_too_large(tmp_path: Pat
 
 @pytest.mark.parametrize(
     ("length", "status", "reads"),
-    [("4096", 400, 2), ("4097", 413, 0), ("-1", 400, 0), ("1e3", 400, 0), ("0" * 19, 400, 0)],
+    [
+        ("4096", 400, 2),
+        ("4097", 413, 0),
+        ("-1", 400, 0),
+        ("1e3", 400, 0),
+        ("0" * 18, 400, 2),
+        ("0" * 19, 400, 0),
+    ],
 )
 def test_the_declared_length_is_checked_before_the_body_is_read(
     tmp_path: Path, length: str, status: int, reads: int
@@ -114,6 +121,7 @@ def test_the_declared_length_is_checked_before_the_body_is_read(
         declared = (("content-length", length),)
         response = asyncio.run(post(service, b"--x", then=disconnect, headers=declared))
         assert (response.status, response.reads) == (status, reads)
+        assert response.data["outcome"] == ("too_large" if status == 413 else "usage")
 
 
 def test_a_page_is_sent_whole_whatever_happens_to_the_body_of_its_request(tmp_path: Path) -> None:
@@ -221,7 +229,7 @@ def test_the_deadline_holds_for_the_whole_body_and_not_for_each_part() -> None:
 
     async def read() -> None:
         body = BodyReader(
-            body_parts(b"1"),
+            body_parts(b"1", b"2"),  # the second part is there, but too late
             limits=BodyLimits(timeout_s=30.0),
             memory=BodyMemory(10),
             clock=lambda: next(times_s),
