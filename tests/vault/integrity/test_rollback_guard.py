@@ -79,6 +79,8 @@ def test_a_guard_file_that_mien_did_not_write_locks_the_vault(
     guard._path.write_bytes(content)
     with pytest.raises(VaultDamaged, match="remembers the vault's last state"):
         guard.read_last()
+    with pytest.raises(VaultDamaged), guard.staged(ONE, 2):
+        raise AssertionError("the vault would be changed here")
     remember(guard, ONE, 7, accept=True)  # the way out
     assert guard.read_last() == LastState(ONE, 7)
 

@@ -271,6 +271,10 @@ def test_a_packed_count_is_read_as_it_was_written(
     assert AttemptCount.from_bytes(attempts.to_bytes()) == attempts
 
 
+def test_the_longest_wait_can_be_stored() -> None:
+    assert AttemptCount.from_bytes(after(1000).to_bytes()).wait_s == LONGEST_WAIT_S
+
+
 @pytest.mark.parametrize(
     "packed",
     [

@@ -100,6 +100,28 @@ def test_fifty_failures_over_all_names_make_every_name_wait(vault: Vault) -> Non
         fail(vault, "somebody else")
 
 
+def test_a_picture_without_a_face_clears_no_failures(vault: Vault) -> None:
+    fail(vault, "ana", 4)
+    with vault.attempt("ana") as attempt:
+        attempt.outcome = Outcome.NO_FACE
+    fail(vault, "ana")
+    with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
+        fail(vault, "ana")
+
+
+def test_a_day_without_failures_clears_the_common_count_and_no_name(
+    vault: Vault, clock: Clock
+) -> None:
+    fail(vault, "ana", 4)
+    for number in range(45):
+        fail(vault, f"name {number}")
+    clock.wait(86_400)
+    fail(vault, "ana")  # the 50th of all names and the fifth of this one
+    fail(vault, "ben", 4)
+    with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
+        fail(vault, "ana")
+
+
 def test_removing_a_person_removes_their_count_of_failures(vault: Vault, model: ModelId) -> None:
     store_record(vault, record_of("ana", model))
     fail(vault, "ana", 4)
