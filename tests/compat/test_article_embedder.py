@@ -47,7 +47,7 @@ def test_the_similarity_matrix_is_the_printed_one(
     np.testing.assert_allclose(vectors @ vectors.T, article["similarity_matrix"], atol=PRINTED)
 
 
-def test_the_probes_score_as_printed_and_the_door_decides_the_same(
+def test_the_probes_score_as_printed_and_are_decided_the_same(
     pipeline: Pipeline, article: dict[str, Any], shared_photos: Path
 ) -> None:
     mine = [shared_photos / "faces" / n for n in article["faces"] if n.startswith("me/")]

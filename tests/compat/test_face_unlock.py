@@ -22,34 +22,34 @@ from mien.results import ByteArray, FloatArray
 
 
 @pytest.fixture(scope="module")
-def door(pipeline: Pipeline, shots: list[ByteArray]) -> FaceUnlock:
+def unlock(pipeline: Pipeline, shots: list[ByteArray]) -> FaceUnlock:
     return FaceUnlock(shots[:3], pipeline=pipeline)
 
 
 def test_a_decision_unpacks_like_the_articles_pair(
-    door: FaceUnlock, shots: list[ByteArray]
+    unlock: FaceUnlock, shots: list[ByteArray]
 ) -> None:
-    is_me, similarity = door(shots[3])
+    is_me, similarity = unlock(shots[3])
     assert is_me is True
     assert 0.85 < similarity <= 1.0
-    assert door(shots[3])
+    assert unlock(shots[3])
 
 
-def test_the_centre_is_the_direction_of_the_embeddings(door: FaceUnlock) -> None:
-    assert door.embeddings.shape == (3, 128)
-    assert door.centre.shape == (128,)
-    assert door.centre.dtype == np.float32
-    mean = door.embeddings.mean(axis=0)
-    np.testing.assert_allclose(door.centre, mean / np.linalg.norm(mean), atol=1e-6)
+def test_the_centre_is_the_direction_of_the_embeddings(unlock: FaceUnlock) -> None:
+    assert unlock.embeddings.shape == (3, 128)
+    assert unlock.centre.shape == (128,)
+    assert unlock.centre.dtype == np.float32
+    mean = unlock.embeddings.mean(axis=0)
+    np.testing.assert_allclose(unlock.centre, mean / np.linalg.norm(mean), atol=1e-6)
 
 
-def test_changing_the_embeddings_that_are_handed_out_changes_no_door(
-    door: FaceUnlock, shots: list[ByteArray]
+def test_writing_into_returned_embeddings_changes_no_decision(
+    unlock: FaceUnlock, shots: list[ByteArray]
 ) -> None:
-    before = door(shots[3]).similarity
-    door.embeddings[:] = 0
-    door.centre[:] = 0
-    assert door(shots[3]).similarity == before
+    before = unlock(shots[3]).similarity
+    unlock.embeddings[:] = 0
+    unlock.centre[:] = 0
+    assert unlock(shots[3]).similarity == before
 
 
 def test_files_a_folder_bytes_and_pil_images_are_all_photos(
@@ -69,9 +69,9 @@ def test_files_a_folder_bytes_and_pil_images_are_all_photos(
 
 
 def test_the_threshold_is_the_embedders_or_the_callers(
-    pipeline: Pipeline, door: FaceUnlock, shots: list[ByteArray]
+    pipeline: Pipeline, unlock: FaceUnlock, shots: list[ByteArray]
 ) -> None:
-    assert door.threshold == pipeline.matcher.threshold_for(photos=3)
+    assert unlock.threshold == pipeline.matcher.threshold_for(photos=3)
     strict = FaceUnlock(shots[:3], threshold=0.9999, pipeline=pipeline)
     decision = strict(shots[3])
     assert not decision
@@ -80,24 +80,24 @@ def test_the_threshold_is_the_embedders_or_the_callers(
 
 
 @pytest.mark.parametrize("threshold", [float("nan"), 1.5, -1.0, -7.0])
-def test_a_threshold_that_is_no_cosine_makes_no_door(
+def test_a_threshold_outside_the_cosine_range_is_refused(
     pipeline: Pipeline, shots: list[ByteArray], threshold: float
 ) -> None:
     with pytest.raises(ValueError, match="threshold is a cosine"):
         FaceUnlock(shots[:1], threshold=threshold, pipeline=pipeline)
 
 
-def test_no_face_is_a_no_and_no_picture_an_error(door: FaceUnlock) -> None:
-    decision = door(np.zeros((200, 200, 3), np.uint8))
+def test_a_photo_without_a_face_is_locked_and_a_broken_file_raises(unlock: FaceUnlock) -> None:
+    decision = unlock(np.zeros((200, 200, 3), np.uint8))
     assert not decision
     assert decision.outcome is Outcome.NO_FACE
     with pytest.raises(UnreadableImage):
-        door(b"no picture")
+        unlock(b"no picture")
     with pytest.raises(UnreadableImage):
-        door("/nowhere/at/all.jpg")
+        unlock("/nowhere/at/all.jpg")
 
 
-def test_photos_that_make_no_template_make_no_door(
+def test_photos_that_make_no_template_are_refused(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError):
@@ -108,30 +108,30 @@ def test_photos_that_make_no_template_make_no_door(
         FaceUnlock([shots[0], np.zeros((99, 99, 3), np.uint8)], pipeline=pipeline)
 
 
-def test_an_unknown_embedder_makes_no_door(home: Path, shots: list[ByteArray]) -> None:
+def test_an_unknown_embedder_is_refused(home: Path, shots: list[ByteArray]) -> None:
     with pytest.raises(UsageError, match="unknown model 'facenet'"):
         FaceUnlock(shots[:1], "facenet")
 
 
 def test_without_a_pipeline_it_opens_its_own(home: Path, shots: list[ByteArray]) -> None:
-    door = FaceUnlock(shots[:1])
-    assert door(shots[1])
-    assert door.pipeline.model.name == "sface"
+    unlock = FaceUnlock(shots[:1])
+    assert unlock(shots[1])
+    assert unlock.pipeline.model.name == "sface"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("engine"), MemoryError(), KeyboardInterrupt()])
-def test_a_door_whose_model_breaks_later_never_opens(
+def test_a_model_that_fails_later_never_unlocks(
     pipeline: Pipeline, shots: list[ByteArray], error: BaseException
 ) -> None:
-    door = FaceUnlock(shots[:2], pipeline=pipeline)
+    unlock = FaceUnlock(shots[:2], pipeline=pipeline)
 
     def net(pixels: FloatArray) -> FloatArray:
         raise error
 
-    door.pipeline = Pipeline(pipeline.cascade, Embedder(net, pipeline.embedder.row))
+    unlock.pipeline = Pipeline(pipeline.cascade, Embedder(net, pipeline.embedder.row))
     opened = False
     with pytest.raises(type(error)):
-        opened = bool(door(shots[3]))
+        opened = bool(unlock(shots[3]))
     assert not opened
 
 
@@ -139,15 +139,15 @@ def test_a_door_whose_model_breaks_later_never_opens(
 
 
 @pytest.fixture(scope="module")
-def articles_door(pipeline: Pipeline, shared_photos: Path) -> FaceUnlock:
+def article_unlock(pipeline: Pipeline, shared_photos: Path) -> FaceUnlock:
     return FaceUnlock(shared_photos / "faces" / "me", pipeline=pipeline)
 
 
 def test_all_four_probes_of_the_article_are_decided_right(
-    articles_door: FaceUnlock, shared_photos: Path
+    article_unlock: FaceUnlock, shared_photos: Path
 ) -> None:
     probes = sorted((shared_photos / "faces_test").iterdir())
-    decided = {probe.name: articles_door(probe) for probe in probes}
+    decided = {probe.name: article_unlock(probe) for probe in probes}
     assert len(decided) == 4
     genuine = decided.pop("me_test.jpg")
     assert genuine.outcome is Outcome.UNLOCKED
@@ -156,23 +156,23 @@ def test_all_four_probes_of_the_article_are_decided_right(
     assert genuine.similarity - closest > 0.5
 
 
-def test_nobody_elses_photos_open_the_articles_door(
-    articles_door: FaceUnlock, shared_photos: Path
+def test_photos_of_other_people_do_not_unlock(
+    article_unlock: FaceUnlock, shared_photos: Path
 ) -> None:
     others = [*(shared_photos / "faces" / "di_caprio").iterdir()]
     others += (shared_photos / "faces" / "matt_demon").iterdir()
     assert len(others) == 5
-    assert not any(articles_door(photo) for photo in others)
+    assert not any(article_unlock(photo) for photo in others)
 
 
-def test_photos_of_different_people_make_no_door(pipeline: Pipeline, shared_photos: Path) -> None:
+def test_photos_of_different_people_are_refused(pipeline: Pipeline, shared_photos: Path) -> None:
     people = shared_photos / "faces"
     mixed = [*sorted((people / "me").iterdir()), people / "matt_demon" / "Matt_Damon_TIFF_2015.jpg"]
     with pytest.raises(EnrollmentRefused, match=r"one person: '.*Matt_Damon_TIFF_2015\.jpg' "):
         FaceUnlock(mixed, pipeline=pipeline)
 
 
-def test_a_single_picture_is_one_photo_and_a_batch_is_many(
+def test_a_single_picture_is_one_photo_and_a_batch_is_several(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     alone = FaceUnlock(shots[0], pipeline=pipeline)
@@ -181,7 +181,7 @@ def test_a_single_picture_is_one_photo_and_a_batch_is_many(
     assert batch.embeddings.shape == (2, 128)
 
 
-def test_an_engine_by_argument_goes_over_the_environment(
+def test_an_engine_argument_overrides_the_environment(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MIEN_ENGINE", "onnxruntime")
@@ -203,8 +203,8 @@ def test_a_target_fmr_chooses_the_threshold_by_the_evidence(
         FaceUnlock(shots[:3], threshold=0.5, target_fmr=1e-4, pipeline=pipeline)
 
 
-def test_a_decision_says_how_often_a_stranger_would_score_so_high(
-    door: FaceUnlock, shots: list[ByteArray]
+def test_a_decision_tells_how_often_a_stranger_scores_as_high(
+    unlock: FaceUnlock, shots: list[ByteArray]
 ) -> None:
-    assert door(shots[3]).odds == "a stranger would score this high less than once in 180,000"
-    assert door(np.zeros((100, 100, 3), np.uint8)).odds == ""
+    assert unlock(shots[3]).odds == "a stranger would score this high less than once in 180,000"
+    assert unlock(np.zeros((100, 100, 3), np.uint8)).odds == ""

@@ -44,11 +44,11 @@ def test_the_defaults_are_those_of_the_reference(cascade: Cascade) -> None:
     assert (found.min_face_size, found.thresholds, found.factor) == (20, (0.6, 0.7, 0.7), 0.709)
 
 
-def test_it_loads_its_own_detector_where_none_is_given(home: Path, astronaut: ByteArray) -> None:
+def test_without_a_cascade_it_opens_the_detector(home: Path, astronaut: ByteArray) -> None:
     assert MTCNN()(astronaut).shape == (3, 160, 160)
 
 
-def test_a_shared_detector_lends_its_nets_and_not_its_settings(
+def test_a_shared_cascade_shares_its_nets_and_not_its_settings(
     cascade: Cascade, crowd: ByteArray
 ) -> None:
     assert len(MTCNN(cascade=cascade).faces(crowd)) == 3
@@ -69,7 +69,7 @@ def test_a_shared_detector_lends_its_nets_and_not_its_settings(
     ],
     ids=str,
 )
-def test_a_parameter_that_cannot_be_is_refused(wrong: dict[str, Any], cascade: Cascade) -> None:
+def test_an_impossible_parameter_is_refused(wrong: dict[str, Any], cascade: Cascade) -> None:
     with pytest.raises(ValueError, match=r"must|values|numbers"):
         MTCNN(cascade=cascade, **wrong)
 
@@ -170,7 +170,7 @@ def test_keep_all_keeps_all_whatever_the_selection_method(
     np.testing.assert_array_equal(both(crowd), keeping_all(crowd))
 
 
-def test_a_selection_method_goes_over_select_largest(cascade: Cascade, crowd: ByteArray) -> None:
+def test_a_selection_method_overrides_select_largest(cascade: Cascade, crowd: ByteArray) -> None:
     for largest, method, pick in ((True, "probability", np.argmax), (False, "largest", None)):
         made = MTCNN(select_largest=largest, selection_method=method, cascade=cascade)
         boxes, scores = made.detect(crowd)
@@ -266,6 +266,6 @@ def test_one_crop_is_saved_under_the_name_given(
 
 
 @pytest.mark.parametrize("path", ["ab", ["a.png"], ["a.png"] * 3])
-def test_a_list_wants_one_path_for_each_image(path: Any, mtcnn: MTCNN) -> None:
+def test_a_list_needs_one_path_for_each_image(path: Any, mtcnn: MTCNN) -> None:
     with pytest.raises(ValueError, match="one for each"):
         mtcnn([NO_FACE, NO_FACE], save_path=path)

@@ -101,7 +101,7 @@ class FaceUnlock:
 
     @property
     def threshold(self) -> Threshold:
-        """Least cosine to accept, before it is fitted to the face at the door.
+        """Least cosine to accept, before cohort score normalisation.
 
         A calibrated one is moved by how near the two faces are to a cohort of strangers
         (`Decision.threshold` says by how much); one set by the caller is meant as it is.

@@ -9,16 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from mien.app.pipeline import open_pipeline
 from mien.errors import ModelAltered, ModelMissing
 from mien.models import EMBEDDERS
 from mien.models.added import state_of_added, state_path, store_added
 from mien.models.state_dict import pack_state
-from mien.settings import load_settings
+from mien.results import ByteArray
+from mien.settings import Settings, load_settings
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'mien[torch]'")
 
-from mien.facenet_pytorch import InceptionResnetV1  # noqa: E402 - imports torch
+from mien.facenet_pytorch import MTCNN, InceptionResnetV1  # noqa: E402 - imports torch
 
 CASIA = EMBEDDERS["facenet-casia-webface"].model
 CROPS = torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
@@ -28,7 +31,7 @@ def add_weights(weights: dict[str, np.ndarray]) -> None:
     """Put these weights into the store of the present home, as `mien models add` does."""
     store_added(
         CASIA,
-        weights_sha256="0" * 64,
+        source_sha256="0" * 64,
         graphs={},
         today=date(2020, 10, 13),
         data_dir=load_settings().data_dir,
@@ -132,6 +135,21 @@ def test_classes_of_a_data_set_need_the_classifier(
     add_weights({**fixed_weights, **{n: a.astype(np.float32) for n, a in layer.items()}})
     net = InceptionResnetV1(pretrained="casia-webface", classify=True)
     assert net.logits.weight.min() == 1
+
+
+def test_the_real_weights_embed_as_mien_does(
+    real_webface: Settings, home: Path, astronaut: ByteArray
+) -> None:
+    (home / ".local" / "share").mkdir(parents=True)
+    (home / ".local" / "share" / "mien").symlink_to(real_webface.data_dir)
+    net = InceptionResnetV1(pretrained="casia-webface").eval()
+    pipeline = open_pipeline(real_webface, "facenet-casia-webface")
+    face = pipeline.faces(astronaut)[0]
+    crop = MTCNN(margin=18, cascade=pipeline.cascade)(Image.fromarray(astronaut))
+    with torch.no_grad():
+        given = net(crop.unsqueeze(0)).numpy()
+    expected = pipeline.embed([pipeline.crop(astronaut, face)])
+    np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
 def test_altered_weights_are_refused(added: Path) -> None:

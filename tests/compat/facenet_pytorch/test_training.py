@@ -61,9 +61,14 @@ def test_a_pass_in_evaluation_gives_mean_loss_and_metrics(
 ) -> None:
     net = line().eval()
     metrics = {"largest": lambda given, wanted: wanted.max()}
+    writer = Writer()
     loss, means = training.pass_epoch(
-        net, torch.nn.functional.l1_loss, BATCHES, batch_metrics=metrics
+        net, torch.nn.functional.l1_loss, BATCHES, batch_metrics=metrics, writer=writer
     )
+    assert [(name, dict(values)) for name, values, _ in writer.written] == [
+        ("loss", {"Valid": loss}),
+        ("largest", {"Valid": 6.0}),
+    ]
     assert loss == pytest.approx((1.5 + 3.5) / 2)
     assert means == {"largest": 6.0}
     assert net.weight.item() == 1.0

@@ -9,7 +9,7 @@ from torch import nn
 
 from mien.errors import ModelMissing
 from mien.models import EMBEDDERS
-from mien.models.added import add_command, state_of_added
+from mien.models.added import state_of_added
 from mien.models.state_dict import unpack_state
 from mien.nets.inception_resnet_v1 import CLASSIFIER, DIMS
 from mien.nets.inception_resnet_v1 import InceptionResnetV1 as Net
@@ -71,14 +71,14 @@ class InceptionResnetV1(Net):
         row = EMBEDDERS[PRETRAINED[pretrained][0]].model
         arrays = unpack_state(state_of_added(row, load_settings().data_dir))
         state = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        classifier = {CLASSIFIER + "weight", CLASSIFIER + "bias"}
-        if not classifier <= state.keys():
+        zeros = {CLASSIFIER + "weight": self.logits.weight, CLASSIFIER + "bias": self.logits.bias}
+        if not zeros.keys() <= state.keys():
             if need_classifier:
+                file = row.torch_file_name or row.file_name
                 raise ModelMissing(
                     f"the weights of {row.name} were added without their classifier; pass "
-                    f"num_classes, or get {row.file_name} and run: "
-                    f"{add_command(row).split(' --file')[0]} --file {row.file_name}"
+                    f"num_classes, or get {file} and run: mien models add {row.name} --file {file}"
                 )
-            nn.init.zeros_(self.logits.weight)  # the layer has a name, but nothing uses it
-            nn.init.zeros_(self.logits.bias)
-        self.load_state_dict(state, strict=classifier <= state.keys())
+            # the layer has a name, but nothing uses it
+            state |= {name: torch.zeros_like(tensor) for name, tensor in zeros.items()}
+        self.load_state_dict(state)

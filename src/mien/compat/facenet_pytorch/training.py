@@ -87,30 +87,14 @@ def pass_epoch(
     """
     if model.training and optimizer is None:
         raise ValueError("a model in training mode needs an optimizer; pass one, or model.eval()")
+    epoch = _Epoch("Train" if model.training else "Valid", len(loader), show_running, writer)
     metrics = {"time": BatchTimer()} if batch_metrics is None else batch_metrics
-    mode = "Train" if model.training else "Valid"
-    log = Logger(mode, len(loader), calculate_mean=show_running)
-    totals: dict[str, Tensor] = {}
-    done = 0
     for inputs, labels in loader:
-        numbers = _run_batch(
-            model, loss_fn, inputs.to(device), labels.to(device), optimizer, metrics
-        )
-        totals = {name: totals.get(name, 0) + value for name, value in numbers.items()}
-        if writer is not None and model.training:
-            _write_batch(writer, mode, numbers)
-        shown = dict(totals if show_running else numbers)
-        log(shown.pop("loss"), shown, done)
-        done += 1
-    if done == 0:
-        raise ValueError("the loader gives no batch; check the data set")
+        batch = inputs.to(device), labels.to(device)
+        epoch.add(_run_batch(model, loss_fn, *batch, optimizer, metrics))
     if model.training and scheduler is not None:
         scheduler.step()
-    means = {name: value / done for name, value in totals.items()}
-    if writer is not None and not model.training:
-        _write(writer, mode, means)
-    loss = means.pop("loss")
-    return loss, means
+    return epoch.end()
 
 
 def collate_pil(x: Iterable[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
@@ -138,12 +122,37 @@ def _run_batch(
     return {name: value.detach().cpu() for name, value in {"loss": loss, **measured}.items()}
 
 
-def _write_batch(writer: Any, mode: str, numbers: Mapping[str, Tensor]) -> None:
-    if writer.iteration % writer.interval == 0:
-        _write(writer, mode, numbers)
-    writer.iteration += 1
+class _Epoch:
+    """Adds up the numbers of an epoch's batches, prints them and writes them."""
 
+    def __init__(self, mode: str, length: int, show_running: bool, writer: Any) -> None:
+        self._mode, self._show_running, self._writer = mode, show_running, writer
+        self._log = Logger(mode, length, calculate_mean=show_running)
+        self._totals: dict[str, Tensor] = {}
+        self._done = 0
 
-def _write(writer: Any, mode: str, numbers: Mapping[str, Tensor]) -> None:
-    for name, value in numbers.items():
-        writer.add_scalars(name, {mode: value}, getattr(writer, "iteration", None))
+    def add(self, numbers: Mapping[str, Tensor]) -> None:
+        self._totals = {name: self._totals.get(name, 0) + numbers[name] for name in numbers}
+        writer = self._writer
+        if writer is not None and self._mode == "Train":
+            if writer.iteration % writer.interval == 0:
+                self._write(numbers)
+            writer.iteration += 1
+        shown = dict(self._totals if self._show_running else numbers)
+        self._log(shown.pop("loss"), shown, self._done)
+        self._done += 1
+
+    def end(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean loss and mean of each metric. ValueError without a batch."""
+        if self._done == 0:
+            raise ValueError("the loader gives no batch; check the data set")
+        means = {name: total / self._done for name, total in self._totals.items()}
+        if self._writer is not None and self._mode == "Valid":
+            self._write(means)
+        loss = means.pop("loss")
+        return loss, means
+
+    def _write(self, numbers: Mapping[str, Tensor]) -> None:
+        step = getattr(self._writer, "iteration", None)
+        for name, value in numbers.items():
+            self._writer.add_scalars(name, {self._mode: value}, step)
