@@ -132,6 +132,11 @@ def test_failures_with_an_unlock_on_one_side_are_not_between_two(where: str) -> 
     assert "1 failed attempt for ana" in describe(*entries)
 
 
+def test_unlocks_by_somebody_else_say_nothing_of_this_person() -> None:
+    lines = describe(entry(1, "unlocked", "ben"), entry(2), entry(3, "unlocked", "ben"))
+    assert lines[1] == "1 failed attempt for ana"
+
+
 @pytest.mark.parametrize(
     ("kind", "outcome", "line"),
     [
