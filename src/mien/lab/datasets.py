@@ -1,7 +1,7 @@
-"""A folder of people as a data set: what torchvision's ImageFolder gives, without torch.
+"""A folder of people as a data set, like torchvision's ImageFolder but without torch.
 
-torch's DataLoader asks for `len` and for one sample by number, and no more, so it takes
-this as it takes an ImageFolder:
+torch's DataLoader only needs the length and a sample by index, so it accepts a
+`PeopleFolder` in the place of an ImageFolder:
 
     dataset = people_folder("faces", transform=MTCNN(image_size=160, margin=18))
     for crops, labels in DataLoader(dataset, batch_size=8): ...
@@ -27,11 +27,11 @@ Transform: TypeAlias = "Callable[[Image.Image], Any]"
 
 
 class PeopleFolder:
-    """Photos in one folder per person, read when they are asked for.
+    """Photos in one folder per person; a photo is read when it is requested.
 
     samples, imgs: (path, label) of each photo, one list under two names. targets: the
-    labels alone. classes: the people, in plain order; a label is a place in it.
-    class_to_idx: the way back. transform: photo -> sample; None gives the photo.
+    labels alone. classes: names of the people, sorted; a label is an index into it.
+    class_to_idx: the label of each name. transform: photo -> sample; None gives the photo.
     """
 
     def __init__(self, root: str | os.PathLike[str], transform: Transform | None = None) -> None:
@@ -40,7 +40,7 @@ class PeopleFolder:
         found = find_people_photos(self.root)
         self.classes = list(dict.fromkeys(person for _, person in found))
         self.class_to_idx = {person: label for label, person in enumerate(self.classes)}
-        # joined anew: a Path drops the "./" that ImageFolder keeps
+        # not str(path): a Path drops the "./" that ImageFolder keeps
         self.samples = [
             (os.path.join(self.root, path.relative_to(self.root)), self.class_to_idx[person])
             for path, person in found
@@ -55,7 +55,7 @@ class PeopleFolder:
     def __getitem__(self, index: int) -> tuple[Any, int]:
         """The photo after the transform, and its label.
 
-        Raises UnreadableImage, which names the photo, and IndexError past the end.
+        Raises UnreadableImage with the path of the photo, and IndexError past the end.
         """
         path, label = self.samples[index]
         photo = self.loader(path)
@@ -66,9 +66,9 @@ class PeopleFolder:
 
 
 class FoundBatch(NamedTuple):
-    """The samples of a batch that have a crop.
+    """The samples of a batch in which a face was found.
 
-    crops: (n, 3, side, side) float32. labels: (n,) int64. left_out: how many had none.
+    crops: (n, 3, side, side) float32. labels: (n,) int64. left_out: number of the others.
     """
 
     crops: FloatArray
@@ -79,11 +79,11 @@ class FoundBatch(NamedTuple):
 def people_folder(root: str | os.PathLike[str], transform: Transform | None = None) -> PeopleFolder:
     """The data set of a folder of people; photos, labels and order are ImageFolder's.
 
-    A photo that lies deeper belongs to the folder right under `root`. Where ImageFolder
-    fails or would take what is no photo, this does not: a folder without photos is
-    nobody, hidden files and folders are left out. It also takes GIF, AVIF and HEIF.
+    Photos in deeper folders belong to the person of the folder right under `root`. There are
+    three differences: a folder without photos is skipped instead of an error, hidden files and
+    folders are ignored, and GIF, AVIF and HEIF are read too.
 
-    Raises UsageError for a root that cannot be listed or holds no photo of a person.
+    Raises UsageError if `root` cannot be listed or contains no photo of a person.
     """
     return PeopleFolder(root, transform)
 
@@ -96,10 +96,10 @@ def read_photo(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def collate_found(batch: Sequence[tuple[npt.ArrayLike | None, int]]) -> FoundBatch:
-    """Stack the crops that there are: for DataLoader's `collate_fn`, whose own fails on None.
+    """Stack the crops of a batch and leave out None; pass it to DataLoader as `collate_fn`.
 
-    MTCNN gives None for a photo without a face. Without any crop the side is unknown,
-    and `crops` is (0, 3, 0, 0). Raises ValueError for crops of different shapes.
+    MTCNN gives None for a photo without a face, on which the default `collate_fn` fails. If no
+    sample has a crop, `crops` is (0, 3, 0, 0). Raises ValueError for crops of different shapes.
     """
     found = [(np.asarray(crop, np.float32), label) for crop, label in batch if crop is not None]
     crops = np.stack([crop for crop, _ in found]) if found else np.zeros((0, 3, 0, 0), np.float32)

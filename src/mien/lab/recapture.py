@@ -1,9 +1,9 @@
-"""One photo as a camera might have taken it again, and each change by itself.
+"""Simulate a second photo of the same scene, and each of the changes in it.
 
-Every change takes (h, w, 3) uint8 RGB, a strength from 0 (nothing happens) to 1
-(as bad as the text says), and a numpy Generator; it gives a new array of the
-same shape and type. The same seed gives the same pixels. ValueError for another
-shape or type, or a strength outside 0..1.
+Every change takes (h, w, 3) uint8 RGB, a strength from 0 (no change) to 1 (the limit in
+its docstring), and a numpy Generator; it returns a new array of the same shape and type. The
+same seed gives the same pixels. Raises ValueError for another shape or type, or a strength
+outside 0..1.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 # At strength 1:
 MAX_CROP = 0.2  # share of each side that is cut off
 MAX_BLUR = 0.02  # standard deviation over the shorter side
-MAX_GAMMA = 2.5  # exponent, or one over it
+MAX_GAMMA = 2.5  # exponent, or its reciprocal
 MAX_NOISE = 40.0  # standard deviation, grey levels of 255
 MIN_JPEG_QUALITY = 5
 MAX_TURN_DEGREES = 30.0
 MAX_SHRINK = 8.0  # sides divided by this, then enlarged again
-MAX_BRIGHTER = 2.0  # factor, or one over it
+MAX_BRIGHTER = 2.0  # factor, or its reciprocal
 MAX_COVERED = 0.5  # share of the area
 
 
 class Change(Protocol):
-    """What every change here looks like."""
+    """The signature of every change."""
 
     def __call__(
         self, image_rgb: ByteArray, strength: float, rng: np.random.Generator, /
@@ -43,22 +43,21 @@ class Change(Protocol):
 def recapture(
     image_rgb: ByteArray, rng: np.random.Generator, *, strength: float = 1.0
 ) -> ByteArray:
-    """The photo taken again a moment later: every step of `RETAKE`, each by a random amount.
+    """Apply every change of `RETAKE` in order, each with a random amount.
 
-    At strength 1 it is an ordinary second photo by a phone, not a bad one; at
-    0 it is the same photo.
+    Strength 1 gives an ordinary second photo of a phone, not a bad one; 0 gives the same photo.
     """
     _check(image_rgb, strength)
-    taken = image_rgb.copy()
-    for change, most in RETAKE:
-        taken = change(taken, most * strength * rng.uniform(0.3, 1.0), rng)
-    return taken
+    retaken = image_rgb.copy()
+    for change, limit in RETAKE:
+        retaken = change(retaken, limit * strength * rng.uniform(0.3, 1.0), rng)
+    return retaken
 
 
 def rotate(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Turned about the middle, left or right by chance, by up to 30 degrees.
+    """Rotate about the centre, in a random direction, by up to 30 degrees.
 
-    What turns into view from outside is the picture mirrored at its edge.
+    The corners are filled with the picture mirrored at its edges.
     """
     from PIL import Image
 
@@ -69,12 +68,12 @@ def rotate(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> B
     height, width = image_rgb.shape[:2]
     reach = math.ceil(math.hypot(height, width) / 2)
     padded = np.pad(image_rgb, ((reach, reach), (reach, reach), (0, 0)), mode="symmetric")
-    turned = Image.fromarray(padded).rotate(angle, Image.Resampling.BICUBIC)
-    return _array(turned)[reach : reach + height, reach : reach + width].copy()
+    rotated = Image.fromarray(padded).rotate(angle, Image.Resampling.BICUBIC)
+    return _array(rotated)[reach : reach + height, reach : reach + width].copy()
 
 
 def crop_shift(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """A window of up to 20 % less on each side, anywhere by chance, enlarged to the old size."""
+    """Cut out a window up to 20 % smaller, at a random place, and enlarge it to the old size."""
     _check(image_rgb, strength)
     height, width = image_rgb.shape[:2]
     kept_h = max(1, round(height * (1 - MAX_CROP * strength)))
@@ -85,7 +84,7 @@ def crop_shift(image_rgb: ByteArray, strength: float, rng: np.random.Generator) 
 
 
 def blur(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Out of focus: a Gaussian of up to 2 % of the shorter side. Nothing is random here."""
+    """Blur with a Gaussian of up to 2 % of the shorter side. Not random."""
     from PIL import Image, ImageFilter
 
     _check(image_rgb, strength)
@@ -96,14 +95,14 @@ def blur(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> Byt
 
 
 def brightness(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Exposure: all values times up to 2 or by up to 2, by chance; what is past white is lost."""
+    """Multiply or divide all values by up to 2, chosen at random; values over 255 are clipped."""
     _check(image_rgb, strength)
     factor = MAX_BRIGHTER ** (_either_sign(rng) * strength)
     return _bytes(image_rgb.astype(np.float32) * factor)
 
 
 def gamma(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Middle tones darker or lighter by chance, exponent up to 2.5 or 1/2.5; black, white stay."""
+    """Darken or lighten the middle tones at random: an exponent of up to 2.5, or down to 1/2.5."""
     _check(image_rgb, strength)
     exponent = MAX_GAMMA ** (_either_sign(rng) * strength)
     levels = np.arange(256, dtype=np.float64) / 255
@@ -111,14 +110,14 @@ def gamma(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> By
 
 
 def noise(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Sensor noise: Gaussian, each value by itself, deviation up to 40 levels of 255."""
+    """Add independent Gaussian noise to each value, standard deviation up to 40 of 255 levels."""
     _check(image_rgb, strength)
     grain = rng.standard_normal(image_rgb.shape, dtype=np.float32)
     return _bytes(image_rgb + grain * np.float32(MAX_NOISE * strength))
 
 
 def jpeg(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Saved as JPEG and read again, quality from 100 down to 5. Nothing is random here."""
+    """Compress as JPEG, with a quality from 100 down to 5. Not random."""
     from PIL import Image
 
     _check(image_rgb, strength)
@@ -132,7 +131,7 @@ def jpeg(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> Byt
 
 
 def downscale(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Farther away: shrunk up to 8 times and enlarged again. Nothing is random here."""
+    """Shrink by a factor of up to 8 and enlarge again, as from farther away. Not random."""
     _check(image_rgb, strength)
     height, width = image_rgb.shape[:2]
     shrink = 1 + strength * (MAX_SHRINK - 1)
@@ -141,13 +140,13 @@ def downscale(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -
 
 
 def flip(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """Left and right exchanged, with a chance equal to the strength: at 1 always."""
+    """Mirror left and right, with a probability equal to the strength."""
     _check(image_rgb, strength)
     return image_rgb[:, ::-1].copy() if rng.random() < strength else image_rgb.copy()
 
 
 def occlude(image_rgb: ByteArray, strength: float, rng: np.random.Generator) -> ByteArray:
-    """A rectangle of one random colour somewhere over it, up to half of the area."""
+    """Cover up to half of the area with a rectangle of a random colour at a random place."""
     _check(image_rgb, strength)
     covered = image_rgb.copy()
     height, width = image_rgb.shape[:2]
@@ -171,7 +170,7 @@ CHANGES: dict[str, Change] = {
     "flip": flip,
     "occlude": occlude,
 }
-"""Every change by its name, for a robustness audit to go through."""
+"""Every change by its name."""
 
 RETAKE: tuple[tuple[Change, float], ...] = (
     (rotate, 0.2),
@@ -182,7 +181,7 @@ RETAKE: tuple[tuple[Change, float], ...] = (
     (noise, 0.12),
     (jpeg, 0.3),
 )
-"""What happens between a scene and a file, in this order, with the most of each in one retake."""
+"""The changes of a retake in the order of a camera, each with its largest strength."""
 
 
 def _check(image_rgb: ByteArray, strength: float) -> None:
@@ -199,13 +198,13 @@ def _either_sign(rng: np.random.Generator) -> int:
 
 
 def _bytes(values: npt.NDArray[np.floating]) -> ByteArray:
-    """Rounded to the nearest level and held in 0..255."""
+    """Round to the nearest level and clip to 0..255."""
     levels: ByteArray = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return levels
 
 
 def _array(picture: Image.Image) -> ByteArray:
-    """A Pillow RGB picture as a new array that may be written to."""
+    """A Pillow RGB picture as a new, writable array."""
     return np.array(picture, dtype=np.uint8)
 
 

@@ -216,7 +216,7 @@ def test_the_json_holds_figures_and_neither_path_nor_person_nor_embedding(ran: R
 def test_a_table_row_has_a_cell_for_each_column(ran: Run) -> None:
     rows = table_rows(ran.audit.models[0])
     assert {len(row) for row in rows} == {len(HEADER)}
-    assert rows[0][:3] == ("as it is", "", "3/3 (100.0%)")
+    assert rows[0][:3] == ("unchanged", "", "3/3 (100.0%)")
     assert rows[1][:2] == ("Mirror image", "mirrored")
 
 

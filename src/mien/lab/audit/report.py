@@ -86,7 +86,7 @@ def mirror_findings(audit: Audit) -> list[str]:
 
 def table_rows(one: ModelAudit) -> list[tuple[str, ...]]:
     """The table's rows, as it is first: change, amount, and then what `HEADER` says."""
-    rows = [("as it is", "", *_cells(one.as_it_is))]
+    rows = [("unchanged", "", *_cells(one.as_it_is))]
     for step, figures in zip(STEPS, one.steps, strict=True):
         rows.append((step.kind.title, step.amount, *_cells(figures)))
     return rows

@@ -1,8 +1,8 @@
-"""The article's twelve photos: where they are, or where they can be had.
+"""Find or download the twelve photos of the article.
 
-They are photographs of real people and no part of mien. They are looked for in a
-folder, in the cache, and at last fetched from the article's public repository, one
-pinned commit, each file checked against its SHA-256.
+They are photographs of real people and not part of mien. A local folder is searched first,
+then the cache; else they are downloaded from the public repository of the article, at one
+pinned commit, and each file is checked against its SHA-256.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BASE_URL = (
     "f463d5493b610c144d8c3e7638cd2731a6303b09/"
 )
 TIMEOUT_S = 5.0
-MAX_BYTES = 1_000_000  # the largest of them has 310 kB
+MAX_BYTES = 1_000_000  # the largest one has 310 kB
 
 PHOTOS = {
     "faces/di_caprio/220px-Leonardo_DiCaprio_2014.jpg": (
@@ -53,7 +53,7 @@ PHOTOS = {
 }
 
 Fetch = Callable[[str], bytes]
-Walk = Callable[[Iterable[str]], Iterable[str]]
+Progress = Callable[[Iterable[str]], Iterable[str]]
 
 
 def find_article_photos(
@@ -61,12 +61,12 @@ def find_article_photos(
     nearby: Path,
     cache_dir: Path,
     fetch: Fetch,
-    progress: Walk = lambda names: names,
+    progress: Progress = lambda names: names,
 ) -> Path | None:
-    """A folder with `faces/` and `faces_test/`, or None if it is nowhere to be had.
+    """The folder with `faces/` and `faces_test/`, or None if the photos are not available.
 
-    nearby: tried first. cache_dir: holds what was fetched before. fetch: URL ->
-    bytes, raises OSError when it cannot.
+    nearby: searched first. cache_dir: holds earlier downloads. fetch: URL -> bytes, raises
+    OSError if the download fails.
     """
     if (nearby / "faces").is_dir():
         return nearby
@@ -80,19 +80,19 @@ def find_article_photos(
             (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_output(folder / name, content)
     except (OSError, UsageError):  # UsageError: the cache cannot be written
-        # offline is a usual place to be: the caller has a smaller demo and says so
+        # being offline is normal: the caller runs the small demo instead and says so
         return None
     return folder
 
 
 def fetch_url(url: str) -> bytes:
-    """At most `MAX_BYTES` from a pinned https address. OSError if it cannot be had in time."""
+    """Download at most `MAX_BYTES` from a pinned https address. OSError if that fails."""
     from http.client import HTTPException
     from urllib.request import urlopen
 
     try:
-        with urlopen(url, timeout=TIMEOUT_S) as answer:
-            content: bytes = answer.read(MAX_BYTES)
-    except HTTPException as error:  # an answer that is no HTTP is no OSError by itself
-        raise OSError(f"no proper answer: {type(error).__name__}") from error
+        with urlopen(url, timeout=TIMEOUT_S) as response:
+            content: bytes = response.read(MAX_BYTES)
+    except HTTPException as error:  # raised for a response that is not HTTP; it is not an OSError
+        raise OSError(f"invalid HTTP response: {type(error).__name__}") from error
     return content

@@ -1,13 +1,13 @@
-"""What is compared with what: LFW-style pairs files, and folders of people.
+"""Read which photos to compare, from a pairs file in the format of LFW or a folder per person.
 
-A pairs file, as Labeled Faces in the Wild has them:
+The format of the pairs files of Labeled Faces in the Wild (LFW):
 
     FOLDS   PAIRS                    or PAIRS alone, which is one fold
     NAME    2       7                PAIRS genuine lines: NAME_0002.jpg and NAME_0007.jpg
     NAME    2       OTHER   1        then PAIRS impostor lines; and so on for each fold
 
-Images lie at DIR/NAME/NAME_0002.jpg. A file comes from strangers: a name in it can
-never lead out of DIR.
+Images are at DIR/NAME/NAME_0002.jpg. The file is untrusted: no name in it can refer to a
+file outside DIR.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ COLUMNS = {3: "genuine (NAME N M)", 4: "impostor (NAME N OTHER M)"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """Photos and who is on them.
+    """Photos, and the person in each.
 
-    photos: n paths, none twice. names: of the people. person: (n,) int64, row in names.
+    photos: n different paths. names: of the people. person: (n,) int64, index into names.
     """
 
     photos: tuple[Path, ...] = field(repr=False)
@@ -44,18 +44,19 @@ class People:
 
     def __post_init__(self) -> None:
         if self.person.shape != (len(self.photos),):
-            raise ValueError(f"{len(self.photos)} photos and {self.person.shape} people")
+            raise ValueError(f"person must be ({len(self.photos)},), got {self.person.shape}")
 
     def name_of(self, row: int) -> str:
-        """Who is on the photo of this row."""
+        """The name of the person in the photo of this row."""
         return self.names[int(self.person[row])]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairs:
-    """Photos, and which two are compared in which fold.
+    """Photos, and the pairs of them to compare, by fold.
 
-    a, b: (m,) rows of people.photos. same: (m,) bool. fold: (m,) int64 from 1.
+    a, b: (m,) rows of people.photos. same: (m,) bool, genuine or impostor pair.
+    fold: (m,) int64 from 1.
     """
 
     people: People
@@ -65,30 +66,30 @@ class Pairs:
     fold: CountArray = field(repr=False)
 
     def without(self, photos: npt.NDArray[np.bool_]) -> Pairs:
-        """The pairs with none of these photos, (n,) bool. The people stay as they are."""
+        """The pairs that contain none of these photos, (n,) bool. `people` is unchanged."""
         kept = ~(photos[self.a] | photos[self.b])
         return Pairs(self.people, self.a[kept], self.b[kept], self.same[kept], self.fold[kept])
 
 
 def read_people(root: Path) -> People:
-    """A folder of one sub-folder per person. UsageError if nobody is there, or one alone."""
+    """Read a folder with one sub-folder per person. UsageError for fewer than two people."""
     found = find_people_photos(root)
     rows = {name: row for row, name in enumerate(dict.fromkeys(name for _, name in found))}
     if len(rows) < 2:
         raise UsageError(
-            f"only one person in {quote_path(root)}; add a sub-folder of somebody else"
+            f"only one person in {quote_path(root)}; add a sub-folder with photos of another person"
         )
     person = np.array([rows[name] for _, name in found], np.int64)
     return People(tuple(path for path, _ in found), tuple(rows), person)
 
 
 def read_pairs(pairs_file: Path, images: Path) -> Pairs:
-    """Read a pairs file and find its images. UsageError names the first line that is wrong."""
+    """Read a pairs file and find its images. UsageError with the number of the first wrong line."""
     return _Reader(pairs_file, images).read()
 
 
 class _Reader:
-    """Walks the lines once. rows: of each photo, in order of first appearance."""
+    """Reads the lines once, and numbers the photos in the order in which they appear."""
 
     def __init__(self, pairs_file: Path, images: Path) -> None:
         self._file, self._images = pairs_file, images
@@ -112,7 +113,7 @@ class _Reader:
         return Pairs(self._people(), a, b, same, at // (2 * per_fold) + 1)
 
     def _lines(self) -> list[str]:
-        """The lines, empty ones at the end left out."""
+        """The lines, without empty ones at the end."""
         try:
             if not self._file.is_file():
                 raise UsageError(f"there is no pairs file {quote_path(self._file)}; check --pairs")
@@ -130,24 +131,24 @@ class _Reader:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             self._line = data[: error.start].count(b"\n") + 1
-            self._refuse("is not UTF-8 text; give a pairs file")
-        # split() of bytes-like ends only: other characters that break lines may be in a name
+            self._refuse("is not UTF-8 text; is this a pairs file?")
+        # not splitlines(): a name may contain other characters that it takes for line ends
         return [line.rstrip("\r") for line in text.rstrip().split("\n")] if text.strip() else []
 
     def _header(self, line: str) -> tuple[int, int]:
         self._line = 1
         words = line.split()
         if not 1 <= len(words) <= 2 or not all(NUMBER.fullmatch(word) for word in words):
-            self._refuse("is no header; expected 'FOLDS PAIRS', as in '10 300'")
+            self._refuse("is not a header; expected 'FOLDS PAIRS', as in '10 300'")
         folds, per_fold = (1, *map(int, words))[-2:]
         if folds < 1 or per_fold < 1:
-            self._refuse("promises no pair; expected 'FOLDS PAIRS', as in '10 300'")
+            self._refuse("has a zero; expected 'FOLDS PAIRS', as in '10 300'")
         return folds, per_fold
 
     def _pair(self, number: int, line: str, genuine: bool) -> tuple[int, int]:
         self._line = number
         if len(line) > MAX_LINE:
-            self._refuse(f"has over {MAX_LINE} characters; give a pairs file")
+            self._refuse(f"has over {MAX_LINE} characters; is this a pairs file?")
         words = line.split("\t") if "\t" in line else line.split()
         expected = 3 if genuine else 4
         if len(words) != expected:
@@ -161,18 +162,18 @@ class _Reader:
         return first, second
 
     def _photo(self, name: str, number: str) -> int:
-        """Row of the photo, which must be there."""
+        """The row of the photo. UsageError if the file does not exist."""
         bad = not name or ".." in name or name.startswith(".") or any(c in name for c in "/\\:")
         if bad or not name.isprintable():
-            self._refuse(f"has the name {quote_path(name[:60])}, which cannot be a folder's")
+            self._refuse(f"has the name {quote_path(name[:60])}, which is not allowed for a folder")
         if not NUMBER.fullmatch(number):
-            self._refuse(f"has the image number {quote_path(number[:20])}, expected digits")
+            self._refuse(f"has the image number {quote_path(number[:20])}, expected 1 to 6 digits")
         key = (name, int(number))
         if key not in self._rows:
             photo = self._images / name / f"{name}_{key[1]:04d}.jpg"
             if not os.path.isfile(photo):
                 where = quote_path(os.path.join(name, photo.name))
-                self._refuse(f"names {where}, which is not under {quote_path(self._images)}")
+                self._refuse(f"names {where}, which is not in {quote_path(self._images)}")
             self._rows[key] = len(self._photos)
             self._photos.append(photo)
         return self._rows[key]
