@@ -201,14 +201,20 @@ def test_of_two_photos_each_is_the_others_only_friend() -> None:
     assert consistency(at(0, 100), rest_threshold=LOW, pair_threshold=HALF).strangers == (0, 1)
 
 
-def test_photos_like_everybody_must_be_more_alike() -> None:
-    vectors = at(0, 50)  # cosine 0.64
-    assert agreement_of(vectors).strangers == ()
-    near = consistency(
-        vectors, rest_threshold=HALF, pair_threshold=HALF,
-        shifts=lambda rows: np.full(len(rows), 0.1, np.float32),
-    )  # fmt: skip
-    assert near.strangers == (0, 1)
+@pytest.mark.parametrize(("rest", "pair"), [(HALF, LOW), (LOW, HALF)])
+def test_photos_like_everybody_must_be_more_alike(rest: Threshold, pair: Threshold) -> None:
+    def tenths(rows: FloatArray) -> FloatArray:
+        return np.full(len(rows), 0.1, np.float32)
+
+    vectors = at(0, 50)  # cosine 0.64: over 0.5 and under 0.7
+    assert consistency(vectors, rest_threshold=rest, pair_threshold=pair).strangers == ()
+    moved = consistency(vectors, rest_threshold=rest, pair_threshold=pair, shifts=tenths)
+    assert moved.strangers == (0, 1)
+
+
+def test_people_as_much_alike_are_named_in_the_order_of_their_names() -> None:
+    found = look_alikes(["zoe", "ana"], np.array([0.75, 0.75]), np.zeros(2), HALF)
+    assert found == (("ana", 0.75), ("zoe", 0.75))
 
 
 @given(angles=unit_planes)
