@@ -276,7 +276,7 @@ def test_the_name_of_the_server_software_is_removed(tmp_path: Path) -> None:
         await send({"type": "http.response.body"})
 
     lines: list[str] = []
-    middleware = wrapped(app, lines, tmp_path, 10.0, 10.0, 11.5)
+    middleware = wrapped(app, lines, tmp_path, 0.0, 0.0, 1.50004)
     response = asyncio.run(send_request(middleware, "GET", "/x"))
     assert "server" not in {name.lower() for name in response.headers}
     assert (response.status, response.headers["x-own"]) == (204, "kept")
