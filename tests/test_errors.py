@@ -80,7 +80,7 @@ def test_each_error_has_its_exit_code(name: str, code: int) -> None:
     assert error_classes()[name]("words").exit_code == ExitCode(code)
 
 
-def test_the_table_above_misses_no_error() -> None:
+def test_the_table_in_this_file_has_every_error() -> None:
     assert set(CODE_OF) == set(error_classes()) - {"MienError"}
 
 
@@ -107,7 +107,7 @@ def test_no_error_means_unlocked_or_done() -> None:
     assert all(kind.outcome not in succeeded for kind in error_classes().values())
 
 
-def test_only_these_outcomes_are_raised_by_no_error() -> None:
+def test_only_these_outcomes_have_no_error() -> None:
     raised = {kind.outcome for kind in error_classes().values()}
     assert set(Outcome) - raised == {
         Outcome.UNLOCKED,
@@ -134,7 +134,7 @@ def test_each_error_says_in_its_docstring_what_it_means() -> None:
     assert all("__doc__" in vars(kind) and kind.__doc__ for kind in error_classes().values())
 
 
-def test_the_message_is_what_was_given() -> None:
+def test_the_message_is_kept_unchanged() -> None:
     assert str(errors.NoFaceFound("no face; come closer")) == "no face; come closer"
 
 

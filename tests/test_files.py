@@ -22,7 +22,7 @@ with exclusive_lock(Path(sys.argv[1]), ValueError):
 """
 
 
-def test_a_lock_that_another_program_keeps_is_told_and_then_free_again(tmp_path: Path) -> None:
+def test_waiting_for_the_lock_of_another_program_is_reported(tmp_path: Path) -> None:
     lock = tmp_path / "folder" / "lock"
     command = [sys.executable, "-c", HOLD, str(lock)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
@@ -38,7 +38,7 @@ def test_a_lock_that_another_program_keeps_is_told_and_then_free_again(tmp_path:
         assert lock.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_place_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_locked_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file" / "lock", tmp_path / "zero\0byte" / "lock"):
         with (
@@ -48,7 +48,7 @@ def test_a_place_that_cannot_be_locked_is_told(tmp_path: Path) -> None:
             pytest.fail("there is no such place")
 
 
-def test_an_error_inside_the_block_stays_as_it_is_and_frees_the_lock(tmp_path: Path) -> None:
+def test_an_error_inside_the_block_is_raised_and_releases_the_lock(tmp_path: Path) -> None:
     with (
         pytest.raises(OSError, match="of the work"),
         exclusive_lock(tmp_path / "lock", VaultDamaged),

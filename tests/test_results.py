@@ -46,7 +46,7 @@ def decision(similarity: float, outcome: Outcome) -> Decision:
     return Decision(similarity, THRESHOLD, "by hand", outcome)
 
 
-def test_no_face_at_all_is_a_result_like_any_other() -> None:
+def test_a_result_may_have_no_face() -> None:
     nobody = Faces.none()
     assert len(nobody) == 0
     assert list(nobody) == []
@@ -60,7 +60,7 @@ def test_no_face_at_all_is_a_result_like_any_other() -> None:
         nobody[0]
 
 
-def test_faces_are_counted_and_taken_row_by_row() -> None:
+def test_faces_are_counted_and_selected_by_row() -> None:
     faces = three_faces()
     assert len(faces) == 3
     assert [round(face.score, 1) for face in faces] == [0.9, 0.8, 0.7]
@@ -69,7 +69,7 @@ def test_faces_are_counted_and_taken_row_by_row() -> None:
     assert type(faces[0].score) is float
 
 
-def test_taken_faces_come_in_the_order_asked_for() -> None:
+def test_selected_faces_are_in_the_given_order() -> None:
     taken = three_faces().take([2, 0])
     np.testing.assert_array_equal(taken.scores, np.array([0.7, 0.9], np.float32))
     np.testing.assert_array_equal(taken.boxes_xyxy, [BOX + 2, BOX])
@@ -125,13 +125,13 @@ def test_a_vector_must_have_length_one(vector: list[float]) -> None:
         Template(row[np.newaxis, :], MODEL)
 
 
-def test_one_bad_row_spoils_a_template() -> None:
+def test_one_bad_row_makes_a_template_invalid() -> None:
     with pytest.raises(ValueError, match="length one"):
         Template(np.array([[1, 0], [1, 1]], np.float32), MODEL)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4,), (1, 1, 4)])
-def test_a_template_is_at_least_one_row(shape: tuple[int, ...]) -> None:
+def test_a_template_has_at_least_one_row(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="k >= 1"):
         Template(floats(*shape), MODEL)
 
@@ -178,7 +178,7 @@ def test_under_the_threshold_and_nan_can_never_be_unlocked(similarity: float) ->
         dataclasses.replace(decision(0.9, Outcome.UNLOCKED), similarity=similarity)
 
 
-def test_the_number_zero_is_not_an_outcome_that_unlocks() -> None:
+def test_the_exit_code_zero_is_not_an_outcome() -> None:
     assert not Decision(0.9, THRESHOLD, "by hand", 0)  # type: ignore[arg-type]
 
 
@@ -195,7 +195,7 @@ def test_a_refusal_without_a_similarity_unpacks_to_nan() -> None:
     assert np.isnan(similarity)
 
 
-def test_a_decision_holds_the_face_it_was_made_on() -> None:
+def test_a_decision_has_the_face_that_was_compared() -> None:
     assert decision(0.9, Outcome.UNLOCKED).face is None
     face = Face(BOX, POINTS, 0.9)
     assert Decision(0.9, THRESHOLD, "by hand", Outcome.UNLOCKED, face).face is face
@@ -237,7 +237,7 @@ def test_models_and_thresholds_compare_by_value_and_the_rest_by_identity() -> No
 
 
 @pytest.mark.parametrize("similarity", [1.5, float("inf")])
-def test_what_is_no_cosine_can_never_be_unlocked(similarity: float) -> None:
+def test_a_value_outside_the_range_of_a_cosine_is_never_unlocked(similarity: float) -> None:
     with pytest.raises(ValueError, match=r"unlocked at|cosine|similarity"):
         decision(similarity, Outcome.UNLOCKED)
 

@@ -58,7 +58,7 @@ class OnlyThisMapping(Mapping[str, str]):
         return len(self.values_by_name)
 
 
-def test_with_nothing_set_the_defaults_hold(load: Load, home: Path) -> None:
+def test_without_settings_the_defaults_are_used(load: Load, home: Path) -> None:
     assert load() == Settings(
         engine="onnxruntime",
         threads=min(2, usable_cores()),
@@ -75,12 +75,12 @@ def test_with_nothing_set_the_defaults_hold(load: Load, home: Path) -> None:
     )
 
 
-def test_loading_makes_no_file(load: Load, home: Path) -> None:
+def test_loading_creates_no_file(load: Load, home: Path) -> None:
     load()
     assert not home.exists()
 
 
-def test_the_file_is_over_the_defaults(load: Load) -> None:
+def test_the_file_overrides_the_defaults(load: Load) -> None:
     settings = load(
         """
         engine = "openvino"
@@ -97,7 +97,7 @@ def test_the_file_is_over_the_defaults(load: Load) -> None:
     assert settings.vault_path == Path("/srv/vault.sqlite")
 
 
-def test_the_environment_is_over_the_file(load: Load) -> None:
+def test_the_environment_overrides_the_file(load: Load) -> None:
     settings = load('threads = 4\nvault = "/file"', MIEN_THREADS="8", MIEN_MODELS="/environment")
     assert settings.threads == 8
     assert settings.models_dir == Path("/environment")
@@ -122,11 +122,11 @@ def test_every_key_is_a_variable_and_a_key_of_the_file(load: Load, key: str) -> 
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_every_engine_is_a_choice(load: Load, engine: str) -> None:
+def test_every_engine_is_accepted(load: Load, engine: str) -> None:
     assert load(MIEN_ENGINE=engine).engine == engine
 
 
-def test_another_config_file_may_be_named(load: Load, tmp_path: Path) -> None:
+def test_another_config_file_may_be_given(load: Load, tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text("threads = 7", encoding="utf-8")
     assert load("threads = 4", MIEN_CONFIG=str(other)).threads == 7
@@ -165,7 +165,7 @@ def test_the_vault_is_a_path_or_an_address_of_sqlite(load: Load, given: str, pat
 @pytest.mark.parametrize(
     "given", ["sqlite:///tmp/x.sqlite", "x.sqlite", "./x.sqlite", "postgresql:ana:hush@host/db"]
 )
-def test_a_vault_that_depends_on_the_present_folder_is_refused(load: Load, given: str) -> None:
+def test_a_relative_vault_path_is_refused(load: Load, given: str) -> None:
     with pytest.raises(
         UsageError, match="four slashes after sqlite:, such as sqlite:////srv"
     ) as refusal:
@@ -225,7 +225,7 @@ def test_an_unknown_key_in_the_file_is_refused_with_the_known_ones(load: Load) -
     assert refusal.value.exit_code is ExitCode.USAGE
 
 
-def test_an_unknown_variable_is_somebody_elses(load: Load) -> None:
+def test_an_unknown_variable_is_ignored(load: Load) -> None:
     assert load(MIEN_UNKNOWN="1") == load()
 
 
@@ -244,7 +244,7 @@ def test_a_file_that_is_not_text_is_refused(load: Load, tmp_path: Path) -> None:
     assert str(refusal.value).isprintable()
 
 
-def test_a_folder_in_the_place_of_the_file_is_refused(load: Load, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_is_refused(load: Load, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         load(MIEN_CONFIG=str(tmp_path))
 
@@ -311,11 +311,11 @@ def test_there_is_at_least_one_core() -> None:
     assert usable_cores() >= 1
 
 
-def test_a_tilde_means_the_home_of_the_mapping(load: Load, home: Path) -> None:
+def test_a_tilde_is_the_home_folder_of_the_mapping(load: Load, home: Path) -> None:
     assert load(MIEN_VAULT="~/vault.sqlite").vault_path == home / "vault.sqlite"
 
 
-def test_the_home_of_nobody_is_refused(load: Load) -> None:
+def test_the_home_folder_of_an_unknown_user_is_refused(load: Load) -> None:
     with pytest.raises(UsageError):
         load(MIEN_VAULT="~no-such-user/vault.sqlite")
 
@@ -328,13 +328,13 @@ def test_a_path_of_another_type_is_refused_in_the_file(load: Load, toml: str) ->
         load(toml)
 
 
-def test_an_address_cannot_break_the_line(load: Load) -> None:
+def test_an_address_is_printed_on_one_line(load: Load) -> None:
     with pytest.raises(UsageError) as refusal:
         load(MIEN_VAULT="post\ngres://host")
     assert str(refusal.value).isprintable()
 
 
-def test_a_config_file_named_on_purpose_must_be_there(load: Load, tmp_path: Path) -> None:
+def test_a_config_file_given_by_the_user_must_exist(load: Load, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         load(MIEN_CONFIG=str(tmp_path / "absent.toml"))
 

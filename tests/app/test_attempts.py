@@ -58,7 +58,7 @@ def knock(
     )
 
 
-def test_the_owner_gets_in_and_it_is_written_down(
+def test_the_owner_is_accepted_and_the_attempt_is_logged(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     assert knock("eileen", shots[3], vault, pipeline)
@@ -66,7 +66,7 @@ def test_the_owner_gets_in_and_it_is_written_down(
     assert (last.kind, last.user, last.outcome) == ("unlock", "eileen", "unlocked")
 
 
-def test_five_failures_shut_the_door_for_everybody_the_owner_too(
+def test_five_failures_block_the_name_even_for_the_owner(
     vault: Vault,
     pipeline: Pipeline,
     shots: list[ByteArray],
@@ -83,7 +83,7 @@ def test_five_failures_shut_the_door_for_everybody_the_owner_too(
     assert knock("eileen", stranger, vault, pipeline).outcome is Outcome.NOT_THE_OWNER
 
 
-def test_a_picture_without_a_face_costs_nothing(
+def test_a_picture_without_a_face_is_not_counted_as_a_failure(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     for _ in range(9):
@@ -97,7 +97,7 @@ def told(decision: Decision) -> tuple[str, Outcome, bool, bool]:
     return decision.reason, decision.outcome, bool(decision.odds), decision.face is not None
 
 
-def test_a_name_that_nobody_has_reads_like_somebody_elses(
+def test_an_unknown_name_gets_the_same_answer_as_an_enrolled_one(
     vault: Vault, pipeline: Pipeline, stranger: ByteArray, shots: list[ByteArray]
 ) -> None:
     known = [knock("eileen", stranger, vault, pipeline) for _ in range(5)]
@@ -115,7 +115,7 @@ def test_a_name_that_nobody_has_reads_like_somebody_elses(
     assert shapes == {("unlock", "not_the_owner")}
 
 
-def test_whoever_looks_like_the_decoy_is_refused_all_the_same(
+def test_a_face_that_matches_the_decoy_is_refused(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mien.results import Template
@@ -142,14 +142,14 @@ def test_decoys_of_two_names_and_of_two_vaults_differ(
     assert seed(vault, "nobody") == seed(vault, "nobody")
 
 
-def test_whoever_may_know_is_told_that_nobody_has_the_name(
+def test_an_allowed_caller_learns_that_the_name_is_not_enrolled(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     with pytest.raises(NotEnrolled, match="nobody is not enrolled; run: mien enroll nobody"):
         knock("nobody", shots[3], vault, pipeline, tell_unknown=True)
 
 
-def test_a_template_of_another_model_opens_nothing(
+def test_a_template_of_another_model_never_unlocks(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     from mien.results import Template
@@ -163,7 +163,7 @@ def test_a_template_of_another_model_opens_nothing(
         knock("ben", shots[3], vault, pipeline)
 
 
-def test_to_be_recognised_has_a_count_of_its_own(
+def test_identification_has_its_own_attempt_counter(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray], stranger: ByteArray
 ) -> None:
     for _ in range(5):
@@ -175,7 +175,7 @@ def test_to_be_recognised_has_a_count_of_its_own(
     assert kinds.count(("identify", "", "not_the_owner")) == 5
 
 
-def test_whatever_fails_inside_counts_as_a_try(
+def test_an_internal_error_counts_as_a_failed_attempt(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     def broken(model: ModelId | None) -> Pipeline:

@@ -30,7 +30,7 @@ from mien.errors import (
 from mien.results import ByteArray
 
 
-def test_what_was_enrolled_is_stored_with_model_and_time(
+def test_an_enrolled_template_is_stored_with_model_and_time(
     pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
     with opened(home) as vault:
@@ -42,14 +42,12 @@ def test_what_was_enrolled_is_stored_with_model_and_time(
     np.testing.assert_allclose(template.vectors[1], pipeline.embed_door(shots[1])[1], atol=1e-6)
 
 
-def test_a_taken_name_is_refused_before_any_photo_is_looked_at(
-    pipeline: Pipeline, home: Path
-) -> None:
+def test_a_taken_name_is_refused_before_any_photo_is_read(pipeline: Pipeline, home: Path) -> None:
     with opened(home) as vault, pytest.raises(AlreadyEnrolled, match="eileen"):
         enroll("eileen", ["/nowhere"], pipeline=pipeline, vault=vault, mode="new", clock=clock)
 
 
-def test_replace_forgets_the_earlier_photos_and_add_keeps_them(
+def test_replace_removes_the_earlier_photos_and_add_keeps_them(
     pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
     def count(mode: str, photos: list[ByteArray]) -> int:
@@ -62,7 +60,7 @@ def test_replace_forgets_the_earlier_photos_and_add_keeps_them(
 
 
 @pytest.mark.parametrize("mode", ["new", "add", "replace"])
-def test_every_mode_enrolls_somebody_new(
+def test_every_mode_enrolls_a_new_person(
     pipeline: Pipeline, home: Path, shots: list[ByteArray], mode: str
 ) -> None:
     with opened(home) as vault:
@@ -79,7 +77,7 @@ def test_two_spellings_of_one_name_are_one_person(
         assert forget("Zoe\u0308", vault) == "Zo\u00eb"
 
 
-def test_a_template_of_another_model_is_not_added_to(
+def test_photos_cannot_be_added_to_a_template_of_another_model(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     with open_memory_vault() as vault:
@@ -105,7 +103,7 @@ def test_a_template_of_another_model_is_not_added_to(
         ("new", "new", "no face", NoFaceFound),
     ],
 )
-def test_a_refusal_leaves_the_vault_as_it_was_to_the_byte(
+def test_a_refused_enrollment_changes_no_byte_of_the_vault(
     pipeline: Pipeline,
     home: Path,
     shots: list[ByteArray],
@@ -132,7 +130,7 @@ def test_a_refusal_leaves_the_vault_as_it_was_to_the_byte(
     assert sorted(found.name for found in path.parent.iterdir()) == ["vault.sqlite"]
 
 
-def test_photos_of_two_people_make_no_vault(
+def test_photos_of_two_people_create_no_vault(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path, shared_photos: Path
 ) -> None:
     other = shared_photos / "faces" / "matt_demon" / "193188.jpg"
@@ -141,7 +139,7 @@ def test_photos_of_two_people_make_no_vault(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_record_can_be_replaced_and_nothing_else(
+def test_a_damaged_record_can_only_be_replaced(
     pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
     edit(settings_of(home).vault_path, "UPDATE cell_record SET value = zeroblob(100)")
@@ -157,7 +155,7 @@ def test_a_damaged_record_can_be_replaced_and_nothing_else(
     assert verify_photo(shots[3], again, pipeline)
 
 
-def test_somebody_elses_damaged_record_stops_no_enrollment_and_is_told(
+def test_a_damaged_record_of_another_person_is_reported_and_does_not_stop_enrollment(
     pipeline: Pipeline, home: Path, shots: list[ByteArray]
 ) -> None:
     edit(settings_of(home).vault_path, "UPDATE cell_record SET value = zeroblob(100)")

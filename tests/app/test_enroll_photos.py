@@ -67,7 +67,7 @@ def test_photos_of_one_person_make_a_template(pipeline: Pipeline, shots: list[By
         assert photo.leave_one_out > 0.8
 
 
-def test_files_bytes_and_pil_images_do_as_well_as_arrays(
+def test_files_bytes_and_pil_images_give_the_same_as_arrays(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
 ) -> None:
     path = saved(shots[0], tmp_path / "a.png")
@@ -92,7 +92,7 @@ def test_no_photos_are_refused(pipeline: Pipeline) -> None:
         enroll_photos([], pipeline)
 
 
-def test_what_spoils_a_photo_is_advised_by_its_name(
+def test_a_poor_photo_gets_advice_with_its_name(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
 ) -> None:
     dark = saved(shots[1] // 6, tmp_path / "night.png")
@@ -115,7 +115,7 @@ def test_a_photo_of_several_people_is_named(pipeline: Pipeline, astronaut: ByteA
         enroll_photos([astronaut, np.hstack([astronaut, astronaut])], pipeline)
 
 
-def test_a_file_that_is_no_photo_is_named_on_one_line(
+def test_a_file_that_is_not_a_photo_is_named_on_one_line(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
 ) -> None:
     bad = tmp_path / "two\nlines.jpg"
@@ -143,14 +143,14 @@ def test_photos_of_two_people_in_equal_number_are_all_named(
         enroll_photos([astronaut] * 2, mixed)
 
 
-def test_photos_that_cancel_out_are_refused_and_no_crash(
+def test_photos_whose_embeddings_cancel_out_are_refused(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     with pytest.raises(EnrollmentRefused):
         enroll_photos([astronaut] * 3, with_vectors(pipeline, at(0, 180, 90)))
 
 
-def test_the_same_photo_twice_counts_once_and_that_is_said(
+def test_a_photo_given_twice_counts_once_and_is_reported(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     enrollment = enroll_photos([shots[0], shots[1], shots[0].copy()], pipeline)
@@ -172,7 +172,7 @@ def test_a_photo_saved_again_counts_as_the_same(
 # on top of an earlier template -------------------------------------------------------------
 
 
-def test_photos_are_added_behind_those_enrolled_before(
+def test_added_photos_come_after_the_enrolled_ones(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     before = enroll_photos(shots[:2], pipeline).template
@@ -183,7 +183,7 @@ def test_photos_are_added_behind_those_enrolled_before(
     assert after.photos[0].leave_one_out is not None
 
 
-def test_a_second_photo_is_not_called_the_only_one(
+def test_an_added_second_photo_gets_no_single_photo_warning(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     before = enroll_photos(shots[:1], pipeline).template
@@ -193,7 +193,7 @@ def test_a_second_photo_is_not_called_the_only_one(
     assert [line for line in nothing_new.advice if "one photo only" in line] != []
 
 
-def test_adding_only_what_is_there_changes_nothing_and_is_said(
+def test_adding_only_enrolled_photos_changes_nothing_and_is_reported(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     before = enroll_photos(shots[:2], pipeline).template
@@ -203,7 +203,7 @@ def test_adding_only_what_is_there_changes_nothing_and_is_said(
     assert after.skipped == (("photo 1", "an earlier photo"),)
 
 
-def test_earlier_photos_that_are_nearly_the_same_all_stay(
+def test_nearly_equal_earlier_photos_are_all_kept(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     one = enroll_photos(shots[:1], pipeline).template
@@ -214,7 +214,9 @@ def test_earlier_photos_that_are_nearly_the_same_all_stay(
     np.testing.assert_array_equal(after.template.vectors[:2], twice.vectors)
 
 
-def test_somebody_else_cannot_be_added(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+def test_photos_of_another_person_cannot_be_added(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
     unlike = np.zeros((2, 128), np.float32)
     unlike[:, 5:7] = at(10, 20)
     stranger = Template(unlike, pipeline.model)
@@ -222,7 +224,7 @@ def test_somebody_else_cannot_be_added(pipeline: Pipeline, shots: list[ByteArray
         enroll_photos(shots[:1], pipeline, onto=stranger)
 
 
-def test_progress_walks_every_photo_once(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+def test_progress_counts_every_photo_once(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     walked = []
 
     def progress(photos: Sequence[ImageSource]) -> Iterable[ImageSource]:
@@ -255,9 +257,7 @@ def test_a_real_stranger_among_the_owners_photos_is_named(
     assert f"one person: {str(stranger)!r} (similarity" in str(caught.value)
 
 
-def test_turning_every_vector_changes_nothing_that_is_said(
-    pipeline: Pipeline, shots: list[ByteArray]
-) -> None:
+def test_rotated_templates_give_the_same_advice(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     """A vault keeps templates turned by a secret: all that enrollment says are cosines."""
     turn = np.linalg.qr(np.random.default_rng(3).normal(size=(128, 128)))[0].astype(np.float32)
     plain = analyse_photos(shots, pipeline)
@@ -267,7 +267,7 @@ def test_turning_every_vector_changes_nothing_that_is_said(
         assert a.leave_one_out == pytest.approx(b.leave_one_out, abs=1e-5)
 
 
-def test_an_enrollment_says_who_of_the_enrolled_looks_alike(
+def test_an_enrollment_names_enrolled_people_who_look_alike(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     enrollment = enroll_photos(shots, pipeline)

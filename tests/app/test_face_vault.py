@@ -67,7 +67,7 @@ def test_an_unknown_name_and_too_many_attempts_are_errors(
             vault.verify("anna", shots[1])
 
 
-def test_a_vault_lies_where_its_path_says(
+def test_a_vault_is_stored_at_the_given_path(
     empty_home: None, tmp_path: Path, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -27,7 +27,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "MODEL_ROWS", {**MODEL_ROWS, row.name: row})
 
 
-def test_all_models_are_found_and_hash_right(settings: Settings) -> None:
+def test_all_models_are_found_with_the_right_hash(settings: Settings) -> None:
     states = model_states(settings)
     assert [state.row for state in states] == list(MODEL_ROWS.values())
     for state in states:
@@ -73,7 +73,7 @@ def test_a_healthy_machine_passes_every_check(settings: Settings) -> None:
     assert found(checks, "engine").found.startswith("onnxruntime, ")
 
 
-def test_packages_that_are_not_there_are_named_and_extras_only_advised(
+def test_missing_packages_are_errors_and_missing_extras_are_advice(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "PACKAGES", ("no-such-package-of-mien",))
@@ -87,7 +87,7 @@ def test_packages_that_are_not_there_are_named_and_extras_only_advised(
     assert "pip install '.[demo]'" in extra.found
 
 
-def test_an_empty_cache_is_said_and_then_filled(settings: Settings, tmp_path: Path) -> None:
+def test_an_empty_cache_is_reported_and_then_filled(settings: Settings, tmp_path: Path) -> None:
     fresh = replace(settings, cache_dir=tmp_path / "cache")
     before = found(check_all(fresh), "built graphs")
     assert before.state == "advice"
@@ -95,7 +95,7 @@ def test_an_empty_cache_is_said_and_then_filled(settings: Settings, tmp_path: Pa
     assert found(check_all(fresh), "built graphs").state == "ok"
 
 
-def test_the_vault_is_counted_and_never_made(settings: Settings, tmp_path: Path) -> None:
+def test_the_vault_is_counted_and_never_created(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "vault.sqlite"
     here = replace(
         settings, vault_path=path, key_path=tmp_path / "vault.key", state_dir=tmp_path / "state"

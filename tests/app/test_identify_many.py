@@ -18,7 +18,7 @@ def clock() -> datetime:
     return datetime(2026, 1, 31, 12, tzinfo=timezone.utc)
 
 
-def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
+def test_the_threshold_rises_with_the_number_of_enrolled_people(
     pipeline: Pipeline,
 ) -> None:
     one, ten = (pipeline.matcher.threshold_among(n, photos=3) for n in (1, 10))
@@ -28,7 +28,7 @@ def test_the_more_people_are_enrolled_the_less_a_stranger_may_resemble_one(
     assert rising == sorted(set(rising))
 
 
-def test_the_odds_of_a_stranger_are_those_among_all_who_are_enrolled(
+def test_the_odds_of_a_stranger_are_for_all_enrolled_people(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     def twice_enrolled(*names: str) -> str:
@@ -41,7 +41,7 @@ def test_the_odds_of_a_stranger_are_those_among_all_who_are_enrolled(
     assert "with one of 2 enrolled less than once in 230,000" in twice_enrolled("ana", "bea")
 
 
-def test_real_people_are_told_apart(pipeline: Pipeline, shared_photos: Path) -> None:
+def test_real_people_are_distinguished(pipeline: Pipeline, shared_photos: Path) -> None:
     with open_memory_vault() as vault:
         for person in sorted((shared_photos / "faces").iterdir()):
             photos = sorted(person.iterdir())

@@ -47,7 +47,7 @@ def test_the_face_of_a_portrait_is_found_with_its_points_in_place(
 
 
 @pytest.mark.parametrize("level", [0, 127, 255])
-def test_a_blank_picture_has_nobody(pipeline: Pipeline, level: int) -> None:
+def test_a_blank_picture_has_no_usable_face(pipeline: Pipeline, level: int) -> None:
     blank = np.full((240, 320, 3), level, np.uint8)
     assert len(pipeline.faces(blank)) == 0
     with pytest.raises(NoFaceFound, match="no face found; face the camera") as caught:
@@ -56,7 +56,7 @@ def test_a_blank_picture_has_nobody(pipeline: Pipeline, level: int) -> None:
 
 
 @pytest.mark.parametrize("size_wh", [(1, 1), (1, 500), (500, 1), (11, 11), (12, 12), (20, 20)])
-def test_a_picture_too_small_for_a_face_has_nobody(
+def test_a_picture_too_small_for_a_face_has_no_usable_face(
     pipeline: Pipeline, size_wh: tuple[int, int]
 ) -> None:
     with pytest.raises(NoFaceFound):
@@ -100,7 +100,7 @@ def test_a_small_face_in_the_background_does_not_lock_the_owner_out(
     np.testing.assert_allclose(face.box_xyxy, alone.box_xyxy, atol=2)
 
 
-def test_the_nearest_of_several_is_the_one_at_the_door_wherever_it_stands(
+def test_the_nearest_of_several_faces_is_chosen_wherever_it_is(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     canvas = np.zeros((512, 1024, 3), np.uint8)
@@ -110,7 +110,7 @@ def test_the_nearest_of_several_is_the_one_at_the_door_wherever_it_stands(
     assert 62 < y < 172
 
 
-def test_embed_door_is_find_cut_and_embed(pipeline: Pipeline, astronaut: ByteArray) -> None:
+def test_embed_door_finds_crops_and_embeds_a_face(pipeline: Pipeline, astronaut: ByteArray) -> None:
     face, vector = pipeline.embed_door(astronaut)
     assert vector.shape == (128,)
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
@@ -118,7 +118,7 @@ def test_embed_door_is_find_cut_and_embed(pipeline: Pipeline, astronaut: ByteArr
     np.testing.assert_array_equal(vector, by_hand)
 
 
-def test_looking_does_not_change_the_picture(pipeline: Pipeline, astronaut: ByteArray) -> None:
+def test_analysing_does_not_change_the_picture(pipeline: Pipeline, astronaut: ByteArray) -> None:
     photo = astronaut.copy()
     pipeline.embed_door(photo)
     np.testing.assert_array_equal(photo, astronaut)
@@ -136,7 +136,7 @@ def test_an_unknown_embedder_is_refused_by_name(settings: Settings) -> None:
         open_pipeline(settings, "facenet")
 
 
-def test_a_picture_above_the_cap_is_searched_small_and_answered_in_its_own_pixels(
+def test_a_large_picture_is_searched_shrunk_and_boxes_are_in_its_own_pixels(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     small = pipeline.door_face(astronaut)

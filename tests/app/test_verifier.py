@@ -43,7 +43,7 @@ def test_several_frames_are_one_attempt(
     assert outcomes(vault) == ["unlocked"]
 
 
-def test_an_attempt_without_a_conclusion_stays_a_failure(
+def test_an_attempt_without_an_outcome_counts_as_a_failure(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     for _ in range(5):
@@ -58,7 +58,7 @@ def test_an_attempt_without_a_conclusion_stays_a_failure(
     ("error", "outcome"),
     [(KeyboardInterrupt(), "interrupted"), (RuntimeError("engine"), "internal_error")],
 )
-def test_an_attempt_that_breaks_off_is_logged_and_stays_a_failure(
+def test_an_interrupted_attempt_is_logged_and_counts_as_a_failure(
     vault: Vault, pipeline: Pipeline, error: BaseException, outcome: str
 ) -> None:
     for _ in range(5):
@@ -69,7 +69,7 @@ def test_an_attempt_that_breaks_off_is_logged_and_stays_a_failure(
     assert outcomes(vault) == [outcome] * 5
 
 
-def test_a_face_that_cannot_be_cut_out_is_no_usable_face_and_costs_nothing(
+def test_a_face_that_cannot_be_cropped_is_not_counted_as_a_failure(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(image_rgb: ByteArray, face: Face, recipe: str) -> Crop:

@@ -30,7 +30,7 @@ from mien.results import ByteArray, Template, Threshold
 # unlock ------------------------------------------------------------------------------------
 
 
-def test_the_owner_gets_in_with_a_photo_that_was_not_enrolled(
+def test_the_owner_is_accepted_with_a_photo_that_was_not_enrolled(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     decision = verify_photo(shots[3], template, pipeline)
@@ -41,7 +41,9 @@ def test_the_owner_gets_in_with_a_photo_that_was_not_enrolled(
     assert decision.face is not None
 
 
-def test_somebody_elses_template_stays_shut(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+def test_the_template_of_another_person_does_not_unlock(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
     other = template_of(somebody("ben", 3, pipeline.model), pipeline)
     decision = verify_photo(shots[3], other, pipeline)
     assert not decision
@@ -49,7 +51,7 @@ def test_somebody_elses_template_stays_shut(pipeline: Pipeline, shots: list[Byte
     assert decision.similarity < 0.363
 
 
-def test_no_face_and_several_faces_are_a_no_with_the_reason(
+def test_no_face_and_several_faces_are_refused_with_the_reason(
     pipeline: Pipeline, template: Template, astronaut: ByteArray
 ) -> None:
     nobody = verify_photo(np.zeros((200, 200, 3), np.uint8), template, pipeline)
@@ -66,7 +68,7 @@ def test_no_face_and_several_faces_are_a_no_with_the_reason(
         assert decision.face is None
 
 
-def test_a_stricter_threshold_is_kept_and_one_of_another_model_refused(
+def test_a_stricter_threshold_is_used_and_one_of_another_model_refused(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     strict = Threshold(0.9999, "sface", "by hand")
@@ -80,7 +82,7 @@ def test_a_template_of_another_model_is_refused(pipeline: Pipeline) -> None:
         template_of(somebody("ana", 1, OTHER_MODEL), pipeline)
 
 
-def test_who_is_not_enrolled_is_told_what_to_do() -> None:
+def test_an_unknown_name_is_an_error_that_says_what_to_do() -> None:
     with open_memory_vault() as vault, pytest.raises(NotEnrolled, match="mien list"):
         forget("ana", vault)
 
@@ -106,7 +108,7 @@ def test_the_right_one_is_found_among_others(
     assert found.decision.outcome is Outcome.UNLOCKED
 
 
-def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+def test_a_stranger_is_not_identified(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     with open_memory_vault() as vault:
         for seed, user in enumerate(("ana", "ben", "zoe")):
             store_record(vault, somebody(user, seed, pipeline.model))
@@ -116,7 +118,7 @@ def test_a_stranger_is_nobody(pipeline: Pipeline, shots: list[ByteArray]) -> Non
     assert found.decision.outcome is Outcome.NOT_THE_OWNER
 
 
-def test_an_empty_vault_and_one_of_another_model_have_nobody(
+def test_nobody_is_identified_in_an_empty_vault_or_with_another_model(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     with open_memory_vault() as vault:
@@ -138,9 +140,7 @@ def test_identify_needs_one_face(pipeline: Pipeline, home: Path, astronaut: Byte
 # compare -----------------------------------------------------------------------------------
 
 
-def test_two_photos_of_one_person_are_one_person(
-    pipeline: Pipeline, shots: list[ByteArray]
-) -> None:
+def test_two_photos_of_one_person_match(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     decision, a_face, b_face = compare_images(shots[0], shots[1], pipeline)
     assert decision
     assert a_face.score > 0.9
@@ -150,7 +150,7 @@ def test_two_photos_of_one_person_are_one_person(
     assert same.similarity <= 1.0
 
 
-def test_compare_needs_a_face_in_each(pipeline: Pipeline, shots: list[ByteArray]) -> None:
+def test_compare_needs_a_face_in_each_photo(pipeline: Pipeline, shots: list[ByteArray]) -> None:
     blank = np.zeros((99, 99, 3), np.uint8)
     for pair in ((blank, shots[0]), (shots[0], blank)):
         with pytest.raises(NoFaceFound):

@@ -39,7 +39,7 @@ def test_the_threshold_is_the_fitted_one_moved_by_the_shift_of_the_two_faces(
     assert "moved by" in decision.threshold.provenance
 
 
-def test_a_threshold_of_the_callers_own_is_not_moved(
+def test_a_threshold_set_by_the_caller_is_not_moved(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     own = Threshold(0.6, "sface", "mine")
@@ -47,7 +47,7 @@ def test_a_threshold_of_the_callers_own_is_not_moved(
     assert FaceUnlock(shots[:3], threshold=0.6, pipeline=pipeline)(shots[3]).threshold.value == 0.6
 
 
-def test_templates_in_a_turned_space_give_the_very_same_decision(
+def test_rotated_templates_give_the_same_decision(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     stored = Template(TURNED.protect(template.vectors), template.model)
@@ -58,7 +58,7 @@ def test_templates_in_a_turned_space_give_the_very_same_decision(
     assert turned.odds == plain.odds
 
 
-def test_a_turned_template_opens_nothing_in_another_space(
+def test_a_rotated_template_does_not_unlock_in_another_space(
     pipeline: Pipeline, template: Template, shots: list[ByteArray]
 ) -> None:
     stored = Template(TURNED.protect(template.vectors), template.model)
@@ -67,7 +67,7 @@ def test_a_turned_template_opens_nothing_in_another_space(
     assert verify_photo(shots[3], stored, pipeline, space=other).outcome is Outcome.NOT_THE_OWNER
 
 
-def test_two_photos_are_compared_with_the_same_care(
+def test_two_photos_are_compared_with_the_shift_of_both_faces(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     decision, _, _ = compare_images(shots[0], shots[3], pipeline)
@@ -92,7 +92,7 @@ def enrollment_in(
     return enrolled
 
 
-def test_an_enrollment_says_how_near_the_closest_stranger_comes(
+def test_an_enrollment_gives_the_similarity_of_the_closest_stranger(
     pipeline: Pipeline, enrollment_in: Callable[[TemplateRotation | None], Enrollment]
 ) -> None:
     plain, turned = enrollment_in(None), enrollment_in(TURNED)
@@ -105,7 +105,7 @@ def test_an_enrollment_says_how_near_the_closest_stranger_comes(
     assert turned.margin == pytest.approx(plain.margin, abs=1e-5)
 
 
-def test_an_enrollment_that_a_stranger_would_pass_is_warned_of(
+def test_an_enrollment_that_accepts_a_stranger_gets_a_warning(
     enrollment_in: Callable[[TemplateRotation | None], Enrollment],
 ) -> None:
     risky = replace(enrollment_in(None), closest_stranger=0.52, margin=-0.01)

@@ -28,7 +28,7 @@ def template(pipeline: Pipeline, astronaut: ByteArray) -> Template:
     return enroll_photos([astronaut], pipeline).template
 
 
-def test_with_all_stages_whole_she_gets_in(
+def test_with_working_stages_the_owner_is_accepted(
     pipeline: Pipeline, template: Template, shot: ByteArray
 ) -> None:
     assert verify_photo(shot, template, pipeline)
@@ -88,7 +88,7 @@ def test_a_stage_that_raises_gives_no_decision(
     assert decision is None
 
 
-def test_a_face_that_cannot_be_cut_gives_no_decision(
+def test_a_face_that_cannot_be_cropped_gives_no_decision(
     pipeline: Pipeline, template: Template, shot: ByteArray
 ) -> None:
     with pytest.raises(ValueError, match="fall together"):
@@ -106,7 +106,7 @@ def test_a_face_that_cannot_be_cut_gives_no_decision(
     ],
     ids=["NaN", "infinite", "zeros", "too short", "two rows"],
 )
-def test_an_embedder_that_gives_nonsense_gives_no_decision(
+def test_an_embedder_with_invalid_output_gives_no_decision(
     pipeline: Pipeline,
     template: Template,
     shot: ByteArray,

@@ -57,7 +57,7 @@ def watch(words: str) -> tuple[Decision, int]:
         ("dark 0.9 dark 0.8 dark 0.7 0.1", True, 3),
     ],
 )
-def test_three_of_the_first_five_faces_decide_and_no_more_are_looked_at(
+def test_three_of_the_first_five_faces_decide_and_no_more_frames_are_read(
     words: str, accepted: bool, looked: int
 ) -> None:
     answer, count = watch(words)
@@ -65,14 +65,14 @@ def test_three_of_the_first_five_faces_decide_and_no_more_are_looked_at(
     assert count == looked
 
 
-def test_the_answer_is_the_one_in_the_middle_of_those_that_agree() -> None:
+def test_the_decision_is_the_median_of_those_that_agree() -> None:
     assert watch("0.9 0.1 0.6 0.7")[0].similarity == 0.7
     assert watch("0.4 0.1 0.3")[0].similarity == 0.3
     assert watch("0.7 0.9 0.6")[0].similarity == 0.7
     assert watch("0.2 0.1 0.4")[0].similarity == 0.2
 
 
-def test_frames_without_one_face_are_waited_out_and_the_last_reason_told() -> None:
+def test_frames_without_exactly_one_face_are_skipped_and_the_last_reason_is_given() -> None:
     assert watch("none none two")[0].outcome is Outcome.SEVERAL_FACES
     assert watch("0.9 none")[0].outcome is Outcome.NO_FACE  # one face is too few to decide on
 
@@ -96,7 +96,7 @@ def refusal(words: str) -> str:
         ("0.9", "1 frame with one face, and 3 must agree; look into the camera a little longer"),
     ],
 )
-def test_what_was_wrong_with_the_frames_that_do_not_count_is_told(words: str, said: str) -> None:
+def test_the_reason_says_what_was_wrong_with_the_skipped_frames(words: str, said: str) -> None:
     assert refusal(words).startswith(said)
 
 
@@ -104,13 +104,13 @@ def test_dark_frames_do_not_hide_that_there_were_several_faces() -> None:
     assert watch("two dark dark")[0].outcome is Outcome.SEVERAL_FACES
 
 
-def test_too_few_frames_open_nothing() -> None:
+def test_too_few_frames_never_unlock() -> None:
     for words in ("", "0.9", "0.9 0.9", "0.9 0.9 0.1 0.1"):
         with pytest.raises(NoFaceFound, match="a little longer"):
             watch(words)
 
 
-def test_what_fails_while_looking_opens_nothing() -> None:
+def test_an_error_while_analysing_never_unlocks() -> None:
     def look(image: ByteArray) -> Decision:
         raise RuntimeError("the engine fell over")
 
@@ -118,7 +118,7 @@ def test_what_fails_while_looking_opens_nothing() -> None:
         vote([Frame(0.0, BLANK)], look)
 
 
-def test_frames_that_fail_open_nothing() -> None:
+def test_an_error_of_the_camera_never_unlocks() -> None:
     def frames() -> Iterator[Frame]:
         yield Frame(0.0, BLANK)
         yield Frame(0.1, BLANK)
@@ -128,7 +128,7 @@ def test_frames_that_fail_open_nothing() -> None:
         vote(frames(), lambda image: decision("0.9"))
 
 
-def test_a_stranger_of_whom_one_frame_in_ten_passes_gets_in_less_often() -> None:
+def test_voting_accepts_a_stranger_less_often_than_single_frames() -> None:
     """Independent frames: 0.86 %; the bound for any frames at all is five thirds of a tenth."""
     rng = np.random.default_rng(1)
     passes = rng.random((4000, 5)) < 0.1
@@ -139,7 +139,7 @@ def test_a_stranger_of_whom_one_frame_in_ten_passes_gets_in_less_often() -> None
     assert got_in / 4000 < 0.02
 
 
-def test_enrollment_takes_frames_that_are_unlike_and_stops_at_five(
+def test_enrollment_takes_up_to_five_different_frames(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     rng = np.random.default_rng(2)
@@ -153,7 +153,7 @@ def test_enrollment_takes_frames_that_are_unlike_and_stops_at_five(
 
 
 @pytest.mark.parametrize(("degrees", "taken"), [(17, 1), (20, 2)])
-def test_a_frame_of_cosine_095_to_a_taken_one_adds_nothing(
+def test_a_frame_of_cosine_095_to_a_taken_one_is_skipped(
     pipeline: Pipeline, astronaut: ByteArray, degrees: float, taken: int
 ) -> None:
     angles = iter(np.radians([0.0, degrees]))  # cosine 0.956 or 0.940
@@ -169,18 +169,18 @@ def test_a_frame_of_cosine_095_to_a_taken_one_adds_nothing(
     assert len(kept) == taken
 
 
-def test_a_film_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:
+def test_a_video_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:
     wall = np.full((200, 200, 3), 120, np.uint8)
     with pytest.raises(NoFaceFound, match="no frame to enroll from: 1 without a face; no face"):
         choose_frames([Frame(0.0, wall)], pipeline)
 
 
-def test_a_film_without_light_enrolls_nobody_and_says_that_it_is_dark(pipeline: Pipeline) -> None:
+def test_a_dark_video_enrolls_nobody_and_is_called_dark(pipeline: Pipeline) -> None:
     with pytest.raises(NoFaceFound, match="no frame to enroll from: 2 dark; turn on a light"):
         choose_frames([Frame(0.0, DARK), Frame(0.1, DARK)], pipeline)
 
 
-def test_a_film_of_several_people_enrolls_nobody(pipeline: Pipeline, astronaut: ByteArray) -> None:
+def test_a_video_of_several_people_enrolls_nobody(pipeline: Pipeline, astronaut: ByteArray) -> None:
     two = np.hstack([astronaut, astronaut])
     with pytest.raises(SeveralFacesFound, match="1 with several faces; 2 faces of similar size"):
         choose_frames([Frame(0.0, two)], pipeline)

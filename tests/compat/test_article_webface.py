@@ -71,12 +71,12 @@ def embeddings(webface: Pipeline, article: dict[str, Any], shared_photos: Path) 
     return webface.embed(crops)
 
 
-def test_distances_are_those_of_facenet_pytorchs_own_module(embeddings: FloatArray) -> None:
+def test_distances_equal_those_of_facenet_pytorch(embeddings: FloatArray) -> None:
     distances = np.linalg.norm(embeddings[:, None] - embeddings[None], axis=2)
     np.testing.assert_allclose(distances, FACENET_PYTORCH_DISTANCES, atol=1e-2)
 
 
-def test_every_two_photos_of_one_person_are_more_alike_than_any_of_two_people(
+def test_every_genuine_pair_scores_higher_than_every_impostor_pair(
     embeddings: FloatArray, article: dict[str, Any]
 ) -> None:
     """With VGGFace2's weights they are not: two people reach 0.63, DiCaprio alone 0.55."""

@@ -26,7 +26,7 @@ def unlock(pipeline: Pipeline, shots: list[ByteArray]) -> FaceUnlock:
     return FaceUnlock(shots[:3], pipeline=pipeline)
 
 
-def test_a_decision_unpacks_like_the_articles_pair(
+def test_a_decision_unpacks_like_the_pair_of_the_article(
     unlock: FaceUnlock, shots: list[ByteArray]
 ) -> None:
     is_me, similarity = unlock(shots[3])
@@ -68,7 +68,7 @@ def test_files_a_folder_bytes_and_pil_images_are_all_photos(
     assert similarity == FaceUnlock(names, pipeline=pipeline)(probe).similarity
 
 
-def test_the_threshold_is_the_embedders_or_the_callers(
+def test_the_threshold_is_that_of_the_embedder_or_the_caller(
     pipeline: Pipeline, unlock: FaceUnlock, shots: list[ByteArray]
 ) -> None:
     assert unlock.threshold == pipeline.matcher.threshold_for(photos=3)
@@ -189,7 +189,7 @@ def test_an_engine_argument_overrides_the_environment(
         FaceUnlock([], engine="abacus")
 
 
-def test_a_target_fmr_chooses_the_threshold_by_the_evidence(
+def test_a_target_fmr_chooses_the_threshold_from_the_calibration(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     strict, lax = (

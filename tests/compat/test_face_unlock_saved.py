@@ -79,14 +79,14 @@ def test_the_callers_threshold_and_target_are_kept(
         assert loaded(shots[3]).to_dict() == made(shots[3]).to_dict()
 
 
-def test_a_calibrated_threshold_is_the_present_one(saved: Path, pipeline: Pipeline) -> None:
+def test_a_loaded_file_uses_the_present_calibration(saved: Path, pipeline: Pipeline) -> None:
     wrong = {"value": -0.5, "provenance": "an earlier calibration", "set_by_caller": False}
     rewrite(saved, threshold=wrong)
     loaded = FaceUnlock.load(saved, pipeline=pipeline)
     assert loaded.threshold == pipeline.matcher.threshold_for(photos=3)
 
 
-def test_the_file_is_its_owners_alone_and_names_the_model(
+def test_the_file_is_readable_by_its_owner_only_and_names_the_model(
     saved: Path, unlock: FaceUnlock, pipeline: Pipeline
 ) -> None:
     assert saved.stat().st_mode & 0o777 == 0o600
@@ -102,7 +102,7 @@ def test_another_model_is_a_mismatch(saved: Path, pipeline: Pipeline) -> None:
             FaceUnlock.load(saved, pipeline=altered(pipeline, **changes))
 
 
-def test_every_changed_byte_is_noticed(saved: Path, pipeline: Pipeline) -> None:
+def test_every_changed_byte_is_detected(saved: Path, pipeline: Pipeline) -> None:
     content = saved.read_bytes()
     for at in range(0, len(content), 97):
         saved.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
@@ -132,7 +132,7 @@ def test_every_changed_byte_is_noticed(saved: Path, pipeline: Pipeline) -> None:
     ],
     ids=str,
 )
-def test_a_right_hash_over_a_wrong_body_is_refused(
+def test_a_wrong_body_with_a_correct_hash_is_refused(
     changes: dict[str, Any], saved: Path, pipeline: Pipeline
 ) -> None:
     rewrite(saved, **changes)
@@ -140,13 +140,13 @@ def test_a_right_hash_over_a_wrong_body_is_refused(
         FaceUnlock.load(saved, pipeline=pipeline)
 
 
-def test_a_later_version_asks_for_an_update(saved: Path, pipeline: Pipeline) -> None:
+def test_a_file_of_a_later_version_asks_for_an_update(saved: Path, pipeline: Pipeline) -> None:
     saved.write_bytes(saved.read_bytes().replace(b"unlock 1 ", b"unlock 2 ", 1))
     with pytest.raises(VaultDamaged, match="update mien"):
         FaceUnlock.load(saved, pipeline=pipeline)
 
 
-def test_what_cannot_be_read_or_written_is_a_usage_error(
+def test_a_file_that_cannot_be_read_or_written_is_a_usage_error(
     unlock: FaceUnlock, tmp_path: Path, pipeline: Pipeline
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
@@ -205,7 +205,7 @@ def test_other_processes_decide_the_same(
     assert decision.similarity == expected
 
 
-def test_the_repr_tells_model_and_threshold_and_no_vector(unlock: FaceUnlock) -> None:
+def test_the_repr_shows_model_and_threshold_and_no_vector(unlock: FaceUnlock) -> None:
     value = unlock.threshold.value
     assert repr(unlock) == f"FaceUnlock(photos=3, embedder='sface', threshold={value:.4f})"
     made = repr(mien.MTCNN(margin=18, cascade=unlock.pipeline.cascade))

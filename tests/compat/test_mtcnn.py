@@ -96,7 +96,7 @@ def test_detect_sorts_by_score_without_select_largest(cascade: Cascade, crowd: B
     assert np.all(np.diff(scores) < 0)
 
 
-def test_points_keep_to_their_boxes_when_sorted(mtcnn: MTCNN, crowd: ByteArray) -> None:
+def test_points_stay_with_their_boxes_when_sorted(mtcnn: MTCNN, crowd: ByteArray) -> None:
     boxes, _, points = mtcnn.detect(crowd, landmarks=True)
     for box, five in zip(boxes, points, strict=True):
         assert np.all((five > box[:2]) & (five < box[2:]))
@@ -192,7 +192,7 @@ def test_a_list_or_a_batch_gives_a_list_in_order(
     assert mtcnn([], return_prob=True) == ([], [])
 
 
-def test_empty_gives_arrays_without_rows_instead_of_none(cascade: Cascade) -> None:
+def test_with_empty_the_result_is_arrays_without_rows_instead_of_none(cascade: Cascade) -> None:
     empty = MTCNN(keep_all=True, empty=True, cascade=cascade)
     boxes, scores, points = empty.detect(NO_FACE, landmarks=True)
     assert (boxes.shape, scores.shape, points.shape) == ((0, 4), (0,), (0, 5, 2))
@@ -244,7 +244,7 @@ def test_a_pil_image_is_cut_bilinear_and_an_array_by_area(
 # --- saving -------------------------------------------------------------------------------
 
 
-def test_saved_crops_are_not_standardised_and_further_ones_are_numbered(
+def test_saved_crops_are_not_standardised_and_all_but_the_first_are_numbered(
     tmp_path: Path, keeping_all: MTCNN, crowd: ByteArray
 ) -> None:
     crops = keeping_all(crowd, save_path=str(tmp_path / "new" / "face.png"))

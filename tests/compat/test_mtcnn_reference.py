@@ -57,7 +57,7 @@ def test_mean_and_deviation_of_the_crop_are_the_same(pairs: Any) -> None:
         assert crop.std(ddof=1) == pytest.approx(entry["std"] * 128 * 255, rel=1e-4)
 
 
-def test_which_pixels_are_light_and_which_dark_is_the_same_to_the_last_one(pairs: Any) -> None:
+def test_light_and_dark_pixels_are_the_same(pairs: Any) -> None:
     # the reference's hash is of its values turned back with * 128 + 127.5 and rounded to bytes:
     # of that scale, a pixel is 0 or 1
     for crop, entry in pairs.values():

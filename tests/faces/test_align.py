@@ -82,7 +82,7 @@ def test_a_rotation_by_90_degrees_copies_the_rotated_pixels() -> None:
     assert np.abs(difference).max() <= 1
 
 
-def test_outside_of_the_picture_is_black_and_inside_is_not() -> None:
+def test_pixels_outside_of_the_picture_are_black() -> None:
     white = np.full((112, 112, 3), 255, np.uint8)
     crop = warp_crop(white, face_at(WARP_TEMPLATE_XY + np.float32([56, 0])))
     assert (crop.pixels[:, :56] == 255).all()
@@ -110,7 +110,7 @@ def test_points_that_are_not_finite_are_refused(bad: float) -> None:
         warp_crop(np.zeros((50, 50, 3), np.uint8), face_at(points))
 
 
-def test_a_real_crop_is_opencvs_within_a_grey_level(
+def test_a_real_crop_equals_opencvs_within_a_grey_level(
     astronaut: ByteArray, pipeline: Pipeline
 ) -> None:
     face = pipeline.door_face(astronaut)

@@ -146,13 +146,17 @@ def test_faces_of_several_sizes_in_one_picture_are_all_found(
         assert 0.3 * side < face.height_px < 0.6 * side
 
 
-def test_the_surest_face_comes_first(astronaut: ByteArray, cascade: Cascade) -> None:
+def test_the_face_with_the_highest_score_comes_first(
+    astronaut: ByteArray, cascade: Cascade
+) -> None:
     image = composed(astronaut, (300, 10, 10), (200, 350, 20), (90, 350, 250), size_wh=(600, 400))
     for search in ("all", "largest"):
         assert np.all(np.diff(cascade.find(image, search).scores) <= 0)
 
 
-def test_points_lie_where_their_names_say(astronaut: ByteArray, cascade: Cascade) -> None:
+def test_each_point_is_at_the_part_of_the_face_that_it_names(
+    astronaut: ByteArray, cascade: Cascade
+) -> None:
     (face,) = cascade.find(astronaut)
     left_eye, right_eye, nose, left_mouth, right_mouth = face.points_xy
     assert left_eye[0] < nose[0] < right_eye[0]
@@ -177,7 +181,7 @@ def test_a_face_cut_off_by_the_edge_of_the_picture_is_no_error(
             assert np.all(np.isfinite(face.box_xyxy))
 
 
-def test_finding_twice_gives_the_same(astronaut: ByteArray, cascade: Cascade) -> None:
+def test_detection_is_repeatable(astronaut: ByteArray, cascade: Cascade) -> None:
     first, second = cascade.find(astronaut), cascade.find(astronaut)
     np.testing.assert_array_equal(first.boxes_xyxy, second.boxes_xyxy)
     np.testing.assert_array_equal(first.points_xy, second.points_xy)

@@ -17,7 +17,7 @@ def faces_of(*heights: float) -> Faces:
     return Faces(boxes.reshape(n, 4), points, np.full(n, 0.9, np.float32))
 
 
-def test_without_a_face_nobody_stands_there() -> None:
+def test_without_a_face_there_is_no_door_face() -> None:
     with pytest.raises(NoFaceFound, match="no face found; face the camera"):
         choose_door_face(faces_of())
 
@@ -28,7 +28,7 @@ def test_forty_pixels_are_enough_and_less_is_too_small() -> None:
         choose_door_face(faces_of(39.4))
 
 
-def test_a_second_face_of_half_the_height_is_one_too_many_and_a_lower_one_is_not() -> None:
+def test_a_second_face_of_half_the_height_is_refused_and_a_smaller_one_is_not() -> None:
     with pytest.raises(SeveralFacesFound, match="2 faces of similar size"):
         choose_door_face(faces_of(50.0, 100.0))
     assert choose_door_face(faces_of(49.5, 100.0)).height_px == 100.0

@@ -33,7 +33,7 @@ def test_rows_are_of_length_one_and_float32(pipeline: Pipeline, crops: list[Crop
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
 
 
-def test_together_or_one_by_one_is_the_same(pipeline: Pipeline, crops: list[Crop]) -> None:
+def test_a_batch_gives_the_same_as_single_crops(pipeline: Pipeline, crops: list[Crop]) -> None:
     together = pipeline.embed(crops)
     alone = np.concatenate([pipeline.embed([crop]) for crop in crops])
     np.testing.assert_allclose(together, alone, atol=1e-5)
@@ -49,7 +49,9 @@ def test_no_crops_give_no_rows(pipeline: Pipeline) -> None:
     assert vectors.dtype == np.float32
 
 
-def test_red_and_blue_are_not_exchanged_unnoticed(pipeline: Pipeline, crops: list[Crop]) -> None:
+def test_exchanging_red_and_blue_changes_the_embedding(
+    pipeline: Pipeline, crops: list[Crop]
+) -> None:
     swapped = Crop(np.ascontiguousarray(crops[0].pixels[:, :, ::-1]), crops[0].recipe)
     right, wrong = pipeline.embed([crops[0], swapped])
     assert float(right @ wrong) < 0.99
@@ -105,7 +107,7 @@ def test_unit_rows_by_hand() -> None:
     assert unit_rows(np.zeros((0, 2), np.float32)).shape == (0, 2)
 
 
-def test_flip_averages_lie_between_a_crop_and_its_mirror_image(
+def test_a_flip_average_is_between_a_crop_and_its_mirror_image(
     pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     crop = pipeline.crop(astronaut, pipeline.door_face(astronaut))

@@ -71,7 +71,7 @@ def test_suppression_of_nothing_keeps_nothing(suppress: object) -> None:
     assert np.issubdtype(kept.dtype, np.integer)
 
 
-def test_the_better_of_two_overlapping_boxes_stays() -> None:
+def test_the_box_with_the_higher_score_of_two_overlapping_ones_is_kept() -> None:
     two = boxes((0, 0, 10, 10), (1, 0, 11, 10))  # IoU 90 / 110
     assert suppress_by_union(two, scores(0.6, 0.9), 0.5).tolist() == [1]
 
@@ -82,7 +82,7 @@ def test_kept_rows_come_best_score_first() -> None:
         assert suppress(apart, scores(0.2, 0.9, 0.5), 0.5).tolist() == [1, 2, 0]
 
 
-def test_a_box_that_overlaps_by_exactly_the_limit_stays() -> None:
+def test_a_box_that_overlaps_by_exactly_the_limit_is_kept() -> None:
     two = boxes((0, 0, 10, 10), (0, 0, 10, 5))  # IoU 0.5
     assert suppress_by_union(two, scores(0.9, 0.8), 0.5).tolist() == [0, 1]
     assert suppress_by_union(two, scores(0.9, 0.8), 0.49).tolist() == [0]
@@ -246,7 +246,7 @@ def test_a_known_turn_scale_and_shift_is_recovered_and_inverted(
 
 
 @given(st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=3, max_size=8))
-def test_the_answer_is_never_a_reflection(drawn: list[tuple[float, float]]) -> None:
+def test_the_fitted_transform_is_never_a_reflection(drawn: list[tuple[float, float]]) -> None:
     source = np.array(drawn, np.float32)
     target = source * np.array([-1, 1], np.float32) + np.float32(3)  # mirrored on purpose
     try:

@@ -64,7 +64,9 @@ def test_cells_cover_every_pixel_and_none_is_empty(size: int, cells: int) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 50), st.integers(1, 50))
-def test_any_size_to_any_size(rows: int, columns: int, height: int, width: int) -> None:
+def test_a_picture_of_any_size_is_scaled_to_any_size(
+    rows: int, columns: int, height: int, width: int
+) -> None:
     image = noise(rows, columns, seed=rows * 41 + columns)
     assert_same(AreaTable(image).resized(height, width)[0], slow_resize(image, height, width))
 
@@ -82,7 +84,7 @@ def rectangles(draw: st.DrawFn) -> tuple[ByteArray, npt.NDArray[np.intp]]:
 
 @settings(max_examples=60, deadline=None)
 @given(rectangles(), st.sampled_from([1, 5, 24]))
-def test_any_rectangle_to_any_side(
+def test_any_rectangle_is_scaled_to_a_square_of_any_side(
     drawn: tuple[ByteArray, npt.NDArray[np.intp]], side: int
 ) -> None:
     image, rows = drawn

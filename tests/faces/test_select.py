@@ -63,7 +63,7 @@ def test_largest_over_threshold_may_leave_no_face() -> None:
     assert rank_faces(doubtful, "largest_over_threshold", SHAPE).tolist() == []
 
 
-def test_a_squared_pixel_off_the_middle_costs_two_pixels_of_area() -> None:
+def test_a_squared_pixel_off_the_centre_costs_two_pixels_of_area() -> None:
     assert CENTRE_WEIGHT == 2.0
     centred, eight_off = (95, 45, 105, 55, 0.9), (102, 44, 114, 56, 0.9)  # 100 and 144 - 2 * 64
     assert rank_faces(faces(eight_off, centred), "center_weighted_size", SHAPE).tolist() == [1, 0]

@@ -29,7 +29,7 @@ PEOPLE = np.array([0, 0, 1, 1, 2])
 VECTORS = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0.6, 0.8, 0]], np.float32)
 
 
-def test_everybody_with_enough_photos_meets_everybody_elses_photos() -> None:
+def test_everybody_with_enough_photos_is_compared_with_all_other_photos() -> None:
     alone = odds_of_centres(VECTORS, PEOPLE, 1, np.random.default_rng(0))
     assert alone.n_impostor == 3 + 3 + 4
     assert alone.n_independent == 3  # pairs of three people
@@ -38,14 +38,14 @@ def test_everybody_with_enough_photos_meets_everybody_elses_photos() -> None:
     assert pairs.n_independent == 3  # 0 with 1, 0 with 2, 1 with 2
 
 
-def test_the_scores_are_those_of_strangers_against_centres() -> None:
+def test_impostor_scores_compare_strangers_with_centres() -> None:
     odds = odds_of_centres(VECTORS, PEOPLE, 2, np.random.default_rng(0))
     # person 2 against 0 and 1: 0.6 and 0.8; persons 0 and 1 against each other: 0
     assert odds.similarity[-1] == pytest.approx(0.8, abs=1e-6)
     assert odds.counts[0] == 6
 
 
-def test_owners_with_a_photo_to_spare_try_their_own_door() -> None:
+def test_people_with_another_photo_give_a_genuine_score() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1], [1, 0], [0.6, 0.8]], np.float32)
     person = np.array([0, 0, 1, 2, 2])
     # person 0 repeats a photo, person 2 reaches 0.6, person 1 has no second photo
@@ -60,7 +60,7 @@ def unit(rng: np.random.Generator, n: int) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def test_the_cohort_is_of_people_with_one_photo_who_take_no_further_part() -> None:
+def test_the_cohort_has_people_with_one_photo_who_are_not_evaluated() -> None:
     rng = np.random.default_rng(1)
     person = np.array([0, 0, *range(1, 67), 67, 67])
     vectors = unit(rng, len(person))
@@ -77,7 +77,7 @@ def test_the_cohort_is_of_people_with_one_photo_who_take_no_further_part() -> No
     assert cohort.least <= near.min() + 1e-6
 
 
-def test_scores_at_the_door_are_cosines_less_the_shift_of_each_two_faces() -> None:
+def test_calibrated_scores_are_cosines_minus_the_shifts_of_both_faces() -> None:
     rng = np.random.default_rng(2)
     cohort = Cohort(unit(rng, 20), nearest=5, typical=0.3, least=-1.0)
     centre, probes = unit(rng, 1)[0], unit(rng, 3)
@@ -88,7 +88,7 @@ def test_scores_at_the_door_are_cosines_less_the_shift_of_each_two_faces() -> No
     np.testing.assert_allclose(given, probes @ centre)
 
 
-def test_of_few_people_no_cohort_is_drawn_and_everybody_is_tested() -> None:
+def test_with_few_people_there_is_no_cohort_and_everybody_is_evaluated() -> None:
     rng = np.random.default_rng(3)
     cohort, rest = draw_cohort(unit(rng, 2 * MIN_COHORT - 2), np.arange(2 * MIN_COHORT - 2), 9, rng)
     assert cohort is None
@@ -106,7 +106,7 @@ def people_of(rng: np.random.Generator, n: int, photos: int) -> tuple[np.ndarray
     return vectors.astype(np.float32), np.repeat(np.arange(n), photos)
 
 
-def test_a_calibration_that_is_written_is_the_one_that_is_loaded(tmp_path: Path) -> None:
+def test_a_written_calibration_is_loaded_unchanged(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     several, who = people_of(rng, 40, 3)
     single, alone = people_of(rng, 90, 1)

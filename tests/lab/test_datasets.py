@@ -44,7 +44,7 @@ def crop_faces(cascade: Cascade) -> MTCNN:
 # photos and labels -------------------------------------------------------------------------
 
 
-def test_people_are_labelled_in_plain_order_and_deep_photos_belong_to_the_top_folder(
+def test_people_are_labelled_in_sorted_order_and_deep_photos_belong_to_the_top_folder(
     tmp_path: Path,
 ) -> None:
     dataset = people_folder(filled(tmp_path, *TREE))
@@ -58,7 +58,7 @@ def test_people_are_labelled_in_plain_order_and_deep_photos_belong_to_the_top_fo
     assert repr(dataset) == f"PeopleFolder({str(tmp_path)!r}, 6 photos of 3 people)"
 
 
-def test_the_articles_eight_photos_and_their_labels(shared_photos: Path) -> None:
+def test_the_eight_photos_of_the_article_have_their_labels(shared_photos: Path) -> None:
     dataset = people_folder(shared_photos / "faces")
     assert dataset.classes == ["di_caprio", "matt_demon", "me"]
     assert dataset.targets == [0, 0, 0, 1, 1, 2, 2, 2]
@@ -74,7 +74,7 @@ def torchvision_datasets() -> ModuleType:
 
 
 @pytest.mark.parametrize("spelled", ["{}", "./{}", "{}/", "{}/../{}"])
-def test_samples_and_labels_are_those_of_torchvision(
+def test_samples_and_labels_equal_those_of_torchvision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelled: str
 ) -> None:
     datasets = torchvision_datasets()
@@ -85,14 +85,16 @@ def test_samples_and_labels_are_those_of_torchvision(
         assert getattr(ours, name) == getattr(theirs, name), name
 
 
-def test_paths_are_spelled_as_the_root_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_begin_with_the_root_as_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(filled(tmp_path, "faces/ana/1.jpg"))
     assert people_folder("./faces").samples == [("./faces/ana/1.jpg", 0)]
     monkeypatch.setenv("HOME", str(tmp_path))
     assert people_folder("~/faces").samples == [(str(tmp_path / "faces" / "ana" / "1.jpg"), 0)]
 
 
-def test_a_folder_without_photos_and_a_hidden_one_are_nobody(tmp_path: Path) -> None:
+def test_empty_and_hidden_folders_are_not_people(tmp_path: Path) -> None:
     (tmp_path / "aaron").mkdir()
     dataset = people_folder(filled(tmp_path, "ana/1.jpg", ".ipynb_checkpoints/2.jpg"))
     assert dataset.class_to_idx == {"ana": 0}
@@ -122,7 +124,7 @@ def test_the_transform_gets_a_photo_turned_upright(tmp_path: Path) -> None:
     assert dataset[0] == (("RGB", (30, 40)), 0)
 
 
-def test_walking_over_the_data_set_ends(album: Path) -> None:
+def test_iterating_over_the_data_set_ends(album: Path) -> None:
     assert [label for _, label in people_folder(album, transform=np.asarray)] == [0, 0, 1]
 
 
@@ -135,7 +137,7 @@ def test_a_damaged_photo_is_named(tmp_path: Path) -> None:
 # batches -----------------------------------------------------------------------------------
 
 
-def test_collate_leaves_out_what_has_no_crop_and_says_how_many() -> None:
+def test_collate_leaves_out_samples_without_a_crop_and_counts_them() -> None:
     one, two = np.full((3, 4, 4), 1, np.float32), np.full((3, 4, 4), 2, np.float32)
     crops, labels, left_out = collate_found([(one, 5), (None, 6), (two, 7), (None, 8)])
     assert crops.shape == (2, 3, 4, 4)
@@ -154,7 +156,7 @@ def test_collate_refuses_crops_of_different_shapes() -> None:
         collate_found([(np.zeros((3, 4, 4)), 0), (np.zeros((3, 5, 5)), 0)])
 
 
-def test_torchs_data_loader_takes_it_as_in_the_article(album: Path, crop_faces: MTCNN) -> None:
+def test_torchs_data_loader_accepts_it_as_in_the_article(album: Path, crop_faces: MTCNN) -> None:
     data = pytest.importorskip("torch.utils.data", reason="needs torch: pip install '.[torch]'")
     (album / "cat" / "1.png").unlink()  # torch's own collate wants a face in every photo
     dataset = people_folder(album, transform=crop_faces)
@@ -166,7 +168,9 @@ def test_torchs_data_loader_takes_it_as_in_the_article(album: Path, crop_faces: 
     assert labels.tolist() == [0, 0]
 
 
-def test_torchs_data_loader_and_a_photo_without_a_face(album: Path, crop_faces: MTCNN) -> None:
+def test_torchs_data_loader_leaves_out_a_photo_without_a_face(
+    album: Path, crop_faces: MTCNN
+) -> None:
     data = pytest.importorskip("torch.utils.data", reason="needs torch: pip install '.[torch]'")
     loader = data.DataLoader(
         people_folder(album, transform=crop_faces), batch_size=8, collate_fn=collate_found

@@ -31,11 +31,11 @@ from mien.lab.report.output import write_output
         ("李小龍 😀", "李小龍 😀"),
     ],
 )
-def test_a_name_is_cleaned_of_what_steers_a_display(given: str, shown: str) -> None:
+def test_control_characters_in_a_name_are_replaced(given: str, shown: str) -> None:
     assert clean_text(given) == shown
 
 
-def test_a_name_of_nothing_is_said_to_be_none() -> None:
+def test_an_empty_name_is_shown_as_no_name() -> None:
     assert display_name(" \n ") == "(no name)"
 
 
@@ -43,7 +43,7 @@ def test_a_name_of_nothing_is_said_to_be_none() -> None:
     ("room", "shown"),
     [(11, "abcdefghijk"), (10, "abcdef…ijk"), (4, "ab…k"), (2, "a…"), (1, "…"), (0, "")],
 )
-def test_a_long_name_keeps_its_two_ends(room: int, shown: str) -> None:
+def test_a_long_name_is_shortened_in_the_middle(room: int, shown: str) -> None:
     assert shorten("abcdefghijk", room) == shown
 
 
@@ -51,7 +51,7 @@ def test_people_come_in_order_of_first_appearance() -> None:
     assert rows_by_label(["b", "a", "b"]) == {"b": [0, 2], "a": [1]}
 
 
-def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+def test_a_file_is_replaced_atomically_and_no_temporary_file_remains(tmp_path: Path) -> None:
     path = tmp_path / "a" / "x.bin"
     write_output(path, b"old")
     assert write_output(path, b"new") == path
@@ -60,12 +60,12 @@ def test_a_file_is_replaced_whole_and_nothing_is_left_beside_it(tmp_path: Path) 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permission bits")
-def test_what_shows_faces_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+def test_a_file_that_shows_faces_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     mode = write_output(tmp_path / "x.png", b"face").stat().st_mode
     assert stat.S_IMODE(mode) == 0o600
 
 
-def test_a_place_that_cannot_be_written_is_named_and_left_clean(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_named_and_no_temporary_file_remains(tmp_path: Path) -> None:
     (tmp_path / "x.png" / "sub").mkdir(parents=True)  # a folder where the file should go
     with pytest.raises(UsageError, match=r"x\.png'.*choose another folder"):
         write_output(tmp_path / "x.png", b"face")
@@ -73,7 +73,7 @@ def test_a_place_that_cannot_be_written_is_named_and_left_clean(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 8, 60])
-def test_crowded_squares_end_up_apart_and_inside(n: int) -> None:
+def test_overlapping_squares_are_separated_and_stay_inside(n: int) -> None:
     centres = np.random.default_rng(n).normal([380, 280], 30, size=(n, 2))
     places = declutter(centres, 44.0, 760.0, 560.0)
     assert places.shape == (n, 2)
@@ -83,7 +83,7 @@ def test_crowded_squares_end_up_apart_and_inside(n: int) -> None:
     assert np.all(places <= np.array([760.0, 560.0]) - 22.0 + 1e-9)
 
 
-def test_squares_on_one_spot_part_and_do_so_the_same_every_time() -> None:
+def test_squares_at_one_point_are_separated_in_a_repeatable_way() -> None:
     spot = np.full((5, 2), 100.0)
     first = declutter(spot, 20.0, 200.0, 200.0)
     np.testing.assert_array_equal(first, declutter(spot, 20.0, 200.0, 200.0))
@@ -92,12 +92,12 @@ def test_squares_on_one_spot_part_and_do_so_the_same_every_time() -> None:
     assert np.abs(first - 100.0).max() < 60.0  # no farther than it takes
 
 
-def test_squares_with_room_stay_where_they_belong() -> None:
+def test_squares_that_do_not_overlap_are_not_moved() -> None:
     centres = np.array([[50.0, 50.0], [150.0, 150.0]])
     np.testing.assert_allclose(declutter(centres, 20.0, 200.0, 200.0), centres, atol=0.5)
 
 
-def test_text_is_readable_on_every_colour() -> None:
+def test_text_has_enough_contrast_on_every_colour() -> None:
     steps = np.linspace(0, 1, 9)
     for rgb in itertools.product(steps, steps, steps):
         back = relative_luminance(rgb)
@@ -121,7 +121,7 @@ def test_no_two_people_colours_are_equal() -> None:
     ("value", "shown"),
     [(0.125, "0.12"), (-0.5, "\N{MINUS SIGN}0.50"), (-0.001, "0.00"), (0.0, "0.00")],
 )
-def test_numbers_have_a_true_minus_and_no_minus_zero(value: float, shown: str) -> None:
+def test_numbers_have_a_minus_sign_and_no_negative_zero(value: float, shown: str) -> None:
     assert signed(value, 2) == shown
 
 

@@ -139,7 +139,7 @@ def test_the_notebook_runs_on_the_small_demo(
     assert list(place.rglob("*.png")) == []  # the charts were drawn in a temporary folder
 
 
-def test_the_notebook_decides_the_articles_probes(
+def test_the_notebook_decides_the_probes_of_the_article(
     home: Path, tmp_path: Path, shared_photos: Path
 ) -> None:
     _, report = executed(tmp_path, MIEN_PHOTOS=str(shared_photos))
@@ -154,7 +154,7 @@ def test_the_notebook_decides_the_articles_probes(
         assert f"similarity {similarity:.3f}, threshold 0.4" in line
 
 
-def test_the_notebook_decides_the_articles_probes_with_the_articles_net(
+def test_the_notebook_decides_the_probes_of_the_article_with_its_net(
     home: Path, tmp_path: Path, shared_photos: Path, real_webface: Settings
 ) -> None:
     own = home / ".local" / "share" / "mien"
@@ -168,7 +168,7 @@ def test_the_notebook_decides_the_articles_probes_with_the_articles_net(
         assert f"similarity {similarity:.3f}, threshold 0.5" in line
 
 
-def test_the_notebook_keeps_a_photo_back_where_there_are_no_probes(
+def test_the_notebook_holds_a_photo_out_if_there_are_no_probes(
     home: Path, tmp_path: Path, shared_photos: Path
 ) -> None:
     _, report = executed(tmp_path, MIEN_PHOTOS=str(shared_photos / "faces"))

@@ -41,7 +41,7 @@ def test_strength_zero_changes_nothing_and_gives_a_copy(name: str, photo: ByteAr
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (37, 3), (60, 48)])
-def test_shape_and_type_stay(name: str, shape: tuple[int, int]) -> None:
+def test_shape_and_type_are_kept(name: str, shape: tuple[int, int]) -> None:
     image = _rng().integers(0, 256, size=(*shape, 3), dtype=np.uint8)
     before = image.copy()
     changed = CHANGES[name](image, 1.0, _rng())
@@ -51,14 +51,16 @@ def test_shape_and_type_stay(name: str, shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_full_strength_is_seen_and_the_same_seed_repeats_it(name: str, photo: ByteArray) -> None:
+def test_full_strength_changes_the_photo_and_the_same_seed_repeats_it(
+    name: str, photo: ByteArray
+) -> None:
     first = CHANGES[name](photo, 1.0, _rng(3))
     np.testing.assert_array_equal(first, CHANGES[name](photo, 1.0, _rng(3)))
     assert not np.array_equal(first, photo)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name not in ("flip", "crop_shift")])
-def test_more_strength_moves_further_from_the_photo(name: str, photo: ByteArray) -> None:
+def test_a_higher_strength_changes_the_photo_more(name: str, photo: ByteArray) -> None:
     distances = []
     for strength in (0.0, 0.3, 1.0):
         changed = CHANGES[name](photo, strength, _rng(4))
@@ -67,45 +69,45 @@ def test_more_strength_moves_further_from_the_photo(name: str, photo: ByteArray)
 
 
 @pytest.mark.parametrize("name", ["blur", "downscale", "jpeg"])
-def test_these_changes_have_no_chance_in_them(name: str, photo: ByteArray) -> None:
+def test_these_changes_are_not_random(name: str, photo: ByteArray) -> None:
     np.testing.assert_array_equal(
         CHANGES[name](photo, 0.7, _rng(1)), CHANGES[name](photo, 0.7, _rng(2))
     )
 
 
-def test_flip_exchanges_left_and_right_always_at_one() -> None:
+def test_flip_at_strength_one_always_mirrors() -> None:
     image = np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8)
     for seed in range(5):
         assert flip(image, 1.0, _rng(seed)).tolist() == [[[4, 5, 6], [1, 2, 3]]]
 
 
-def test_brightness_doubles_or_halves_at_one() -> None:
+def test_brightness_at_strength_one_doubles_or_halves() -> None:
     image = np.full((2, 2, 3), 100, np.uint8)
     values = {int(brightness(image, 1.0, _rng(seed))[0, 0, 0]) for seed in range(10)}
     assert values == {50, 200}
 
 
-def test_brightness_is_held_at_white() -> None:
+def test_brightness_is_clipped_at_white() -> None:
     image = np.full((1, 1, 3), 200, np.uint8)
     values = {int(brightness(image, 1.0, _rng(seed))[0, 0, 0]) for seed in range(10)}
     assert values == {100, 255}
 
 
-def test_gamma_keeps_black_and_white_and_bends_the_middle() -> None:
+def test_gamma_keeps_black_and_white_and_changes_middle_tones() -> None:
     image = np.array([[[0, 128, 255]]], np.uint8)
     # 255 * (128/255) ** 2.5 = 45.7 and 255 * (128/255) ** 0.4 = 193.6
     found = {tuple(gamma(image, 1.0, _rng(seed))[0, 0].tolist()) for seed in range(10)}
     assert found == {(0, 46, 255), (0, 194, 255)}
 
 
-def test_noise_has_the_deviation_it_says() -> None:
+def test_noise_has_the_stated_standard_deviation() -> None:
     grey = np.full((200, 200, 3), 128, np.uint8)
     grain = noise(grey, 0.5, _rng()).astype(float) - 128  # 40 * 0.5
     assert abs(grain.mean()) < 0.5
     assert grain.std() == pytest.approx(20.0, abs=0.3)
 
 
-def test_blur_keeps_the_mean_and_softens_an_edge() -> None:
+def test_blur_keeps_the_mean_and_blurs_an_edge() -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     image[:, 50:] = 200
     soft = blur(image, 1.0, _rng())  # deviation 2 pixels
@@ -130,13 +132,13 @@ def test_occlude_covers_half_of_the_area_with_one_colour() -> None:
 
 
 @pytest.mark.parametrize("change", [rotate, crop_shift, blur, downscale])
-def test_geometry_invents_no_new_colour_in_a_plain_picture(change: object) -> None:
+def test_geometric_changes_add_no_new_colour_to_a_uniform_picture(change: object) -> None:
     plain = np.full((40, 30, 3), (10, 120, 240), np.uint8)
     assert callable(change)
     np.testing.assert_array_equal(change(plain, 1.0, _rng()), plain)
 
 
-def test_rotate_keeps_the_middle_and_moves_the_rim() -> None:
+def test_rotate_keeps_the_centre_and_moves_the_edges() -> None:
     image = np.zeros((101, 101, 3), np.uint8)
     image[48:53, 48:53] = 255  # a dot in the middle
     image[48:53, 90:95] = 255  # and one on the right
@@ -153,7 +155,7 @@ def test_jpeg_loses_more_at_full_strength(photo: ByteArray) -> None:
     assert mild < strong
 
 
-def test_a_retake_looks_like_the_photo_but_is_not_it(photo: ByteArray) -> None:
+def test_a_retake_is_similar_to_the_photo_but_not_equal(photo: ByteArray) -> None:
     taken = recapture(photo, _rng(5))
     assert taken.shape == photo.shape
     assert taken.dtype == np.uint8

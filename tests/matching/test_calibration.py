@@ -37,7 +37,7 @@ HAND_MADE = Calibration(
         (9, 1e-4, 0.5),
     ],
 )
-def test_the_threshold_is_the_least_that_so_few_strangers_reached(
+def test_the_threshold_is_the_lowest_with_at_most_the_target_fmr(
     photos: int, fmr: float, threshold: float
 ) -> None:
     found = HAND_MADE.threshold(fmr, photos=photos)
@@ -47,12 +47,12 @@ def test_the_threshold_is_the_least_that_so_few_strangers_reached(
 
 
 @pytest.mark.parametrize("fmr", [0.0, -1e-4, 2.9e-5, 1.0, 7.0, float("nan"), float("inf")])
-def test_a_target_that_the_evidence_does_not_reach_is_refused(fmr: float) -> None:
+def test_a_target_that_the_evidence_does_not_support_is_refused(fmr: float) -> None:
     with pytest.raises(UsageError, match="says nothing of FMR"):
         HAND_MADE.threshold(fmr, photos=1)
 
 
-def test_a_reading_claims_no_more_than_the_evidence() -> None:
+def test_stated_odds_claim_no_more_than_the_evidence() -> None:
     assert "about once in 10,000" in str(HAND_MADE.read(0.4, photos=1))
     assert "less than once in 33,000" in str(HAND_MADE.read(0.9, photos=1))
 
@@ -67,7 +67,7 @@ def a_tenth_of_similarity_a_decade(n_independent: int) -> Calibration:
 @pytest.mark.parametrize(
     ("enrolled", "threshold"), [(1, 0.4), (2, 0.5), (10, 0.5), (100, 0.6), (1_000, 0.7)]
 )
-def test_the_more_are_enrolled_the_higher_the_threshold_even_beyond_the_evidence(
+def test_the_threshold_rises_with_the_number_of_enrolled_people_even_beyond_the_evidence(
     enrolled: int, threshold: float
 ) -> None:
     made = a_tenth_of_similarity_a_decade(n_independent=100_000)  # which supports 3e-5
@@ -76,7 +76,7 @@ def test_the_more_are_enrolled_the_higher_the_threshold_even_beyond_the_evidence
     assert ("beyond the evidence" in found.provenance) is (enrolled > 3)
 
 
-def test_beyond_the_evidence_no_threshold_is_under_the_strictest_supported_one() -> None:
+def test_beyond_the_evidence_no_threshold_is_below_the_strictest_supported_one() -> None:
     # scores rise steeply between FMR 0.01 and 0.002: the line through 0.1 and 0.01 stays below
     counts = np.array([10_000, 1_000, 100, 20])
     similarity = np.array([-0.2, 0.1, 0.2, 0.6])
@@ -87,7 +87,7 @@ def test_beyond_the_evidence_no_threshold_is_under_the_strictest_supported_one()
     assert made.threshold_among(1_000, photos=1).value == pytest.approx(0.7)
 
 
-def test_a_threshold_for_many_never_passes_one_and_needs_two_decades_to_be_drawn_on() -> None:
+def test_an_extrapolated_threshold_is_at_most_one_and_needs_two_decades_of_data() -> None:
     rich, poor = a_tenth_of_similarity_a_decade(100_000), a_tenth_of_similarity_a_decade(100)
     assert rich.threshold_among(10**12, photos=1).value == 1.0
     assert poor.threshold_among(10**12, photos=1) == poor.threshold(0.03, photos=1)
@@ -106,7 +106,7 @@ def test_a_shipped_table_is_here_with_its_provenance(name: str, bare: float) -> 
     assert thresholds[0] < row.threshold.value < thresholds[0] + bare
 
 
-def test_an_embedder_that_was_never_calibrated_has_no_table() -> None:
+def test_an_embedder_without_a_calibration_has_no_table() -> None:
     assert load_calibration(EMBEDDERS["facenet-vggface2"]) is None
 
 
@@ -139,7 +139,7 @@ def test_the_table_holds_no_name_and_no_embedding(name: str) -> None:
     assert all(len(odds["similarity"]) < 200 for odds in stored["by_photos"].values())
 
 
-def test_an_owner_is_told_how_often_to_expect_a_refusal() -> None:
+def test_an_owner_learns_how_often_to_expect_a_refusal() -> None:
     assert "refused about once in 25 " in str(OwnerTrials(40, 1_000, 300))
     assert "about once in 500, an order of magnitude" in str(OwnerTrials(2, 1_000, 300))
     # photos of one owner hang together: none of 300 owners refused says once in 100 and no more
@@ -147,7 +147,7 @@ def test_an_owner_is_told_how_often_to_expect_a_refusal() -> None:
     assert "too few owners" in str(OwnerTrials(0, 50, 10))
 
 
-def test_more_photos_than_were_measured_promise_no_more_than_the_most_that_were() -> None:
+def test_more_photos_than_measured_use_the_largest_measured_number() -> None:
     one, three = OwnerTrials(5, 100, 50), OwnerTrials(1, 100, 50)
     made = Calibration("sface", "hand-made", HAND_MADE.by_photos, {1: one, 3: three})
     assert [made.owner_trials(k) for k in (1, 2, 3, 9)] == [one, one, three, three]
@@ -155,12 +155,12 @@ def test_more_photos_than_were_measured_promise_no_more_than_the_most_that_were(
 
 
 @pytest.mark.parametrize(("refused", "tries", "people"), [(-1, 5, 5), (6, 5, 5), (0, 0, 0)])
-def test_owners_that_never_were_are_no_evidence(refused: int, tries: int, people: int) -> None:
+def test_invalid_owner_counts_are_refused(refused: int, tries: int, people: int) -> None:
     with pytest.raises(ValueError, match="refused more often"):
         OwnerTrials(refused, tries, people)
 
 
-def test_sfaces_table_says_what_its_owners_met() -> None:
+def test_the_table_of_sface_has_the_measured_refusals_of_owners() -> None:
     calibration = load_calibration(SFACE)
     assert calibration is not None
     assert sorted(calibration.owners) == [1, 2, 3, 5]

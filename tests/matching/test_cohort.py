@@ -29,17 +29,17 @@ def at(*degrees: float) -> FloatArray:
 PLANE = Cohort(at(60, 90, -90, 180), nearest=2, typical=0.25, least=-0.1)
 
 
-def test_nearness_is_the_mean_of_the_nearest_similarities() -> None:
+def test_nearness_is_the_mean_of_the_highest_similarities() -> None:
     near = PLANE.nearness(at(0, 75, 180))
     np.testing.assert_allclose(near, [0.25, np.cos(np.deg2rad(15)), 0.5], atol=1e-6)
 
 
-def test_a_probe_unlike_everybody_counts_as_no_farther_than_the_least() -> None:
+def test_nearness_has_a_lower_limit() -> None:
     above = Cohort(at(60, 90, 120, 180), nearest=2, typical=0.0, least=-0.1)
     assert above.nearness(at(-90))[0] == pytest.approx(-0.1)  # it would be -0.433
 
 
-def test_the_threshold_rises_by_how_much_nearer_than_usual_both_faces_are() -> None:
+def test_the_threshold_rises_by_the_nearness_of_both_faces_above_the_usual() -> None:
     assert PLANE.shift(at(0)[0], at(0)[0]) == pytest.approx(0.0, abs=1e-6)
     assert PLANE.shift(at(0)[0], at(180)[0]) == pytest.approx(0.125, abs=1e-6)
     assert PLANE.shift(at(0)[0], at(180)[0]) == PLANE.shift(at(180)[0], at(0)[0])
@@ -48,14 +48,14 @@ def test_the_threshold_rises_by_how_much_nearer_than_usual_both_faces_are() -> N
     assert moved.provenance == "by hand; moved by +0.125 for how like strangers these faces are"
 
 
-def test_a_threshold_is_moved_to_one_at_most_and_not_at_all_by_nothing() -> None:
+def test_a_threshold_is_moved_to_at_most_one_and_not_by_a_zero_shift() -> None:
     threshold = Threshold(0.4, "sface", "by hand")
     assert threshold.moved(0.0) is threshold
     assert threshold.moved(0.9).value == 1.0
     assert threshold.moved(float("nan")).value == 1.0  # the door stays shut
 
 
-def test_the_closest_member_is_not_its_own_neighbour() -> None:
+def test_the_closest_member_of_the_cohort_is_not_compared_with_itself() -> None:
     similarity, shift = PLANE.closest(at(61)[0])
     assert similarity == pytest.approx(np.cos(np.deg2rad(1)), abs=1e-6)
     # of 90, -90 and 180 degrees: seen from 61 and from 60 degrees
@@ -78,12 +78,12 @@ def test_the_closest_member_is_not_its_own_neighbour() -> None:
         {"least": 0.3},
     ],
 )
-def test_numbers_that_are_no_cohort_are_refused(change: dict[str, Any]) -> None:
+def test_an_invalid_cohort_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="cohort"):
         replace(PLANE, **change)
 
 
-def test_a_cohort_comes_back_from_its_file(tmp_path: Path) -> None:
+def test_a_cohort_is_read_from_its_file_unchanged(tmp_path: Path) -> None:
     packed, table = PLANE.to_files("plane.npy")
     (tmp_path / "plane.npy").write_bytes(packed)
     again = load_cohort(tmp_path, json.loads(json.dumps(table)))
@@ -109,7 +109,7 @@ def test_an_altered_cohort_is_refused(tmp_path: Path, spoilt: str) -> None:
         load_cohort(tmp_path, table)
 
 
-def test_the_name_of_a_cohorts_file_leads_nowhere_else(tmp_path: Path) -> None:
+def test_the_file_name_of_a_cohort_cannot_leave_its_folder(tmp_path: Path) -> None:
     packed, table = PLANE.to_files("../plane.npy")
     (tmp_path / "plane.npy").write_bytes(packed)
     (tmp_path / "in").mkdir()
@@ -117,7 +117,7 @@ def test_the_name_of_a_cohorts_file_leads_nowhere_else(tmp_path: Path) -> None:
         load_cohort(tmp_path / "in", table)
 
 
-def test_sfaces_cohort_is_anonymous_and_of_its_length() -> None:
+def test_the_cohort_of_sface_is_anonymous_and_has_the_stated_size() -> None:
     calibration = load_calibration(SFACE)
     assert calibration is not None
     cohort = calibration.cohort

@@ -56,7 +56,9 @@ def test_rows_that_cancel_out_have_no_centre() -> None:
         (-1, False),
     ],
 )
-def test_yes_from_the_threshold_up_and_no_below(similarity: float, accepted: bool) -> None:
+def test_a_similarity_at_the_threshold_is_accepted_and_below_it_refused(
+    similarity: float, accepted: bool
+) -> None:
     decision = decide(Score(similarity), threshold=HALF, expected_model="sface")
     assert bool(decision) is accepted
     assert decision.similarity == similarity
@@ -67,7 +69,7 @@ def test_yes_from_the_threshold_up_and_no_below(similarity: float, accepted: boo
 
 
 @pytest.mark.parametrize("similarity", [float("nan"), float("inf"), float("-inf")])
-def test_what_is_no_number_is_a_no(similarity: float) -> None:
+def test_a_similarity_that_is_not_a_number_is_refused(similarity: float) -> None:
     decision = decide(Score(similarity), threshold=HALF, expected_model="sface")
     assert not decision
     assert decision.outcome is Outcome.NOT_THE_OWNER
@@ -75,13 +77,13 @@ def test_what_is_no_number_is_a_no(similarity: float) -> None:
     assert "not a number" in decision.reason
 
 
-def test_a_similarity_that_no_cosine_has_opens_nothing() -> None:
+def test_a_similarity_outside_the_range_of_a_cosine_never_unlocks() -> None:
     with pytest.raises(ValueError, match=r"unlocked at 1\.5"):
         decide(Score(1.5), threshold=HALF, expected_model="sface")
 
 
 @pytest.mark.parametrize("similarity", [0.99, 0.0, float("nan")])
-def test_a_threshold_of_another_model_is_refused_before_any_answer(similarity: float) -> None:
+def test_a_threshold_of_another_model_is_refused_before_a_decision(similarity: float) -> None:
     with pytest.raises(ModelMismatch, match="fitted for vggface2, the model in use is sface"):
         decide(
             Score(similarity),
@@ -94,7 +96,7 @@ def test_a_threshold_of_another_model_is_refused_before_any_answer(similarity: f
     similarity=st.floats(allow_nan=True, allow_infinity=True),
     value=st.floats(-1, 1, exclude_min=True),
 )
-def test_never_a_yes_below_the_threshold(similarity: float, value: float) -> None:
+def test_nothing_below_the_threshold_is_accepted(similarity: float, value: float) -> None:
     threshold = Threshold(value, "sface", "by hand")
     try:
         decision = decide(Score(similarity), threshold=threshold, expected_model="sface")
@@ -144,29 +146,29 @@ def agreement_of(vectors: FloatArray) -> Consistency:
     return consistency(vectors, rest_threshold=HALF, pair_threshold=HALF)
 
 
-def test_photos_that_agree_have_no_stranger() -> None:
+def test_photos_of_one_person_are_all_accepted() -> None:
     found = agreement_of(at(0, 10, 20))
     assert found.strangers == ()
     np.testing.assert_allclose(found.leave_one_out, np.cos(np.radians([15, 0, 15])), atol=1e-6)
 
 
-def test_a_single_photo_has_nobody_to_agree_with() -> None:
+def test_a_single_photo_is_accepted() -> None:
     found = agreement_of(at(33))
     assert (found.leave_one_out, found.strangers) == ((), ())
 
 
 @pytest.mark.parametrize("stranger", range(4))
-def test_the_stranger_is_found_wherever_it_stands(stranger: int) -> None:
+def test_the_photo_of_a_stranger_is_found_at_any_position(stranger: int) -> None:
     degrees = [0.0, 5.0, 10.0, 15.0]
     degrees[stranger] = 150.0
     assert agreement_of(at(*degrees)).strangers == (stranger,)
 
 
-def test_of_two_photos_that_disagree_both_are_named() -> None:
+def test_two_photos_that_do_not_match_are_both_named() -> None:
     assert agreement_of(at(0, 90)).strangers == (0, 1)
 
 
-def test_of_two_pairs_all_are_named() -> None:
+def test_two_pairs_that_do_not_match_are_all_named() -> None:
     assert agreement_of(at(0, 5, 120, 125)).strangers == (
         0,
         1,
@@ -175,7 +177,7 @@ def test_of_two_pairs_all_are_named() -> None:
     )
 
 
-def test_photos_that_cancel_out_are_strangers_and_no_crash() -> None:
+def test_photos_whose_embeddings_cancel_out_are_strangers() -> None:
     # without the last one the others cancel out
     found = agreement_of(at(0, 180, 90))
     assert 2 in found.strangers
@@ -185,24 +187,26 @@ def test_photos_that_cancel_out_are_strangers_and_no_crash() -> None:
 LOW = Threshold(-0.9, "sface", "by hand")
 
 
-def test_a_photo_that_is_like_fewer_than_half_of_the_others_is_a_stranger() -> None:
+def test_a_photo_that_matches_fewer_than_half_of_the_others_is_a_stranger() -> None:
     # 60 degrees are alike: the outer two are each like one of three others
     found = consistency(at(0, 50, 100, 115), rest_threshold=LOW, pair_threshold=HALF)
     assert found.strangers == (0, 3)
 
 
-def test_a_photo_that_is_like_half_of_the_others_agrees() -> None:
+def test_a_photo_that_matches_half_of_the_others_is_accepted() -> None:
     # all but the middle one are like two of four others
     found = consistency(at(0, 20, 55, 90, 110), rest_threshold=LOW, pair_threshold=HALF)
     assert found.strangers == ()
 
 
-def test_of_two_photos_each_is_the_others_only_friend() -> None:
+def test_two_photos_that_match_are_accepted() -> None:
     assert consistency(at(0, 100), rest_threshold=LOW, pair_threshold=HALF).strangers == (0, 1)
 
 
 @pytest.mark.parametrize(("rest", "pair"), [(HALF, LOW), (LOW, HALF)])
-def test_photos_like_everybody_must_be_more_alike(rest: Threshold, pair: Threshold) -> None:
+def test_photos_that_resemble_the_cohort_need_a_higher_similarity(
+    rest: Threshold, pair: Threshold
+) -> None:
     def tenths(rows: FloatArray) -> FloatArray:
         return np.full(len(rows), 0.1, np.float32)
 
@@ -218,7 +222,7 @@ def test_people_as_much_alike_are_named_in_the_order_of_their_names() -> None:
 
 
 @given(angles=unit_planes)
-def test_whoever_agrees_would_unlock_with_the_others(angles: FloatArray) -> None:
+def test_an_accepted_photo_would_unlock_with_the_others_enrolled(angles: FloatArray) -> None:
     found = agreement_of(at(*angles))
     assert all(-1.0 <= value <= 1.0 for value in found.leave_one_out)
     for row, value in enumerate(found.leave_one_out):
@@ -241,21 +245,21 @@ def test_photos_that_differ_are_no_duplicates() -> None:
     assert near_duplicates(np.zeros((0, 2), np.float32)) == []
 
 
-def test_who_resembles_the_template_enough_for_its_door_is_named_most_alike_first() -> None:
+def test_enrolled_people_above_the_threshold_are_named_most_similar_first() -> None:
     found = look_alikes(["far", "near", "nearest"], np.array([0.2, 0.6, 0.9]), np.zeros(3), HALF)
     assert found == (("nearest", 0.9), ("near", 0.6))
 
 
-def test_who_is_like_everybody_must_be_more_alike_to_be_named() -> None:
+def test_a_person_who_resembles_the_cohort_needs_a_higher_similarity_to_be_named() -> None:
     found = look_alikes(["ana", "ben"], np.array([0.6, 0.4]), np.array([0.2, -0.2]), HALF)
     assert found == (("ben", 0.4),)
 
 
-def test_a_likeness_that_is_not_a_number_is_a_warning() -> None:
+def test_a_resemblance_that_is_not_a_number_is_a_warning() -> None:
     for cosine, shift in ((np.nan, np.nan), (np.nan, 0.0), (0.2, np.nan)):
         found = look_alikes(["bad"], np.array([cosine]), np.array([shift]), HALF)
         assert [user for user, _ in found] == ["bad"]
 
 
-def test_the_very_same_template_is_named_however_far_its_threshold_is_moved() -> None:
+def test_an_identical_template_is_named_whatever_its_shift() -> None:
     assert look_alikes(["twin"], np.ones(1), np.array([0.7]), HALF) == (("twin", 1.0),)

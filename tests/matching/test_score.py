@@ -39,6 +39,6 @@ def test_a_score_and_the_moved_threshold_of_a_decision_agree_to_the_bit() -> Non
             assert Score(value, float(shift)).reaches(HALF) is bool(value >= moved.value)
 
 
-def test_the_normalised_score_is_the_cosine_less_the_shift() -> None:
+def test_the_normalised_score_is_the_cosine_minus_the_shift() -> None:
     assert Score(0.5, 0.125).normalised == 0.375
     assert Score(0.5).normalised == 0.5

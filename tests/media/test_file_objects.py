@@ -100,7 +100,7 @@ def test_a_file_of_exactly_the_limit_is_read(monkeypatch: pytest.MonkeyPatch) ->
     assert (read_image(png()) == PICTURE).all()
 
 
-def test_a_text_file_is_told_to_be_opened_in_binary_mode(tmp_path: Path) -> None:
+def test_the_error_for_a_text_file_says_to_open_it_in_binary_mode(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("words")
     with open(tmp_path / "text", encoding="utf-8") as file:
         assert "gives str, not bytes; open it in binary mode, 'rb'" in refusal(file)

@@ -145,7 +145,7 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
     assert "has over 24 scans" in refusal(data[:-2] + scan * 30 + b"\xff\xd9")
 
 
-def test_what_follows_a_jpeg_is_not_counted_as_scans() -> None:
+def test_data_after_a_jpeg_is_not_counted_as_scans() -> None:
     film_of_a_live_photo = b"\xff\xda\x00\x02" * 1000
     data = encoded(picture(), "JPEG", progressive=True)
     assert read_image(data + film_of_a_live_photo).shape == (30, 40, 3)
@@ -231,7 +231,7 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, kind: str, kept: f
         b"\0",
     ],
 )
-def test_what_is_no_picture_of_a_known_kind_is_refused(tmp_path: Path, data: bytes) -> None:
+def test_a_file_of_an_unknown_format_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(data)
     assert "is not a picture that mien reads; convert it to JPEG or PNG" in refusal(path)

@@ -86,7 +86,7 @@ def test_a_missing_file_is_an_unreadable_image(tmp_path: Path, name: str) -> Non
     assert str(caught.value).isprintable()
 
 
-def test_people_are_sub_folders_in_plain_order(tmp_path: Path) -> None:
+def test_people_are_sub_folders_in_sorted_order(tmp_path: Path) -> None:
     make(
         tmp_path, "bob/2.jpg", "bob/10.jpg", "Ann/b.png", "Ann/a.png", "flat.jpg", "empty/notes.md"
     )
@@ -125,7 +125,7 @@ def test_a_flat_folder_is_refused_with_the_expected_layout(
 
 
 @pytest.mark.parametrize("name", ["missing", "file.jpg", "a\0b", "x" * 5000, "new\nline"])
-def test_a_root_that_is_no_folder_is_a_usage_error(tmp_path: Path, name: str) -> None:
+def test_a_root_that_is_not_a_folder_is_a_usage_error(tmp_path: Path, name: str) -> None:
     make(tmp_path, "file.jpg")
     with pytest.raises(UsageError, match="cannot list the folder") as caught:
         find_people_photos(os.path.join(tmp_path, name))

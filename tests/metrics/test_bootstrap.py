@@ -118,7 +118,7 @@ def test_no_error_is_bounded_by_the_rule_of_3_over_people() -> None:
     assert rate.interval.basis == "rule of 3 over people"
 
 
-def test_one_error_never_bounds_lower_than_none() -> None:
+def test_one_error_never_gives_a_lower_bound_than_none() -> None:
     trials = CrossCounts(np.full(30, 5))
     empty = np.zeros(0, np.int64)
     none = error_rate(PairCounts.of(empty, empty, 30), trials, RNG(0), n_rounds=100)

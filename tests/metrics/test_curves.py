@@ -73,7 +73,7 @@ def test_a_curve_needs_both_kinds_of_pair(call: type) -> None:
 
 
 @given(genuine=SOME, impostor=SOME)
-def test_each_point_of_a_curve_is_what_counting_gives(
+def test_each_point_of_a_curve_equals_a_direct_count(
     genuine: list[float], impostor: list[float]
 ) -> None:
     curve = det(genuine, impostor)
@@ -83,7 +83,7 @@ def test_each_point_of_a_curve_is_what_counting_gives(
 
 
 @given(genuine=SOME, impostor=SOME)
-def test_a_curve_runs_from_nothing_to_everything_and_never_back(
+def test_a_curve_rises_from_zero_to_one_and_never_falls(
     genuine: list[float], impostor: list[float]
 ) -> None:
     curve = det(genuine, impostor)
@@ -94,7 +94,7 @@ def test_a_curve_runs_from_nothing_to_everything_and_never_back(
 
 
 @given(genuine=SOME, impostor=SOME)
-def test_the_curve_is_scikit_learns(
+def test_the_curve_equals_that_of_scikit_learn(
     sklearn: ModuleType, genuine: list[float], impostor: list[float]
 ) -> None:
     labels = [1] * len(genuine) + [0] * len(impostor)
@@ -109,7 +109,7 @@ def test_the_curve_is_scikit_learns(
 
 
 @given(genuine=SOME, impostor=SOME)
-def test_the_equal_error_rate_is_where_scikit_learns_curve_meets_the_diagonal(
+def test_the_equal_error_rate_equals_that_of_scikit_learns_curve(
     sklearn: ModuleType, genuine: list[float], impostor: list[float]
 ) -> None:
     labels = [1] * len(genuine) + [0] * len(impostor)
@@ -186,7 +186,7 @@ def test_deviates_are_those_of_the_normal_distribution() -> None:
         normal_deviates([np.nan])
 
 
-def test_arrays_that_are_not_parallel_make_no_curve() -> None:
+def test_arrays_of_different_lengths_make_no_curve() -> None:
     two, three = np.zeros(2), np.zeros(3)
     with pytest.raises(ValueError, match="parallel"):
         DetCurve(two, two, three)

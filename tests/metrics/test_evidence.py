@@ -111,7 +111,7 @@ def test_the_interval_holds_the_rate_and_mirrors(trials: int, data: st.DataObjec
 
 
 @pytest.mark.parametrize("arguments", [(-1, 5), (6, 5), (0, 0)])
-def test_counts_that_cannot_be_have_no_interval(arguments: tuple[int, int]) -> None:
+def test_impossible_counts_are_refused(arguments: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="errors <= trials"):
         clopper_pearson(*arguments)
     with pytest.raises(ValueError, match="level"):
@@ -125,7 +125,7 @@ def test_no_error_is_bounded_by_the_rule_of_3() -> None:
     assert rule_of_3(1000, level=0.99) == pytest.approx(4.605e-3, rel=1e-3)
 
 
-def test_a_rate_says_its_interval_and_its_counts() -> None:
+def test_a_rate_is_described_with_its_interval_and_counts() -> None:
     assert str(independent_rate(120, 6300)) == (
         "1.9 % (1.6 % to 2.3 % at 95 %, Clopper-Pearson; 120 of 6,300)"
     )
@@ -144,6 +144,6 @@ def test_a_rate_says_its_interval_and_its_counts() -> None:
         (3.3e-5, "3.3e-5", "0.0033 %"),
     ],
 )
-def test_rates_are_written_as_people_write_them(rate: float, short: str, long: str) -> None:
+def test_a_rate_has_a_short_form_and_a_percentage(rate: float, short: str, long: str) -> None:
     assert format_rate(rate) == short
     assert format_percent(rate) == long

@@ -15,7 +15,7 @@ PAIRS = st.lists(
 )
 
 
-def test_the_best_threshold_lies_halfway_in_the_gap() -> None:
+def test_the_best_threshold_is_in_the_middle_of_the_gap() -> None:
     assert best_threshold([0.2, 0.4, 0.8, 0.9], [False, False, True, True]) == pytest.approx(0.6)
 
 
@@ -34,7 +34,7 @@ def test_pairs_of_one_kind_are_all_accepted_or_all_refused() -> None:
         best_threshold([], [])
 
 
-def test_two_neighbouring_numbers_are_told_apart() -> None:
+def test_two_neighbouring_floats_are_separated() -> None:
     low, high = 0.5, np.nextafter(0.5, 1)
     assert best_threshold([low, high], [False, True]) == high
 
@@ -91,7 +91,7 @@ def test_one_fold_or_shapes_that_differ_are_refused() -> None:
         accuracy_10_fold([0.1, 0.9], [0, 1], [1, 2])
 
 
-def test_folds_of_which_one_has_no_pair_that_could_be_compared() -> None:
+def test_a_fold_without_a_comparable_pair_is_evaluated() -> None:
     scores = np.array([-np.inf, -np.inf, 0.9, 0.1], np.float32)
     same = np.array([True, False, True, False])
     found = accuracy_10_fold(scores, same, np.array([1, 1, 2, 2]))

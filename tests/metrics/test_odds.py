@@ -29,7 +29,7 @@ def evenly(n: int) -> DoubleArray:
     return np.arange(n) / n
 
 
-def test_a_table_row_holds_how_many_pairs_reach_the_similarity() -> None:
+def test_a_table_row_counts_the_pairs_that_reach_the_similarity() -> None:
     table = odds([0.1, 0.5, 0.5, 0.9])
     assert table.similarity.tolist() == [0.1, 0.5, 0.9]
     assert table.counts.tolist() == [4, 3, 1]
@@ -38,38 +38,38 @@ def test_a_table_row_holds_how_many_pairs_reach_the_similarity() -> None:
 
 
 @pytest.mark.parametrize(("similarity", "one_in"), [(0.5, 2), (0.9, 10), (0.99, 100)])
-def test_a_score_is_read_as_once_in_n(similarity: float, one_in: float) -> None:
+def test_the_odds_of_a_score_are_once_in_n(similarity: float, one_in: float) -> None:
     reading = odds(evenly(100_000)).read(similarity)
     assert reading.one_in == pytest.approx(one_in, rel=0.01)
     assert not reading.is_bound
 
 
-def test_no_reading_claims_more_than_three_in_n() -> None:
+def test_no_odds_claim_more_than_three_in_n() -> None:
     table = odds(evenly(3000))
     assert table.read(0.9996).one_in == table.read(2999 / 3000).one_in == 1000
     assert not table.read(2999 / 3000).is_bound
 
 
-def test_beyond_the_data_there_is_only_a_bound() -> None:
+def test_above_the_highest_score_there_is_only_a_bound() -> None:
     reading = odds(evenly(3000)).read(1.0)
     assert reading.is_bound
     assert reading.one_in == 1000
     assert str(reading) == "a stranger would score this high less than once in 1,000"
 
 
-def test_beyond_the_data_there_is_a_bound_after_a_tie_at_the_top_too() -> None:
+def test_above_a_tied_highest_score_there_is_only_a_bound() -> None:
     table = odds([0.1] * 90 + [0.6] * 10)
     assert table.read(0.6).one_in == pytest.approx(10)
     assert table.read(0.61) == replace(table.read(1.0), similarity=0.61)
     assert table.read(0.61).one_in == pytest.approx(100 / 3)
 
 
-def test_pairs_that_share_people_may_be_taken_as_fewer_trials() -> None:
+def test_correlated_pairs_may_count_as_fewer_trials() -> None:
     table = stranger_odds(evenly(100_000), n_independent=300)
     assert table.read(1.0).one_in == table.read(0.999).one_in == 100
 
 
-def test_the_bound_is_right_nineteen_times_out_of_twenty() -> None:
+def test_the_bound_covers_the_truth_in_95_percent_of_draws() -> None:
     rng = np.random.default_rng(9)
     tries = 2000
     broken = 0
@@ -88,7 +88,7 @@ def test_the_bound_is_right_nineteen_times_out_of_twenty() -> None:
         (0.9999, "a stranger would score this high about once in 10,000"),
     ],
 )
-def test_a_reading_is_a_sentence(similarity: float, words: str) -> None:
+def test_odds_are_described_in_a_sentence(similarity: float, words: str) -> None:
     assert str(odds(evenly(1_000_000)).read(similarity)) == words
 
 
@@ -102,7 +102,7 @@ def test_a_reading_is_a_sentence(similarity: float, words: str) -> None:
         (1.5, 10**6, 1, "too few strangers were compared to say how rarely one scores this high"),
     ],
 )
-def test_who_is_compared_with_many_has_so_many_chances(
+def test_odds_grow_with_the_number_of_comparisons(
     similarity: float, among: int, one_in: float, words: str
 ) -> None:
     reading = odds(evenly(1_000_000)).read(similarity, among=among)
@@ -117,7 +117,7 @@ def test_numbers_in_words_are_rounded_towards_the_common() -> None:
     assert str(replace(reading, one_in=99.9)).endswith("once in 99")
 
 
-def test_hardly_any_strangers_say_nothing() -> None:
+def test_too_few_strangers_give_no_odds() -> None:
     assert "too few strangers" in str(odds([0.1, 0.2]).read(0.9))
     with pytest.raises(NotEnoughEvidence, match="no impostor"):
         odds([])
@@ -125,19 +125,19 @@ def test_hardly_any_strangers_say_nothing() -> None:
         odds([-np.inf, 0.1])
 
 
-def test_a_score_that_is_no_number_has_no_odds() -> None:
+def test_a_score_that_is_not_a_number_has_no_odds() -> None:
     with pytest.raises(ValueError, match="NaN"):
         odds([0.1]).read(float("nan"))
 
 
 @given(values=SOME, a=st.floats(-2, 2), b=st.floats(-2, 2))
-def test_a_higher_score_is_never_more_common(values: list[float], a: float, b: float) -> None:
+def test_a_higher_score_never_has_a_higher_rate(values: list[float], a: float, b: float) -> None:
     table = odds(values)
     assert table.fmr_at(max(a, b)) <= table.fmr_at(min(a, b))
 
 
 @given(values=SOME)
-def test_a_row_of_the_table_reads_as_itself_where_the_data_supports_it(
+def test_a_row_of_the_table_gives_its_own_odds_where_the_data_supports_it(
     values: list[float],
 ) -> None:
     table = odds(values)
@@ -146,7 +146,7 @@ def test_a_row_of_the_table_reads_as_itself_where_the_data_supports_it(
         assert np.mean(np.array(values) >= similarity) == fmr
 
 
-def test_a_million_scores_make_a_table_of_a_hundred_rows_close_to_all() -> None:
+def test_a_table_of_a_million_scores_has_a_hundred_rows_and_stays_close() -> None:
     values = np.random.default_rng(2).normal(0, 0.15, 1_000_000)
     table = odds(values)
     assert len(table.similarity) < 130
@@ -156,7 +156,7 @@ def test_a_million_scores_make_a_table_of_a_hundred_rows_close_to_all() -> None:
 
 
 @given(values=SOME)
-def test_a_table_survives_json(values: list[float]) -> None:
+def test_a_table_is_read_from_json_unchanged(values: list[float]) -> None:
     table = odds(values)
     again = StrangerOdds.from_json(json.loads(json.dumps(table.to_json())))
     assert again.to_json() == table.to_json()

@@ -51,7 +51,7 @@ def test_a_score_that_equals_the_threshold_is_accepted(
 @pytest.mark.parametrize(
     ("fmr", "last_refused"), [(0.0, 0.5), (0.19, 0.5), (0.2, 0.4), (0.59, 0.4), (0.6, 0.2)]
 )
-def test_the_threshold_at_an_fmr_is_just_above_the_last_score_to_refuse(
+def test_the_threshold_at_an_fmr_is_just_above_the_highest_refused_score(
     fmr: float, last_refused: float
 ) -> None:
     threshold = threshold_at_fmr(IMPOSTOR, fmr, require_evidence=False)
@@ -62,12 +62,12 @@ def test_at_fmr_one_everything_is_accepted() -> None:
     assert threshold_at_fmr(IMPOSTOR, 1.0) == -np.inf
 
 
-def test_scores_that_are_all_equal_are_refused_together() -> None:
+def test_equal_scores_are_all_refused_together() -> None:
     assert threshold_at_fmr([0.5] * 10, 0.9, require_evidence=False) == np.nextafter(0.5, 1)
     assert fnmr_at_fmr([0.5] * 10, [0.5] * 10, 0.9) == 1.0
 
 
-def test_perfect_separation_costs_nothing_and_total_overlap_what_it_must() -> None:
+def test_perfect_separation_has_no_errors_and_total_overlap_the_expected_ones() -> None:
     assert fnmr_at_fmr([0.8, 0.9], np.linspace(0, 0.5, 30), 0.1) == 0.0
     same = np.arange(100) / 100
     assert fnmr_at_fmr(same, same, 0.1) == pytest.approx(0.9)
@@ -151,7 +151,7 @@ def test_the_errors_allowed_are_the_most_that_keep_the_rate(rate: float, n: int)
     assert count == n or (count + 1) / n > rate
 
 
-def test_the_errors_allowed_do_not_fall_into_rounding() -> None:
+def test_the_errors_allowed_are_exact_despite_rounding() -> None:
     assert 0.29 * 100 < 29  # the trap
     assert errors_allowed(0.29, 100) == 29
 
@@ -182,7 +182,7 @@ def test_apcer_and_bpcer_count_at_the_same_threshold() -> None:
     assert bpcer([0.9, 0.5, 0.4, 0.8], 0.5) == 0.25
 
 
-def test_the_worst_kind_of_attack_counts_not_the_mean() -> None:
+def test_apcer_is_that_of_the_worst_kind_of_attack() -> None:
     species = {"print": [0.1, 0.2], "screen": [0.6, 0.2], "mask": [0.1]}
     assert worst_apcer(species, 0.5) == ("screen", 0.5)
     with pytest.raises(NotEnoughEvidence, match="no attack"):

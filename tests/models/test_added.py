@@ -54,7 +54,7 @@ def edit_record(store: Path, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_the_table_holds_the_article_s_embedder_with_its_threshold_and_crop() -> None:
+def test_the_table_has_the_embedder_of_the_article_with_its_threshold_and_crop() -> None:
     assert set(ADDED_ROWS) == {"facenet-vggface2", "facenet-casia-webface"}
     assert not set(ADDED_ROWS) & set(MODEL_ROWS)
     assert (VGGFACE2.threshold.value, VGGFACE2.recipe, VGGFACE2.dims) == (0.8, "margin160+18", 512)
@@ -68,7 +68,7 @@ def test_the_table_holds_the_article_s_embedder_with_its_threshold_and_crop() ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_was_stored_is_what_comes_back(store: Path, engine: str) -> None:
+def test_a_stored_model_is_read_unchanged(store: Path, engine: str) -> None:
     row = find_embedder(CASIA.model.name, store)
     assert read_added_graph(row.model, engine, store) == GRAPH
     assert row.id == CASIA.id
@@ -86,7 +86,7 @@ def test_the_store_holds_the_graph_once_and_a_record(store: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ADDED_ROWS)
-def test_without_it_the_error_is_the_command_that_adds_it(name: str, tmp_path: Path) -> None:
+def test_the_error_for_a_model_not_yet_added_names_the_command(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelMissing) as caught:
         find_embedder(name, tmp_path)
     assert f"mien models add {name}" in str(caught.value)
@@ -94,7 +94,7 @@ def test_without_it_the_error_is_the_command_that_adds_it(name: str, tmp_path: P
     assert caught.value.exit_code is ExitCode.MODEL_UNAVAILABLE
 
 
-def test_without_torch_the_error_starts_with_the_pip_line(
+def test_without_torch_the_error_starts_with_the_pip_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)  # as where it is not installed
@@ -104,7 +104,9 @@ def test_without_torch_the_error_starts_with_the_pip_line(
     assert str(caught.value).endswith(line)
 
 
-def test_a_pipeline_says_so_before_it_loads_anything(settings: Settings, tmp_path: Path) -> None:
+def test_a_pipeline_refuses_a_missing_model_before_it_loads_anything(
+    settings: Settings, tmp_path: Path
+) -> None:
     empty = replace(settings, data_dir=tmp_path, cache_dir=tmp_path / "cache")
     with pytest.raises(ModelMissing, match="mien models add facenet-vggface2"):
         open_pipeline(empty, "facenet-vggface2")
@@ -119,13 +121,13 @@ def test_an_altered_graph_is_refused(store: Path, content: bytes) -> None:
     assert "mien models add facenet-casia-webface" in str(caught.value)
 
 
-def test_a_graph_that_is_gone_is_missing(store: Path) -> None:
+def test_a_deleted_graph_is_reported_as_missing(store: Path) -> None:
     added_graph_path(SUM, store).unlink()
     with pytest.raises(ModelMissing, match="mien models add facenet-casia-webface"):
         read_added_graph(find_embedder(CASIA.model.name, store).model, "onnxruntime", store)
 
 
-def test_a_graph_for_another_engine_alone_is_missing(store: Path) -> None:
+def test_a_graph_for_another_engine_only_is_reported_as_missing(store: Path) -> None:
     edit_record(store, graph_sha256={"openvino": SUM})
     with pytest.raises(ModelMissing, match="not added for onnxruntime"):
         read_added_graph(find_embedder(CASIA.model.name, store).model, "onnxruntime", store)
@@ -136,14 +138,14 @@ def test_a_graph_for_another_engine_alone_is_missing(store: Path) -> None:
     ["", "{", "[]", "{}", "null", "[" * 9000, "\xff", '{"graph_sha256": 1}'],
     ids=["empty", "cut off", "a list", "no entries", "null", "nested", "not text", "a number"],
 )
-def test_a_record_that_is_none_is_refused(store: Path, text: str) -> None:
+def test_an_invalid_record_is_refused(store: Path, text: str) -> None:
     record_path(CASIA.model.name, store).write_text(text, encoding="latin-1")
     with pytest.raises(ModelAltered, match="is not the record of a model; run: mien"):
         read_record(CASIA.model, store)
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "", SUM.upper(), SUM[:-1], SUM + "\n"])
-def test_nothing_but_a_hash_becomes_a_file_s_name(store: Path, name: str) -> None:
+def test_only_a_hash_is_used_as_a_file_name(store: Path, name: str) -> None:
     edit_record(store, graph_sha256={"onnxruntime": name})
     with pytest.raises(ModelAltered, match="not the record"):
         read_record(CASIA.model, store)
@@ -169,14 +171,14 @@ def test_a_record_of_an_earlier_version_has_its_weights_as_source(store: Path) -
     assert read_record(CASIA.model, store).source_sha256 == CASIA.model.sha256
 
 
-def test_a_store_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_reported_on_one_line(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("in the way")
     with pytest.raises(UsageError, match="cannot write into") as caught:
         add_to(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_no_litter_is_left_when_the_graph_cannot_be_put_in_place(tmp_path: Path) -> None:
+def test_no_temporary_file_is_left_if_the_graph_cannot_be_stored(tmp_path: Path) -> None:
     added_graph_path(SUM, tmp_path).mkdir(parents=True)
     with pytest.raises(UsageError):
         add_to(tmp_path)

@@ -84,7 +84,7 @@ def test_sfaces_own_file_gives_sfaces_embeddings(
     np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
-def test_without_a_calibration_it_promises_nothing(add: Add, own: Settings) -> None:
+def test_without_a_calibration_no_odds_are_given(add: Add, own: Settings) -> None:
     add(embedder())
     matcher = open_pipeline(own, "own").matcher
     assert matcher.threshold_for(photos=1).value == 0.85
@@ -94,7 +94,7 @@ def test_without_a_calibration_it_promises_nothing(add: Add, own: Settings) -> N
         matcher.threshold_for(photos=1, target_fmr=1e-3)
 
 
-def test_face_unlock_takes_its_name(add: Add, own: Settings, astronaut: ByteArray) -> None:
+def test_face_unlock_accepts_a_custom_name(add: Add, own: Settings, astronaut: ByteArray) -> None:
     add(embedder())
     unlock = FaceUnlock([astronaut], "own", pipeline=open_pipeline(own, "own"))
     decision = unlock(astronaut)
@@ -113,13 +113,13 @@ def test_face_unlock_takes_its_name(add: Add, own: Settings, astronaut: ByteArra
         ("a" * 41, "cannot be named"),
     ],
 )
-def test_a_name_that_is_taken_or_is_no_name_is_refused(add: Add, name: str, why: str) -> None:
+def test_a_taken_or_invalid_name_is_refused(add: Add, name: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         add(embedder(), name)
 
 
 @pytest.mark.parametrize("options", [{"std": 0.0}, {"std": float("nan")}, {"mean": float("inf")}])
-def test_a_scale_that_is_none_is_refused(add: Add, options: dict[str, float]) -> None:
+def test_an_invalid_scale_is_refused(add: Add, options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="finite numbers"):
         add(embedder(), **options)
 
@@ -136,9 +136,7 @@ def test_a_refused_file_leaves_nothing_behind(add: Add, own: Settings) -> None:
     assert not own.data_dir.exists()
 
 
-def test_a_file_that_wants_more_memory_than_an_embedder_may_is_refused(
-    add: Add, own: Settings
-) -> None:
+def test_a_file_that_needs_too_much_memory_is_refused(add: Add, own: Settings) -> None:
     """A tile of 10 TB: the limits are those of the trial process, not of this one."""
     huge = then(
         helper.make_node("Tile", ["before", "times"], ["tiled"]),
@@ -151,7 +149,7 @@ def test_a_file_that_wants_more_memory_than_an_embedder_may_is_refused(
     assert not own.data_dir.exists()
 
 
-def test_a_trial_that_dies_is_a_refusal(
+def test_a_trial_process_that_crashes_is_a_refusal(
     add: Add, own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(command: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
@@ -216,7 +214,7 @@ def test_the_commands_add_list_and_use_it(
         (["own", "--onnx", "x.onnx", "--file", "y.pt"], "not allowed with"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(
+def test_options_that_do_not_belong_together_are_refused(
     home: Path, arguments: list[str], why: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["models", "add", *arguments]) == 2

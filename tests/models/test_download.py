@@ -93,22 +93,20 @@ def fetch(server: FileServer, part: Path, told: list[tuple[int, int]] | None = N
     )
 
 
-def test_the_file_comes_whole_and_progress_is_told(server: FileServer, part: Path) -> None:
+def test_a_file_is_downloaded_whole_with_progress(server: FileServer, part: Path) -> None:
     told: list[tuple[int, int]] = []
     assert fetch(server, part, told) == CONTENT
     assert told == sorted(told)
     assert told[-1] == (len(CONTENT), len(CONTENT))
 
 
-def test_a_cut_line_is_taken_up_where_it_broke(server: FileServer, part: Path) -> None:
+def test_an_interrupted_download_resumes(server: FileServer, part: Path) -> None:
     server.cuts = [300_000, 200_000]
     assert fetch(server, part) == CONTENT
     assert server.starts == [0, 300_000, 500_000]
 
 
-def test_a_line_that_brings_nothing_more_ends_and_the_next_call_goes_on(
-    server: FileServer, part: Path
-) -> None:
+def test_a_stalled_download_stops_and_the_next_call_resumes(server: FileServer, part: Path) -> None:
     server.cuts = [300_000, 0]
     with pytest.raises(ModelMissing, match="300000 of 1000000 bytes are here; run the command"):
         fetch(server, part)
@@ -117,27 +115,27 @@ def test_a_line_that_brings_nothing_more_ends_and_the_next_call_goes_on(
     assert server.starts == [0, 300_000, 300_000]
 
 
-def test_a_line_that_is_cut_again_and_again_ends_some_time(server: FileServer, part: Path) -> None:
+def test_a_download_gives_up_after_repeated_interruptions(server: FileServer, part: Path) -> None:
     server.cuts = [1000] * 50
     with pytest.raises(ModelMissing, match="--file PATH"):
         fetch(server, part)
     assert len(server.starts) < 10
 
 
-def test_a_server_without_ranges_sends_it_all_again(server: FileServer, part: Path) -> None:
+def test_a_server_without_ranges_sends_the_whole_file_again(server: FileServer, part: Path) -> None:
     server.ranges = False
     server.cuts = [300_000]
     assert fetch(server, part) == CONTENT
     assert server.starts == [0, 0]
 
 
-def test_a_file_that_is_here_already_is_not_asked_for(server: FileServer, part: Path) -> None:
+def test_a_complete_file_is_not_requested(server: FileServer, part: Path) -> None:
     fetch(server, part)
     assert fetch(server, part) == CONTENT
     assert server.starts == [0]
 
 
-def test_a_file_of_another_hash_is_dropped(server: FileServer, part: Path) -> None:
+def test_a_file_with_another_hash_is_deleted(server: FileServer, part: Path) -> None:
     server.content = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
     with pytest.raises(ModelAltered, match="gave another file") as caught:
         fetch(server, part)
@@ -145,7 +143,7 @@ def test_a_file_of_another_hash_is_dropped(server: FileServer, part: Path) -> No
     assert "\n" not in str(caught.value)
 
 
-def test_a_spoilt_beginning_is_found_and_dropped(server: FileServer, part: Path) -> None:
+def test_a_damaged_partial_file_is_deleted(server: FileServer, part: Path) -> None:
     part.parent.mkdir()
     part.write_bytes(b"\0" * 1000)
     with pytest.raises(ModelAltered, match="dropped"):
@@ -154,7 +152,7 @@ def test_a_spoilt_beginning_is_found_and_dropped(server: FileServer, part: Path)
 
 
 @pytest.mark.parametrize("size", [999_999, 1_000_001, 0])
-def test_a_file_of_another_announced_size_is_not_fetched(
+def test_a_file_with_another_announced_size_is_not_downloaded(
     server: FileServer, part: Path, size: int
 ) -> None:
     server.content = (CONTENT * 2)[:size]
@@ -163,7 +161,7 @@ def test_a_file_of_another_announced_size_is_not_fetched(
     assert not part.exists()
 
 
-def test_a_file_without_end_is_read_one_byte_too_far_and_dropped(
+def test_an_endless_file_is_read_one_byte_past_its_size_and_deleted(
     server: FileServer, part: Path
 ) -> None:
     server.announces = False
@@ -175,7 +173,9 @@ def test_a_file_without_end_is_read_one_byte_too_far_and_dropped(
     assert not part.exists()
 
 
-def test_too_long_a_beginning_is_dropped_unasked(server: FileServer, part: Path) -> None:
+def test_a_partial_file_that_is_too_long_is_deleted_without_a_request(
+    server: FileServer, part: Path
+) -> None:
     part.parent.mkdir()
     part.write_bytes(CONTENT + b"more")
     with pytest.raises(ModelAltered):
@@ -184,7 +184,7 @@ def test_too_long_a_beginning_is_dropped_unasked(server: FileServer, part: Path)
     assert server.starts == []
 
 
-def test_nobody_there_is_said_in_one_line(server: FileServer, part: Path) -> None:
+def test_a_refused_connection_is_reported_on_one_line(server: FileServer, part: Path) -> None:
     url = server.url.replace("weights.pt", "")
     server.server_close()  # the port is free again: connections are refused
     with pytest.raises(ModelMissing, match="0 of 10 bytes") as caught:
@@ -192,7 +192,7 @@ def test_nobody_there_is_said_in_one_line(server: FileServer, part: Path) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_made_is_said_in_one_line(
+def test_a_folder_that_cannot_be_created_is_reported_on_one_line(
     server: FileServer, tmp_path: Path
 ) -> None:
     (tmp_path / "downloads").write_text("in the way")

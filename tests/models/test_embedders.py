@@ -60,14 +60,14 @@ def test_every_embedder_of_the_table_is_in_this_suite() -> None:
     assert set(STORES) == set(EMBEDDERS)
 
 
-def test_rows_are_of_length_one_and_of_the_table_s_size(pipeline_here: Pipeline, name: str) -> None:
+def test_rows_have_length_one_and_the_size_of_the_table(pipeline_here: Pipeline, name: str) -> None:
     vectors = pipeline_here.embed(crops_for(name, 3))
     assert vectors.shape == (3, EMBEDDERS[name].dims)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-6)
 
 
-def test_together_or_one_by_one_is_the_same(pipeline_here: Pipeline, name: str) -> None:
+def test_a_batch_gives_the_same_as_single_crops(pipeline_here: Pipeline, name: str) -> None:
     crops = crops_for(name, 5)
     alone = np.concatenate([pipeline_here.embed([crop]) for crop in crops])
     np.testing.assert_allclose(pipeline_here.embed(crops), alone, atol=1e-5)
@@ -78,7 +78,7 @@ def test_the_same_crop_gives_the_same_numbers(pipeline_here: Pipeline, name: str
     np.testing.assert_array_equal(pipeline_here.embed(crops), pipeline_here.embed(crops))
 
 
-def test_other_crops_give_other_directions(pipeline_here: Pipeline, name: str) -> None:
+def test_different_crops_give_different_directions(pipeline_here: Pipeline, name: str) -> None:
     one, other = pipeline_here.embed(crops_for(name, 2))
     assert float(one @ other) < 0.9999
 

@@ -98,13 +98,13 @@ def test_an_unknown_engine_is_refused(graph: Callable[[str, str], bytes]) -> Non
         open_net(graph("mtcnn-pnet", "onnxruntime"), engine="tensorrt", threads=1)
 
 
-def test_without_openvino_the_error_is_the_pip_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_openvino_the_error_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingExtra, match=r"pip install '\.\[openvino\]'"):
         open_net(b"", engine="openvino", threads=1)
 
 
-def test_a_net_that_loads_in_the_background_answers_as_any_other(
+def test_a_net_that_loads_in_the_background_gives_the_same_numbers(
     graph: Callable[[str, str], bytes],
 ) -> None:
     def load() -> Net:
@@ -114,7 +114,7 @@ def test_a_net_that_loads_in_the_background_answers_as_any_other(
     np.testing.assert_array_equal(BackgroundNet(load)(pixels), load()(pixels))
 
 
-def test_an_error_of_loading_in_the_background_is_raised_by_every_call() -> None:
+def test_an_error_while_loading_in_the_background_is_raised_by_every_call() -> None:
     def load() -> Net:
         raise ModelMissing("no weights")
 

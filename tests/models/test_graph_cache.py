@@ -45,7 +45,7 @@ def test_an_empty_cache_is_filled(tmp_path: Path, engine: str) -> None:
     assert [path.read_bytes() for path in cache.rglob("*.onnx")] == [graph]
 
 
-def test_a_filled_cache_is_enough_and_the_weights_are_not_read_again(tmp_path: Path) -> None:
+def test_with_a_filled_cache_the_weights_are_not_read(tmp_path: Path) -> None:
     graph = read_pnet(tmp_path)
     assert read_pnet(tmp_path, row=GONE) == graph
 
@@ -94,7 +94,7 @@ def test_each_engine_has_its_own_cached_file() -> None:
     assert all(path.parent == Path("c/graphs") for path in paths)
 
 
-def test_a_file_in_place_of_the_cache_only_costs_time(tmp_path: Path) -> None:
+def test_with_a_file_in_place_of_the_cache_the_graph_is_built_each_time(tmp_path: Path) -> None:
     # unlike a folder without rights, this stops root as well
     blocked = tmp_path / "cache"
     blocked.write_text("in the way")
@@ -103,7 +103,7 @@ def test_a_file_in_place_of_the_cache_only_costs_time(tmp_path: Path) -> None:
     assert blocked.read_text() == "in the way"
 
 
-def test_a_read_only_cache_only_costs_time(tmp_path: Path) -> None:
+def test_with_a_read_only_cache_the_graph_is_built_each_time(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         assert len(read_pnet(tmp_path / "cache")) > 1000
@@ -111,7 +111,7 @@ def test_a_read_only_cache_only_costs_time(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_a_folder_in_place_of_the_graph_only_costs_time_and_leaves_no_temporary_file(
+def test_with_a_folder_in_place_of_the_graph_it_is_built_each_time_without_temporary_files(
     tmp_path: Path,
 ) -> None:
     path = cached_graph_path(PNET, "onnxruntime", tmp_path)

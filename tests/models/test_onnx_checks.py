@@ -199,7 +199,9 @@ def test_an_embedder_passes_the_trial() -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_net_whose_output_is_no_embedding_is_refused(model: onnx.ModelProto, why: str) -> None:
+def test_a_net_whose_output_is_not_an_embedding_is_refused(
+    model: onnx.ModelProto, why: str
+) -> None:
     with pytest.raises(MienError, match=why) as caught:
         try_embedder(prepare(model), SIDE, "onnxruntime")
     assert "\n" not in str(caught.value)

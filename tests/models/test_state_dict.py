@@ -35,7 +35,7 @@ def add(folder: Path, state: bytes) -> str:
     return hashlib.sha256(state).hexdigest()
 
 
-def test_arrays_come_back_under_their_names_with_shape_and_dtype() -> None:
+def test_arrays_are_read_with_their_names_shapes_and_dtypes() -> None:
     given = unpack_state(pack_state(ARRAYS))
     assert given.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -65,7 +65,7 @@ def test_altered_weights_are_refused_with_the_command_that_adds_them(tmp_path: P
         state_of_added(ROW, tmp_path)
 
 
-def test_a_model_whose_weights_were_not_kept_is_added_again(tmp_path: Path) -> None:
+def test_a_model_whose_weights_were_not_kept_must_be_added_again(tmp_path: Path) -> None:
     add(tmp_path, b"")
     with pytest.raises(ModelMissing, match=f"not kept; run: .*mien models add {ROW.name}"):
         state_of_added(ROW, tmp_path)

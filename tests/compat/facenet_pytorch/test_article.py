@@ -59,7 +59,7 @@ def test_an_image_folder_takes_the_detector_as_its_transform(home: Path, album: 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 @pytest.mark.parametrize("make", [MTCNN, mien.MTCNN], ids=["tensors", "numpy"])
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_workers_of_a_data_loader_open_the_detector_for_themselves(
+def test_workers_of_a_data_loader_open_their_own_detector(
     start: str, make: type, home: Path, album: Path
 ) -> None:
     mtcnn = make(margin=18)

@@ -275,7 +275,7 @@ def test_a_palette_image_keeps_its_transparency(mtcnn: MTCNN, astronaut: ByteArr
     assert mtcnn(image) is None
 
 
-def test_what_is_not_a_picture_is_refused(mtcnn: MTCNN) -> None:
+def test_an_object_that_is_not_a_picture_is_refused(mtcnn: MTCNN) -> None:
     for source in (b"no picture", torch.zeros(3, 80, 90), torch.zeros(80, 90, 3).to("meta")):
         with pytest.raises(UnreadableImage):
             mtcnn(source)

@@ -54,7 +54,7 @@ def both(cascade: Cascade, **options: Any) -> tuple[Any, Any]:
     [("PIL image", options) for options in OPTIONS] + [(kind, OPTIONS[1]) for kind in KINDS],
     ids=str,
 )
-def test_crops_are_the_reference_s_to_the_last_bit(
+def test_crops_equal_those_of_the_reference_bit_for_bit(
     kind: str, options: dict[str, Any], cascade: Cascade, crowd: ByteArray
 ) -> None:
     ours, theirs = both(cascade, **options)
@@ -90,7 +90,7 @@ def test_batches_have_the_shapes_and_numbers_of_the_reference(
         assert scores.shape == wanted.shape
 
 
-def test_an_image_without_a_face_gives_what_the_reference_gives(cascade: Cascade) -> None:
+def test_an_image_without_a_face_gives_the_same_as_the_reference(cascade: Cascade) -> None:
     grey = np.full((80, 90, 3), 128, np.uint8)
     for options in ({}, {"keep_all": True}):
         ours, theirs = both(cascade, **options)
@@ -122,7 +122,7 @@ def test_select_boxes_chooses_as_the_reference_does(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_extract_face_and_the_scalings_are_the_reference_s(kind: str, crowd: ByteArray) -> None:
+def test_extract_face_and_the_scalings_equal_the_reference(kind: str, crowd: ByteArray) -> None:
     image = KINDS[kind](crowd)
     if kind in ("uint8 array", "PIL image") or "tensor" in kind:
         for box in ([40, 60, 200, 260], np.array([-5.5, 3.2, 90.9, 120.1])):
@@ -143,7 +143,7 @@ def test_saved_crops_are_the_same_files(tmp_path: Path, cascade: Cascade, crowd:
 
 
 @pytest.mark.parametrize("options", [{}, {"classify": True, "num_classes": 5}], ids=str)
-def test_the_embedder_has_the_reference_s_layers_and_numbers(options: dict[str, Any]) -> None:
+def test_the_embedder_has_the_layers_and_numbers_of_the_reference(options: dict[str, Any]) -> None:
     theirs = reference.InceptionResnetV1(**options).eval()
     ours = facenet_pytorch.InceptionResnetV1(**options).eval()
     assert list(ours.state_dict()) == list(theirs.state_dict())
@@ -159,7 +159,7 @@ def test_the_embedder_has_the_reference_s_layers_and_numbers(options: dict[str, 
     assert ours.dropout.p == theirs.dropout.p
 
 
-def test_every_public_name_of_the_reference_but_the_three_nets_is_here() -> None:
+def test_every_public_name_of_the_reference_except_the_three_nets_exists() -> None:
     theirs = {name for name in vars(reference) if not name.startswith("_")}
     theirs -= {"warnings", "models", "PNet", "RNet", "ONet"}
     assert theirs == set(facenet_pytorch.__all__)

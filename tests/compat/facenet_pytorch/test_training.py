@@ -34,7 +34,7 @@ def line() -> torch.nn.Linear:
     return net
 
 
-def test_accuracy_is_the_share_of_right_rows() -> None:
+def test_accuracy_is_the_share_of_correct_rows() -> None:
     logits = torch.tensor([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
     assert training.accuracy(logits, torch.tensor([1, 0, 1, 1])) == 0.75
 

@@ -37,14 +37,14 @@ pytest.importorskip("matplotlib", reason="reports need matplotlib: pip install '
 # what is done to photos --------------------------------------------------------------------
 
 
-def test_every_change_of_recapture_is_tried_and_the_mirror_image_first() -> None:
+def test_every_change_of_recapture_is_audited_with_the_mirror_image_first() -> None:
     assert {kind.change for kind in KINDS} == set(CHANGES)
     assert (MIRROR, MIRROR.kind, MIRROR.strength) == (STEPS[0], FLIP, 1.0)
     assert all(0 < abs(step.strength) <= 1 for step in STEPS)
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_direction_is_the_same_whatever_the_seed(astronaut: ByteArray, seed: int) -> None:
+def test_a_direction_does_not_depend_on_the_seed(astronaut: ByteArray, seed: int) -> None:
     def mean(change: str, strength: float) -> float:
         step = next(s for s in STEPS if (s.kind.change, s.strength) == (change, strength))
         return float(step.apply(small, np.random.default_rng(seed)).mean())
@@ -56,7 +56,7 @@ def test_a_direction_is_the_same_whatever_the_seed(astronaut: ByteArray, seed: i
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_positive_turn_is_counter_clockwise(seed: int) -> None:
+def test_a_positive_rotation_is_counter_clockwise(seed: int) -> None:
     photo = np.zeros((101, 101, 3), np.uint8)
     photo[45:56, 85:96] = 255  # to the right of the middle
     turns = {step.strength: step for step in STEPS if step.kind.change == "rotate"}
@@ -69,13 +69,13 @@ def test_a_positive_turn_is_counter_clockwise(seed: int) -> None:
     assert turns[-0.25].amount == "7.5 degrees clockwise"
 
 
-def test_the_mirror_image_is_one_always(astronaut: ByteArray) -> None:
+def test_the_flip_step_always_mirrors(astronaut: ByteArray) -> None:
     for seed in range(5):
         mirrored = MIRROR.apply(astronaut, np.random.default_rng(seed))
         np.testing.assert_array_equal(mirrored, astronaut[:, ::-1])
 
 
-def test_amounts_are_in_units_that_mean_something() -> None:
+def test_amounts_are_given_in_units() -> None:
     ends = {step.kind.change: step.amount for step in STEPS if step.strength == 1}
     assert ends == {
         "flip": "mirrored",
@@ -136,7 +136,7 @@ def test_every_step_counts_every_photo(ran: Run) -> None:
         assert figures.impostor.tried == 3  # each photo against the one other person
 
 
-def test_an_unchanged_photo_is_like_itself_and_a_changed_one_less(ran: Run) -> None:
+def test_an_unchanged_photo_has_similarity_one_to_itself_and_a_changed_one_less(ran: Run) -> None:
     (one,) = ran.audit.models
     assert one.as_it_is.similarity.lowest == pytest.approx(1.0, abs=1e-5)
     assert one.as_it_is.genuine == Share(2, 2)
@@ -148,7 +148,7 @@ def test_an_unchanged_photo_is_like_itself_and_a_changed_one_less(ran: Run) -> N
     assert blurs[0] > blurs[-1]
 
 
-def test_flip_averaged_a_photo_and_its_mirror_image_are_more_alike(ran: Run) -> None:
+def test_flip_averaging_makes_a_photo_and_its_mirror_image_more_similar(ran: Run) -> None:
     (one,) = ran.audit.models
     plain, averaged = one.steps[0].similarity.mean, one.gain.similarity.mean
     assert plain is not None
@@ -157,14 +157,14 @@ def test_flip_averaged_a_photo_and_its_mirror_image_are_more_alike(ran: Run) -> 
     assert one.gain.increased.tried == 2
 
 
-def test_a_large_photo_is_shrunk_before_anything_is_tried() -> None:
+def test_a_large_photo_is_shrunk_before_it_is_changed() -> None:
     tall = np.zeros((3 * MAX_SIDE_PX, MAX_SIDE_PX, 3), np.uint8)
     assert limit_size(tall).shape == (MAX_SIDE_PX, round(MAX_SIDE_PX / 3), 3)
     small = tall[:MAX_SIDE_PX]
     assert limit_size(small) is small
 
 
-def test_the_pipeline_that_was_lent_is_as_it_was(ran: Run, pipeline: Pipeline) -> None:
+def test_the_given_pipeline_is_unchanged(ran: Run, pipeline: Pipeline) -> None:
     assert pipeline.embedder.flip_average is False
 
 
@@ -181,7 +181,7 @@ def test_the_same_seed_gives_the_same_figures(ran: Run, pipeline: Pipeline, tmp_
 # what is written ---------------------------------------------------------------------------
 
 
-def test_the_report_begins_with_the_answer_and_holds_chart_and_table(ran: Run) -> None:
+def test_the_report_begins_with_the_result_and_has_a_chart_and_a_table(ran: Run) -> None:
     html = ran.report.read_text(encoding="utf-8")
     assert "mien audit people &lt;b&gt;" in html
     headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", html)
@@ -220,7 +220,7 @@ def test_a_table_row_has_a_cell_for_each_column(ran: Run) -> None:
     assert rows[1][:2] == ("Mirror image", "mirrored")
 
 
-def test_shares_are_said_with_their_counts() -> None:
+def test_shares_are_given_with_their_counts() -> None:
     assert describe_share(Share(172, 180)) == "172 of 180 (95.6 %)"
     assert describe_share(Share(1, 10_620)) == "1 of 10,620 (0.01 %)"
     assert describe_share(Share(9_999, 10_000)) == "9,999 of 10,000 (99.99 %)"

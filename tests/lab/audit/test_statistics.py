@@ -28,7 +28,7 @@ def floats(*rows: object) -> FloatArray:
     return np.array(rows, np.float32)
 
 
-def test_a_share_of_nothing_is_no_number() -> None:
+def test_a_share_of_no_trials_is_none() -> None:
     assert Share(0, 0).value is None
     assert Share(3, 4).value == 0.75
 
@@ -63,7 +63,7 @@ def test_reaching_the_threshold_exactly_is_accepted() -> None:
     assert figures.impostor == Share(2, 3)
 
 
-def test_a_face_not_found_is_tried_and_refused_never_dropped() -> None:
+def test_a_face_that_is_not_found_counts_as_refused() -> None:
     figures = measure_change(
         floats(0.9, NAN, 0.7, NAN),
         scored(0.9, NAN, 0.7, NAN),
@@ -77,7 +77,7 @@ def test_a_face_not_found_is_tried_and_refused_never_dropped() -> None:
     assert figures.similarity.mean == pytest.approx(0.8)
 
 
-def test_photos_compared_with_themselves_are_counted_apart() -> None:
+def test_photos_compared_with_themselves_are_counted_separately() -> None:
     figures = measure_change(
         floats(0.9, 0.9, 0.9),
         scored(0.9, 0.1, 0.9),
@@ -89,7 +89,7 @@ def test_photos_compared_with_themselves_are_counted_apart() -> None:
     assert figures.impostor == Share(0, 0)
 
 
-def test_a_spread_has_mean_lowest_and_percentiles_of_what_is_known() -> None:
+def test_a_spread_has_mean_lowest_and_percentiles_of_the_known_values() -> None:
     spread = measure_spread(floats(0.0, 0.25, NAN, 0.5, 0.75, 1.0))
     assert (spread.n, spread.mean, spread.lowest) == (5, 0.5, 0.0)
     assert PERCENTILES == (5, 25, 50, 75, 95)
@@ -99,7 +99,7 @@ def test_a_spread_has_mean_lowest_and_percentiles_of_what_is_known() -> None:
     assert nothing.percentiles == (None,) * 5
 
 
-def test_d_prime_is_the_distance_of_the_means_over_the_deviation() -> None:
+def test_d_prime_is_the_difference_of_means_over_the_standard_deviation() -> None:
     # variances 0.02 and 0.08 (n - 1), means 0.7 and 0.2
     found = d_prime(floats(0.6, 0.8), floats(0.0, 0.4))
     assert found == pytest.approx(0.5 / np.sqrt(0.05))
@@ -107,7 +107,7 @@ def test_d_prime_is_the_distance_of_the_means_over_the_deviation() -> None:
     assert d_prime(floats(0.5, 0.5), floats(0.25, 0.25)) is None
 
 
-def test_a_separation_without_strangers_says_so() -> None:
+def test_without_strangers_d_prime_is_not_given() -> None:
     side = measure_separation(scored(0.75, 0.25), scored())
     assert (side.genuine_mean, side.impostor_mean, side.d_prime) == (0.5, None, None)
     assert (side.genuine, side.impostor) == (Share(1, 2), Share(0, 0))
@@ -127,7 +127,7 @@ def test_a_photo_is_compared_with_the_persons_other_photos_not_with_itself() -> 
     np.testing.assert_allclose(against.centres, floats((half, half, 0), ZOE), atol=1e-6)
 
 
-def test_strangers_are_tried_against_every_other_person_once() -> None:
+def test_each_stranger_is_compared_with_every_other_person_once() -> None:
     originals = floats(ANA, ANA_TOO, ZOE)
     against = make_references(originals, ["ana", "ana", "zoe"])
     changed = floats(ZOE, (NAN,) * 3, ANA)
@@ -163,19 +163,19 @@ def test_the_shifts_of_both_faces_move_the_threshold() -> None:
     assert list(genuine.accepted) == [True, False]  # 0.8 against 0.5 and 0.86
 
 
-def test_names_that_come_mixed_are_grouped() -> None:
+def test_photos_in_mixed_order_are_grouped_by_person() -> None:
     against = make_references(floats(ANA, ZOE, ANA_TOO), ["ana", "zoe", "ana"])
     np.testing.assert_array_equal(against.own, floats(ANA_TOO, ZOE, ANA))
 
 
-def test_photos_that_agree_on_nothing_are_like_nobody() -> None:
+def test_photos_whose_embeddings_cancel_out_match_nobody() -> None:
     opposite = floats(ANA, (-1.0, 0.0, 0.0), ZOE)
     against = make_references(opposite, ["ana", "ana", "zoe"])
     _, impostor = compare_vectors(opposite, against, Rule(0.5))
     np.testing.assert_array_equal(impostor.similarities, [0.0, 0.0, 0.0])
 
 
-def test_the_gain_is_of_the_same_photos_and_only_of_people_with_several() -> None:
+def test_the_flip_gain_uses_people_with_several_photos_only() -> None:
     plain = floats((1, 0, 0), (0.8, 0.6, 0), (0, 0, 1))
     averaged = floats((1, 0, 0), (1, 0, 0), (0, 0, 1))
     mirrors = floats((1, 0, 0), (NAN,) * 3, (0, 0, 1))

@@ -63,14 +63,14 @@ def test_the_hashes_are_those_of_the_photos(shared_photos: Path) -> None:
         assert len(content) < MAX_BYTES
 
 
-def test_a_folder_nearby_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_local_folder_is_used_unchanged(tmp_path: Path) -> None:
     (tmp_path / "near" / "faces").mkdir(parents=True)
     found = find_article_photos(nearby=tmp_path / "near", cache_dir=tmp_path / "c", fetch=never)
     assert found == tmp_path / "near"
     assert not (tmp_path / "c").exists()
 
 
-def test_what_is_fetched_is_checked_and_cached(tmp_path: Path, table: None) -> None:
+def test_downloaded_photos_are_checked_and_cached(tmp_path: Path, table: None) -> None:
     web = Web()
     found = find_article_photos(nearby=tmp_path / "no", cache_dir=tmp_path, fetch=web)
     assert found is not None
@@ -80,15 +80,13 @@ def test_what_is_fetched_is_checked_and_cached(tmp_path: Path, table: None) -> N
     assert web.asked == [BASE_URL + name for name in CONTENTS]
 
 
-def test_what_is_cached_is_not_fetched_again(tmp_path: Path, table: None) -> None:
+def test_cached_photos_are_not_downloaded_again(tmp_path: Path, table: None) -> None:
     first = find_article_photos(nearby=tmp_path / "no", cache_dir=tmp_path, fetch=Web())
     again = find_article_photos(nearby=tmp_path / "no", cache_dir=tmp_path, fetch=never)
     assert again == first
 
 
-def test_only_what_is_missing_is_fetched_and_walked_with_progress(
-    tmp_path: Path, table: None
-) -> None:
+def test_only_missing_photos_are_downloaded_with_progress(tmp_path: Path, table: None) -> None:
     find_article_photos(nearby=tmp_path / "no", cache_dir=tmp_path, fetch=Web())
     (tmp_path / "article-photos" / "faces_test" / "me_test.jpg").unlink()
     walked: list[str] = []
@@ -106,7 +104,7 @@ def test_only_what_is_missing_is_fetched_and_walked_with_progress(
     assert walked == ["faces_test/me_test.jpg"]
 
 
-def test_a_wrong_file_is_nothing_and_nothing_of_it_is_kept(tmp_path: Path, table: None) -> None:
+def test_a_file_with_a_wrong_hash_is_not_kept(tmp_path: Path, table: None) -> None:
     web = Web(me_1=b"something else")
     assert find_article_photos(nearby=tmp_path / "no", cache_dir=tmp_path, fetch=web) is None
     assert files_in(tmp_path) == []
@@ -114,13 +112,15 @@ def test_a_wrong_file_is_nothing_and_nothing_of_it_is_kept(tmp_path: Path, table
 
 
 @pytest.mark.parametrize("error", [OSError("offline"), TimeoutError(), ConnectionResetError()])
-def test_offline_is_nothing_and_no_error(tmp_path: Path, table: None, error: OSError) -> None:
+def test_offline_there_are_no_photos_and_no_error(
+    tmp_path: Path, table: None, error: OSError
+) -> None:
     web = Web(me_1=error)
     assert find_article_photos(nearby=tmp_path / "no", cache_dir=tmp_path, fetch=web) is None
     assert files_in(tmp_path) == []
 
 
-def test_a_cache_that_cannot_be_written_is_nothing_and_no_error(
+def test_with_an_unwritable_cache_there_are_no_photos_and_no_error(
     tmp_path: Path, table: None
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -157,12 +157,12 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-def test_fetch_gives_the_bytes_of_an_answer() -> None:
+def test_fetch_url_returns_the_bytes_of_the_response() -> None:
     with server(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nphoto") as url:
         assert fetch_url(url) == b"photo"
 
 
-def test_fetch_stops_at_its_cap() -> None:
+def test_fetch_url_stops_at_its_limit() -> None:
     with server(b"HTTP/1.0 200 OK\r\n\r\n" + bytes(MAX_BYTES + 1000)) as url:
         assert len(fetch_url(url)) == MAX_BYTES
 
@@ -178,12 +178,12 @@ def test_fetch_stops_at_its_cap() -> None:
     ],
     ids=["404", "500", "no HTTP", "cut short", "silent"],
 )
-def test_whatever_else_is_answered_is_an_os_error(answer: bytes) -> None:
+def test_any_other_response_is_an_os_error(answer: bytes) -> None:
     with server(answer) as url, pytest.raises(OSError):  # noqa: PT011 - the kind is the promise
         fetch_url(url)
 
 
-def test_nobody_there_is_an_os_error() -> None:
+def test_a_refused_connection_is_an_os_error() -> None:
     with server(b"") as url:
         pass
     with pytest.raises(OSError, match="refused"):

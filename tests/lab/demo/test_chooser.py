@@ -81,7 +81,7 @@ def test_the_list_holds_the_photos_of_a_folder(door: FaceUnlock, album: Path) ->
     assert choice.value == album / "her.png"
 
 
-def test_the_owner_gets_the_open_lock_and_the_numbers(door: FaceUnlock, album: Path) -> None:
+def test_the_owner_sees_the_open_lock_and_the_numbers(door: FaceUnlock, album: Path) -> None:
     said = picked(probe_chooser(album, door), album / "her.png")
     decision = door(album / "her.png")
     similarity, threshold = decision.similarity, decision.threshold.value
@@ -90,7 +90,7 @@ def test_the_owner_gets_the_open_lock_and_the_numbers(door: FaceUnlock, album: P
     assert SHUT not in said
 
 
-def test_a_photo_without_a_face_gets_the_shut_lock(door: FaceUnlock, album: Path) -> None:
+def test_a_photo_without_a_face_shows_the_closed_lock(door: FaceUnlock, album: Path) -> None:
     said = picked(probe_chooser(album, door), album / "nobody.png")
     assert f"nobody.png{SHUT}" in said
     assert f"no similarity, threshold {door.threshold.value:.3f}; no face found" in said
@@ -110,7 +110,7 @@ def test_each_choice_draws_its_own_picture(door: FaceUnlock, album: Path) -> Non
     assert heads == [(0x00, 0x74, 0x5A), (0xB3, 0x30, 0x1C), (0xB3, 0x30, 0x1C)]
 
 
-def test_one_can_go_back_to_an_earlier_photo(door: FaceUnlock, album: Path) -> None:
+def test_an_earlier_photo_can_be_chosen_again(door: FaceUnlock, album: Path) -> None:
     chooser = probe_chooser(album, door)
     locks = [picked(chooser, album / name) for name in ("her.png", "nobody.png", "her.png")]
     assert [OPEN in said for said in locks] == [True, False, True]
@@ -119,20 +119,22 @@ def test_one_can_go_back_to_an_earlier_photo(door: FaceUnlock, album: Path) -> N
 # it fails closed ---------------------------------------------------------------------------
 
 
-def test_a_file_that_is_no_picture_is_locked_and_says_why(door: FaceUnlock, album: Path) -> None:
+def test_a_file_that_is_not_a_picture_is_locked_with_the_reason(
+    door: FaceUnlock, album: Path
+) -> None:
     said = picked(probe_chooser(album, door), album / "torn.jpg")
     assert f"torn.jpg{SHUT}" in said
     assert "is not a picture that mien reads; convert it to JPEG or PNG" in said
 
 
-def test_a_photo_that_went_away_is_locked(door: FaceUnlock, album: Path, tmp_path: Path) -> None:
+def test_a_photo_that_was_deleted_is_locked(door: FaceUnlock, album: Path, tmp_path: Path) -> None:
     chooser = probe_chooser([album / "her.png", tmp_path / "gone.png"], door)
     said = picked(chooser, tmp_path / "gone.png")
     assert SHUT in said
     assert "there is no file" in said
 
 
-def test_an_error_that_nobody_expects_leaves_the_lock_shut(album: Path) -> None:
+def test_an_unexpected_error_is_locked(album: Path) -> None:
     chooser = probe_chooser(album, Scripted(YES, RuntimeError("out of order")))
     _, verdict, card = parts(chooser)
     assert OPEN in verdict.value
@@ -143,7 +145,7 @@ def test_an_error_that_nobody_expects_leaves_the_lock_shut(album: Path) -> None:
     assert card.value == b""
 
 
-def test_try_photo_turns_an_error_into_a_no(door: FaceUnlock, album: Path) -> None:
+def test_try_photo_turns_an_error_into_a_refusal(door: FaceUnlock, album: Path) -> None:
     _, decision = try_photo(album / "torn.jpg", door)
     assert not decision
     assert math.isnan(decision.similarity)
@@ -153,7 +155,7 @@ def test_try_photo_turns_an_error_into_a_no(door: FaceUnlock, album: Path) -> No
 # names and parts ---------------------------------------------------------------------------
 
 
-def test_a_name_cannot_write_html(door: FaceUnlock, album: Path, tmp_path: Path) -> None:
+def test_html_in_a_name_is_escaped(door: FaceUnlock, album: Path, tmp_path: Path) -> None:
     hostile = tmp_path / "<img src=x onerror=alert(1)>\n.png"
     hostile.write_bytes((album / "nobody.png").read_bytes())
     chooser = probe_chooser([hostile], door)
@@ -163,21 +165,23 @@ def test_a_name_cannot_write_html(door: FaceUnlock, album: Path, tmp_path: Path)
     assert "\n" not in choice.options[0][0]
 
 
-def test_photos_of_one_name_are_told_apart(door: FaceUnlock, album: Path, tmp_path: Path) -> None:
+def test_photos_with_the_same_name_are_distinguished(
+    door: FaceUnlock, album: Path, tmp_path: Path
+) -> None:
     twin = tmp_path / "her.png"
     twin.write_bytes((album / "nobody.png").read_bytes())
     choice, _, _ = parts(probe_chooser([album / "her.png", twin], door))
     assert [label for label, _ in choice.options] == [str(album / "her.png"), str(twin)]
 
 
-def test_nothing_to_choose_from_is_a_usage_error(door: FaceUnlock, tmp_path: Path) -> None:
+def test_a_folder_without_photos_is_a_usage_error(door: FaceUnlock, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no photo to choose from"):
         probe_chooser([], door)
     with pytest.raises(UsageError, match="gives no photo"):
         probe_chooser(tmp_path, door)
 
 
-def test_without_ipywidgets_the_extra_is_named(
+def test_without_ipywidgets_the_error_names_the_extra(
     door: FaceUnlock, album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ipywidgets", None)

@@ -30,7 +30,7 @@ def small(
     return run_small_demo(tmp_path_factory.mktemp("small"), pipeline, np.random.default_rng(1))
 
 
-def test_the_small_demo_opens_for_a_held_out_shot_and_not_for_a_cat(small: DemoResult) -> None:
+def test_the_small_demo_unlocks_for_a_held_out_photo_and_not_for_a_cat(small: DemoResult) -> None:
     shot, cat = small.probes
     assert shot.decision
     assert shot.decision.similarity > 0.8
@@ -40,7 +40,7 @@ def test_the_small_demo_opens_for_a_held_out_shot_and_not_for_a_cat(small: DemoR
     assert small.left_out == ()
 
 
-def test_the_held_out_shot_was_not_enrolled(small: DemoResult) -> None:
+def test_the_held_out_photo_was_not_enrolled(small: DemoResult) -> None:
     enrolled = sorted((small.report.parent / "photos" / "eileen_collins").iterdir())
     assert [path.name for path in enrolled] == [f"shot_{number}.png" for number in (1, 2, 3, 4)]
     for path in enrolled:
@@ -53,7 +53,7 @@ def test_the_small_demo_says_that_it_is_small(small: DemoResult) -> None:
     assert "This is the small demo" in small.report.read_text(encoding="utf-8")
 
 
-def test_the_report_shows_everything_in_one_file(small: DemoResult) -> None:
+def test_the_report_is_one_file(small: DemoResult) -> None:
     folder = small.report.parent
     assert {path.name for path in folder.iterdir() if path.is_file()} == PICTURES | {
         "probe_1.png",
@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_demo(
     )
 
 
-def test_the_table_has_words_where_there_is_no_number(small: DemoResult) -> None:
+def test_a_missing_number_in_the_table_is_described_in_words(small: DemoResult) -> None:
     shot, cat = probe_rows(small.probes)
     assert shot[:2] == ("held-out shot", "unlocked")
     assert re.fullmatch(r"0\.\d{3}", shot[2])
@@ -153,7 +153,7 @@ def test_the_last_photo_of_each_person_is_held_out(
     assert "Enrolled from 2 photos" in result.report.read_text(encoding="utf-8")
 
 
-def test_a_folder_of_probes_is_tried_and_what_cannot_be_read_is_left_out(
+def test_probes_of_a_folder_are_decided_and_unreadable_ones_left_out(
     pipeline: Pipeline, shots: list[Path], tmp_path: Path
 ) -> None:
     root = filled(
@@ -175,7 +175,7 @@ def test_a_folder_of_probes_is_tried_and_what_cannot_be_read_is_left_out(
         run_demo(root, tmp_path / "out", pipeline)
 
 
-def test_the_owner_can_be_named_and_must_be_there(
+def test_the_owner_can_be_chosen_and_must_be_in_the_folder(
     pipeline: Pipeline, shots: list[Path], tmp_path: Path
 ) -> None:
     root = filled(

@@ -51,7 +51,7 @@ def _write_many(folder: Path, first: int) -> None:
         _cache(folder).add([(_photo(number), _vectors(number))])
 
 
-def test_what_was_added_is_read_again_to_the_last_bit(tmp_path: Path) -> None:
+def test_an_added_entry_is_read_bit_for_bit(tmp_path: Path) -> None:
     _filled(tmp_path).add([(_photo(9), CachedEmbedding(None))])
     found = _cache(tmp_path).read(ALL)
     assert set(found) == {_photo(0), _photo(1), _photo(2), _photo(9)}
@@ -60,7 +60,7 @@ def test_what_was_added_is_read_again_to_the_last_bit(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[_photo(at)].vectors, _vectors(at).vectors)
 
 
-def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+def test_only_requested_entries_are_read(tmp_path: Path) -> None:
     assert set(_filled(tmp_path).read([_photo(1), _photo(1), _photo(7)])) == {_photo(1)}
 
 
@@ -71,13 +71,13 @@ def test_more_photos_than_fit_into_one_query_are_found(tmp_path: Path) -> None:
     assert set(cache.read(many)) == set(many)
 
 
-def test_an_entry_that_is_added_again_is_replaced(tmp_path: Path) -> None:
+def test_an_entry_added_again_is_replaced(tmp_path: Path) -> None:
     cache = _filled(tmp_path)
     cache.add([(_photo(1), _vectors(50))])
     np.testing.assert_array_equal(cache.read(ALL)[_photo(1)].vectors, _vectors(50).vectors)
 
 
-def test_the_oldest_entries_go_when_the_cache_is_full(tmp_path: Path) -> None:
+def test_the_oldest_entries_are_removed_when_the_cache_is_full(tmp_path: Path) -> None:
     cache = _cache(tmp_path, max_entries=3)
     for number in range(5):
         cache.add([(_photo(number), _vectors(number))])
@@ -114,7 +114,7 @@ def test_another_recipe_finds_nothing_even_under_a_forged_key(tmp_path: Path) ->
         "checksum = 5",
     ],
 )
-def test_a_changed_entry_costs_that_entry_only(tmp_path: Path, change: str) -> None:
+def test_a_changed_entry_loses_that_entry_only(tmp_path: Path, change: str) -> None:
     cache = _filled(tmp_path)
     _change(cache, f"UPDATE embeddings SET {change} WHERE photo = x'{_photo(1).hex()}'")
     assert set(cache.read([*ALL, bytes(32)])) == {_photo(0), _photo(2)}
@@ -132,7 +132,7 @@ def test_a_flipped_bit_anywhere_never_gives_other_numbers(tmp_path: Path) -> Non
             np.testing.assert_array_equal(entry.vectors, _vectors(ALL.index(photo)).vectors)
 
 
-def test_an_entry_that_is_no_unit_vector_is_not_trusted(tmp_path: Path) -> None:
+def test_an_entry_that_is_not_a_unit_vector_is_ignored(tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     for bad in (np.zeros((2, 4)), np.full((2, 4), np.nan), np.full((2, 4), 2.0)):
         cache.add([(_photo(1), CachedEmbedding(bad.astype(np.float32)))])
@@ -145,7 +145,9 @@ def test_vectors_of_another_length_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("junk", [b"junk" * 1000, b"SQLite format 3\0" + bytes(4080)])
-def test_a_file_that_is_no_database_is_made_anew_and_said(tmp_path: Path, junk: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_replaced_and_reported(
+    tmp_path: Path, junk: bytes
+) -> None:
     cache = _cache(tmp_path)
     cache.path.parent.mkdir()
     cache.path.write_bytes(junk)
@@ -155,7 +157,7 @@ def test_a_file_that_is_no_database_is_made_anew_and_said(tmp_path: Path, junk: 
     assert set(_cache(tmp_path).read(ALL)) == {_photo(7)}
 
 
-def test_a_damaged_file_is_made_anew_by_a_writer_too(tmp_path: Path) -> None:
+def test_a_writer_replaces_a_damaged_file_too(tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     cache.path.parent.mkdir()
     cache.path.write_bytes(b"junk" * 1000)
@@ -164,14 +166,14 @@ def test_a_damaged_file_is_made_anew_by_a_writer_too(tmp_path: Path) -> None:
     assert set(cache.read(ALL)) == {_photo(7)}
 
 
-def test_a_file_of_another_format_is_made_anew(tmp_path: Path) -> None:
+def test_a_file_of_another_format_is_replaced(tmp_path: Path) -> None:
     cache = _filled(tmp_path)
     _change(cache, "PRAGMA user_version = 99")
     assert cache.read(ALL) == {}
     assert cache.was_damaged
 
 
-def test_an_undamaged_file_is_not_said_to_be_damaged(tmp_path: Path) -> None:
+def test_an_undamaged_file_is_not_reported_as_damaged(tmp_path: Path) -> None:
     cache = _filled(tmp_path)
     cache.read(ALL)
     assert not cache.was_damaged
@@ -198,7 +200,7 @@ def test_a_cache_that_cannot_be_written_says_what_to_do(tmp_path: Path) -> None:
     assert _cache(tmp_path).read(ALL) == {}
 
 
-def test_a_folder_in_the_files_place_says_what_to_do(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_file_says_what_to_do(tmp_path: Path) -> None:
     cache = _cache(tmp_path)
     cache.path.mkdir(parents=True)
     with pytest.raises(UsageError, match=r"cannot write the cache .*--no-cache"):

@@ -79,7 +79,9 @@ def test_each_picture_gets_its_vectors_or_a_reason(
         found.vectors(np.array([1]), flip_average=False)
 
 
-def test_a_second_run_computes_only_what_could_not_be_read(folder: Path, private: Settings) -> None:
+def test_a_second_run_computes_only_unreadable_photos_again(
+    folder: Path, private: Settings
+) -> None:
     first, second = _embed(folder, private), _embed(folder, private)
     assert (first.computed, second.computed) == (5, 2)  # unreadable files are tried again
     np.testing.assert_array_equal(first.plain, second.plain)
@@ -87,7 +89,7 @@ def test_a_second_run_computes_only_what_could_not_be_read(folder: Path, private
     assert first.failures == second.failures
 
 
-def test_a_picture_is_known_by_its_bytes_not_by_its_name(
+def test_the_cache_identifies_a_picture_by_its_bytes(
     folder: Path, private: Settings, tmp_path: Path
 ) -> None:
     _embed(folder, private)
@@ -122,7 +124,7 @@ def test_a_photo_that_changes_while_it_is_read_is_not_served_from_the_cache(
     assert not np.array_equal(changed.plain, again.plain)
 
 
-def test_a_damaged_cache_is_computed_again_and_said(folder: Path, private: Settings) -> None:
+def test_a_damaged_cache_is_computed_again_and_reported(folder: Path, private: Settings) -> None:
     first = _embed(folder, private)
     (private.cache_dir / "embeddings" / FILE_NAME).write_bytes(b"junk" * 1000)
     second = _embed(folder, private)
@@ -131,7 +133,7 @@ def test_a_damaged_cache_is_computed_again_and_said(folder: Path, private: Setti
     np.testing.assert_array_equal(first.plain, second.plain)
 
 
-def test_another_version_of_the_recipe_is_another_key(
+def test_another_recipe_version_has_another_cache_key(
     folder: Path, private: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _embed(folder, private)
@@ -139,7 +141,7 @@ def test_another_version_of_the_recipe_is_another_key(
     assert _embed(folder, private).computed == 5
 
 
-def test_other_weights_faces_or_crops_are_other_recipes(private: Settings) -> None:
+def test_other_weights_faces_or_crops_have_another_cache_key(private: Settings) -> None:
     row = find_embedder("sface", private.data_dir)
     other = replace(row, model=replace(row.model, sha256="0" * 64))
     caches = [
@@ -158,7 +160,7 @@ def test_without_the_cache_nothing_is_written(folder: Path, private: Settings) -
     assert not (private.cache_dir / "embeddings").exists()
 
 
-def test_worker_processes_give_the_numbers_of_one_process(
+def test_worker_processes_give_the_same_numbers_as_one_process(
     folder: Path, private: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = _embed(folder, private, cache=False)
@@ -168,7 +170,7 @@ def test_worker_processes_give_the_numbers_of_one_process(
     assert alone.failures == shared.failures
 
 
-def test_the_face_nearest_the_middle_is_not_always_the_largest(
+def test_the_face_nearest_the_centre_is_not_always_the_largest(
     crowd: ByteArray, pipeline: Pipeline
 ) -> None:
     boxes = np.array([[0, 0, 100, 100], [45, 45, 55, 55], [60, 60, 90, 90]], np.float32)

@@ -31,7 +31,7 @@ def _at(
 STRANGERS = [at / 100 for at in range(100)]  # 0 to 0.99
 
 
-def test_fnmr_is_counted_at_the_threshold_that_lets_in_that_share() -> None:
+def test_fnmr_is_counted_at_the_threshold_of_the_target_fmr() -> None:
     found = _at([0.5, 0.95, 0.96, 0.99], STRANGERS, 0.1)
     assert found.threshold == pytest.approx(0.89, abs=1e-6)  # just above: ten are higher
     assert found.fnmr is not None
@@ -48,7 +48,7 @@ def test_a_pair_that_could_not_be_compared_is_in_frr_and_not_in_fnmr() -> None:
     assert found.frr == pytest.approx(5 / 8)
 
 
-def test_a_rate_below_what_the_data_supports_is_refused_in_words() -> None:
+def test_a_rate_below_what_the_data_supports_is_refused_with_the_reason() -> None:
     found = _at([0.5, 0.95], STRANGERS, 0.001)
     assert found.fnmr is found.threshold is found.frr is None
     assert "100 impostor pairs say nothing below" in found.refusal

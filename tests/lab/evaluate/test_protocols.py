@@ -29,7 +29,7 @@ def _written(tmp_path: Path, content: str | bytes) -> Path:
     return path
 
 
-def test_pairs_come_out_as_rows_of_photos_with_fold_and_truth(tmp_path: Path, images: Path) -> None:
+def test_pairs_are_read_as_rows_of_photos_with_fold_and_kind(tmp_path: Path, images: Path) -> None:
     pairs = read_pairs(_written(tmp_path, GOOD), images)
     assert [photo.name for photo in pairs.people.photos] == [
         "ana_0001.jpg", "ana_0002.jpg", "ben_0001.jpg", "ben_0002.jpg",
@@ -96,7 +96,7 @@ def test_a_header_of_one_number_is_one_fold(tmp_path: Path, images: Path) -> Non
         (b"1 1\nana 1 2\n\xff\xfe 1 ben 1\n", 3, "not UTF-8"),
     ],
 )
-def test_a_wrong_line_is_named_by_its_number_in_one_line(
+def test_a_wrong_line_is_reported_with_its_number_on_one_line(
     content: str | bytes, line: int, words: str, tmp_path: Path, images: Path
 ) -> None:
     with pytest.raises(UsageError) as refused:
@@ -107,7 +107,7 @@ def test_a_wrong_line_is_named_by_its_number_in_one_line(
     assert message.isprintable()
 
 
-def test_a_pairs_file_that_is_no_file_is_refused(tmp_path: Path, images: Path) -> None:
+def test_a_pairs_file_that_is_not_a_file_is_refused(tmp_path: Path, images: Path) -> None:
     for path in (tmp_path / "missing\n.txt", tmp_path):
         with pytest.raises(UsageError, match="there is no pairs file") as refused:
             read_pairs(path, images)
@@ -121,7 +121,7 @@ def test_a_folder_of_people_gives_each_photo_its_person(images: Path) -> None:
     assert people.name_of(3) == "ben"
 
 
-def test_one_person_alone_has_no_strangers(tmp_path: Path) -> None:
+def test_a_folder_of_one_person_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ana").mkdir()
     (tmp_path / "ana" / "1.jpg").write_bytes(b"")
     with pytest.raises(UsageError, match="only one person"):

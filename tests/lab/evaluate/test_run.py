@@ -79,7 +79,7 @@ def test_pairs_and_all_pairs_are_counted_and_nothing_is_dropped(found: Evaluatio
         assert method.accuracy.folds.folds == (1, 2)
 
 
-def test_tiny_data_supports_no_figure_and_the_lines_say_so(found: Evaluation) -> None:
+def test_too_little_data_gives_no_figure_and_a_reason(found: Evaluation) -> None:
     lines = summary_lines(found)
     assert "7 photos of 3 people, no face in 1 of them" in lines[0]
     refused = [line for line in lines if "refused: " in line]
@@ -87,14 +87,14 @@ def test_tiny_data_supports_no_figure_and_the_lines_say_so(found: Evaluation) ->
     assert all("say nothing below FMR" in line for line in refused)
 
 
-def test_plain_and_flip_averaged_are_two_ways_of_one_run(found: Evaluation) -> None:
+def test_plain_and_flip_averaged_scores_come_from_one_run(found: Evaluation) -> None:
     plain, averaged = found.methods
     assert (plain.name, averaged.name) == ("plain", "flip-averaged")
     apart = np.abs(np.sort(plain.genuine.scores) - np.sort(averaged.genuine.scores))
     assert 1e-6 < apart.max() < 0.2
 
 
-def test_a_folder_has_no_folds_and_comes_from_the_same_cache(
+def test_a_folder_has_no_folds_and_uses_the_same_cache(
     found: Evaluation, tree: Path, private: Settings
 ) -> None:
     plan = Plan("sface", "centre", workers=1, methods=("flip-averaged",))
@@ -120,7 +120,7 @@ def strangers() -> Cohort:
     return Cohort(unit(rows), nearest=5, typical=0.3, least=-1.0)
 
 
-def test_normalised_scores_are_the_plain_ones_less_the_shift_of_the_cohort(
+def test_normalised_scores_are_plain_scores_minus_the_cohort_shift(
     tree: Path, private: Settings, strangers: Cohort
 ) -> None:
     plan = Plan("sface", "centre", workers=1, methods=("plain", "normalised"), cohort=strangers)
@@ -141,7 +141,7 @@ def test_normalised_scores_are_the_plain_ones_less_the_shift_of_the_cohort(
     assert normalised.genuine.scores[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_people_of_the_cohort_are_not_tested_with_it(
+def test_people_of_the_cohort_are_not_evaluated_with_it(
     tree: Path, private: Settings, strangers: Cohort
 ) -> None:
     photo = tree / "images" / "ana" / "ana_0001.jpg"
@@ -156,7 +156,7 @@ def test_people_of_the_cohort_are_not_tested_with_it(
     assert any("photos of the cohort" in line for line in summary_lines(made))
 
 
-def test_centred_scores_are_cosines_less_the_mean_embedding_of_the_cohort(
+def test_centred_scores_are_cosines_after_subtracting_the_cohort_mean(
     tree: Path, private: Settings, strangers: Cohort
 ) -> None:
     rows = np.concatenate([strangers.vectors, strangers.vectors])[:MIN_CENTRING_PEOPLE]
@@ -176,12 +176,12 @@ def test_centring_is_refused_for_the_cohort_of_a_household(strangers: Cohort) ->
 
 
 @pytest.mark.parametrize("method", ["normalised", "centred"])
-def test_a_model_without_a_cohort_has_no_such_scores(method: Method) -> None:
+def test_a_model_without_a_cohort_has_no_normalised_scores(method: Method) -> None:
     with pytest.raises(ValueError, match="only a model with a cohort"):
         Plan("sface", "centre", workers=1, methods=(method,))
 
 
-def test_the_report_shows_all_and_the_json_gives_nobody_away(
+def test_the_report_shows_photos_and_the_json_identifies_nobody(
     found: Evaluation, tree: Path, tmp_path: Path
 ) -> None:
     crop = Crop(np.full((112, 112, 3), 90, np.uint8), "warp112")
@@ -228,7 +228,7 @@ def test_no_face_in_any_photo_is_refused(tmp_path: Path, private: Settings) -> N
 
 
 @pytest.mark.usefixtures("home")
-def test_both_commands_answer_with_figures_and_the_report(tree: Path, tmp_path: Path) -> None:
+def test_both_commands_print_figures_and_the_path_of_the_report(tree: Path, tmp_path: Path) -> None:
     shared = {
         "model": "sface", "engine": None, "workers": 1, "flip_average": "no", "no_cache": True,
         "centre": False,
@@ -244,7 +244,7 @@ def test_both_commands_answer_with_figures_and_the_report(tree: Path, tmp_path: 
     assert answer.data["face"] == "largest"
 
 
-def test_the_first_pairs_of_lfw_are_told_apart(
+def test_the_first_pairs_of_lfw_are_separated(
     shared_lfw: Path, private: Settings, tmp_path: Path
 ) -> None:
     lines = (shared_lfw / "pairs.txt").read_text().splitlines()

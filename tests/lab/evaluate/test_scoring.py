@@ -55,7 +55,7 @@ def test_genuine_and_impostor_scores_are_those_of_the_whole_matrix() -> None:
 
 
 @pytest.mark.usefixtures("small_blocks")
-def test_the_shifts_of_both_photos_are_taken_from_a_score_in_blocks_and_in_pairs() -> None:
+def test_blocks_and_pairs_subtract_the_shifts_of_both_photos() -> None:
     vectors, person = _people(30, 5)
     shifts = np.linspace(-0.4, 0.3, 30).astype(np.float32)
     found = compare_all(vectors, person, keep=10, shifts=shifts)
@@ -67,7 +67,7 @@ def test_the_shifts_of_both_photos_are_taken_from_a_score_in_blocks_and_in_pairs
     )
 
 
-def test_pairs_in_any_number_are_scored() -> None:
+def test_any_number_of_pairs_is_scored() -> None:
     vectors, _ = _people(5, 2)
     a, b = np.array([0, 4]), np.array([1, 0])
     np.testing.assert_allclose(
@@ -76,7 +76,7 @@ def test_pairs_in_any_number_are_scored() -> None:
     assert pair_scores(vectors, a[:0], b[:0]).shape == (0,)
 
 
-def test_more_genuine_pairs_than_memory_should_hold_are_refused(
+def test_too_many_genuine_pairs_for_memory_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(scoring, "MAX_GENUINE", 2)

@@ -94,7 +94,7 @@ def test_tasks_are_taken_only_as_they_are_needed() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
-def test_an_error_in_a_worker_is_raised_here() -> None:
+def test_an_error_in_a_worker_is_raised_in_the_caller() -> None:
     with pytest.raises(ModelMissing, match="there is no model"):
         list(run_in_workers(functools.partial(_adder, 1), [1, 666, 2], workers=2))
     with pytest.raises(ModelMissing, match="mien doctor"):
@@ -106,7 +106,7 @@ def test_a_worker_that_is_killed_is_a_clear_error() -> None:
         list(run_in_workers(functools.partial(_adder, 1), [1, 9, 2, 3], workers=2))
 
 
-def test_a_worker_ignores_ctrl_c_which_its_parent_answers() -> None:
+def test_a_worker_ignores_ctrl_c_and_its_parent_handles_it() -> None:
     assert list(run_in_workers(_interrupter, [7], workers=2)) == [7]
 
 
@@ -143,6 +143,6 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
         os.close(worker)
 
 
-def test_no_worker_at_all_is_refused() -> None:
+def test_zero_workers_are_refused() -> None:
     with pytest.raises(UsageError, match="--workers"):
         list(run_in_workers(functools.partial(_adder, 1), [1], workers=0))

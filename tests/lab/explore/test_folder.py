@@ -37,7 +37,7 @@ def analysed(root: Path, pipeline: Pipeline) -> AnalysedFolder:
     return analyse_folder(root, pipeline)
 
 
-def test_every_face_is_cut_embedded_and_named(analysed: AnalysedFolder, root: Path) -> None:
+def test_every_face_is_cropped_embedded_and_named(analysed: AnalysedFolder, root: Path) -> None:
     assert analysed.people == ("ana", "ana", "ana", "zoe")
     assert analysed.photos == tuple(
         root / name for name in ("ana/1.png", "ana/2.png", "ana/3.png", "zoe/a.png")
@@ -64,7 +64,7 @@ def test_photos_without_one_face_are_listed_with_name_and_reason(
         assert words.count(name) == 1
 
 
-def test_every_photo_is_walked_once_with_progress(root: Path, pipeline: Pipeline) -> None:
+def test_every_photo_is_counted_once_with_progress(root: Path, pipeline: Pipeline) -> None:
     walked = []
 
     def progress(photos):  # type: ignore[no-untyped-def]
@@ -122,7 +122,7 @@ def test_a_single_face_can_be_explored(
     assert "Left out" not in report.read_text(encoding="utf-8")
 
 
-def test_a_report_of_many_faces_is_thinned_out_evenly_and_says_so(tmp_path: Path) -> None:
+def test_a_report_of_many_faces_shows_an_even_selection_and_says_so(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     vectors = rng.standard_normal((70, 8)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -138,7 +138,7 @@ def test_a_report_of_many_faces_is_thinned_out_evenly_and_says_so(tmp_path: Path
     assert captions == ["60 of 70 faces"] * 3
 
 
-def test_a_place_that_cannot_be_a_folder_is_refused(
+def test_a_path_that_cannot_be_a_folder_is_refused(
     root: Path, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")

@@ -115,7 +115,7 @@ def test_equal_vectors_have_no_direction_left() -> None:
     assert not found.coordinates.any()
 
 
-def test_asking_for_no_component_is_refused() -> None:
+def test_zero_components_are_refused() -> None:
     with pytest.raises(ValueError, match="k must be at least 1"):
         pca([[1.0, 0.0]], k=0)
 

@@ -46,7 +46,7 @@ def _inside_the_frame(spots: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
     return np.column_stack([x, y])[y >= -0.005]
 
 
-def test_a_better_curve_lies_higher_in_the_roc_and_lower_in_the_det(tmp_path: Path) -> None:
+def test_a_better_curve_is_higher_in_the_roc_and_lower_in_the_det(tmp_path: Path) -> None:
     curves = [_curve("worse", 0.25), _curve("better", 0.35)]
     for plot, better_is_higher in ((draw_roc, True), (draw_det, False)):
         path = plot(curves, tmp_path / "curve.png")
@@ -57,7 +57,7 @@ def test_a_better_curve_lies_higher_in_the_roc_and_lower_in_the_det(tmp_path: Pa
         assert bool(middle[1] > middle[0]) is better_is_higher
 
 
-def test_a_mark_stands_on_its_place(tmp_path: Path) -> None:
+def test_a_mark_is_drawn_at_its_coordinates(tmp_path: Path) -> None:
     curve = _curve("one", 0.5)
     marked = Curve("one", curve.det, curve.n_impostor, curve.n_genuine, ((0.5, 0.5),))
     spots = _inside_the_frame(_where(draw_det([marked], tmp_path / "d.png"), person_colour(0)))
@@ -73,13 +73,13 @@ def test_perfect_and_tiny_data_can_be_drawn(tmp_path: Path) -> None:
             assert _where(plot(curves, tmp_path / "tiny.png"), person_colour(0)).size
 
 
-def test_no_curve_is_no_picture(tmp_path: Path) -> None:
+def test_drawing_without_a_curve_is_refused(tmp_path: Path) -> None:
     for plot in (draw_roc, draw_det):
         with pytest.raises(ValueError, match="no curve"):
             plot([], tmp_path / "none.png")
 
 
-def test_strangers_stand_left_of_owners_in_the_histogram(tmp_path: Path) -> None:
+def test_impostor_scores_are_left_of_genuine_scores_in_the_histogram(tmp_path: Path) -> None:
     rng = np.random.default_rng(6)
     genuine = as_scores(rng.normal(0.7, 0.05, 500).astype(np.float32))
     impostor = as_scores(rng.normal(0.1, 0.05, 5000).astype(np.float32))
@@ -98,7 +98,7 @@ def test_a_histogram_without_one_kind_is_refused(tmp_path: Path) -> None:
             draw_score_histogram(*pair, [], tmp_path / "none.png")
 
 
-def test_both_faces_of_a_pair_stand_side_by_side(tmp_path: Path) -> None:
+def test_both_faces_of_a_pair_are_side_by_side(tmp_path: Path) -> None:
     red, blue = _plain((250, 10, 10)), _plain((10, 10, 250))
     pairs = [FacePair(red, blue, "a $x^{$", "b\n\u202e", 0.5)] * 4
     path = draw_pair_grid(pairs, "True pairs least alike", tmp_path / "pairs.png")

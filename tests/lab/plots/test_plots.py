@@ -29,7 +29,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
-def test_crops_stand_in_reading_order_grouped_by_person(tmp_path: Path) -> None:
+def test_crops_are_in_reading_order_grouped_by_person(tmp_path: Path) -> None:
     crops = [_plain(RED), _plain(BLUE), _plain(GREEN)]
     pixels = _opened(draw_crop_grid(crops, ["a", "b", "a"], tmp_path / "grid.png"))
     # units times 1.5: margin 24, title 62, side 104, gap 8
@@ -40,7 +40,7 @@ def test_crops_stand_in_reading_order_grouped_by_person(tmp_path: Path) -> None:
     assert pixels.shape == (round((62 + 104 + 46 + 24) * 1.5), round(380 * 1.5), 3)
 
 
-def test_a_person_of_a_row_is_not_broken_over_two(tmp_path: Path) -> None:
+def test_a_person_who_fits_in_one_row_is_not_split_over_two(tmp_path: Path) -> None:
     crops = [_plain(RED)] * 5 + [_plain(BLUE)] * 4  # nine columns would not fit
     pixels = _opened(draw_crop_grid(crops, ["a"] * 5 + ["b"] * 4, tmp_path / "grid.png"))
     reds, blues = _where(pixels, RED), _where(pixels, BLUE)
@@ -53,7 +53,7 @@ def test_a_person_of_many_crops_takes_several_rows(tmp_path: Path) -> None:
     assert len(_where(pixels, RED)) == pytest.approx(20 * 156 * 156, rel=0.01)
 
 
-def test_crops_of_any_shape_are_shown_by_their_middle(tmp_path: Path) -> None:
+def test_crops_of_any_shape_are_cut_to_their_centre(tmp_path: Path) -> None:
     tall = np.full((90, 30, 3), 255, np.uint8)
     tall[30:60] = RED
     pixels = _opened(draw_crop_grid([tall], ["a"], tmp_path / "grid.png"))
@@ -80,7 +80,7 @@ def test_the_heat_map_shows_each_face_on_both_sides_and_each_cell_in_its_colour(
         assert tuple(pixels[y, x]) == tuple(alike if row == column else unlike)
 
 
-def test_the_heat_map_groups_faces_that_come_mixed(tmp_path: Path) -> None:
+def test_the_heat_map_groups_faces_by_person(tmp_path: Path) -> None:
     order = [0, 2, 1, 3]
     matrix = np.array([[1, 0.9, 0, 0.1], [0.9, 1, 0.2, 0], [0, 0.2, 1, 0.8], [0.1, 0, 0.8, 1]])
     crops = [_plain(RED), _plain(GREEN), _plain(BLUE), _plain((9, 99, 199))]
@@ -117,7 +117,7 @@ def test_numbers_are_left_out_above_thirty_faces(tmp_path: Path) -> None:
     assert len(_where(_opened(with_numbers), yellow)) < (30 * 36 * 1.5) ** 2 * 0.98
 
 
-def test_faces_lie_where_their_coordinates_say(tmp_path: Path) -> None:
+def test_faces_are_drawn_at_their_coordinates(tmp_path: Path) -> None:
     crops = [_plain(RED), _plain(GREEN), _plain(BLUE)]
     coordinates = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], np.float32)
     pixels = _opened(
@@ -130,7 +130,7 @@ def test_faces_lie_where_their_coordinates_say(tmp_path: Path) -> None:
     assert (red[0] - blue[0]) / (green[1] - red[1]) == pytest.approx(0.5, abs=0.02)
 
 
-def test_faces_on_one_spot_are_all_seen_in_full(tmp_path: Path) -> None:
+def test_faces_at_the_same_coordinates_are_all_fully_visible(tmp_path: Path) -> None:
     crops = [_plain(RED), _plain(GREEN), _plain(BLUE)]
     spot = np.zeros((3, 2), np.float32)
     pixels = _opened(draw_pca_map(spot, crops, list("abc"), [0.0, 0.0], tmp_path / "map.png"))
@@ -138,7 +138,7 @@ def test_faces_on_one_spot_are_all_seen_in_full(tmp_path: Path) -> None:
     assert min(seen) > 0.85 * (76 * 1.5) ** 2  # but for the draw_person_number and the lines
 
 
-def test_hostile_names_warn_of_nothing_and_keep_the_edges_clear(tmp_path: Path) -> None:
+def test_hostile_names_cause_no_warning_and_keep_the_edges_clear(tmp_path: Path) -> None:
     n = len(HOSTILE)
     crops, _, matrix, coordinates = _people(n)
     with warnings.catch_warnings():
@@ -151,7 +151,7 @@ def test_hostile_names_warn_of_nothing_and_keep_the_edges_clear(tmp_path: Path) 
             _expect_clear_edges(_opened(path))
 
 
-def test_text_is_cut_to_the_room_it_has() -> None:
+def test_text_is_shortened_to_the_available_width() -> None:
     assert fitted("short", 200.0) == "short"
     cut = fitted(LONG, 120.0)
     assert text_width(cut) <= 120.0 < text_width(LONG)
@@ -167,7 +167,7 @@ def test_two_lines_break_at_a_space() -> None:
     assert (first, second) == ("alpha beta", "gamma")
 
 
-def test_a_character_without_a_glyph_has_a_stand_in() -> None:
+def test_a_character_without_a_glyph_is_replaced() -> None:
     assert drawable("a\U0010fffdb") == "a\ufffdb"
 
 
@@ -177,7 +177,7 @@ def test_the_same_drawing_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first == draw_heat_map(matrix, crops, labels, tmp_path / "2.png").read_bytes()
 
 
-def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+def test_arrays_of_different_lengths_are_refused(tmp_path: Path) -> None:
     crops, labels, matrix, coordinates = _people(3)
     path = tmp_path / "no.png"
     with pytest.raises(ValueError, match="one label a crop"):
@@ -195,13 +195,13 @@ def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_place_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="choose another folder"):
         draw_crop_grid([_plain(RED)], ["a"], tmp_path / "file" / "grid.png")
 
 
-def test_without_matplotlib_the_pip_line_is_named(
+def test_without_matplotlib_the_error_names_the_pip_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)

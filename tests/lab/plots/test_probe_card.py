@@ -38,7 +38,7 @@ def test_the_lock_is_open_only_when_unlocked(tmp_path: Path) -> None:
     assert tuple(_card(tmp_path, _decision(0.7, _face()))[y, x]) == _rgb(UNLOCKED)
 
 
-def test_all_five_points_are_drawn_in_their_own_colours_where_they_lie(tmp_path: Path) -> None:
+def test_all_five_points_are_drawn_at_their_places_in_their_own_colours(tmp_path: Path) -> None:
     face = _face()
     pixels = _card(tmp_path, _decision(0.7, face))
     # a 400 x 400 photo is drawn 500 units wide from (24, 84)
@@ -81,7 +81,7 @@ def test_the_bar_ends_at_the_similarity_and_the_mark_stands_at_the_threshold(
     assert dark.mean() == pytest.approx((24 + 250) * SCALE, abs=2)
 
 
-def test_a_refused_similarity_is_a_red_bar_short_of_the_mark(tmp_path: Path) -> None:
+def test_a_refused_similarity_is_a_red_bar_that_ends_before_the_mark(tmp_path: Path) -> None:
     pixels = _card(tmp_path, _decision(0.1, _face(), threshold=0.4))
     middle = round((84 + 500 + 36 + 36 + 10) * SCALE)
     filled = np.flatnonzero((pixels[middle] == _rgb(LOCKED)).all(axis=1))
@@ -131,14 +131,16 @@ def test_a_small_face_is_shown_enlarged_in_a_corner(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [(-50, -50), (380, 380), (1000, 1000), (-500, 100)])
-def test_a_face_past_the_edge_is_held_in_the_photo(place: tuple[int, int], tmp_path: Path) -> None:
+def test_a_face_past_the_edge_is_clipped_to_the_photo(
+    place: tuple[int, int], tmp_path: Path
+) -> None:
     x, y = place
     box = np.array([x, y, x + 60, y + 60], np.float32)
     points = np.array([[x + 9 * at, y + 30] for at in range(5)], np.float32)
     _expect_clear_sides(_card(tmp_path, _decision(0.7, Face(box, points, 0.9))))
 
 
-def test_hostile_and_long_texts_warn_of_nothing(tmp_path: Path) -> None:
+def test_hostile_and_long_texts_cause_no_warning(tmp_path: Path) -> None:
     texts = [
         "$x^2",
         "$x^{$",
@@ -163,7 +165,7 @@ def test_an_array_that_is_not_a_photo_is_refused(tmp_path: Path) -> None:
         _card(tmp_path, _decision(0.7, None), np.zeros((0, 5, 3), np.uint8))
 
 
-def test_without_matplotlib_the_pip_line_is_named(
+def test_without_matplotlib_the_error_names_the_pip_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)

@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 
 NAMES = [("sface", 0.363), ("facenet-vggface2", 0.8), ("a third", 0.5), ("a fourth", 0.6)]
 
 
-def test_a_lower_similarity_lies_lower_and_a_higher_strength_farther_right(
+def test_a_lower_similarity_is_drawn_lower_and_a_higher_strength_farther_right(
     tmp_path: Path,
 ) -> None:
     falls = Curve((0.5, 1.0), (0.9, 0.2), (0.9, 0.2), (1.0, 1.0))
@@ -30,7 +30,7 @@ def test_a_lower_similarity_lies_lower_and_a_higher_strength_farther_right(
     assert right[0] > left[0] + 100  # 0.8 of similarity down the panel
 
 
-def test_a_change_with_two_directions_falls_on_both_sides_of_the_middle(tmp_path: Path) -> None:
+def test_a_change_with_two_directions_is_drawn_on_both_sides_of_the_centre(tmp_path: Path) -> None:
     both = Curve((-1.0, 1.0), (0.2, 0.2), (0.1, 0.1), (1.0, 1.0))
     pixels = drawn([Panel("Gamma", ("lighter", "darker"), (both,))], NAMES[:1], tmp_path)
     line = within_panel(pixels, COLOURS[0])
@@ -82,7 +82,7 @@ def test_the_same_chart_gives_the_same_bytes(tmp_path: Path) -> None:
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_values_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+def test_values_of_different_lengths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="as many"):
         Curve((1.0,), (), (), ())
     with pytest.raises(ValueError, match=r"-1\.\.1"):
@@ -96,7 +96,7 @@ def test_values_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
         draw_robustness_chart(some_panels(5), five, tmp_path / "no.png")
 
 
-def test_without_matplotlib_the_pip_line_is_named(
+def test_without_matplotlib_the_error_names_the_pip_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import sys

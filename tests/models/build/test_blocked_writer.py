@@ -93,7 +93,7 @@ def test_convolution_prelu_and_a_linear_head(slopes: list[float]) -> None:
     assert_both_agree(lambda g: g.conv_prelu_head("pixels", weight, bias, slope, head, head_bias))
 
 
-def test_two_layers_in_a_row_undo_each_other_s_signs_and_padding() -> None:
+def test_the_second_of_two_layers_undoes_signs_and_padding_of_the_first() -> None:
     slope = np.array(SLOPES["mixed"])
 
     def build(g: GraphWriter) -> Layer:
@@ -109,7 +109,7 @@ def test_two_layers_in_a_row_undo_each_other_s_signs_and_padding() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.floats(-8, 8).filter(lambda a: abs(1 - a) > 1e-3), min_size=1, max_size=20))
-def test_any_slopes(slopes: list[float]) -> None:
+def test_any_slopes_give_the_same_numbers(slopes: list[float]) -> None:
     n, slope = len(slopes), np.array(slopes)
     weight, bias = numbers(1, n, 3, 1, 1), numbers(2, n)
     assert_both_agree(lambda g: g.conv_prelu("pixels", weight, bias, slope), side=4)

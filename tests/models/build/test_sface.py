@@ -50,7 +50,7 @@ def published_answers(settings: Settings, pixels: FloatArray) -> FloatArray:
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-def test_the_built_graph_gives_what_the_published_file_gives(
+def test_the_built_graph_gives_the_same_as_the_published_file(
     engine: str,
     settings: Settings,
     openvino_settings: Settings,
@@ -67,7 +67,7 @@ def test_the_built_graph_gives_what_the_published_file_gives(
     np.testing.assert_allclose(unit_rows(ours), unit_rows(published_answers), atol=1e-4)
 
 
-def test_a_graph_with_a_layer_that_was_not_expected_is_refused(settings: Settings) -> None:
+def test_a_graph_with_an_unexpected_layer_is_refused(settings: Settings) -> None:
     import onnx
     from onnx import helper
 
