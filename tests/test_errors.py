@@ -31,6 +31,7 @@ EXIT_CODES = {
 CODE_OF = {
     "UsageError": 2,
     "EnrollmentRefused": 2,
+    "AnotherFace": 2,
     "AlreadyEnrolled": 2,
     "MissingExtra": 2,
     "NotEnoughEvidence": 2,

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = [
     "MTCNN",
     "AlreadyEnrolled",
+    "AnotherFace",
     "CameraUnavailable",
     "Decision",
     "EnrolledPhoto",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mien.compat.mtcnn import MTCNN
     from mien.errors import (
         AlreadyEnrolled,
+        AnotherFace,
         CameraUnavailable,
         EnrollmentRefused,
         ExitCode,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MTCNN",
     "AlreadyEnrolled",
+    "AnotherFace",
     "CameraUnavailable",
     "Decision",
     "EnrolledPhoto",
@@ -96,6 +98,7 @@ _MODULE_OF = {
     "Decision": "mien.results",
     "EnrolledPhoto": "mien.app.enrollment",
     "Enrollment": "mien.app.enrollment",
+    "AnotherFace": "mien.errors",
     "EnrollmentRefused": "mien.errors",
     "ExitCode": "mien.errors",
     "Face": "mien.results",

@@ -4,6 +4,7 @@
     |-- UsageError                2   the request cannot be carried out as it was given
     |   |-- AlreadyEnrolled       2   the name is taken
     |   |-- EnrollmentRefused     2   the photos do not show one person
+    |   |   `-- AnotherFace       2   the photos do not show the person whom they would replace
     |   |-- MissingExtra          2   an optional package is not installed
     |   `-- NotEnoughEvidence     2   the data cannot support the figure asked for
     |-- NoFaceFound               3
@@ -107,6 +108,10 @@ class AlreadyEnrolled(UsageError):
 
 class EnrollmentRefused(UsageError):
     """The photos given do not show one person, so nothing was enrolled."""
+
+
+class AnotherFace(EnrollmentRefused):
+    """The photos that are to replace a person's show another face, so nothing was replaced."""
 
 
 class MissingExtra(UsageError):

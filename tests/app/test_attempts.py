@@ -13,9 +13,18 @@ from tests.vault.sealed_parts import store_record
 from mien.app.enroll import enroll
 from mien.app.identify import identify
 from mien.app.pipeline import Pipeline
-from mien.app.verify import verify
-from mien.errors import ModelMismatch, NotEnrolled, Outcome, TooManyAttempts
+from mien.app.verify import Verifier, verify
+from mien.app.voting import vote
+from mien.errors import (
+    ModelMismatch,
+    NoFaceFound,
+    NotEnrolled,
+    Outcome,
+    TooManyAttempts,
+    UnreadableImage,
+)
 from mien.matching.matcher import Matcher
+from mien.media.frame import Frame
 from mien.results import ByteArray, Decision, ModelId
 from mien.vault.limits.attempts import Moment
 from mien.vault.vault import Vault
@@ -186,3 +195,71 @@ def test_an_internal_error_counts_as_a_failed_attempt(
             verify("eileen", shots[3], vault=vault, pipeline_of=broken, tell_unknown=False)
     with pytest.raises(TooManyAttempts):
         knock("eileen", shots[3], vault, pipeline)
+
+
+def test_an_unlock_at_a_laxer_target_clears_no_failures_and_is_named_in_the_log(
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray], stranger: ByteArray
+) -> None:
+    for _ in range(4):
+        assert not knock("eileen", stranger, vault, pipeline)
+    for _ in range(2):  # the charge of an accepted attempt is taken back
+        assert verify_at(0.1, shots[3], vault, pipeline)
+    assert vault.read_log()[-1].outcome == "unlocked_laxer"
+    assert not knock("eileen", stranger, vault, pipeline)  # the fifth failure
+    with pytest.raises(TooManyAttempts):
+        knock("eileen", shots[3], vault, pipeline)
+
+
+def test_an_unlock_at_a_stricter_target_is_an_unlock_like_others(
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    assert verify_at(1e-5, shots[3], vault, pipeline)
+    assert vault.read_log()[-1].outcome == "unlocked"
+
+
+def test_an_error_after_a_face_was_compared_stays_a_failure(
+    vault: Vault, pipeline: Pipeline, stranger: ByteArray, shots: list[ByteArray]
+) -> None:
+    for _ in range(5):
+        with pytest.raises(UnreadableImage):
+            see_a_film_that_is_cut_short(stranger, verifier_of(vault, pipeline))
+    with pytest.raises(TooManyAttempts):
+        knock("eileen", shots[3], vault, pipeline)
+
+
+def test_frames_of_several_people_without_a_decision_are_charged_and_named(
+    vault: Vault, pipeline: Pipeline, stranger: ByteArray, shots: list[ByteArray]
+) -> None:
+    film = [Frame(0.0, stranger), Frame(0.1, stranger), Frame(0.2, shots[3])]
+    for _ in range(5):
+        with pytest.raises(NoFaceFound, match="3 must agree"):
+            watch(film, verifier_of(vault, pipeline))
+    assert vault.read_log()[-1].outcome == "undecided"
+    with pytest.raises(TooManyAttempts):
+        knock("eileen", shots[3], vault, pipeline)
+
+
+def watch(film: list[Frame], attempt: Verifier) -> Decision:
+    with attempt as verifier:
+        return verifier.conclude(vote(film, verifier))
+
+
+def see_a_film_that_is_cut_short(image: ByteArray, attempt: Verifier) -> None:
+    with attempt as verifier:
+        verifier(image)
+        raise UnreadableImage("the film is cut short")
+
+
+def verifier_of(vault: Vault, pipeline: Pipeline, target_fmr: float | None = None) -> Verifier:
+    return Verifier(
+        "eileen",
+        vault=vault,
+        pipeline_of=lambda model: pipeline,
+        target_fmr=target_fmr,
+        tell_unknown=True,
+    )
+
+
+def verify_at(target_fmr: float, image: ByteArray, vault: Vault, pipeline: Pipeline) -> Decision:
+    with verifier_of(vault, pipeline, target_fmr) as verifier:
+        return verifier.conclude(verifier(image))

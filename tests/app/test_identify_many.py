@@ -53,3 +53,17 @@ def test_real_people_are_distinguished(pipeline: Pipeline, shared_photos: Path) 
     assert found.pop("me_test.jpg") == "me"
     # one of them resembles an actor at 0.34; OpenCV documents 0.363 as enough
     assert set(found.values()) == {None}
+
+
+def test_everybody_whom_the_face_matches_is_named(
+    pipeline: Pipeline, shots: list[ByteArray], shared_photos: Path
+) -> None:
+    other = shared_photos / "faces_test" / "202008-full.jpg"
+    with open_memory_vault() as vault:
+        enroll("ana", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        enroll("twin", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        enroll("ben", [other], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        found = identify(shots[3], vault=vault, pipeline=pipeline)
+        assert {found.user, *found.also} == {"ana", "twin"}
+        assert found.to_dict()["also"] == [*found.also]
+        assert identify(read_image(other), vault=vault, pipeline=pipeline).also == ()

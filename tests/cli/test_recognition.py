@@ -54,7 +54,7 @@ def test_unlock_gives_the_same_outcome_in_words_and_in_json(
         assert (data["face"] is None) is (code in (3, 4))
 
 
-@pytest.mark.parametrize("target", ["1e-7", "nan", "0", "1"])
+@pytest.mark.parametrize("target", ["1e-7", "nan", "0"])
 def test_an_unsupported_target_fmr_is_refused_before_the_attempt_is_counted(
     mien: Mien, album: Path, vault: Path, target: str
 ) -> None:
@@ -63,6 +63,16 @@ def test_an_unsupported_target_fmr_is_refused_before_the_attempt_is_counted(
     assert refused.code == 2
     assert "says nothing of FMR" in refused.complaint
     assert mien("log", "--json").json == before
+
+
+@pytest.mark.parametrize("target", ["0.11", "0.3", "0.99", "1", "inf"])
+def test_a_target_fmr_above_one_in_ten_is_refused(
+    mien: Mien, album: Path, vault: Path, target: str
+) -> None:
+    refused = mien("unlock", "ana", album / "probe.png", "--target-fmr", target)
+    assert refused.code == 2
+    assert "says nothing of FMR" in refused.complaint
+    assert mien("unlock", "ana", album / "probe.png", "--target-fmr", "0.1").code == 0
 
 
 def test_identify_names_the_right_person_or_nobody(mien: Mien, album: Path, vault: Path) -> None:

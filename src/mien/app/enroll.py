@@ -17,6 +17,7 @@ import numpy as np
 from mien.app.enrollment import EnrolledPhoto, Enrollment
 from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
+from mien.app.replacement import check_replacement
 from mien.app.verify import template_of
 from mien.errors import (
     EnrollmentRefused,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from mien.vault.vault import Vault
 
 Clock = Callable[[], datetime]
-Mode = Literal["new", "replace", "add"]
+Mode = Literal["new", "replace", "add", "replace_person"]
 Progress = Callable[[Sequence[ImageSource]], Iterable[ImageSource]]
 
 
@@ -61,13 +62,16 @@ def enroll(
     """Make a template and store it in one step; on any error the vault stays as it was.
 
     mode: new refuses a name that is enrolled (AlreadyEnrolled), replace drops the
-    earlier photos, add keeps them. Other errors: those of `enroll_photos`.
+    earlier photos if the new ones show the same face (AnotherFace), replace_person drops them
+    whoever the new ones show, add keeps them. Other errors: those of `enroll_photos`.
     """
     user = check_user_name(user)
     if mode == "new" and vault.holds(user):
         raise already_enrolled(user)  # before any photo is read; checked again below
     analysed = analyse_photos(photos, pipeline, progress=progress)
     merge(analysed, pipeline)  # photos of two people are refused before the vault is touched
+    if mode == "replace":
+        check_replacement(user, analysed.vectors, vault, pipeline)
     made: list[Enrollment] = []
 
     def make(stored: Record | None, space_of: SpaceOf) -> Record:
@@ -82,7 +86,7 @@ def enroll(
         return Record(user, pipeline.model, utc_stamp(clock()), payload)
 
     # replace does not look at what is stored: it is the way out of a damaged record
-    vault.update(user, make, replace=mode == "replace")
+    vault.update(user, make, replace=mode in ("replace", "replace_person"))
     return _compare_with_others(user, made[-1], vault, pipeline)
 
 

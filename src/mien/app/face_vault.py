@@ -51,8 +51,9 @@ class FaceVault:
         """Enroll a person from photos, or from one folder of them.
 
         mode: "new" raises AlreadyEnrolled for a name that is enrolled, "add" keeps the earlier
-        photos, "replace" drops them. Raises UnreadableImage, NoFaceFound, SeveralFacesFound and
-        EnrollmentRefused, which name the photo; then nothing was stored.
+        photos, "replace" drops them, and raises AnotherFace if the new ones show somebody else;
+        "replace_person" replaces the face as well. Raises UnreadableImage, NoFaceFound,
+        SeveralFacesFound and EnrollmentRefused, which name the photo; then nothing was stored.
         """
         return enroll(
             name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,17 +17,23 @@ from mien.vault import Record
 if TYPE_CHECKING:
     from mien.vault.vault import Vault
 
+MAX_TIES = 4  # how many others are looked at, and named
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identification:
-    """Who a face is. user: None for no match. decision: as of an unlock."""
+    """Who a face is. user: None for no match. decision: as of an unlock.
+
+    also: other people whose threshold the face reaches too, the most alike first.
+    """
 
     user: str | None
     decision: Decision
+    also: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
-        """For JSON: the user, and the fields of the decision."""
-        return {"user": self.user, **self.decision.to_dict()}
+        """For JSON: the user, the others who match, and the fields of the decision."""
+        return {"user": self.user, "also": [*self.also], **self.decision.to_dict()}
 
 
 def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Identification:
@@ -46,12 +52,21 @@ def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Ident
         centroids, space = vault.centroids_of(pipeline.model)
         if not centroids.tags or space is None:
             raise _nobody_enrolled()
-        best = int(np.argmax(centroids.rows @ space.protect(plain[np.newaxis])[0]))
+        cosines = centroids.rows @ space.protect(plain[np.newaxis])[0]
+        nearest = np.argsort(-cosines, kind="stable")[: 1 + MAX_TIES]
         # the centroids only point to a record; the record itself is what decides
-        record = vault.record_at(centroids.tags[best])
-        if record is None:
+        records = [vault.record_at(centroids.tags[int(row)]) for row in nearest]
+        tried = [
+            _verify_record(record, len(centroids.tags), space, face, plain, pipeline)
+            for record in records
+            if record is not None
+        ]
+        if records[0] is None or not tried:
             raise _nobody_enrolled()  # removed just now
-        found = _verify_record(record, len(centroids.tags), space, face, plain, pipeline)
+        found = tried[0]
+        if found.user is not None:
+            also = tuple(one.user for one in tried[1:] if one.user is not None)
+            found = replace(found, also=also)
         attempt.outcome, attempt.user = found.decision.outcome, found.user or ""
     return found
 

@@ -76,6 +76,7 @@ class Verifier:
             target_fmr=self._target_fmr,
             space=self._space,
         )
+        self._attempt.compared |= decision.face is not None
         return decision if self._is_enrolled else _refuse(decision)
 
     def conclude(self, decision: Decision) -> Decision:
@@ -101,6 +102,10 @@ class Verifier:
         else:
             decoy = self._pipeline.matcher.decoy(found.decoy_seed)
             self._template = Template(self._space.protect(decoy.vectors), decoy.model)
+        if self._target_fmr is not None:
+            matcher, photos = self._pipeline.matcher, len(self._template.vectors)
+            asked = matcher.threshold_for(photos=photos, target_fmr=self._target_fmr)
+            self._attempt.is_laxer = asked.value < matcher.threshold_for(photos=photos).value
 
 
 def verify(

@@ -62,6 +62,11 @@ def _add_enroll(commands: Commands) -> None:
     enroll.add_argument(
         "--verbose", action="store_true", help="Print the figures of the nearest stranger as well."
     )
+    enroll.add_argument(
+        "--yes",
+        action="store_true",
+        help="With --replace: do not ask, even if the photos show another face than before.",
+    )
 
 
 def _add_unlock(commands: Commands) -> None:

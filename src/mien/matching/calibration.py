@@ -24,6 +24,7 @@ from mien.results import Threshold
 
 SHIPPED = Path(__file__).parent / "calibrated"
 TARGET_FMR = 1e-4  # the default door: one stranger in ten thousand
+MAX_TARGET_FMR = 0.1  # a laxer threshold lets anybody in who tries a few photos
 FIRM_COUNT = 30  # fewer refusals give an order of magnitude and no rate
 MAX_TABLE_BYTES = 1 << 20  # SFace's has 40,000
 MIN_OWNERS = 30  # with fewer, none refused says too little to be put as a rate
@@ -86,14 +87,15 @@ class Calibration:
         """Least similarity that at most `target_fmr` of the strangers reached, 0..1, for two
         faces as near to the cohort as most; `Threshold.moved` fits it to others.
 
-        Raises NotEnoughEvidence below what the data supports.
+        Raises NotEnoughEvidence below what the data supports, and above `MAX_TARGET_FMR`.
         """
-        odds = self.odds(photos)
-        if not odds.supported_fmr <= target_fmr < 1.0:  # also refuses NaN
+        supported = self.odds(photos).supported_fmr
+        if not supported <= target_fmr <= max(supported, MAX_TARGET_FMR):  # also refuses NaN
             raise NotEnoughEvidence(
                 f"the evidence for {self.model} with {photos} enrolled says nothing of FMR "
-                f"{target_fmr:g}; ask for {odds.supported_fmr:.1e} to 0.1"
+                f"{target_fmr:g}; ask for {supported:.1e} to {MAX_TARGET_FMR:g}"
             )
+        odds = self.odds(photos)
         row = int(np.flatnonzero(odds.fmr <= target_fmr)[0])
         words = f"FMR {target_fmr:g} with {photos} enrolled photo{'s' * (photos != 1)}"
         return Threshold(float(odds.similarity[row]), self.model, f"{words}, {self.provenance}")

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from mien.errors import MienError, Outcome
 from mien.vault.limits.attempts import Moment
-from mien.vault.limits.counters import Charge, charge_attempt, settle_attempt
+from mien.vault.limits.counters import charge_attempt, settle_attempt
 from mien.vault.transaction import Transaction, TransactionManager
 
 IDENTIFY = "/identify"  # counts identifications; no user name has a slash
+NOT_COMPARED = (Outcome.NO_FACE, Outcome.SEVERAL_FACES)
+UNDECIDED = "undecided"  # in the log: some frames showed one face, and too few agreed
+UNLOCKED_LAXER = "unlocked_laxer"  # in the log: with a threshold below the default one
 
 Now = Callable[[Transaction], Moment]
 WriteLog = Callable[[Transaction, str, str, str], None]
@@ -23,10 +26,16 @@ class Attempt:
     """One attempt. The caller sets the outcome before the `with` block ends.
 
     user: whose attempt it is; for an identification empty until the caller sets it.
+    compared: a face was compared; then the charge stays unless the user unlocks, also where later
+    frames show no face or raise an error.
+    is_laxer: the threshold was below the default one; then UNLOCKED does not clear the failures
+    of the user, and the log names it.
     """
 
     outcome: Outcome | None = None
     user: str = ""
+    compared: bool = False
+    is_laxer: bool = False
 
 
 @contextmanager
@@ -45,32 +54,36 @@ def charged_attempt(
     attempt = Attempt(user=user or "")
 
     def settle(outcome: Outcome, *, compared: bool) -> None:
+        unlocked = outcome is Outcome.UNLOCKED
+        kind = "identify" if user is None else "unlock"
         with transactions.writing() as transaction:
-            _settle(name, transaction, now(transaction), charge, outcome, compared=compared)
-            kind = "identify" if user is None else "unlock"
-            write_log(transaction, kind, attempt.user, outcome.value)
+            settle_attempt(
+                name,
+                transaction,
+                now(transaction),
+                charge,
+                unlocked=unlocked and not attempt.is_laxer,
+                compared=compared and not unlocked,
+            )
+            write_log(transaction, kind, attempt.user, _log_word(attempt, outcome))
 
     try:
         yield attempt
     except MienError as error:
-        settle(error.outcome, compared=False)
+        settle(error.outcome, compared=attempt.compared)
         raise
     except BaseException as error:  # logged, and it stays a failure
         interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
         settle(Outcome.INTERRUPTED if interrupted else Outcome.INTERNAL_ERROR, compared=True)
         raise
     outcome = attempt.outcome or Outcome.NOT_THE_OWNER
-    settle(outcome, compared=outcome not in (Outcome.NO_FACE, Outcome.SEVERAL_FACES))
+    settle(outcome, compared=attempt.compared or outcome not in NOT_COMPARED)
 
 
-def _settle(
-    name: str,
-    transaction: Transaction,
-    now: Moment,
-    charge: Charge,
-    outcome: Outcome,
-    *,
-    compared: bool,
-) -> None:
-    unlocked = outcome is Outcome.UNLOCKED
-    settle_attempt(name, transaction, now, charge, unlocked=unlocked, compared=compared)
+def _log_word(attempt: Attempt, outcome: Outcome) -> str:
+    """The outcome as the log has it."""
+    if outcome is Outcome.UNLOCKED and attempt.is_laxer:
+        return UNLOCKED_LAXER
+    if outcome in NOT_COMPARED and attempt.compared:
+        return UNDECIDED
+    return outcome.value

@@ -156,10 +156,12 @@ class Vault:
         """
         name = check_user_name(user)
         with self._transactions.writing() as transaction:
+            known = is_enrolled(name, transaction)
             stored = None if replace else find_record(name, transaction)
             record = make(stored, _spaces_of(transaction))
             store_record(record, transaction)
-            self._write_log(transaction, "enroll", name)
+            word = "done" if not known else "replaced" if replace else "added"
+            self._write_log(transaction, "enroll", name, word)
         return record
 
     def rename(self, old: str, new: str) -> str:

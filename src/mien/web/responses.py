@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -85,10 +85,12 @@ def decision_response(decision: Decision, *, with_scores: bool) -> OutcomeRespon
 
 
 def identification_response(
-    decision: Decision, user: str | None, *, with_scores: bool
+    decision: Decision, user: str | None, also: Sequence[str] = (), *, with_scores: bool
 ) -> OutcomeResponse:
-    """The response to identify. user: who it is, or None."""
+    """The response to identify. user: who it is, or None. also: others, told with the scores."""
     fields = _decision_fields(decision, with_scores) | {"user": user}
+    if with_scores:
+        fields["also"] = [*also]
     content = schemas.Identification.model_validate(fields)
     return OutcomeResponse(content, STATUS_OF_OUTCOME[decision.outcome])
 

@@ -66,9 +66,10 @@ class Decision(OutcomeModel):
 
 
 class Identification(Decision):
-    """user: who it is; null if nobody matches."""
+    """user: who it is; null if nobody matches. also: others who match; for enroll and admin."""
 
     user: str | None = Field(examples=["anna"])
+    also: list[str] = Field(default=[], examples=[["bob"]])
 
 
 class PhotoAdvice(OutcomeModel):

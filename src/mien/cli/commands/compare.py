@@ -20,9 +20,12 @@ def identify(args: Namespace) -> CommandResult:
     with open_user_vault(settings, create=False) as vault:
         found = identify_photo(image, vault=vault, pipeline=open_pipeline(settings, args.model))
     who = found.user or "no match"
+    lines = [f"{who}: {describe_decision(found.decision)}"]
+    if found.also:
+        lines.append(f"  not certain: {', '.join(found.also)} would be accepted as well")
     return CommandResult(
         found.decision.outcome.exit_code,
-        (f"{who}: {describe_decision(found.decision)}",),
+        tuple(lines),
         found.to_dict(),
     )
 

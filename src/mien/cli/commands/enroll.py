@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
 from mien.app import enroll as use_cases
+from mien.app.enroll import Mode
+from mien.app.enrollment import Enrollment
 from mien.app.messages import enrollment_lines
 from mien.app.pipeline import open_pipeline
 from mien.app.voting import choose_frames
@@ -14,7 +17,7 @@ from mien.cli.commands.frames import frames_of
 from mien.cli.output import CommandResult
 from mien.cli.progress import photo_bar
 from mien.cli.user_vault import open_user_vault
-from mien.errors import ExitCode
+from mien.errors import AnotherFace, ExitCode, UsageError
 from mien.media.image_file import ImageSource
 from mien.media.photo_paths import find_photos
 from mien.settings import load_settings
@@ -23,6 +26,8 @@ from mien.vault import check_user_name
 
 def enroll(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
+    if args.yes and not args.replace:
+        raise UsageError("--yes goes with --replace; leave it out, or give both")
     frames = frames_of(args, bool(args.photos))
     photos: Sequence[ImageSource] = [] if frames else find_photos(args.photos)
     settings = load_settings(engine=args.engine)
@@ -30,17 +35,41 @@ def enroll(args: Namespace) -> CommandResult:
         pipeline = open_pipeline(settings, args.model)
         if frames is not None:
             photos = choose_frames(frames, pipeline)
-        enrollment = use_cases.enroll(
-            user,
-            photos,
-            pipeline=pipeline,
-            vault=vault,
-            mode="add" if args.add else "replace" if args.replace else "new",
-            clock=lambda: datetime.now(timezone.utc),
-            progress=photo_bar,
-        )
+
+        def store(mode: Mode) -> Enrollment:
+            return use_cases.enroll(
+                user,
+                photos,
+                pipeline=pipeline,
+                vault=vault,
+                mode=mode,
+                clock=lambda: datetime.now(timezone.utc),
+                progress=photo_bar,
+            )
+
+        try:
+            enrollment = store(_mode(args))
+        except AnotherFace as error:
+            if not _is_confirmed(error):
+                raise
+            enrollment = store("replace_person")
     return CommandResult(
         ExitCode.OK,
         enrollment_lines(user, enrollment, verbose=args.verbose),
         enrollment.to_dict(user),
     )
+
+
+def _mode(args: Namespace) -> Mode:
+    if args.replace:
+        return "replace_person" if args.yes else "replace"
+    return "add" if args.add else "new"
+
+
+def _is_confirmed(error: AnotherFace) -> bool:
+    """Ask at the terminal whether another face may take the place; no without a terminal."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    what_happened = str(error).partition(";")[0]
+    print(f"mien: {what_happened}. Replace that face? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

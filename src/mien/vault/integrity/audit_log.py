@@ -30,7 +30,8 @@ class Entry:
 
     at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
     by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
-    "done". where: the surface that was used.
+    "done"; of an "enroll" also "added" or "replaced"; of an "unlock" also "unlocked_laxer".
+    where: the surface that was used.
     """
 
     at: str
@@ -144,11 +145,15 @@ def _describe_failures(
 def _describe_entry(entry: Entry, zone: tzinfo) -> str:
     descriptions = {
         ("unlock", "unlocked"): f"{entry.user} unlocked",
+        ("unlock", "unlocked_laxer"): f"{entry.user} unlocked with a laxer --target-fmr",
+        ("unlock", "undecided"): f"frames for {entry.user} showed a face and decided nothing",
         ("unlock", "no_face"): f"no face seen for {entry.user}",
         ("unlock", "several_faces"): f"several faces seen for {entry.user}",
         ("identify", "unlocked"): f"{entry.user} was identified",
         ("identify", "not_the_owner"): "a face matched nobody enrolled",
         ("enroll", "done"): f"{entry.user} was enrolled",
+        ("enroll", "added"): f"photos were added to {entry.user}",
+        ("enroll", "replaced"): f"{entry.user} was enrolled again, the earlier photos replaced",
         ("forget", "done"): f"{entry.user} was forgotten",
         ("rotate", "done"): "the key of the vault was replaced",
         ("vault", "done"): "the vault was created",

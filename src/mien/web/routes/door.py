@@ -70,7 +70,7 @@ async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> Outco
         raise NotEnrolled("nobody is enrolled; POST /v1/people/NAME enrolls somebody") from error
     parts.metrics.record_decision(found.decision.outcome.value)
     return identification_response(
-        found.decision, found.user, with_scores=allows(token_scope, "enroll")
+        found.decision, found.user, found.also, with_scores=allows(token_scope, "enroll")
     )
 
 

@@ -14,7 +14,7 @@ from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
 from mien.app.verify import forget as forget_person
 from mien.app.verify import template_of
-from mien.errors import AlreadyEnrolled, NotEnrolled
+from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled
 from mien.matching.policy import PLAIN_SPACE, VectorSpace
 from mien.results import Template
 from mien.vault import check_user_name
@@ -49,7 +49,7 @@ async def enroll(
     photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
     parts: Parts,
     token_scope: TokenScope,
-    mode: Annotated[Literal["new", "add", "replace"], Form()] = "new",
+    mode: Annotated[Literal["new", "add", "replace", "replace_person"], Form()] = "new",
 ) -> OutcomeResponse:
     """Enroll a person from photos. If one photo is refused, nothing is stored."""
     contents = [await photo.read() for photo in photos]
@@ -67,6 +67,11 @@ async def enroll(
     except AlreadyEnrolled as error:  # its message names options of the command line
         message = f"{user} is enrolled already; send mode=add to add photos, mode=replace to"
         raise AlreadyEnrolled(f"{message} replace them, or choose another name") from error
+    except AnotherFace as error:  # its message names options of the command line
+        raise AnotherFace(
+            f"these photos show another face than the one enrolled as {user}; choose another name,"
+            " or send mode=replace_person to let the new face unlock in place of the earlier one"
+        ) from error
     return OutcomeResponse(schemas.Enrollment.model_validate(enrollment.to_dict(user)))
 
 
