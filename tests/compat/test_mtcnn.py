@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mien.compat.mtcnn import MTCNN
+from mien.errors import UnreadableImage
 from mien.faces.align import margin_box
 from mien.faces.detect import Cascade
 from mien.faces.select import SELECTION_METHODS
@@ -239,6 +240,59 @@ def test_a_pil_image_is_cut_bilinear_and_an_array_by_area(
     np.testing.assert_array_equal(
         mtcnn(Image.fromarray(astronaut)), np.asarray(bilinear).transpose(2, 0, 1)
     )
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int16", "uint16", "int32", "int64", "uint64"])
+def test_whole_numbers_within_0_and_255_are_pixels_in_every_dtype(
+    dtype: str, mtcnn: MTCNN, crowd: ByteArray
+) -> None:
+    image = crowd // 2 if dtype == "int8" else crowd
+    np.testing.assert_array_equal(mtcnn(image.astype(dtype)), mtcnn(image))
+
+
+def test_whole_numbers_below_0_are_not_pixels(mtcnn: MTCNN, crowd: ByteArray) -> None:
+    with pytest.raises(UnreadableImage):
+        mtcnn(crowd.astype(np.int16) - 1)
+
+
+class Tensor:
+    """As much of a torch tensor as the detector asks for."""
+
+    dtype, device = "bytes", "nowhere"
+
+    def __init__(self, values: ByteArray, error: Exception | None = None) -> None:
+        self.values, self.error = values, error
+
+    def detach(self) -> Tensor:
+        return self
+
+    cpu = detach
+
+    def numpy(self) -> ByteArray:
+        if self.error:
+            raise self.error
+        return self.values
+
+
+def test_a_tensor_is_cut_by_means_that_lose_their_fractions(
+    cascade: Cascade, crowd: ByteArray
+) -> None:
+    mtcnn = MTCNN(image_size=20, post_process=False, cascade=cascade)
+    box = mtcnn.detect(crowd)[0][0]
+    left, top, right, bottom = margin_box(box, crowd.shape, side=20, margin=0)
+    cut = crowd[top:bottom, left:right].astype(np.float64)
+    rows = [(i * len(cut) // 20, -(-(i + 1) * len(cut) // 20)) for i in range(20)]
+    columns = [(i * cut.shape[1] // 20, -(-(i + 1) * cut.shape[1] // 20)) for i in range(20)]
+    expected = [[cut[a:b, c:d].mean(axis=(0, 1)) for c, d in columns] for a, b in rows]
+    np.testing.assert_array_equal(
+        mtcnn(Tensor(crowd)), np.floor(np.array(expected)).transpose(2, 0, 1)
+    )
+
+
+def test_a_tensor_without_values_is_refused(mtcnn: MTCNN, crowd: ByteArray) -> None:
+    for error in (RuntimeError("no storage"), NotImplementedError("meta")):
+        with pytest.raises(UnreadableImage, match="dense tensor"):
+            mtcnn(Tensor(crowd, error))
 
 
 # --- saving -------------------------------------------------------------------------------

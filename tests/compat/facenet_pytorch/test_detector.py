@@ -13,6 +13,7 @@ from PIL import Image
 
 import mien
 from mien.errors import UnreadableImage
+from mien.faces.align import margin_box
 from mien.faces.detect import Cascade
 from mien.faces.select import SELECTION_METHODS
 from mien.results import ByteArray
@@ -291,3 +292,31 @@ def test_extract_face_gives_pixels_of_one_box(mtcnn: MTCNN, crowd: ByteArray) ->
     for image in (crowd, Image.fromarray(crowd), torch.from_numpy(crowd / 255)):
         with pytest.raises(ValueError, match="outside"):
             extract_face(image, [900, 900, 950, 950])
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["int64", "int32", "int16", "bfloat16", "float16", "float32", "float64"],
+)
+def test_a_tensor_of_every_dtype_is_pooled_like_one_of_bytes(
+    dtype: str, mtcnn: MTCNN, crowd: ByteArray
+) -> None:
+    tensor = torch.from_numpy(crowd.copy())
+    boxes, _ = mtcnn.detect(tensor)
+    left, top, right, bottom = margin_box(boxes[0], crowd.shape, side=160, margin=18)
+    cut = tensor[top:bottom, left:right].permute(2, 0, 1).unsqueeze(0).float()
+    pooled = torch.nn.functional.adaptive_avg_pool2d(cut, (160, 160))[0].floor()
+    wide = tensor.to(getattr(torch, dtype))
+    assert torch.equal(mtcnn(wide), (pooled - 127.5) / 128)
+    assert torch.equal(mtcnn(wide), mtcnn(tensor))
+
+
+def test_a_gradient_and_floats_within_0_and_1_are_no_obstacle(
+    mtcnn: MTCNN, crowd: ByteArray
+) -> None:
+    tensor = torch.from_numpy(crowd.copy())
+    crop = mtcnn(tensor.float().requires_grad_())
+    assert torch.equal(crop, mtcnn(tensor))
+    assert not crop.requires_grad
+    # of the values as they are, and so to one of 255: 1 / 128
+    torch.testing.assert_close(mtcnn(tensor.double() / 255), mtcnn(tensor), atol=1 / 128, rtol=0)
