@@ -40,6 +40,7 @@ CODE_OF = {
     "UnreadableImage": 5,
     "NotEnrolled": 6,
     "TooManyAttempts": 7,
+    "TrainingRefused": 2,
     "VaultDamaged": 8,
     "KeyUnavailable": 11,
     "CameraUnavailable": 12,

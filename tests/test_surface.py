@@ -56,6 +56,7 @@ PUBLIC = [
     "Template",
     "Threshold",
     "TooManyAttempts",
+    "TrainingRefused",
     "UnreadableImage",
     "UsageError",
     "VaultDamaged",

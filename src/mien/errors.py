@@ -6,6 +6,7 @@
     |   |-- EnrollmentRefused     2   the photos do not show one person
     |   |   `-- AnotherFace       2   the photos do not show the person whom they would replace
     |   |-- MissingExtra          2   an optional package is not installed
+    |   |-- TrainingRefused       2   a trained net is not good enough to be kept
     |   `-- NotEnoughEvidence     2   the data cannot support the figure asked for
     |-- NoFaceFound               3
     |-- SeveralFacesFound         4
@@ -116,6 +117,10 @@ class AnotherFace(EnrollmentRefused):
 
 class MissingExtra(UsageError):
     """An optional package is not installed; `missing_extra` makes the message."""
+
+
+class TrainingRefused(UsageError):
+    """A training was stopped, or what it made was not kept; the message says why."""
 
 
 class NotEnoughEvidence(UsageError):

@@ -145,14 +145,19 @@ class InceptionResnetV1(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed (n, 3, 160, 160) standardised crops: (n, 512) unit rows, or logits."""
+        features = self.features(pixels)
+        return self.logits(features) if self.classify else functional.normalize(features, dim=1)
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """(n, 512) embeddings before they are scaled to length one."""
         maps = self.conv2d_2b(self.conv2d_2a(self.conv2d_1a(pixels)))
         maps = self.conv2d_4a(self.conv2d_3b(self.maxpool_3a(maps)))
         maps = self.mixed_6a(self.repeat_1(self.conv2d_4b(maps)))
         maps = self.mixed_7a(self.repeat_2(maps))
         maps = self.block8(self.repeat_3(maps))
         means = self.dropout(self.avgpool_1a(maps)).flatten(1)
-        features = self.last_bn(self.last_linear(means))
-        return self.logits(features) if self.classify else functional.normalize(features, dim=1)
+        features: Tensor = self.last_bn(self.last_linear(means))
+        return features
 
 
 def load_net(content: bytes) -> InceptionResnetV1:

@@ -1,0 +1,1 @@
+"""Self-supervised training of an embedder in torch; nothing that unlocks imports it."""
