@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ExitCode, UnreadableImage, UsageError, one_line, quote_path
-from mien.media.photo_paths import find_people_photos, find_photos
+from mien.media.photo_paths import find_people_photos, find_photos, named_files
 
 
 def make(root: Path, *names: str) -> list[Path]:
@@ -162,3 +162,22 @@ def test_the_reason_of_another_library_is_put_on_one_line() -> None:
     assert one_line(ValueError("two\nlines \x1b")) == "two lines ?"
     assert one_line(ValueError()) == "ValueError"
     assert len(one_line(ValueError("x" * 999))) == 120
+
+
+def test_a_folder_gives_the_pictures_of_cameras_and_those_that_will_be_named_as_unread(
+    tmp_path: Path,
+) -> None:
+    names = ["a.HIF", "b.MPO", "c.apng", "d.jp2", "e.TGA", "f.dng"]
+    make(tmp_path, *names, "g.mp3", "h.txt")
+    assert [path.name for path in find_photos([str(tmp_path)])] == names
+
+
+def test_a_tree_of_people_gives_the_readable_pictures_only(tmp_path: Path) -> None:
+    make(tmp_path, "ana/a.HIF", "ana/d.jp2")
+    assert find_people_photos(tmp_path) == [(tmp_path / "ana" / "a.HIF", "ana")]
+
+
+def test_files_that_are_named_are_told_from_those_of_folders(tmp_path: Path) -> None:
+    one, _ = make(tmp_path, "a.jpg", "folder/b.jpg")
+    arguments = [str(one), str(tmp_path / "folder"), str(tmp_path / "*.jpg")]
+    assert named_files(arguments) == {one}

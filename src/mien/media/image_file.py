@@ -11,29 +11,36 @@ from __future__ import annotations
 
 import importlib
 import os
-import re
 import struct
 import threading
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.errors import UnreadableImage, one_line, quote_path
 from mien.media.file_bytes import check_byte_count, read_file_object, read_path
+from mien.media.image_formats import (
+    FORMATS,
+    PLAIN_BYTES,
+    ImageFormat,
+    find_format,
+    has_heif_rotation,
+)
+from mien.media.jpeg_file import MAX_SCANS, Scans, coefficient_bytes, halve, read_scans, with_end
 from mien.media.pixels import (
     BACKGROUND_GREY,
     WhiteLevel,
     float_scale,
-    full_16_bits,
     grey_to_rgb,
     scale_to_bytes,
     stored_view,
     to_rgb_array,
+    white_of_sensor,
 )
 from mien.results import ByteArray
 
@@ -49,39 +56,16 @@ image, or an array or tensor as in `to_rgb_array`."""
 MAX_PIXELS = 26_000_000
 """For a decoder that needs `PLAIN_BYTES` a pixel; fewer for one that needs more memory."""
 
-PLAIN_BYTES = 7.0  # Pillow keeps 4 bytes a pixel, the array that is handed back takes 3
-MAX_SCANS = 24  # a progressive JPEG has about ten; each is another pass over all pixels
 STRIP_PIXELS = 50_000  # fits a processor cache; smaller strips cost more calls
 MAX_COUNTED_BYTES = 500_000  # counting the frames of a larger file could take seconds
 
 
-class ImageFormat(NamedTuple):
-    """A file format: its first bytes, its decoder, and the decoder's peak memory a pixel."""
-
-    name: str
-    start: bytes  # a regular expression
-    module: str
-    decoder: str
-    peak_bytes: float = PLAIN_BYTES
-
-
-FORMATS = (
-    ImageFormat("JPEG", rb"\xff\xd8\xff", "PIL.JpegImagePlugin", "JpegImageFile"),
-    ImageFormat("PNG", rb"\x89PNG\r\n\x1a\n", "PIL.PngImagePlugin", "PngImageFile"),
-    ImageFormat("WEBP", rb"RIFF....WEBP", "PIL.WebPImagePlugin", "WebPImageFile", 14.5),
-    ImageFormat("GIF", rb"GIF8[79]a", "PIL.GifImagePlugin", "GifImageFile"),
-    ImageFormat("TIFF", rb"II[*+]\0|MM\0[*+]", "PIL.TiffImagePlugin", "TiffImageFile", 12),
-    ImageFormat("PPM", rb"P[456f]\s", "PIL.PpmImagePlugin", "PpmImageFile"),
-    ImageFormat("AVIF", rb"....ftyp.{0,40}avi[fs]", "PIL.AvifImagePlugin", "AvifImageFile", 14.5),
-    ImageFormat("HEIF", rb"....ftyp(he[iv][cmsx]|m[is]f1)", "pillow_heif", "HeifImageFile", 7),
-    ImageFormat("BMP", rb"BM", "PIL.BmpImagePlugin", "BmpImageFile"),
-)
 COLLECTIONS = ("MPO", "HEIF")  # phones store a preview or a depth map beside the still picture
 
 PYTHON_CODECS = ("bmp_rle", "ppm", "ppm_plain")  # slow: Pillow decodes them a byte at a time
 
-MARKER = rb"\xff[^\x00\x01\xd0-\xd7\xff]"  # JPEG markers that a segment follows
 ORIENTATION = 0x0112  # of EXIF: 1..8
+BITS_PER_SAMPLE, PLANAR_CONFIGURATION = 258, 284  # tags of TIFF
 
 DECODER_ERRORS = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError),
@@ -96,7 +80,7 @@ _DECODE_LOCK = threading.Lock()
 
 
 def read_image(
-    source: ImageSource, *, max_pixels: int = MAX_PIXELS, white_level: WhiteLevel = full_16_bits
+    source: ImageSource, *, max_pixels: int = MAX_PIXELS, white_level: WhiteLevel = white_of_sensor
 ) -> ByteArray:
     """Read an image as (H, W, 3) uint8 RGB, C-contiguous, turned upright by its EXIF tag.
 
@@ -104,7 +88,8 @@ def read_image(
     stays open; a PIL image; or an array or tensor as in `to_rgb_array`. Transparent parts
     become mid grey. 16-bit grey is scaled to 8 bits; floats as in `to_rgb_array`.
     white_level: gives the value of white from the highest value of a 16-bit grey file,
-    for sensors of fewer bits.
+    for sensors of fewer bits; the default takes 10, 12 and 14 bits for what they are.
+    A JPEG of more than `MAX_PIXELS` and up to four times as many is read at half its size.
 
     Raises UnreadableImage for a source that is missing, not a regular file, not an image,
     damaged, an animation, or larger than `max_pixels`.
@@ -138,24 +123,32 @@ def _limit_array(array: object, max_pixels: int) -> ByteArray:
 
 def _decode(data: bytes, name: str, max_pixels: int, white_level: WhiteLevel) -> ByteArray:
     check_byte_count(len(data), name)
-    found = _find_format(data, name)
-    scans = _count_jpeg_scans(data) if found.name == "JPEG" else 1
-    if scans > MAX_SCANS:
+    found = find_format(data, name)
+    scans = read_scans(data) if found.name == "JPEG" else Scans(1, True)
+    if scans.passes > MAX_SCANS:
         raise UnreadableImage(f"{name} has over {MAX_SCANS} scans; save it as a plain JPEG")
     with _decoder_errors(name):
         image = _open(found, data, name)
         if any(tile[0] in PYTHON_CODECS for tile in getattr(image, "tile", [])):
             raise UnreadableImage(f"{name} has a rare compression; convert it to JPEG or PNG")
-        _check_size(image, name, _peak_bytes(image, buffered=scans > 1), max_pixels)
+        _check_samples(image, name)
+        buffered = scans.passes > 1
+        if found.name == "JPEG" and image.size[0] * image.size[1] > MAX_PIXELS:
+            limit = halve(image, max_pixels, buffered=buffered)
+            if image.size[0] * image.size[1] > limit:
+                raise UnreadableImage(_too_large(name, image.size, limit))
+        _check_size(image, name, _peak_bytes(image, buffered=buffered), max_pixels)
         _check_is_still(image, name, counted=len(data) <= MAX_COUNTED_BYTES)
-        return _to_upright_rgb(image, name, white_level)
-
-
-def _find_format(data: bytes, name: str) -> ImageFormat:
-    for found in FORMATS:
-        if re.match(found.start, data, re.DOTALL):
-            return found
-    raise UnreadableImage(f"{name} is not a picture that mien reads; convert it to JPEG or PNG")
+        if scans == Scans(1, False) and "progressive" not in image.info:
+            size_wh = image.size
+            image = _open(found, with_end(data, type(image), size_wh), name)
+            image.draft(None, size_wh)
+        orientation = None
+        if found.name == "HEIF" and not has_heif_rotation(data):
+            orientation = image.info.get("original_orientation")
+        upright = _to_upright_rgb(image, name, white_level, orientation=orientation)
+        _check_depth(image, data, upright, name)
+        return upright
 
 
 def _open(found: ImageFormat, data: bytes, name: str) -> Image.Image:
@@ -170,8 +163,39 @@ def _open(found: ImageFormat, data: bytes, name: str) -> Image.Image:
         ) from error
     if not getattr(module, "SUPPORTED", True):
         raise UnreadableImage(f"{name}: this Pillow has no {found.name}; convert it to JPEG")
-    image: Image.Image = getattr(module, found.decoder)(io.BytesIO(data))
+    try:
+        image: Image.Image = getattr(module, found.decoder)(io.BytesIO(data))
+    except SyntaxError as error:
+        if "unknown pixel mode" in str(error):  # Pillow's words, for floats of three colours
+            raise UnreadableImage(
+                f"{name} is a {found.name} of a rare kind of numbers (several colours of 32 bits,"
+                " or floats); save it with 8 bits a colour"
+            ) from error
+        raise
     return image
+
+
+def _check_samples(image: Image.Image, name: str) -> None:
+    """Refuse a TIFF of deep colours that are stored one after the other: Pillow reads noise."""
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(BITS_PER_SAMPLE, (8,))
+    if tags.get(PLANAR_CONFIGURATION, 1) != 1 and any(count > 8 for count in bits):
+        raise UnreadableImage(
+            f"{name} is a TIFF of {max(bits)} bits that stores each colour apart; save it with 8"
+            " bits a colour, or with interleaved colours"
+        )
+
+
+def _check_depth(image: Image.Image, data: bytes, upright: ByteArray, name: str) -> None:
+    """Refuse colours of 10 or 12 bits in a file of 16, of which Pillow keeps the upper 8 bits."""
+    is_deep_png = image.format == "PNG" and data[24:25] == b"\x10"
+    is_deep_tiff = 16 in getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, ())
+    deep_colour = (is_deep_png or is_deep_tiff) and image.mode.startswith("RGB")
+    if deep_colour and upright.max() < 16:
+        raise UnreadableImage(
+            f"{name} has 16 bits a colour and nothing brighter than {upright.max()} of 255, as"
+            " if it held values of 10 or 12 bits; scale them to 16, or save it with 8 bits a colour"
+        )
 
 
 @contextmanager
@@ -193,25 +217,10 @@ def _decoder_errors(name: str) -> Iterator[None]:
             ) from error
 
 
-def _count_jpeg_scans(data: bytes) -> int:
-    """Count the passes over the picture in a JPEG, up to one more than `MAX_SCANS`."""
-    marker_from = re.compile(MARKER).search
-    scans, at = 0, 2
-    while scans <= MAX_SCANS and (marker := marker_from(data, at)):
-        code, at = data[marker.end() - 1], marker.end()
-        if code == 0xD9:  # end of the picture; a phone may store a video or a preview after it
-            break
-        scans += code == 0xDA
-        at += int.from_bytes(data[at : at + 2], "big")  # skip the bytes of the segment
-    return scans
-
-
 def _peak_bytes(image: Image.Image, *, buffered: bool = False) -> float:
     """Peak memory of decoding, in bytes a pixel, at least those of the result."""
     if image.format in ("JPEG", "MPO") and (buffered or "progressive" in image.info):
-        # libjpeg then holds all coefficients, 2 bytes each, until the last pass
-        samples = [int(h) * int(v) for _, h, v, *_ in getattr(image, "layer", [])] or [1]
-        return max(PLAIN_BYTES, 4 + 2 * sum(samples) / max(samples))
+        return max(PLAIN_BYTES, 4 + coefficient_bytes(image, buffered=buffered))
     return max((k.peak_bytes for k in FORMATS if k.name == image.format), default=PLAIN_BYTES)
 
 
@@ -248,10 +257,15 @@ def _check_is_still(image: Image.Image, name: str, *, counted: bool = False) -> 
     )
 
 
-def _to_upright_rgb(image: Image.Image, name: str, white_level: WhiteLevel) -> ByteArray:
-    """The upright (H, W, 3), filled in strips, because whole copies would double the memory."""
+def _to_upright_rgb(
+    image: Image.Image, name: str, white_level: WhiteLevel, *, orientation: int | None = None
+) -> ByteArray:
+    """The upright (H, W, 3), filled in strips, because whole copies would double the memory.
+
+    orientation: EXIF, 1..8; None reads it from the picture.
+    """
     image.load()
-    orientation = _read_orientation(image)
+    orientation = orientation or _read_orientation(image)
     width, height = image.size
     upright = np.empty((width, height, 3) if orientation > 4 else (height, width, 3), np.uint8)
     stored = stored_view(upright, orientation)

@@ -10,9 +10,14 @@ from pathlib import Path
 from mien.errors import UnreadableImage, UsageError, one_line, quote_path
 
 SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
-    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+    *(".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg"),
+    *(".jpg", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
 )
+OTHER_SUFFIXES = (
+    *(".arw", ".cr2", ".cr3", ".dng", ".j2k", ".jp2", ".jpx", ".jxl", ".nef", ".orf", ".psd"),
+    *(".raf", ".rw2", ".svg", ".tga"),
+)
+"""Pictures that mien does not read. They are found in a folder of photos to be named there."""
 
 
 def find_photos(arguments: Sequence[str]) -> list[Path]:
@@ -20,7 +25,8 @@ def find_photos(arguments: Sequence[str]) -> list[Path]:
 
     A folder gives the pictures directly in it, not those in its sub-folders, which may
     show other people. A folder or pattern gives files with a picture's suffix, in natural
-    order (2 before 10). A file that is named is taken whatever its suffix.
+    order (2 before 10), also of kinds that mien does not read: whoever reads them says so. A
+    file that is named is taken whatever its suffix.
 
     Raises UsageError if an argument matches nothing, UnreadableImage for a
     missing file.
@@ -31,6 +37,13 @@ def find_photos(arguments: Sequence[str]) -> list[Path]:
     for argument in arguments:
         found.update(dict.fromkeys(_expand(argument)))
     return list(found)
+
+
+def named_files(arguments: Sequence[str]) -> frozenset[Path]:
+    """The arguments of `find_photos` that are files, and no folders or patterns."""
+    return frozenset(
+        Path(one) for one in arguments if os.path.lexists(one) and not os.path.isdir(one)
+    )
 
 
 def find_people_photos(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
@@ -65,7 +78,7 @@ def _expand(argument: str) -> list[Path]:
     if not argument:
         raise UsageError("the name of a photo is empty; name a file, a folder, or a glob in quotes")
     if os.path.isdir(argument):
-        photos = [Path(argument, name) for name in _names_in(argument) if _is_photo(name)]
+        photos = [Path(argument, name) for name in _names_in(argument) if _is_picture(name)]
         photos = [photo for photo in photos if not photo.is_dir()]
         return sorted(photos, key=_natural_key) or _no_photo(
             argument, "no picture is directly in it"
@@ -80,7 +93,7 @@ def _expand(argument: str) -> list[Path]:
         found = [Path(name) for name in glob.glob(argument)]
     except (OSError, ValueError, re.error):  # a NUL or a broken range in the pattern
         found = []
-    photos = [path for path in found if _is_photo(path.name) and not path.is_dir()]
+    photos = [path for path in found if _is_picture(path.name) and not path.is_dir()]
     return sorted(photos, key=_natural_key) or _no_photo(argument, "no picture has such a name")
 
 
@@ -99,6 +112,10 @@ def _names_in(folder: str) -> list[str]:
 
 def _is_photo(name: str) -> bool:
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def _is_picture(name: str) -> bool:
+    return not name.startswith(".") and name.lower().endswith((*SUFFIXES, *OTHER_SUFFIXES))
 
 
 def _natural_key(path: Path) -> tuple[list[str | int], str]:

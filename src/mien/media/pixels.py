@@ -21,9 +21,12 @@ WhiteLevel: TypeAlias = "Callable[[float], int]"
 """Gives the value of white from the highest value of a grey picture of more than 8 bits."""
 
 
-def full_16_bits(highest: float) -> int:
-    """White is 65535, whatever the highest value of the picture."""
-    return 65535
+def white_of_sensor(highest: float) -> int:
+    """White of the fewest bits that hold the highest value: 10, 12, 14 or 16 bits.
+
+    A picture of 16 bits that is so dark throughout would show nothing otherwise.
+    """
+    return next((white for white in (1023, 4095, 16383) if 255 < highest <= white), 65535)
 
 
 def to_rgb_array(array: object) -> ByteArray:
