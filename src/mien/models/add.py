@@ -110,7 +110,7 @@ def add_model(
 def _row(name: str) -> ModelRow:
     if name in ADDED_ROWS:
         return ADDED_ROWS[name].model
-    known = ", ".join(ADDED_ROWS)
+    known = ", ".join((*ADDED_ROWS, "liveness"))
     if name in MODEL_ROWS:
         raise UsageError(f"{name} comes with pip and is here already; to add: {known}")
     raise UsageError(f"unknown model {name[:60]!r}; to add: {known}")

@@ -25,7 +25,14 @@ from typing import Any
 
 from mien.errors import ModelAltered, ModelMissing, UsageError, install_command, quote, quote_path
 from mien.files import read_regular, write_whole
-from mien.models.table import ADDED_ROWS, EMBEDDERS, MODEL_ROWS, EmbedderRow, ModelRow
+from mien.models.table import (
+    ADDED_ROWS,
+    EMBEDDERS,
+    LIVENESS_ROWS,
+    MODEL_ROWS,
+    EmbedderRow,
+    ModelRow,
+)
 from mien.models.weights import read_checked
 from mien.results import Threshold
 
@@ -122,7 +129,7 @@ def read_added_embedder(row: EmbedderRow, data_dir: Path) -> EmbedderRow:
 
 
 def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
-    """The graph of a row that came from `find_embedder`, hashed now.
+    """The graph of a row of `LIVENESS_ROWS` or from `find_embedder`, hashed now.
 
     Raises ModelMissing or ModelAltered, both with the command that adds it again.
     """
@@ -131,7 +138,8 @@ def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
         raise ModelMissing(f"model {row.name} was not added for {engine}; run: {add_command(row)}")
     path = added_graph_path(expected, data_dir)
     if not os.path.isfile(path):
-        raise _missing(row, "its graph is gone")
+        why = "it was not added yet" if row in LIVENESS_ROWS else "its graph is gone"
+        raise _missing(row, why)
     try:
         return read_checked(path, expected, what=row.name)
     except ModelMissing as error:
@@ -220,6 +228,8 @@ def store_added(
 
 def add_command(row: ModelRow) -> str:
     """The command that adds this row; for one of the user's own, its beginning."""
+    if row in LIVENESS_ROWS:
+        return "mien models add liveness"
     custom = "" if row.name in ADDED_ROWS else " --onnx FILE ..."
     return f"mien models add {row.name}{custom}"
 
@@ -278,7 +288,7 @@ def _missing(row: ModelRow, why: str) -> ModelMissing:
     from importlib.util import find_spec
 
     # a .pt file is read by torch; who has none needs another command first
-    needs_torch = bool(row.url) and not find_spec("torch")
+    needs_torch = bool(row.url) and row not in LIVENESS_ROWS and not find_spec("torch")
     torch = f" in mien's source folder: {install_command('torch')} &&"
     run = f"run{torch}" if needs_torch else "run:"
     return ModelMissing(f"model {row.name} is missing: {why}; {run} {add_command(row)}")

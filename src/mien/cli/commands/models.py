@@ -11,12 +11,14 @@ from mien.app.health import model_states
 from mien.cli.output import CommandResult
 from mien.cli.progress import byte_bar
 from mien.errors import ExitCode, MienError, ModelMissing, UsageError
-from mien.models import ADDED_ROWS, find_embedder, read_added_graph
+from mien.models import ADDED_ROWS, LIVENESS_ROWS, ModelRow, find_embedder, read_added_graph
 from mien.models.add import add_model
+from mien.models.add_liveness import add_liveness
 from mien.models.added import custom_names
 from mien.models.custom import add_custom
 from mien.settings import Settings, load_settings
 
+LIVENESS = "liveness"  # the three models of the liveness checks, by one name
 SEED = 20180402  # of the crops on which a graph is compared with torch; the day in the file's name
 
 
@@ -28,6 +30,7 @@ def list_models(args: Namespace) -> CommandResult:
         name: _added_state(name, settings)
         for name in (*ADDED_ROWS, *custom_names(settings.data_dir))
     }
+    added |= {row.name: _graph_state(row, settings) for row in LIVENESS_ROWS}
     lines = [f"{'model':12} {'licence':11} {'sha256':13} {'state':9} where"]
     lines += [
         f"{s.row.name:12} {s.row.licence:11} {s.row.sha256[:12]:13} {s.state:9} {s.where}"
@@ -69,7 +72,7 @@ def add(args: Namespace) -> CommandResult:
         return _add_own(args)
     if given:
         raise UsageError(f"--{given[0]} is for an ONNX file; add --onnx PATH, or leave it out")
-    return _add_row(args)
+    return _add_liveness(args) if args.model == LIVENESS else _add_row(args)
 
 
 def _add_own(args: Namespace) -> CommandResult:
@@ -138,10 +141,43 @@ def _add_row(args: Namespace) -> CommandResult:
     return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
+def _add_liveness(args: Namespace) -> CommandResult:
+    """args.file: Path of a folder or of one published file, or None to download them."""
+    lines: list[str] = []
+    models: list[dict[str, object]] = []
+    with byte_bar("downloading liveness models") as tell:
+        for added in add_liveness(file=args.file, settings=load_settings(), tell=tell):
+            row = added.row
+            lines.append(f"added {row.name}, weights {row.sha256[:12]}")
+            lines += [
+                f"  {engine} is within {difference:.1g} of the published net's known outputs"
+                for engine, difference in added.difference.items()
+            ]
+            models.append(
+                {
+                    "model": row.name,
+                    "weights_sha256": row.sha256,
+                    "graph_sha256": dict(row.graph_sha256),
+                    "largest_difference": dict(added.difference),
+                }
+            )
+    data: dict[str, object] = {"outcome": "added", "exit_code": 0, "models": models}
+    return CommandResult(ExitCode.OK, tuple(lines), data)
+
+
 def _added_state(name: str, settings: Settings) -> tuple[str, str]:
     """ok, not added or altered; and in words, with what to do."""
     try:
         row = find_embedder(name, settings.data_dir).model
+    except ModelMissing as error:
+        return "not added", str(error)
+    except MienError as error:
+        return "altered", str(error)
+    return _graph_state(row, settings)
+
+
+def _graph_state(row: ModelRow, settings: Settings) -> tuple[str, str]:
+    try:
         read_added_graph(row, settings.engine, settings.data_dir)
     except ModelMissing as error:
         return "not added", str(error)
