@@ -1,9 +1,9 @@
-"""Does `largest` give the face that `all` gives? On every picture of a tree.
+"""Compare the face that `largest` finds with the largest face of `all`, for folders of pictures.
 
     python benchmarks/agreement.py FOLDER [FOLDER ...]
 
-The same face: both find none, or the largest faces by area overlap with IoU above 0.5. Points: the
-farthest of the five, as a share of the distance between the eyes.
+Two results agree if both have no face, or if their largest faces by area overlap with an IoU above
+0.5. The difference of the points is that of the farthest of the five, in eye distances.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Cold start: the whole `mien unlock NAME PHOTO` process against `verifyface verify`.
+"""Measure the cold start of `mien unlock NAME PHOTO` against `verifyface verify`.
 
     python benchmarks/cold_start.py PHOTO_DIR PROBE [--runs 15]
 
-Both enroll the same photos, then decide on the same probe; runs alternate, so that
-both meet the same machine. Prints medians and their ratio. Peak memory is the
-process's own maximum resident set, as the kernel counts it.
+Both enroll the same photos, then decide on the same probe, each in a new process. Runs
+alternate, so that both have the same load on the machine. Prints medians and their ratio.
+Peak memory is the maximum resident set of the process, as reported by the kernel.
 """
 
 from __future__ import annotations

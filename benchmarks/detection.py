@@ -1,11 +1,11 @@
-"""Detection of a folder of photos against facenet-pytorch 2.6, as ratios in one run.
+"""Measure detection on a folder of photos against facenet-pytorch 2.6.
 
     pip install torch==2.13.0 && pip install --no-deps facenet-pytorch==2.6.0
     python benchmarks/detection.py PHOTO_DIR [--threads 2] [--rounds 7]
 
-Every way looks at each photo in turn, round after round, so that all meet the same
-machine. A photo's time is its median over the rounds; a way's time is the sum over photos.
-Boxes of `all` are compared with the peer's as they are timed.
+The detectors take turns on each photo in every round, so that all have the same load on the
+machine. The time of a photo is its median over the rounds; the time of a detector is the sum
+over the photos. Also prints the largest difference between the boxes of `all` and the peer's.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mien.app.pipeline import open_cascade
 from mien.faces.detect import Cascade
 from mien.media.image_file import read_image
 from mien.settings import load_settings
-from peer_facenet import facenet_mtcnn
+from peer_facenet import open_facenet_mtcnn
 
 
 def main() -> None:
@@ -36,38 +36,38 @@ def main() -> None:
     args = parser.parse_args()
     files = sorted(args.photos.rglob("*.jpg"))
     settings = replace(load_settings(), threads=args.threads)
-    peer = facenet_mtcnn(args.threads)
+    peer = open_facenet_mtcnn(args.threads)
     engines: dict[str, Cascade] = {
         engine: open_cascade(replace(settings, engine=engine))
         for engine in ("onnxruntime", "openvino")
     }
-    ways: dict[str, Callable[[Any], Any]] = {
+    detectors: dict[str, Callable[[Any], Any]] = {
         "facenet-pytorch": lambda image: peer.detect(Image.fromarray(image), landmarks=True)
     }
     for engine, cascade in engines.items():
-        ways[f"all, {engine}"] = lambda image, c=cascade: c.find(image, "all")
-        ways[f"largest, {engine}"] = lambda image, c=cascade: c.find(image, "largest")
-    times: dict[str, list[float]] = {way: [] for way in ways}
+        detectors[f"all, {engine}"] = lambda image, c=cascade: c.find(image, "all")
+        detectors[f"largest, {engine}"] = lambda image, c=cascade: c.find(image, "largest")
+    times: dict[str, list[float]] = {name: [] for name in detectors}
     worst = 0.0
     for file in files:
         image = read_image(file)
-        rounds: dict[str, list[float]] = {way: [] for way in ways}
+        rounds: dict[str, list[float]] = {name: [] for name in detectors}
         for _ in range(args.rounds + 1):
-            for way, run in ways.items():
+            for name, run in detectors.items():
                 started = time.perf_counter()
                 run(image)
-                rounds[way].append(time.perf_counter() - started)
-        for way, seconds in rounds.items():
-            times[way].append(statistics.median(seconds[1:]))  # the first one warms up
-        boxes = ways["facenet-pytorch"](image)[0]
+                rounds[name].append(time.perf_counter() - started)
+        for name, seconds in rounds.items():
+            times[name].append(statistics.median(seconds[1:]))  # the first one warms up
+        boxes = detectors["facenet-pytorch"](image)[0]
         found = engines["onnxruntime"].find(image, "all")
         if boxes is not None:
             ours = found.boxes_xyxy[np.argsort(-_areas(found.boxes_xyxy))]
             worst = max(worst, float(np.abs(ours - boxes.astype(np.float32)).max()))
     base = sum(times["facenet-pytorch"])
     print(f"{len(files)} photos, {args.threads} threads, boxes at most {worst:.4f} px apart")
-    for way, seconds in times.items():
-        print(f"{way:22} {sum(seconds) * 1e3:7.0f} ms   {base / sum(seconds):5.2f} x")
+    for name, seconds in times.items():
+        print(f"{name:22} {sum(seconds) * 1e3:7.0f} ms   {base / sum(seconds):5.2f} x")
 
 
 def _areas(boxes: Any) -> Any:

@@ -1,8 +1,8 @@
-"""SFace, milliseconds a face, on both engines and one or two threads, in one run.
+"""Measure SFace in milliseconds per face, on both engines with one and two threads.
 
-The nets take turns, forty calls in a row each, as a service calls one net again and again.
+    python benchmarks/embedding.py [--rounds 4]
 
-python benchmarks/embedding.py [--rounds 4]
+The nets take turns, each for forty calls in a row, because a service calls one net repeatedly.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> None:
         times: dict[tuple[str, int], list[float]] = {key: [] for key in nets}
         for _ in range(args.rounds):
             for key, net in nets.items():
-                net(pixels)  # brings this net's weights back into the caches
+                net(pixels)  # loads this net's weights into the processor caches
                 for _ in range(IN_A_ROW):
                     started = time.perf_counter()
                     net(pixels)
@@ -47,7 +47,7 @@ def main() -> None:
         for (engine, threads), ms in times.items():
             print(
                 f"batch {batch}  {engine:12} {threads} thread(s)  median "
-                f"{statistics.median(ms[IN_A_ROW:]):5.2f} ms a face, least {min(ms):5.2f}"
+                f"{statistics.median(ms[IN_A_ROW:]):5.2f} ms per face, minimum {min(ms):5.2f}"
             )
 
 

@@ -1,10 +1,9 @@
-"""Photos per second of an evaluation's embedding, over worker processes against one process.
+"""Measure how many photos per second `mien evaluate` embeds, with workers and with one process.
 
     python benchmarks/evaluation.py PEOPLE_DIR [--photos 240] [--workers 2] [--rounds 3]
 
-Both ways take turns on the same photos, so that both meet the same machine; nothing is
-read from a cache or written to one. Starting the workers and loading the nets is part of
-what is timed, as it is part of a run.
+Both take turns on the same photos, so that both have the same load on the machine. The cache is
+not used. The time includes starting the workers and loading the nets, as in a real run.
 """
 
 from __future__ import annotations
@@ -29,21 +28,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     found = read_people(args.people).photos
-    spread = np.linspace(0, len(found) - 1, min(args.photos, len(found))).round().astype(int)
-    photos = [found[at] for at in spread]
-    ways = {"one process": 1, f"{args.workers} workers": args.workers}
-    rates: dict[str, list[float]] = {way: [] for way in ways}
+    rows = np.linspace(0, len(found) - 1, min(args.photos, len(found))).round().astype(int)
+    photos = [found[row] for row in rows]
+    worker_counts = {"one process": 1, f"{args.workers} workers": args.workers}
+    rates: dict[str, list[float]] = {name: [] for name in worker_counts}
     for _ in range(args.rounds):
-        for way, workers in ways.items():
-            rates[way].append(_rate(photos, workers))
+        for name, workers in worker_counts.items():
+            rates[name].append(_measure_rate(photos, workers))
     base = statistics.median(rates["one process"])
     print(f"{len(photos)} photos, {args.rounds} rounds, {usable_cores()} usable cores")
-    for way, seen in rates.items():
-        rate = statistics.median(seen)
-        print(f"{way:14} {rate:6.1f} photos per second   {rate / base:5.2f} x")
+    for name, measured in rates.items():
+        rate = statistics.median(measured)
+        print(f"{name:14} {rate:6.1f} photos per second   {rate / base:5.2f} x")
 
 
-def _rate(photos: list[Path], workers: int) -> float:
+def _measure_rate(photos: list[Path], workers: int) -> float:
     started = time.perf_counter()
     embed_photos(
         photos,

@@ -1,11 +1,11 @@
-"""One among many: how often a stranger is taken for somebody, as the gallery grows.
+"""Measure how often identification takes a stranger for an enrolled person, by gallery size.
 
     python benchmarks/identification.py ../shared/lfw/images
 
-People without the model's cohort. Some are enrolled with one photo or three, everybody else
-is a stranger; the threshold is `mien identify`'s own. FPIR and FNIR are those of ISO/IEC 19795-1.
-The thresholds were fitted on these people, so FPIR is no independent proof of their value,
-but of whether it holds as the gallery grows. docs/thresholds.md has what came out.
+People of the cohort are left out. In each draw some people are enrolled with one or three photos,
+and the others are strangers. The threshold is that of `mien identify`. FPIR and FNIR are those of
+ISO/IEC 19795-1. The thresholds were fitted on the same people, so the FPIR does not test their
+level, only whether it stays the same as the gallery grows. The results are in docs/thresholds.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from mien.lab.evaluate.run import people_in_cohort
 from mien.matching.calibration import Calibration, load_calibration
 from mien.models import EMBEDDERS
-from photos_of_people import embedded_people
+from photos_of_people import embed_people
 
 ENROLLED = (1, 10, 100, 1000)
 PHOTOS = (1, 3)
@@ -29,25 +29,29 @@ Array = np.ndarray
 
 
 @dataclass
-class Tried:
-    """What came of all draws. mistaken: the pairs of people of strangers taken for somebody."""
+class Counts:
+    """Counts over all draws.
+
+    probes of strangers, and those accepted; probes of enrolled people, and those missed.
+    confused: the pairs of people behind the accepted strangers.
+    """
 
     strangers: int = 0
-    taken: int = 0
+    accepted: int = 0
     owners: int = 0
     missed: int = 0
-    mistaken: set[frozenset[int]] = field(default_factory=set)
+    confused: set[frozenset[int]] = field(default_factory=set)
 
 
-def draw(
+def identify_probes(
     vectors: Array,
     person: Array,
     calibration: Calibration,
     threshold: float,
     gallery: Array,
-    tried: Tried,
+    counts: Counts,
 ) -> None:
-    """Enroll the photos of `gallery`, a row of it for each person, and try all the others."""
+    """Enroll the photos of `gallery`, a row for each person, and identify all other photos."""
     cohort = calibration.cohort
     centres = vectors[gallery].mean(axis=1)
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
@@ -55,40 +59,43 @@ def draw(
     scores = vectors[probes] @ centres.T
     best = scores.argmax(axis=1)
     shifts = cohort.shifts(vectors[probes]) + cohort.shifts(centres)[best]
-    opened = scores.max(axis=1) >= threshold + shifts
-    who, said = person[probes], person[gallery[:, 0]][best]
-    own = np.isin(who, person[gallery[:, 0]])
-    tried.strangers += int(np.sum(~own))
-    tried.taken += int(np.sum(opened & ~own))
-    tried.owners += int(np.sum(own))
-    tried.missed += int(np.sum(own & ~(opened & (said == who))))
-    wrong = opened & ~own
-    tried.mistaken |= {frozenset(pair) for pair in zip(who[wrong], said[wrong], strict=True)}
+    accepted = scores.max(axis=1) >= threshold + shifts
+    true_person, found_person = person[probes], person[gallery[:, 0]][best]
+    own = np.isin(true_person, person[gallery[:, 0]])
+    counts.strangers += int(np.sum(~own))
+    counts.accepted += int(np.sum(accepted & ~own))
+    counts.owners += int(np.sum(own))
+    counts.missed += int(np.sum(own & ~(accepted & (found_person == true_person))))
+    wrong = accepted & ~own
+    counts.confused |= {
+        frozenset(pair) for pair in zip(true_person[wrong], found_person[wrong], strict=True)
+    }
 
 
 def main(folder: Path) -> None:
-    vectors, _, person = embedded_people(folder)
+    vectors, _, person = embed_people(folder)
     calibration = load_calibration(EMBEDDERS["sface"])
     outside = ~np.isin(person, people_in_cohort(calibration.cohort, vectors, person))
     vectors, person = vectors[outside], person[outside]
-    everybody, counts = np.unique(person, return_counts=True)
+    everybody, n_photos = np.unique(person, return_counts=True)
     print("photos enrolled threshold  FPIR                           FNIR")
     for photos in PHOTOS:
         for count in ENROLLED:
-            can = everybody[counts >= photos]
-            if count > len(can):
+            eligible = everybody[n_photos >= photos]
+            if count > len(eligible):
                 continue
             threshold = calibration.threshold_among(count, photos=photos).value
-            tried = Tried()
+            counts = Counts()
             for seed in range(DRAWS):
                 rng = np.random.default_rng(seed)
-                chosen = rng.permutation(can)[:count]
+                chosen = rng.permutation(eligible)[:count]
                 rows = [rng.permutation(np.flatnonzero(person == who))[:photos] for who in chosen]
-                draw(vectors, person, calibration, threshold, np.stack(rows), tried)
+                identify_probes(vectors, person, calibration, threshold, np.stack(rows), counts)
             print(
-                f"{photos:6} {count:8,} {threshold:9.3f}  {tried.taken:3} of {tried.strangers:6,} ="
-                f" {tried.taken / tried.strangers:.1e}, {len(tried.mistaken)} pairs of people"
-                f"  {tried.missed / tried.owners:6.2%} of {tried.owners:,}"
+                f"{photos:6} {count:8,} {threshold:9.3f}  {counts.accepted:3} of "
+                f"{counts.strangers:6,} = {counts.accepted / counts.strangers:.1e}, "
+                f"{len(counts.confused)} pairs of people"
+                f"  {counts.missed / counts.owners:6.2%} of {counts.owners:,}"
             )
 
 

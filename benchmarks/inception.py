@@ -1,9 +1,9 @@
-"""InceptionResnetV1: mien's graph on both engines against torch eager, in one run, interleaved.
+"""Measure mien's graph of InceptionResnetV1 on both engines against torch eager.
 
     python benchmarks/inception.py [--rounds 40] [--threads 2]
 
-Weights are torch's first draw: what they are does not change the work. Torch gets the
-standardised crops, mien the crops as they are. Also prints how far apart the answers lie.
+The weights are random, which does not change the time. The nets take turns. Torch gets
+standardised crops, mien gets raw pixels. Also prints the largest difference of the embeddings.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def compare(
         apart = float(np.abs(unit_rows(runners[name](pixels)) - wanted).max())
         low, middle, high = statistics.quantiles(ms, n=4)
         print(
-            f"batch {batch}  {name:12} median {middle:6.2f} ms a face, quartiles {low:.2f}.."
-            f"{high:.2f}, {eager_ms / middle:.2f} x torch eager, apart {apart:.0e}"
+            f"batch {batch}  {name:12} median {middle:6.2f} ms per face, quartiles {low:.2f}.."
+            f"{high:.2f}, {eager_ms / middle:.2f} x torch eager, difference {apart:.0e}"
         )
 
 

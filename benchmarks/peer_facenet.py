@@ -1,7 +1,7 @@
-"""facenet-pytorch's MTCNN, also where torchvision will not import.
+"""Open the MTCNN of facenet-pytorch, with or without torchvision.
 
-It needs two functions of torchvision. Where that is missing they are given to it here,
-written to do what torchvision's documentation says, so that the peer runs its own code.
+It needs two functions of torchvision. If torchvision is not installed, this module provides
+them, written from its documentation; everything else is the code of facenet-pytorch.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import types
 from typing import Any
 
 
-def facenet_mtcnn(threads: int, **options: Any) -> Any:
+def open_facenet_mtcnn(threads: int, **options: Any) -> Any:
     """A facenet_pytorch.MTCNN on the CPU with this many torch threads."""
     import torch
 
     torch.set_num_threads(threads)
     if importlib.util.find_spec("torchvision") is None:
-        _give_torchvision()
+        _provide_torchvision()
     from facenet_pytorch.models.mtcnn import MTCNN
 
     return MTCNN(device="cpu", **options)
 
 
-def _give_torchvision() -> None:
+def _provide_torchvision() -> None:
     import numpy as np
     import torch
 

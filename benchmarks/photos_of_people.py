@@ -1,4 +1,4 @@
-"""A folder of people as embeddings, for the benchmarks of decisions; kept in mien's own cache."""
+"""Embed a folder of people, for the benchmarks of decisions; embeddings are cached by mien."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mien.settings import load_settings, usable_cores
 Array = np.ndarray
 
 
-def embedded_people(folder: Path) -> tuple[Array, Array, Array]:
-    """Of every photo with a face near its centre: embedding, mirror image's, and who it is."""
+def embed_people(folder: Path) -> tuple[Array, Array, Array]:
+    """For each photo with a face: its embedding, that of its mirror image, and its person's row."""
     people = read_people(folder)
     found = embed_photos(
         people.photos,

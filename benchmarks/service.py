@@ -111,7 +111,7 @@ def send_load(
     ignore_retry_after: bool = False,
     path: str = "/v1/unlock",
 ) -> Results:
-    """Send the same form from so many clients at once, for so long."""
+    """Send the same form repeatedly from several clients at once."""
     results, lock = Results(), threading.Lock()
     start = time.perf_counter()
 

@@ -1,11 +1,11 @@
-"""How the vault's work grows with the number of people enrolled: unlock (1:1) and identify (1:n).
+"""Measure the vault by the number of enrolled people, for unlock (1:1) and identify (1:n).
 
     python benchmarks/vault_scale.py [--people 10,1000,10000,100000] [--rounds 15]
 
-Unlock (1:1): charge the attempt, look the person up, decrypt the template, compare in the rotated
-space, settle, all of it on the disk; detection and embedding are left out. The
-sizes take turns within each round. Identify (1:n): the product alone, and all of it.
-Faces are unit vectors by chance.
+Unlock: charge the attempt, look the person up, decrypt the template, compare in the rotated
+space and settle the attempt, in a vault on disk; without detection and embedding. The sizes
+take turns in each round. Identify: the matrix product alone, and with the vault's work.
+The embeddings are random unit vectors.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ DIMS, PHOTOS = 128, 3
 STAMP = "2026-01-31T12:00:00+00:00"
 
 
-def faces(seed: int, n: int) -> np.ndarray:
+def random_embeddings(seed: int, n: int) -> np.ndarray:
     vectors = np.random.default_rng(seed).normal(size=(n, DIMS)).astype(np.float32)
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def fill(vault: Vault, people: int) -> None:
-    """All in one change, as an import does it."""
+    """Add everybody in one transaction, as an import does."""
     with vault._transactions.writing() as transaction:
         space = RotatedSpace(transaction.cipher, MODEL)
-        rotated = space.protect(faces(1, people * PHOTOS)).reshape(people, PHOTOS, DIMS)
+        rotated = space.protect(random_embeddings(1, people * PHOTOS)).reshape(people, PHOTOS, DIMS)
         for number, vectors in enumerate(rotated):
             payload = pack_template(Template(vectors, MODEL))
             put_record(Record(f"user {number}", MODEL, STAMP, payload), transaction)
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     given = parser.parse_args()
     sizes = [int(size) for size in given.people.split(",")]
-    probe = faces(2, 1)[0]
+    probe = random_embeddings(2, 1)[0]
     with tempfile.TemporaryDirectory() as folder:
         vaults = {}
         for size in sizes:
@@ -85,19 +85,19 @@ def main() -> None:
             took = milliseconds(lambda vault=vaults[size], size=size: fill(vault, size))
             print(f"{size:>7} people enrolled in {took / 1000:.1f} s")
         for vault in vaults.values():
-            unlock_once(vault, probe)  # imports, and the first look at each
+            unlock_once(vault, probe)  # imports modules and opens the files
         times: dict[int, list[float]] = {size: [] for size in sizes}
         for _ in range(given.rounds):
             for size, vault in vaults.items():
                 times[size].append(milliseconds(lambda vault=vault: unlock_once(vault, probe)))
-        print("unlock, all of the vault's work")
+        print("unlock: the vault's part, on disk")
         for size in sizes:
             ratio = median(times[size]) / median(times[sizes[0]])
             print(f"{size:>7} people {median(times[size]):8.2f} ms {ratio:6.2f} x")
-        print("identify, ms: the product; the first look, records alone and with centroids;")
-        print("the next look, in the same process, after another attempt")
+        print("identify, ms: the product; the first call, without and with centroids;")
+        print("the next call in the same process, after another attempt")
         for size, vault in vaults.items():
-            matrix = faces(3, size)
+            matrix = random_embeddings(3, size)
             product = median(milliseconds(lambda m=matrix: m @ probe) for _ in range(given.rounds))
             alone = milliseconds(lambda vault=vault: vault.centroids_of(MODEL))
             vault.enable_centroids()

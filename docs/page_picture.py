@@ -1,4 +1,4 @@
-"""Make the README's picture of the page, in a real browser, of the public-domain photograph.
+"""Make the picture of the page for the README, in a browser with a public-domain photograph.
 
 python docs/page_picture.py
 """
@@ -25,7 +25,7 @@ def main() -> None:
         shots = [folder / f"{number}.jpg" for number in range(4)]
         for shot in shots:
             Image.fromarray(recapture(data.astronaut(), rng)).save(shot, quality=92)
-        film = write_y4m([shots[3]], folder / "film.y4m")
+        video = write_y4m([shots[3]], folder / "video.y4m")
         with start_service(folder) as service, sync_playwright() as driver:
             files = [("photos", (shot.name, shot.read_bytes())) for shot in shots[:3]]
             url = f"{service.address}/v1/people/eileen"
@@ -33,7 +33,7 @@ def main() -> None:
             camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
             browser = driver.chromium.launch(
                 executable_path=CHROMIUM,
-                args=["--no-sandbox", *camera, f"--use-file-for-fake-video-capture={film}"],
+                args=["--no-sandbox", *camera, f"--use-file-for-fake-video-capture={video}"],
             )
             page = browser.new_page(viewport={"width": 760, "height": 960})
             page.goto(f"{service.address}/#{service.token}")
@@ -41,7 +41,7 @@ def main() -> None:
             page.wait_for_selector("#view-unlock canvas[data-face=good]")
             page.click("#unlock-camera")
             page.wait_for_selector("#unlock-decision.yes")
-            page.wait_for_timeout(600)  # the lock opens
+            page.wait_for_timeout(600)  # for the animation of the lock
             picture = folder / "page.png"
             page.screenshot(path=picture)
             browser.close()

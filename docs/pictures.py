@@ -1,4 +1,4 @@
-"""Make the README's pictures: the small demo's, of the public-domain photograph only.
+"""Make the pictures of the README with the small demo, which uses a public-domain photograph.
 
 python docs/pictures.py
 """
@@ -28,12 +28,12 @@ def main() -> None:
         out = Path(folder)
         run_small_demo(out, open_pipeline(load_settings()), np.random.default_rng(SEED))
         for name in CHARTS:
-            _shrunk(out / f"{name}.png").save(target / f"{name}.png", optimize=True)
+            _shrink(out / f"{name}.png").save(target / f"{name}.png", optimize=True)
         for name in PHOTOS:
-            _shrunk(out / f"{name}.png").save(target / f"{name}.jpg", quality=90)
+            _shrink(out / f"{name}.png").save(target / f"{name}.jpg", quality=90)
 
 
-def _shrunk(path: Path) -> Image.Image:
+def _shrink(path: Path) -> Image.Image:
     with Image.open(path) as drawn:
         height = round(drawn.height * WIDTH_PX / drawn.width)
         return drawn.convert("RGB").resize((WIDTH_PX, height), Image.Resampling.LANCZOS)

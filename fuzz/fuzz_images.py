@@ -1,4 +1,4 @@
-"""Any bytes at all into the reader of pictures. See README.md."""
+"""Give arbitrary bytes to the reader of pictures. See README.md."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ with atheris.instrument_imports(include=["mien", "PIL"]):
     from mien.errors import UnreadableImage
     from mien.media.image_file import read_image
 
-KINDS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "ICO", "TGA", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "ICO", "TGA", "JPEG2000")
 MODES = ("RGB", "L", "RGBA", "P", "CMYK", "1", "I;16", "LA")
 
 
 def seeds() -> list[bytes]:
-    """Small pictures of every kind and mode that this Pillow writes."""
+    """Small pictures of every format and mode that this Pillow writes."""
     pixels = np.random.default_rng(7).integers(0, 256, (9, 12, 3), dtype=np.uint8)
     found = []
-    for kind in KINDS:
+    for name in FORMATS:
         for mode in MODES:
             file = io.BytesIO()
             try:
-                Image.fromarray(pixels).convert(mode).save(file, kind)
+                Image.fromarray(pixels).convert(mode).save(file, name)
             except (OSError, ValueError, KeyError):
-                continue  # this kind has no such mode, or this Pillow no such kind
+                continue  # the format has no such mode, or this Pillow no such format
             found.append(file.getvalue())
     return found
 

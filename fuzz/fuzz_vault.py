@@ -121,7 +121,7 @@ def fuzz_record(data: bytes) -> None:
 
 
 def fuzz_export(data: bytes) -> None:
-    """Behind the header: its parameters may ask for a second and a gigabyte, by design."""
+    """Alter an export after its header, whose parameters may cost a second and a gigabyte."""
     end = EXPORT.index(b"}", EXPORT.index(b'"kind"')) + 1
     (HOME / "hostile").write_bytes(EXPORT[: end - 1] + data)
     if b"argon2id" in data:

@@ -150,7 +150,9 @@ def test_another_wheel_or_graph_is_refused_by_its_hash(
     add: Add, own: Settings, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / name).write_bytes(b"something else")
-    with pytest.raises(ModelAltered, match=r"is another one: SHA-256 is .*, expected 704afe26766c"):
+    with pytest.raises(
+        ModelAltered, match=r"is a different one: SHA-256 is .*, expected 704afe26766c"
+    ):
         add(CASIA, tmp_path / name)
     assert not own.data_dir.exists()
 
@@ -232,11 +234,13 @@ def test_a_missing_file_is_reported_on_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "why"), [("sface", "comes with pip"), ("nosuch", "unknown")])
+@pytest.mark.parametrize(
+    ("name", "why"), [("sface", "is installed with mien"), ("nosuch", "unknown")]
+)
 def test_an_unknown_name_is_refused_with_the_names_that_can_be_added(
     add: Add, name: str, why: str
 ) -> None:
-    with pytest.raises(UsageError, match=f"{why}.*to add: facenet-vggface2, facenet-casia"):
+    with pytest.raises(UsageError, match=f"{why}.*models to add: facenet-vggface2, facenet-casia"):
         add(name)
 
 
@@ -294,7 +298,7 @@ def test_a_downloaded_file_with_another_hash_is_refused_and_not_kept(
     add: Add, own: Settings, published: Callable[..., None]
 ) -> None:
     published(sha256="0" * 64)
-    with pytest.raises(ModelAltered, match="gave another file"):
+    with pytest.raises(ModelAltered, match="gave a different file"):
         add(VGGFACE2)
     assert not own.data_dir.exists()
     assert list((own.cache_dir / "downloads").iterdir()) == []

