@@ -143,3 +143,13 @@ def test_a_large_picture_is_searched_shrunk_and_boxes_are_in_its_own_pixels(
     large = pipeline.door_face(np.repeat(np.repeat(astronaut, 5, axis=0), 5, axis=1))
     assert astronaut.size * 25 / 3 > MAX_DOOR_PIXELS
     assert np.abs(large.points_xy / 5 - small.points_xy).max() < 0.03 * small.eye_distance_px
+
+
+@pytest.mark.parametrize(
+    ("level", "advice"), [(255, "in less light: the photo is over-exposed"), (120, "in more light")]
+)
+def test_the_advice_without_a_face_depends_on_the_light(
+    pipeline: Pipeline, level: int, advice: str
+) -> None:
+    with pytest.raises(NoFaceFound, match=advice):
+        pipeline.door_face(np.full((200, 200, 3), level, np.uint8))

@@ -48,3 +48,23 @@ def test_enroll_gives_the_margin_to_the_nearest_stranger(mien: Mien, shared_phot
     assert "nearest stranger: similarity" not in said.out
     told = mien("enroll", "me", shared_photos / "faces" / "me", "--replace", "--verbose")
     assert "  nearest stranger: similarity 0.327, threshold 0.408\n" in told.out
+
+
+def test_a_bad_photo_of_a_folder_is_left_out_and_named(
+    mien: Mien, album: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    shutil.copy(album / "probe.png", folder / "a.png")
+    shutil.copy(album / "wall.png", folder / "b.png")
+    (folder / "c.jp2").write_bytes(b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(20))
+    ran = mien("enroll", "kim", folder)
+    assert ran.code == 0
+    assert "enrolled kim from 1 photo" in ran.out
+    assert f"  left out '{folder}/b.png': no face found" in ran.out
+    assert f"  left out '{folder}/c.jp2' is JPEG 2000" in ran.out
+    assert len(mien("enroll", "lee", folder, "--json").json["left_out"]) == 2
+    named = mien("enroll", "max", folder / "a.png", folder / "b.png")
+    assert named.code == 3
+    (folder / "a.png").unlink()
+    assert mien("enroll", "noa", folder).code == 3

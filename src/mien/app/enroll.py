@@ -21,8 +21,10 @@ from mien.app.replacement import check_replacement
 from mien.app.verify import template_of
 from mien.errors import (
     EnrollmentRefused,
+    MienError,
     NoFaceFound,
     SeveralFacesFound,
+    UnreadableImage,
     UsageError,
     VaultDamaged,
     quote_path,
@@ -47,6 +49,13 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 Mode = Literal["new", "replace", "add", "replace_person"]
 Progress = Callable[[Sequence[ImageSource]], Iterable[ImageSource]]
+MaySkip = Callable[[ImageSource], bool]
+"""Whether a photo that cannot be used is left out, instead of refusing all."""
+
+
+def skip_none(photo: ImageSource) -> bool:
+    """Refuse all photos for one that cannot be used."""
+    return False
 
 
 def enroll(
@@ -58,6 +67,7 @@ def enroll(
     mode: Mode,
     clock: Clock,
     progress: Progress = lambda photos: photos,
+    may_skip: MaySkip = skip_none,
 ) -> Enrollment:
     """Make a template and store it in one step; on any error the vault stays as it was.
 
@@ -68,7 +78,7 @@ def enroll(
     user = check_user_name(user)
     if mode == "new" and vault.holds(user):
         raise already_enrolled(user)  # before any photo is read; checked again below
-    analysed = analyse_photos(photos, pipeline, progress=progress)
+    analysed = analyse_photos(photos, pipeline, progress=progress, may_skip=may_skip)
     merge(analysed, pipeline)  # photos of two people are refused before the vault is touched
     if mode == "replace":
         check_replacement(user, analysed.vectors, vault, pipeline)
@@ -116,10 +126,12 @@ class AnalysedPhotos:
     """The faces and embeddings of the photos, before any stored template is known.
 
     vectors: (k, d) float32 plain unit rows, a row for each photo. Never print them.
+    left_out: why each photo that was skipped cannot be used; names the photo.
     """
 
     vectors: FloatArray = field(repr=False)
     photos: tuple[AnalysedPhoto, ...] = field(repr=False)
+    left_out: tuple[str, ...] = ()
 
 
 def enroll_photos(
@@ -142,17 +154,30 @@ def analyse_photos(
     pipeline: Pipeline,
     *,
     progress: Progress = lambda photos: photos,
+    may_skip: MaySkip = skip_none,
 ) -> AnalysedPhotos:
     """Read, detect, crop and embed: the slow part, which needs no stored template.
 
     photos: paths, bytes, PIL images or arrays, at least one. progress: wraps the
-    list while it is walked, for a progress bar. Raises UnreadableImage, NoFaceFound
-    or SeveralFacesFound, each naming the photo.
+    list while it is walked, for a progress bar. may_skip: which photos are left out where they
+    cannot be used. Raises UnreadableImage, NoFaceFound or SeveralFacesFound, each naming the
+    photo, for another photo, and where none is left.
     """
     if len(photos) == 0:
         raise UsageError("no photo given; name at least one")
-    faces = tuple(_analyse(photo, at, pipeline) for at, photo in enumerate(progress(photos)))
-    return AnalysedPhotos(pipeline.embed([one.crop for one in faces]), faces)
+    faces: list[AnalysedPhoto] = []
+    errors: list[MienError] = []
+    for at, photo in enumerate(progress(photos)):
+        try:
+            faces.append(_analyse(photo, at, pipeline))
+        except (UnreadableImage, NoFaceFound, SeveralFacesFound) as error:
+            if not may_skip(photo):
+                raise
+            errors.append(error)
+    if not faces:
+        raise errors[0]
+    left_out = tuple(str(error) for error in errors)
+    return AnalysedPhotos(pipeline.embed([one.crop for one in faces]), tuple(faces), left_out)
 
 
 def merge(
@@ -186,7 +211,7 @@ def merge(
             enrolled.append(EnrolledPhoto(one.name, one.face, quality, similarity))
     template = Template(vectors[kept], pipeline.model)
     expectation = pipeline.matcher.expectation(photos=len(kept))
-    return Enrollment(template, tuple(enrolled), skipped, expectation)
+    return Enrollment(template, tuple(enrolled), skipped, expectation, left_out=analysed.left_out)
 
 
 def _analyse(photo: ImageSource, at: int, pipeline: Pipeline) -> AnalysedPhoto:

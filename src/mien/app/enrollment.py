@@ -30,6 +30,7 @@ class Enrollment:
     closest_stranger: similarity of the nearest of the model's cohort of strangers; margin: how
     far under its threshold that is. None without a cohort. not_compared: why the template was
     not compared with the other enrolled people; empty if it was. strangers: in the cohort.
+    left_out: photos of a folder that could not be used, each with the reason.
     """
 
     template: Template
@@ -41,6 +42,7 @@ class Enrollment:
     margin: float | None = None
     not_compared: str = ""
     strangers: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ class Enrollment:
                 for p in self.photos
             ],
             "skipped": [{"photo": photo, "same_as": twin} for photo, twin in self.skipped],
+            "left_out": [*self.left_out],
             "advice": list(self.advice),
             "expectation": self.expectation or None,
             "closest_stranger": _rounded(self.closest_stranger),

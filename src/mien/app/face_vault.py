@@ -50,6 +50,8 @@ class FaceVault:
     ) -> Enrollment:
         """Enroll a person from photos, or from one folder of them.
 
+        Photos of a folder that cannot be used are left out (`Enrollment.left_out`).
+
         mode: "new" raises AlreadyEnrolled for a name that is enrolled, "add" keeps the earlier
         photos, "replace" drops them, and raises AnotherFace if the new ones show somebody else;
         "replace_person" replaces the face as well. Raises UnreadableImage, NoFaceFound,
@@ -62,6 +64,7 @@ class FaceVault:
             vault=self._vault,
             mode=mode,
             clock=lambda: datetime.now(timezone.utc),
+            may_skip=lambda photo: isinstance(photos, (str, os.PathLike)) and os.path.isdir(photos),
         )
 
     def verify(self, name: str, photo: ImageSource, *, target_fmr: float | None = None) -> Decision:

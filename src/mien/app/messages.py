@@ -21,6 +21,7 @@ def enrollment_lines(
         if photo.leave_one_out is not None
     ]
     lines += [f"  skipped {photo}: nearly the same as {twin}" for photo, twin in enrollment.skipped]
+    lines += [f"  left out {words}" for words in enrollment.left_out]
     lines += [f"  advice: {words}" for words in enrollment.advice]
     if enrollment.expectation:
         lines.append(f"  {enrollment.expectation}")

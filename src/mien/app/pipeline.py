@@ -13,6 +13,7 @@ from mien.faces.detect import Cascade, CascadeSettings, Search
 from mien.faces.embed import Embedder
 from mien.faces.select import choose_door_face
 from mien.matching.matcher import Matcher
+from mien.media.frame import is_overexposed
 from mien.media.pixels import downscale
 from mien.models import (
     ONET,
@@ -57,7 +58,12 @@ class Pipeline:
 
     def door_face(self, image_rgb: ByteArray) -> Face:
         """The face of whoever stands at the door: see `choose_door_face` for the errors."""
-        return choose_door_face(self._faces_near(image_rgb))
+        faces = self._faces_near(image_rgb)
+        if len(faces) == 0 and is_overexposed(image_rgb):
+            raise NoFaceFound(
+                "no face found; face the camera, in less light: the photo is over-exposed"
+            )
+        return choose_door_face(faces)
 
     def _faces_near(self, image_rgb: ByteArray) -> Faces:
         """Search `largest`, on a picture of at most `MAX_DOOR_PIXELS`.

@@ -10,6 +10,7 @@ from mien.results import ByteArray
 MAX_FRAMES = 3_000
 MAX_FRAME_PIXELS = 1 << 24
 DARK_LEVEL = 12.0  # mean value, 0..255; an infrared lamp is off in every other frame
+WHITE_LEVEL = 250  # of 255
 MIN_SENSOR_BITS = 10  # of an infrared sensor
 
 
@@ -64,6 +65,11 @@ class SensorDepth:
         """The value of white in this stream. highest: the highest value of the next frame."""
         self._bits = max(self._bits, int(highest).bit_length())
         return (1 << self._bits) - 1
+
+
+def is_overexposed(image_rgb: ByteArray) -> bool:
+    """Whether most of (H, W, 3) uint8 is white, so that a face in it shows nothing."""
+    return float((image_rgb[::8, ::8] >= WHITE_LEVEL).mean()) > 0.5
 
 
 def is_dark(image_rgb: ByteArray) -> bool:

@@ -138,6 +138,7 @@ class Enrollment(OutcomeModel):
     photos_in_template: int = Field(examples=[3])
     photos: list[EnrolledPhoto]
     skipped: list[SkippedPhoto]
+    left_out: list[str]
     advice: list[str]
     expectation: str | None
     closest_stranger: float | None

@@ -19,7 +19,7 @@ from mien.cli.progress import photo_bar
 from mien.cli.user_vault import open_user_vault
 from mien.errors import AnotherFace, ExitCode, UsageError
 from mien.media.image_file import ImageSource
-from mien.media.photo_paths import find_photos
+from mien.media.photo_paths import find_photos, named_files
 from mien.settings import load_settings
 from mien.vault import check_user_name
 
@@ -30,6 +30,7 @@ def enroll(args: Namespace) -> CommandResult:
         raise UsageError("--yes goes with --replace; leave it out, or give both")
     frames = frames_of(args, bool(args.photos))
     photos: Sequence[ImageSource] = [] if frames else find_photos(args.photos)
+    named: frozenset[ImageSource] = frozenset() if frames else named_files(args.photos)
     settings = load_settings(engine=args.engine)
     with open_user_vault(settings, create=True) as vault:
         pipeline = open_pipeline(settings, args.model)
@@ -45,6 +46,7 @@ def enroll(args: Namespace) -> CommandResult:
                 mode=mode,
                 clock=lambda: datetime.now(timezone.utc),
                 progress=photo_bar,
+                may_skip=lambda photo: photo not in named,
             )
 
         try:
