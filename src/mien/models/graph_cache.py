@@ -48,8 +48,6 @@ def build_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
     """Build the graph from weights whose hash was checked. Takes up to two seconds."""
     from mien.models.build.blocked_writer import BlockedWriter
     from mien.models.build.graph_writer import GraphWriter
-    from mien.models.build.mesh import build_mesh
-    from mien.models.build.minifas import build_minifas
     from mien.models.build.mtcnn import build_onet, build_pnet, build_rnet
     from mien.models.build.sface import build_sface
 
@@ -58,8 +56,6 @@ def build_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
         "rnet": build_rnet,
         "onet": build_onet,
         "sface": build_sface,
-        "minifas": build_minifas,
-        "mesh": build_mesh,
     }
     writer = BlockedWriter() if engine == "onnxruntime" else GraphWriter()
     return builders[row.builder](weights, writer)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mien.errors import ModelAltered
-from mien.models import FACE_MESH, build_graph, open_net
-from mien.models.add_liveness import known_pixels
+from mien.models import FACE_MESH, open_net
+from mien.models.add_liveness import build_liveness_graph, known_pixels
 from mien.models.build.graph_writer import GraphWriter
 from mien.models.build.mesh import OUTPUTS, _pads, build_mesh
 from mien.models.tflite_file import TfliteGraph
@@ -24,7 +24,7 @@ KNOWN = {0: 95.1034, 1: 124.3983, 2: -2.2067, 3: 95.5131, 600: 94.8848, 900: 147
 def test_the_known_crop_gives_what_tensorflow_lite_gives(engine: str, liveness_files: Path) -> None:
     pytest.importorskip(engine, reason=f"needs {engine}: pip install '.[{engine}]'")
     weights = (liveness_files / FACE_MESH.file_name).read_bytes()
-    net = open_net(build_graph(FACE_MESH, engine, weights), engine=engine, threads=1)
+    net = open_net(build_liveness_graph(FACE_MESH, engine, weights), engine=engine, threads=1)
     found = net(known_pixels(192))
     assert found.shape == (1, OUTPUTS)
     np.testing.assert_allclose(found[0, list(KNOWN)], list(KNOWN.values()), rtol=0, atol=1e-3)

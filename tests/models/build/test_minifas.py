@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mien.errors import ModelAltered
-from mien.models import MINIFASNET_V1SE, MINIFASNET_V2, ModelRow, build_graph, open_net
+from mien.models import MINIFASNET_V1SE, MINIFASNET_V2, ModelRow, open_net
+from mien.models.add_liveness import build_liveness_graph
 from mien.models.build.graph_writer import GraphWriter
 from mien.models.build.minifas import build_minifas
 from mien.results import FloatArray
@@ -32,7 +33,7 @@ def known_crop() -> FloatArray:
 
 def run(row: ModelRow, engine: str, folder: Path, pixels: FloatArray) -> FloatArray:
     pytest.importorskip(engine, reason=f"needs {engine}: pip install '.[{engine}]'")
-    graph = build_graph(row, engine, (folder / row.file_name).read_bytes())
+    graph = build_liveness_graph(row, engine, (folder / row.file_name).read_bytes())
     return open_net(graph, engine=engine, threads=1)(pixels)[0]
 
 
