@@ -1,7 +1,7 @@
 """Every error that mien raises on purpose, and the outcomes and exit codes of all surfaces.
 
     MienError                   70, see `MienError.outcome`
-    |-- UsageError                2   the request cannot be carried out as it was given
+    |-- UsageError                2   the request itself is wrong
     |   |-- AlreadyEnrolled       2   the name is taken
     |   |-- EnrollmentRefused     2   the photos do not show one person
     |   |   `-- AnotherFace       2   the photos do not show the person whom they would replace
@@ -13,9 +13,9 @@
     |-- UnreadableImage           5
     |-- NotEnrolled               6
     |-- TooManyAttempts           7   too many failed attempts: wait
-    |-- VaultDamaged              8   what is stored cannot be trusted or read
-    |-- KeyUnavailable           11   the vault's key cannot be had
-    |-- CameraUnavailable        12   absent, busy, not permitted, or silent
+    |-- VaultDamaged              8   the stored data is damaged or was altered
+    |-- KeyUnavailable           11   the vault's key is not available
+    |-- CameraUnavailable        12   absent, busy, not permitted, or without frames
     |-- WorkerDied               70   a worker process ended before it gave its result
     `-- ModelUnavailable         10
         |-- ModelMissing         10   a weights file was not found
@@ -34,7 +34,7 @@ from typing import ClassVar
 
 
 class ExitCode(IntEnum):
-    """The exit code of a mien process. The words of the decision are in `Outcome`."""
+    """The exit code of a mien process. The words are in `Outcome`."""
 
     OK = 0
     NOT_THE_OWNER = 1
@@ -54,7 +54,7 @@ class ExitCode(IntEnum):
 
 
 class Outcome(Enum):
-    """What came of a request, the same on every surface. The value is the word in JSON.
+    """The result of a request, the same on every surface. The value is the word in JSON.
 
     UNLOCKED means that a face was accepted, and nothing else does. OK means that the work was
     done: listed, enrolled, exported. Both exit with 0.
@@ -84,9 +84,9 @@ class Outcome(Enum):
 
 
 class MienError(Exception):
-    """Base of all errors that mien raises on purpose. The door stays locked.
+    """Base of all errors that mien raises on purpose. Any error means locked.
 
-    outcome: what every surface reports; a subclass without one of its own is a fault of mien.
+    outcome: what every surface reports; a subclass has to set its own.
     """
 
     outcome: ClassVar[Outcome] = Outcome.INTERNAL_ERROR
@@ -128,7 +128,7 @@ class NotEnoughEvidence(UsageError):
 
 
 class NoFaceFound(MienError):
-    """No face in the picture, or none large and sure enough."""
+    """No face in the picture, or none that is large enough and has a high enough score."""
 
     outcome = Outcome.NO_FACE
 
@@ -146,7 +146,7 @@ class UnreadableImage(MienError):
 
 
 class CameraUnavailable(MienError):
-    """The camera is absent, busy, not ours to use, or gives no picture."""
+    """The camera is absent, busy, not permitted, or gives no picture."""
 
     outcome = Outcome.CAMERA_UNAVAILABLE
 
@@ -175,7 +175,7 @@ class KeyUnavailable(MienError):
 
 
 class VaultDamaged(MienError):
-    """The store cannot be opened, or what it holds does not check out."""
+    """The store cannot be opened, or its content does not pass verification."""
 
     outcome = Outcome.VAULT_DAMAGED
 
@@ -195,7 +195,7 @@ class ModelMissing(ModelUnavailable):
 
 
 class ModelAltered(ModelUnavailable):
-    """A file is where the model table says, and its SHA-256 is not what the table says."""
+    """A file was found, and its SHA-256 is not the one in the model table."""
 
 
 class ModelMismatch(ModelUnavailable):
@@ -209,19 +209,19 @@ def quote(text: object, *, at_most: int = 80) -> str:
 
 
 def quote_path(path: str | os.PathLike[str]) -> str:
-    """A path as it may stand in a message: quoted, on one line, printable whatever its bytes."""
+    """A path for a message: quoted, on one line, and printable whatever its bytes."""
     return repr(os.fsdecode(path))
 
 
 def one_line(error: BaseException) -> str:
-    """What an error of another library says, short, on one line and printable."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = " ".join(said.split()) or type(error).__name__
+    """The message of another library's error: short, on one line and printable."""
+    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join(message.split()) or type(error).__name__
     return "".join(letter if letter.isprintable() else "?" for letter in text[:120])
 
 
 def install_command(extra: str) -> str:
-    """Installs an extra of mien in mien's source folder; no package index has mien yet."""
+    """The command that installs an extra from the source folder; mien is on no package index."""
     return f"pip install '.[{extra}]'"
 
 

@@ -6,7 +6,7 @@ from mien.facenet_pytorch import MTCNN, InceptionResnetV1
 from mien.errors import install_command
 
 try:
-    import torch  # noqa: F401 - asked for first, so that its absence is told from other faults
+    import torch  # noqa: F401 - imported first, to give a missing torch its own error
 except ImportError as error:
     raise ImportError(
         "mien.facenet_pytorch gives torch tensors, and torch is not installed; "

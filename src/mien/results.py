@@ -1,4 +1,4 @@
-"""Frozen records that travel between the stages.
+"""Frozen records that the stages exchange.
 
 Shape and dtype of their arrays are checked when a record is made; arrays are read-only.
 
@@ -34,7 +34,7 @@ class Face:
 
     box_xyxy: (4,) float32, left, top, right, bottom, pixels; may reach past the image.
     points_xy: (5, 2) float32, pixels, in the order of `POINT_NAMES`.
-    score: 0..1, higher is surer.
+    score: 0..1, higher is more certain.
     """
 
     box_xyxy: FloatArray
@@ -135,7 +135,7 @@ class ModelId:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The least similarity that is accepted, with the model that it was fitted for."""
+    """The lowest accepted similarity, and the model that it was fitted for."""
 
     value: float
     model: str
@@ -146,7 +146,7 @@ class Threshold:
             raise ValueError(f"a threshold is a cosine above -1 and at most 1, got {self.value}")
 
     def moved(self, shift: float) -> Threshold:
-        """The same for two faces that strangers score higher with by `shift`; at most 1."""
+        """The threshold plus `shift`, from cohort score normalisation; at most 1."""
         if shift == 0.0:
             return self
         words = f"{self.provenance}; moved by {shift:+.3f} for how like strangers these faces are"
@@ -155,9 +155,9 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """What is stored of a person: the unit embeddings of the enrollment photos.
+    """A person's template: the unit embeddings of the enrollment photos.
 
-    vectors: (k, d) float32, unit rows, k >= 1. model: who made them.
+    vectors: (k, d) float32, unit rows, k >= 1. model: the embedder.
     """
 
     vectors: FloatArray = field(repr=False)
@@ -172,12 +172,12 @@ class Template:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
-    """The answer at the door. True only when the face was accepted.
+    """The decision on a face. True only if the face was accepted.
 
     Unpacks like the article's pair: `is_me, similarity = decision`.
-    similarity: cosine -1..1, NaN where no similarity could be had.
-    outcome: what every surface reports; `Outcome.UNLOCKED` is the only yes.
-    odds: in words, how often a stranger would score this high; empty without evidence.
+    similarity: cosine -1..1, NaN if there is no face to compare.
+    outcome: what every surface reports; only `Outcome.UNLOCKED` accepts.
+    odds: in words, how often a stranger scores as high; empty without a calibration.
     """
 
     similarity: float
@@ -236,7 +236,7 @@ def _freeze_arrays(record: object, dtype: type[np.generic], *names: str) -> None
 
 
 def _expect_unit_rows(name: str, rows: FloatArray) -> None:
-    # no entry of a unit row passes 1: said first, a huge one cannot overflow in the norm
+    # no entry of a unit row is above 1; a huge one would overflow in the norm
     within = np.all(np.abs(rows) <= 1.0 + UNIT_NORM_TOLERANCE)  # also refuses NaN
     if not within or np.any(np.abs(np.linalg.norm(rows, axis=1) - 1.0) > UNIT_NORM_TOLERANCE):
         raise ValueError(f"{name} must have length one")

@@ -28,7 +28,7 @@ POSTGRES = ("postgresql://", "postgres://")
 class Settings:
     """engine: one of `ENGINES`. threads: per inference call, 1 or more.
 
-    models_dir: a folder in which weights are looked for. photos_dir: the demo's folder of
+    models_dir: a folder that is searched for weights. photos_dir: the demo's folder of
     people. vault_path: the SQLite file. vault_url: of a PostgreSQL database instead of the
     file; may contain a password and is never printed. vault_key: where the key of a new
     vault is stored, one of `KEY_KINDS`. key_path: the key file. passphrase_file: contains

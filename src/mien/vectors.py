@@ -11,8 +11,8 @@ from mien.results import FloatArray
 def unit_rows(vectors: FloatArray) -> FloatArray:
     """Scale each row of (n, d) float32 to length one.
 
-    ModelUnavailable if a row is all zeros or not finite: no similarity could be
-    had from it, and none must be made up.
+    Raises ModelUnavailable if a row is all zeros or not finite, because such a row has no
+    similarity to anything.
     """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n, 1)
     if not np.all(np.isfinite(norms)) or not np.all(norms > 0):

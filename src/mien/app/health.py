@@ -54,7 +54,7 @@ EXTRAS = {
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """One row of the model table as it is here. where: its path, or what to do without it."""
+    """One row of the model table on this machine. where: its path, or how to get it."""
 
     row: ModelRow
     state: Literal["ok", "missing", "altered"]
@@ -63,7 +63,7 @@ class ModelState:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. state: ok; advice, works but could be better; broken."""
+    """The result of one check. state: ok; advice, works but could be better; broken."""
 
     what: str
     state: Literal["ok", "advice", "broken"]

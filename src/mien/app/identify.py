@@ -39,7 +39,7 @@ class Identification:
 def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Identification:
     """The enrolled person most like the face on (H, W, 3) uint8 RGB, or no match.
 
-    Charged and logged as an attempt to be identified, which has a count of its own.
+    Charged and logged as an identification, which has its own attempt counter.
     Raises TooManyAttempts, NotEnrolled for an empty vault, NoFaceFound and
     SeveralFacesFound. Templates of other models are left out. The threshold rises
     with the number of people (`Calibration.threshold_among`), so that a stranger is

@@ -1,4 +1,4 @@
-"""The enrolled people and the strangers who are most like a template."""
+"""Find the enrolled people, and the strangers of the cohort, who resemble a template most."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mien.vectors import centre_of
 
 
 class Neighbours:
-    """Everybody who is enrolled, prepared once to find those whom a template resembles.
+    """The templates of all enrolled people, prepared for comparison with a new template.
 
-    templates: user -> template. space: that they lie in, and the templates compared with them.
+    templates: user -> template. space: the vector space of all templates, including the new one.
     """
 
     def __init__(

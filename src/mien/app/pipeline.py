@@ -49,15 +49,15 @@ class Pipeline:
 
     @property
     def model(self) -> ModelId:
-        """Who makes the embeddings."""
+        """The embedder."""
         return self.embedder.model
 
     def faces(self, image_rgb: ByteArray, search: Search = "all") -> Faces:
-        """Every face of (H, W, 3) uint8 RGB, surest first."""
+        """Every face of (H, W, 3) uint8 RGB, highest score first."""
         return self.cascade.find(image_rgb, search)
 
     def door_face(self, image_rgb: ByteArray) -> Face:
-        """The face of whoever stands at the door: see `choose_door_face` for the errors."""
+        """The face to decide on; see `choose_door_face` for the rule and the errors."""
         faces = self._faces_near(image_rgb)
         if len(faces) == 0 and is_overexposed(image_rgb):
             raise NoFaceFound(
@@ -68,8 +68,8 @@ class Pipeline:
     def _faces_near(self, image_rgb: ByteArray) -> Faces:
         """Search `largest`, on a picture of at most `MAX_DOOR_PIXELS`.
 
-        A larger one is averaged down by a whole factor first: whoever stands at
-        the door fills enough of it, and the search would cost a second and a gigabyte.
+        A larger picture is shrunk by a whole factor first. A person in front of the camera stays
+        large enough, and the search would otherwise take a second and a gigabyte.
         """
         factor = math.ceil(math.sqrt(image_rgb.shape[0] * image_rgb.shape[1] / MAX_DOOR_PIXELS))
         if factor <= 1:
@@ -79,7 +79,7 @@ class Pipeline:
         return Faces(found.boxes_xyxy * factor, found.points_xy * factor, found.scores)
 
     def crop(self, image_rgb: ByteArray, face: Face) -> Crop:
-        """Cut the face the way the embedder wants it. NoFaceFound if it cannot be cut out."""
+        """Crop the face by the recipe of the embedder. NoFaceFound if it cannot be cropped."""
         try:
             return crop_by_recipe(image_rgb, face, self.embedder.row.recipe)
         except UncroppableFace as error:
@@ -90,7 +90,7 @@ class Pipeline:
         return self.embedder.embed(crops)
 
     def embed_door(self, image_rgb: ByteArray) -> tuple[Face, FloatArray]:
-        """The face at the door and its unit embedding (d,). Raises as `door_face` and `crop` do."""
+        """The face to decide on, and its unit embedding (d,). Raises as `door_face` and `crop`."""
         face = self.door_face(image_rgb)
         return face, self.embed([self.crop(image_rgb, face)])[0]
 
@@ -98,8 +98,8 @@ class Pipeline:
 def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> Cascade:
     """Load the three nets of the detector.
 
-    P-Net runs on single threads, several levels at once; R-Net and O-Net, which
-    come after, take all the threads for each call.
+    P-Net runs on single threads, several levels at once; R-Net and O-Net
+    run later, and use all threads for each call.
     """
     callers = settings.threads
     return Cascade(

@@ -34,9 +34,9 @@ class Verifier:
     ends: it stays a failure unless `conclude` was given a decision that says otherwise.
 
     tell_unknown: NotEnrolled for a name that is not enrolled, before anything is charged;
-    otherwise such a name is refused as a stranger is, after the same work, with the face of
-    somebody of the cohort as the template. Entering raises UsageError, NotEnrolled,
-    TooManyAttempts, VaultDamaged and ModelMismatch: the door stays locked.
+    otherwise such a name is refused like a stranger, after the same work, with a member of
+    the cohort as the template. Entering raises UsageError, NotEnrolled,
+    TooManyAttempts, VaultDamaged and ModelMismatch; then nothing is unlocked.
     """
 
     def __init__(
@@ -161,11 +161,11 @@ def verify_photo(
     target_fmr: float | None = None,
     space: VectorSpace = PLAIN_SPACE,
 ) -> Decision:
-    """Is the face on the photo the template's? No face or several faces: locked, with the reason.
+    """Decide whether the photo shows the template's person. No face or several: locked.
 
     image_rgb: (H, W, 3) uint8 RGB. threshold: None takes the one calibrated for `target_fmr` and
     the template's photos, moved by how near the two faces are to the model's cohort of
-    strangers; the caller's own is not moved. space: that the template lies in. Raises
+    strangers; one given by the caller is not moved. space: the vector space of the template. Raises
     ModelMismatch, ModelUnavailable, and NotEnoughEvidence for the target.
     """
     matcher = pipeline.matcher
@@ -188,7 +188,7 @@ def verify_photo(
 def compare_images(
     a_rgb: ByteArray, b_rgb: ByteArray, pipeline: Pipeline
 ) -> tuple[Decision, Face, Face]:
-    """Do two photos show the same person? Both (H, W, 3) uint8 RGB.
+    """Decide whether two photos, (H, W, 3) uint8 RGB, show the same person.
 
     Raises NoFaceFound or SeveralFacesFound.
     """
@@ -205,7 +205,7 @@ def compare_images(
 
 
 def forget(user: str, vault: Vault) -> str:
-    """Remove a template; returns the name as it was stored. Raises NotEnrolled if there is none."""
+    """Remove a template; returns the stored spelling of the name. Raises NotEnrolled if unknown."""
     user = check_user_name(user)
     if not vault.remove(user):
         raise NotEnrolled(f"{user} is not enrolled; mien list shows who is")

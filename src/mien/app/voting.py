@@ -34,7 +34,7 @@ LIGHT = "turn on a light, and take off what covers the lens"
 
 @dataclass(slots=True)
 class LeftOut:
-    """Counts the frames that do not vote by their fault, with the last advice on each fault."""
+    """Counts the frames that do not vote, by fault, with the last advice on each fault."""
 
     counts: Counter[str] = field(default_factory=Counter)
     advice: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class LeftOut:
         self.advice[fault] = advice
 
     def describe(self, so_far: str, otherwise: str) -> str:
-        """One line with the advice on the most frequent fault; otherwise: if there was no fault."""
+        """One line with the advice on the most frequent fault, or `otherwise` if there was none."""
         if not self.counts:
             return f"{so_far}; {otherwise}"
         most = self.counts.most_common()
@@ -58,7 +58,7 @@ def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
     Dark frames and those without a face, or with several, do not vote. If too few frames voted,
     the outcome is no face, or several faces if those came last, and the reason counts what
     was wrong with the frames. Raises what the verifier and the frames raise:
-    the door stays locked.
+    then nothing is unlocked.
     """
     votes: list[Decision] = []
     left_out = LeftOut()
@@ -91,10 +91,10 @@ def _undecided(votes: int) -> str:
 
 
 def choose_frames(frames: Iterable[Frame], pipeline: Pipeline) -> list[ByteArray]:
-    """Up to five frames to enroll from: one good face on each, and each unlike the ones before.
+    """Choose up to five frames to enroll from: each has one good face, unlike those before.
 
-    Raises NoFaceFound where not one frame is good, or SeveralFacesFound where such came last,
-    and says what was wrong with how many.
+    If no frame is good, raises NoFaceFound, or SeveralFacesFound if the last frames had several;
+    the message counts what was wrong with the frames.
     """
     kept: list[ByteArray] = []
     vectors: list[FloatArray] = []

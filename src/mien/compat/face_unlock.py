@@ -1,4 +1,4 @@
-"""`FaceUnlock`: the article's class. Photos of the owner in, decisions out."""
+"""`FaceUnlock`, the class of the article: made from photos of the owner, it decides on others."""
 
 from __future__ import annotations
 

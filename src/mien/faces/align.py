@@ -34,7 +34,7 @@ class UncroppableFace(ValueError):
 
 
 def warp_crop(image_rgb: ByteArray, face: Face) -> Crop:
-    """Rotate and scale the face so that its five points lie on the template.
+    """Rotate and scale the face so that its five points are at those of the template.
 
     image_rgb: (H, W, 3) uint8. Returns (112, 112, 3), sampled bilinearly, as the training
     crops were; pixels outside the image are black. UncroppableFace if the points coincide or

@@ -1,4 +1,4 @@
-"""Choose which of several faces is meant: the one at the door, or by facenet-pytorch's methods."""
+"""Choose one of several faces: the one at the door, or by the methods of facenet-pytorch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def choose_door_face(faces: Faces) -> Face:
     """The highest face, which stands at the door.
 
     Raises NoFaceFound if there is none of `MIN_DOOR_FACE_PX` height, and SeveralFacesFound if
-    another is at least half as high: then nobody can say whose face is meant.
+    another is at least half as high, because it is then unclear whose face to decide on.
     """
     if len(faces) == 0:
         raise NoFaceFound("no face found; face the camera, in more light or closer")

@@ -1,12 +1,12 @@
-"""A cohort: strangers whom nobody enrolls, to tell how like everybody else a face is.
+"""Cohort score normalisation: correct a threshold for faces that resemble many strangers.
 
-Some faces lie nearer to all others than most do, in an embedder's space: blurred ones, and
-faces of a kind that it saw little of. A stranger reaches their templates more easily, and
-one threshold for all is too low for them and too high for the rest. So the door's threshold
-is moved by how near the two faces are to the cohort. The means of the nearest cohort
-members are those of adaptive s-norm (Matejka et al., "Analysis of score normalization in
-multilingual speaker recognition", Interspeech 2017); dividing by their spread, as it does
-besides, was measured to gain nothing here (docs/thresholds.md).
+An embedder places some faces nearer to all others than most: blurred faces, and faces of a
+kind that was rare in its training. A stranger reaches their templates more easily, so one
+threshold is too low for them and too high for the rest. A cohort is a set of strangers who
+are not enrolled, and the threshold is moved by how near the two faces are to it. The mean
+of the nearest cohort members is that of adaptive s-norm (Matejka et al., "Analysis of score
+normalization in multilingual speaker recognition", Interspeech 2017). Its division by their
+standard deviation was measured to have no benefit here (docs/thresholds.md).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MAX_BYTES = 1 << 22
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cohort:
-    """vectors: (m, d) float32 unit rows, plain embeddings. nearest: how many of them are meant.
+    """vectors: (m, d) float32 unit rows, plain embeddings. nearest: how many of them are averaged.
 
-    typical: mean nearness of a photo, -1..1; a threshold is fitted for it. least: nearness
-    counts as no less, so that a probe unlike any face cannot lower a threshold further.
+    typical: mean nearness of a photo, -1..1; a threshold is fitted for it. least: lower
+    limit of the nearness, so that a probe unlike any face cannot lower a threshold further.
     """
 
     vectors: FloatArray = field(repr=False)
@@ -48,7 +48,7 @@ class Cohort:
             raise ValueError("the nearness of a cohort must be a cosine")
 
     def nearness(self, vectors: FloatArray) -> FloatArray:
-        """Mean similarity to the `nearest` most alike: unit rows (n, d) -> (n,) float32, -1..1."""
+        """Mean cosine of unit rows (n, d) to the `nearest` most similar members: (n,) float32."""
         return _nearness(vectors @ self.vectors.T, self.nearest, self.least)
 
     def shifts(self, vectors: FloatArray) -> FloatArray:
@@ -62,7 +62,7 @@ class Cohort:
         return float(near.astype(np.float64).mean()) - self.typical
 
     def closest(self, vector: FloatArray) -> tuple[float, float]:
-        """The member most like a unit vector (d,): its similarity, and the `shift` of the two.
+        """Similarity and `shift` of a unit vector (d,) and the most similar member.
 
         The member itself is not counted among its neighbours.
         """
@@ -74,7 +74,7 @@ class Cohort:
         return float(np.clip(stranger @ vector, -1.0, 1.0)), shift
 
     def to_files(self, array_file: str) -> tuple[bytes, dict[str, Any]]:
-        """The bytes of an .npy file (m, d) float16, and what to say of it in the JSON table."""
+        """The bytes of an .npy file (m, d) float16, and its description in the JSON table."""
         stream = io.BytesIO()
         np.save(stream, self.vectors.astype(np.float16), allow_pickle=False)
         packed = stream.getvalue()
@@ -89,7 +89,7 @@ class Cohort:
 
 
 def load_cohort(folder: Path, table: Mapping[str, Any]) -> Cohort:
-    """What `to_files` made. ValueError for a file that is not the very one that the table names."""
+    """Load what `to_files` made. ValueError if the file is not the one that the table names."""
     path = folder / Path(str(table["file"])).name
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Scores of one embedder's vectors, and what its calibration says of them."""
+"""Score the vectors of one embedder, with its thresholds and its calibration."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Matcher:
     ) -> Score:
         """The score of a template's centre and a probe.
 
-        probe: plain unit vector (d,) float32. space: that the template lies in. Raises
+        probe: plain unit vector (d,) float32. space: of the template. Raises
         ModelMismatch for a probe of another length than the template's vectors.
         """
         cosine = similarity_to(template, space.protect(probe[np.newaxis])[0])

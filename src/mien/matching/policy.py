@@ -1,4 +1,4 @@
-"""Decisions on numbers: no picture, no store and no model file is needed here."""
+"""Decide on numbers alone, without pictures, vault or model files."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved o
 
 
 class VectorSpace(Protocol):
-    """The space that templates lie in. Its maps keep every cosine. (n, d) unit rows, float32."""
+    """The vector space of templates. Its maps keep every cosine. (n, d) unit rows, float32."""
 
     def protect(self, vectors: FloatArray) -> FloatArray:
         """Plain embeddings into this space."""
         ...
 
     def reveal(self, vectors: FloatArray) -> FloatArray:
-        """The way back."""
+        """The inverse of `protect`."""
         ...
 
 
@@ -49,11 +49,10 @@ def decide(
     face: Face | None = None,
     odds: str = "",
 ) -> Decision:
-    """Accept only a finite score that reaches the threshold of the very model in use.
+    """Accept a finite score that reaches the threshold, which must be of the same model.
 
-    threshold: before it is moved by the score's shift; the decision holds the moved one.
-    odds: goes into the decision as it is. Raises ModelMismatch when the threshold was
-    fitted for another model.
+    threshold: without the shift of the score; the decision has the shifted one. odds: stored in
+    the decision. Raises ModelMismatch if the threshold was fitted for another model.
     """
     if threshold.model != expected_model:
         raise ModelMismatch(
@@ -86,10 +85,10 @@ def similarity_to(template: Template, probe: FloatArray) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Consistency:
-    """How well the enrollment photos agree.
+    """Whether enrollment photos show one person.
 
     leave_one_out: per photo, the cosine to the centre of the others, -1..1; empty
-    for a single photo. strangers: rows that do not agree with the others.
+    for a single photo. strangers: rows of photos that do not match the others.
     """
 
     leave_one_out: tuple[float, ...]
@@ -108,10 +107,11 @@ def consistency(
     pair_threshold: Threshold,
     shifts: Callable[[FloatArray], FloatArray] = no_shifts,
 ) -> Consistency:
-    """Would each photo unlock a template of the others? vectors: (k, d) plain unit rows.
+    """Check whether each photo would unlock a template of the others.
 
-    A photo agrees if it reaches rest_threshold against the centre of the others, and
-    pair_threshold against at least half of them. shifts: of unit rows, `Cohort.shifts`.
+    vectors: (k, d) plain unit rows. A photo matches if it reaches rest_threshold against
+    the centre of the others, and pair_threshold against at least half of them. shifts: of
+    unit rows, `Cohort.shifts`.
     """
     k = len(vectors)
     if k < 2:
@@ -133,7 +133,7 @@ def consistency(
 def _score_against_rest(
     vectors: FloatArray, row: int, shifts: Callable[[FloatArray], FloatArray]
 ) -> Score:
-    """Score of one row against the centre of the others; cosine -1 where those cancel out."""
+    """Score of one row against the centre of the others; cosine -1 if those cancel out."""
     try:
         centre = centre_of(np.delete(vectors, row, axis=0))
     except ValueError:
@@ -143,7 +143,7 @@ def _score_against_rest(
 
 
 def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
-    """Pairs (row, earlier row) of photos so alike that the later one adds nothing."""
+    """Pairs (row, earlier row) of photos so similar that the later one adds nothing."""
     pairs: list[tuple[int, int]] = []
     kept: list[int] = []
     for row in range(len(vectors)):
@@ -158,10 +158,10 @@ def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
 def look_alikes(
     users: Sequence[str], cosines: FloatArray, shifts: FloatArray, threshold: Threshold
 ) -> tuple[tuple[str, float], ...]:
-    """The enrolled people whom a template resembles enough to be taken for: most alike first.
+    """The enrolled people with whom a template may be confused, the most similar first.
 
-    cosines: (n,) of the two centres, which is about what each would score against the other's
-    template. shifts: (n,) of those scores. A number that is not one counts as alike.
+    cosines: (n,) of the two centres, which is about the score of one person against the
+    template of the other. shifts: (n,) of those scores. NaN counts as similar.
     """
     rows = np.flatnonzero(reaches(threshold, cosines, shifts) | np.isnan(cosines - shifts)).tolist()
     alike = [(users[row], float(cosines[row])) for row in rows]

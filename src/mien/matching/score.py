@@ -12,7 +12,7 @@ from mien.results import FloatArray, Threshold
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How alike two faces are, and how alike strangers of these two faces usually are.
+    """The similarity of two faces, and its correction for how similar they are to strangers.
 
     cosine: similarity of the two embeddings, -1..1. shift: how much higher than usual a
     stranger scores with these two faces, from cohort score normalisation; 0 without a cohort.

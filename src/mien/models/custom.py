@@ -1,4 +1,4 @@
-"""Add an ONNX embedder of the user's own to the models that can be chosen by name."""
+"""Add a custom ONNX embedder to the models that can be chosen by name."""
 
 from __future__ import annotations
 

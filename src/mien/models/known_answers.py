@@ -1,4 +1,4 @@
-"""A known-answer test for embedders: fixed crops, and what the published net makes of them.
+"""A known-answer test for embedders: fixed crops, and the embeddings of the published net.
 
 The answers in `known_answers/NAME.npy` were computed once, with torch, by facenet-pytorch's
 own module with the same weights. A graph that gives them is the published net, whichever

@@ -1,4 +1,4 @@
-"""Check an ONNX embedder that a user brings, and give it the input that mien's nets have.
+"""Check an ONNX embedder given by the user, and convert its input to that of mien's nets.
 
 The file is untrusted. Refused are data outside the file, operators of custom domains,
 functions, control flow (a loop has no bound), and more nodes or weights than any embedder

@@ -1,4 +1,4 @@
-"""Try an ONNX embedder in a process of its own, with limits on memory and processor time.
+"""Test an ONNX embedder in a separate process, with limits on memory and processor time.
 
     python -m mien.models.onnx_trial FILE GRAPH    options as JSON on standard input
 

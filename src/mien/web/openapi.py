@@ -15,8 +15,8 @@ SECURITY_SCHEME = {
     "scheme": "bearer",
     "bearerFormat": "mien_...",
     "description": "Created by `mien token create NAME --scope SCOPE`. Each scope may do what the"
-    " one before it may: **unlock** tries to unlock and identify, and is told outcome and reason;"
-    " **enroll** is told the numbers, and enrolls, compares, looks, lists and explores; **admin**"
+    " one before it may: **unlock** may unlock and identify, and gets outcome and reason;"
+    " **enroll** also gets the numbers, and may enroll, compare, look, list and explore; **admin**"
     " forgets, and reads the log and the metrics. Each operation names the scope that it requires.",
 }
 

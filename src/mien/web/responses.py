@@ -32,7 +32,7 @@ STATUS_OF_OUTCOME = {
 """An outcome that is not listed is a fault of the service: 500."""
 
 UNLOCK_SCOPE_FIELDS = ("outcome", "exit_code", "reason")
-"""What a client of scope unlock is told of a decision: a similarity would help it to get in."""
+"""The fields of a decision for scope unlock, without the similarity, which helps an attacker."""
 
 SECURITY_HEADERS = (
     (
