@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         VaultDamaged,
         WorkerDied,
     )
-    from mien.faces.quality import Quality
+    from mien.faces.quality.advice import Quality
     from mien.lab.explore.similarity import pca, similarity_matrix
     from mien.matching.score import Score
     from mien.media.image_file import ImageSource, read_image
@@ -122,7 +122,7 @@ _MODULE_OF = {
     "NotEnoughEvidence": "mien.errors",
     "NotEnrolled": "mien.errors",
     "Outcome": "mien.errors",
-    "Quality": "mien.faces.quality",
+    "Quality": "mien.faces.quality.advice",
     "Score": "mien.matching.score",
     "SeveralFacesFound": "mien.errors",
     "Template": "mien.results",

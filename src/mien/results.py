@@ -178,6 +178,8 @@ class Decision:
     similarity: cosine -1..1, NaN if there is no face to compare.
     outcome: what every surface reports; only `Outcome.UNLOCKED` accepts.
     odds: in words, how often a stranger scores as high; empty without a calibration.
+    faults: what puts the photo outside the quality that the odds hold for, in words for its
+    owner; empty for a good photo.
     """
 
     similarity: float
@@ -186,6 +188,7 @@ class Decision:
     outcome: Outcome
     face: Face | None = None
     odds: str = ""
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         fits = self.threshold.value <= self.similarity <= 1.0 + UNIT_NORM_TOLERANCE  # not for NaN
@@ -210,6 +213,7 @@ class Decision:
             "model": self.threshold.model,
             "reason": self.reason,
             "odds": self.odds or None,
+            "faults": list(self.faults),
             "face": None if face is None else face.to_dict(),
         }
 

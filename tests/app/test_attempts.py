@@ -129,7 +129,7 @@ def test_a_face_that_matches_the_decoy_is_refused(
 ) -> None:
     from mien.results import Template
 
-    herself = Template(pipeline.embed_door(shots[3])[1][np.newaxis], pipeline.model)
+    herself = Template(pipeline.embed_probe(shots[3]).vector[np.newaxis], pipeline.model)
     monkeypatch.setattr(Matcher, "decoy", lambda self, seed: herself)
     decision = knock("nobody", shots[3], vault, pipeline)
     assert decision.outcome is Outcome.NOT_THE_OWNER

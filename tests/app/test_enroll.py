@@ -39,7 +39,9 @@ def test_an_enrolled_template_is_stored_with_model_and_time(
     assert (head.user, head.model) == ("eileen", pipeline.model)
     assert head.created_at == "2026-01-31T12:00:00+00:00"
     assert template.vectors.shape == (3, 128)
-    np.testing.assert_allclose(template.vectors[1], pipeline.embed_door(shots[1])[1], atol=1e-6)
+    np.testing.assert_allclose(
+        template.vectors[1], pipeline.embed_probe(shots[1]).vector, atol=1e-6
+    )
 
 
 def test_a_taken_name_is_refused_before_any_photo_is_read(pipeline: Pipeline, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_photos_of_one_person_make_a_template(pipeline: Pipeline, shots: list[By
     assert enrollment.skipped == ()
     assert [photo.name for photo in enrollment.photos] == ["photo 1", "photo 2", "photo 3"]
     for row, photo in enumerate(enrollment.photos):
-        alone = pipeline.embed_door(shots[row])[1]
+        alone = pipeline.embed_probe(shots[row]).vector
         np.testing.assert_allclose(enrollment.template.vectors[row], alone, atol=1e-5)
         assert photo.leave_one_out is not None
         assert photo.leave_one_out > 0.8
@@ -95,10 +96,31 @@ def test_no_photos_are_refused(pipeline: Pipeline) -> None:
 def test_a_poor_photo_gets_advice_with_its_name(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
 ) -> None:
-    dark = saved(shots[1] // 6, tmp_path / "night.png")
+    dark = saved(shots[1] // 3, tmp_path / "evening.png")
     advice = enroll_photos([shots[0], dark], pipeline).advice
     assert f"{str(dark)!r}: too dark: face a light" in advice
     assert not any(line.startswith("photo 1") for line in advice)
+
+
+def test_a_photo_outside_the_calibrated_quality_is_refused_by_its_name(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
+) -> None:
+    dark = saved(shots[1] // 6, tmp_path / "night.png")
+    words = f"{str(dark)!r}: too dark: take the photo in more light"
+    with pytest.raises(EnrollmentRefused, match=re.escape(words)):
+        enroll_photos([shots[0], dark], pipeline)
+
+
+@pytest.mark.parametrize(("turns", "degrees"), [(1, 270), (2, 180), (3, 90)])
+def test_a_turned_photo_is_turned_back_and_that_is_said(
+    pipeline: Pipeline, astronaut: ByteArray, turns: int, degrees: int
+) -> None:
+    upright = enroll_photos([astronaut], pipeline)
+    found = enroll_photos([np.ascontiguousarray(np.rot90(astronaut, turns))], pipeline)
+    np.testing.assert_allclose(found.template.vectors, upright.template.vectors, atol=1e-5)
+    assert found.photos[0].turned_degrees == degrees
+    assert f"turned by {degrees} degrees" in found.advice[0]
+    assert upright.photos[0].turned_degrees == 0
 
 
 def test_a_photo_without_a_face_is_named(

@@ -110,8 +110,11 @@ def test_the_nearest_of_several_faces_is_chosen_wherever_it_is(
     assert 62 < y < 172
 
 
-def test_embed_door_finds_crops_and_embeds_a_face(pipeline: Pipeline, astronaut: ByteArray) -> None:
-    face, vector = pipeline.embed_door(astronaut)
+def test_embed_probe_finds_crops_and_embeds_a_face(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    probe = pipeline.embed_probe(astronaut)
+    face, vector = probe.face, probe.vector
     assert vector.shape == (128,)
     assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-6)
     by_hand = pipeline.embed([pipeline.crop(astronaut, face)])[0]
@@ -120,7 +123,7 @@ def test_embed_door_finds_crops_and_embeds_a_face(pipeline: Pipeline, astronaut:
 
 def test_analysing_does_not_change_the_picture(pipeline: Pipeline, astronaut: ByteArray) -> None:
     photo = astronaut.copy()
-    pipeline.embed_door(photo)
+    pipeline.embed_probe(photo)
     np.testing.assert_array_equal(photo, astronaut)
 
 

@@ -32,7 +32,7 @@ def test_the_threshold_is_the_fitted_one_moved_by_the_shift_of_the_two_faces(
     decision = verify_photo(shots[3], template, pipeline)
     fitted = pipeline.matcher.threshold_for(photos=3)
     shift = pipeline.matcher.score(
-        centre_of(template.vectors), pipeline.embed_door(shots[3])[1]
+        centre_of(template.vectors), pipeline.embed_probe(shots[3]).vector
     ).shift
     assert shift != 0.0
     assert decision.threshold.value == pytest.approx(fitted.value + shift, abs=1e-6)
@@ -71,7 +71,7 @@ def test_two_photos_are_compared_with_the_shift_of_both_faces(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     decision, _, _ = compare_images(shots[0], shots[3], pipeline)
-    vectors = [pipeline.embed_door(shots[at])[1] for at in (0, 3)]
+    vectors = [pipeline.embed_probe(shots[at]).vector for at in (0, 3)]
     expected = (
         pipeline.matcher.threshold_for(photos=1).value + pipeline.matcher.score(*vectors).shift
     )

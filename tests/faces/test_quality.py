@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from mien.app.pipeline import Pipeline
-from mien.faces.quality import Quality, measure_quality
+from mien.faces.quality.advice import Quality, measure_quality
 from mien.results import ByteArray, Crop, Face
 
 FRONTAL = ((40.0, 50.0), (80.0, 50.0), (60.0, 75.0), (45.0, 95.0), (75.0, 95.0))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from mien.app.enrollment import EnrolledPhoto, Enrollment
+from mien.app.face_search import FoundFace
 from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
 from mien.app.replacement import check_replacement
@@ -29,10 +30,10 @@ from mien.errors import (
     VaultDamaged,
     quote_path,
 )
-from mien.faces.quality import measure_quality
+from mien.faces.quality.advice import measure_quality
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, near_duplicates
 from mien.media.image_file import ImageSource, read_image
-from mien.results import Crop, Face, FloatArray, Template
+from mien.results import Crop, FloatArray, Template
 from mien.vault import (
     Record,
     already_enrolled,
@@ -78,7 +79,7 @@ def enroll(
     user = check_user_name(user)
     if mode == "new" and vault.holds(user):
         raise already_enrolled(user)  # before any photo is read; checked again below
-    analysed = analyse_photos(photos, pipeline, progress=progress, may_skip=may_skip)
+    analysed = keep_good(analyse_photos(photos, pipeline, progress=progress, may_skip=may_skip))
     merge(analysed, pipeline)  # photos of two people are refused before the vault is touched
     if mode == "replace":
         check_replacement(user, analysed.vectors, vault, pipeline)
@@ -114,11 +115,15 @@ def _compare_with_others(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedPhoto:
-    """The face on one photo. name: how messages name the photo."""
+    """The face on one photo.
+
+    name: how messages name the photo. is_optional: it is left out where it cannot be used.
+    """
 
     name: str
-    face: Face
+    found: FoundFace
     crop: Crop
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,11 +132,13 @@ class AnalysedPhotos:
 
     vectors: (k, d) float32 plain unit rows, a row for each photo. Never print them.
     left_out: why each photo that was skipped cannot be used; names the photo.
+    faults: of each photo, what puts it outside the calibrated quality; empty for a good one.
     """
 
     vectors: FloatArray = field(repr=False)
     photos: tuple[AnalysedPhoto, ...] = field(repr=False)
     left_out: tuple[str, ...] = ()
+    faults: tuple[tuple[str, ...], ...] = ()
 
 
 def enroll_photos(
@@ -143,10 +150,11 @@ def enroll_photos(
 ) -> Enrollment:
     """Make a template of these photos, on top of an earlier one if given.
 
-    `analyse_photos` and then `merge`: see there for the arguments and the errors.
+    `analyse_photos`, `keep_good` and then `merge`: see there for the arguments and the errors.
     Nothing is stored here, so nothing is lost by a refusal.
     """
-    return merge(analyse_photos(photos, pipeline, progress=progress), pipeline, onto=onto)
+    analysed = keep_good(analyse_photos(photos, pipeline, progress=progress))
+    return merge(analysed, pipeline, onto=onto)
 
 
 def analyse_photos(
@@ -168,16 +176,42 @@ def analyse_photos(
     faces: list[AnalysedPhoto] = []
     errors: list[MienError] = []
     for at, photo in enumerate(progress(photos)):
+        is_optional = may_skip(photo)
         try:
-            faces.append(_analyse(photo, at, pipeline))
+            faces.append(_analyse(photo, at, pipeline, is_optional=is_optional))
         except (UnreadableImage, NoFaceFound, SeveralFacesFound) as error:
-            if not may_skip(photo):
+            if not is_optional:
                 raise
             errors.append(error)
     if not faces:
         raise errors[0]
+    vectors, faults = pipeline.embed_carefully(
+        [one.found for one in faces], [one.crop for one in faces]
+    )
     left_out = tuple(str(error) for error in errors)
-    return AnalysedPhotos(pipeline.embed([one.crop for one in faces]), tuple(faces), left_out)
+    return AnalysedPhotos(vectors, tuple(faces), left_out, tuple(faults))
+
+
+def keep_good(analysed: AnalysedPhotos) -> AnalysedPhotos:
+    """The photos of the calibrated quality. EnrollmentRefused, with what to do, for others.
+
+    An optional photo is left out instead, unless no photo would be left.
+    """
+    good = [row for row, faults in enumerate(analysed.faults) if not faults]
+    poor = [
+        (photo, f"{photo.name}: {'; '.join(faults)}")
+        for photo, faults in zip(analysed.photos, analysed.faults, strict=True)
+        if faults
+    ]
+    if not good or not all(photo.is_optional for photo, _ in poor):
+        refused = ", ".join(words for photo, words in poor if not (good and photo.is_optional))
+        raise EnrollmentRefused(f"outside the quality that can be enrolled safely: {refused}")
+    return AnalysedPhotos(
+        analysed.vectors[good],
+        tuple(analysed.photos[row] for row in good),
+        (*analysed.left_out, *(words for _, words in poor)),
+        ((),) * len(good),
+    )
 
 
 def merge(
@@ -207,19 +241,24 @@ def merge(
     for row, similarity in zip(kept, left_out, strict=True):
         if row >= len(old):
             one = analysed.photos[row - len(old)]
-            quality = measure_quality(one.face, one.crop)
-            enrolled.append(EnrolledPhoto(one.name, one.face, quality, similarity))
+            quality = measure_quality(one.found.face, one.crop)
+            turned = 90 * one.found.quarter_turns
+            face = one.found.face_as_read
+            enrolled.append(EnrolledPhoto(one.name, face, quality, similarity, turned))
     template = Template(vectors[kept], pipeline.model)
     expectation = pipeline.matcher.expectation(photos=len(kept))
     return Enrollment(template, tuple(enrolled), skipped, expectation, left_out=analysed.left_out)
 
 
-def _analyse(photo: ImageSource, at: int, pipeline: Pipeline) -> AnalysedPhoto:
+def _analyse(
+    photo: ImageSource, at: int, pipeline: Pipeline, *, is_optional: bool
+) -> AnalysedPhoto:
     name = quote_path(photo) if isinstance(photo, (str, os.PathLike)) else f"photo {at + 1}"
     image = read_image(photo)
     try:
-        face = pipeline.door_face(image)
-        return AnalysedPhoto(name, face, pipeline.crop(image, face))
+        found = pipeline.find_face(image)
+        crop = pipeline.crop(found.image_rgb, found.face)
+        return AnalysedPhoto(name, found, crop, is_optional)
     except (NoFaceFound, SeveralFacesFound) as error:
         raise type(error)(f"{name}: {error}") from error
 

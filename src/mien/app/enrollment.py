@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mien.faces.quality import Quality
+from mien.faces.quality.advice import Quality
 from mien.results import Face, Template
 
 
@@ -12,13 +12,25 @@ from mien.results import Face, Template
 class EnrolledPhoto:
     """One photo that went into the template.
 
-    leave_one_out: cosine to the centre of the other photos, None for a single one.
+    leave_one_out: cosine to the centre of the other photos, None for a single one. turned_degrees:
+    by how much the photo was turned, counter-clockwise, so that the face is upright.
     """
 
     name: str
     face: Face = field(repr=False)
     quality: Quality
     leave_one_out: float | None
+    turned_degrees: int = 0
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to do better, and that the photo was turned."""
+        if not self.turned_degrees:
+            return self.quality.advice
+        turned = f"the photo lies on its side; it was turned by {self.turned_degrees} degrees"
+        if self.turned_degrees == 180:
+            turned = "the photo is upside down; it was turned by 180 degrees"
+        return (turned, *self.quality.advice)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +59,7 @@ class Enrollment:
     @property
     def advice(self) -> tuple[str, ...]:
         """What would make the template better, a line each."""
-        lines = [f"{p.name}: {words}" for p in self.photos for words in p.quality.advice]
+        lines = [f"{p.name}: {words}" for p in self.photos for words in p.advice]
         if len(self.template.vectors) == 1:
             lines.append("one photo only; add two to four more in different light")
         lines += [
@@ -71,7 +83,7 @@ class Enrollment:
             "user": user,
             "photos_in_template": len(self.template.vectors),
             "photos": [
-                {"photo": p.name, "leave_one_out": p.leave_one_out, "advice": [*p.quality.advice]}
+                {"photo": p.name, "leave_one_out": p.leave_one_out, "advice": [*p.advice]}
                 for p in self.photos
             ],
             "skipped": [{"photo": photo, "same_as": twin} for photo, twin in self.skipped],

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.app.pipeline import Pipeline
+from mien.app.pipeline import Pipeline, Probe
 from mien.app.verify import template_of
 from mien.errors import NotEnrolled
 from mien.matching.policy import VectorSpace, decide
-from mien.results import ByteArray, Decision, Face, FloatArray
+from mien.results import ByteArray, Decision
 from mien.vault import Record
 
 if TYPE_CHECKING:
@@ -48,16 +48,16 @@ def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Ident
     if vault.is_empty():
         raise _nobody_enrolled()
     with vault.attempt(None) as attempt:
-        face, plain = pipeline.embed_door(image_rgb)
+        probe = pipeline.embed_probe(image_rgb)
         centroids, space = vault.centroids_of(pipeline.model)
         if not centroids.tags or space is None:
             raise _nobody_enrolled()
-        cosines = centroids.rows @ space.protect(plain[np.newaxis])[0]
+        cosines = centroids.rows @ space.protect(probe.vector[np.newaxis])[0]
         nearest = np.argsort(-cosines, kind="stable")[: 1 + MAX_TIES]
         # the centroids only point to a record; the record itself is what decides
         records = [vault.record_at(centroids.tags[int(row)]) for row in nearest]
         tried = [
-            _verify_record(record, len(centroids.tags), space, face, plain, pipeline)
+            _verify_record(record, len(centroids.tags), space, probe, pipeline)
             for record in records
             if record is not None
         ]
@@ -75,21 +75,21 @@ def _verify_record(
     record: Record,
     enrolled: int,
     space: VectorSpace,
-    face: Face,
-    plain: FloatArray,
+    probe: Probe,
     pipeline: Pipeline,
 ) -> Identification:
-    """Whether the face is that of the record, the nearest of so many who are enrolled."""
+    """Whether the probe is of the record, the nearest of so many who are enrolled."""
     matcher = pipeline.matcher
     template = template_of(record, pipeline)
     photos = len(template.vectors)
-    score = matcher.score_template(template, plain, space)
+    score = matcher.score_template(template, probe.vector, space)
     decision = decide(
         score,
         threshold=matcher.threshold_among(enrolled, photos=photos),
         expected_model=pipeline.model.name,
-        face=face,
-        odds=matcher.odds(score, photos=photos, among=enrolled),
+        face=probe.face,
+        odds="" if probe.faults else matcher.odds(score, photos=photos, among=enrolled),
+        faults=probe.faults,
     )
     return Identification(record.user if decision else None, decision)
 

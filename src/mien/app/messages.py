@@ -42,7 +42,13 @@ def describe_scores(decision: Decision) -> str:
 
 
 def describe_decision(decision: Decision) -> str:
-    """The reason, and the scores if there was a face to compare."""
+    """The reason, what is wrong with the photo, and the scores if there was a face to compare.
+
+    For the photo's owner: a service must not say as much to strangers.
+    """
+    words = decision.reason
+    if decision.faults:
+        words += f" ({'; '.join(decision.faults)})"
     if decision.similarity != decision.similarity:  # not a number: there was no face to compare
-        return decision.reason
-    return f"{decision.reason}, {describe_scores(decision)}"
+        return words
+    return f"{words}, {describe_scores(decision)}"

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
+import numpy as np
+
+from mien.app.face_search import FoundFace, find_upright
 from mien.errors import NoFaceFound
 from mien.faces.align import UncroppableFace, crop_by_recipe
 from mien.faces.detect import Cascade, CascadeSettings, Search
 from mien.faces.embed import Embedder
+from mien.faces.quality.advice import measure_quality
+from mien.faces.quality.gate import Assessment, Gates, load_gates
+from mien.faces.quality.measures import measure_face
+from mien.faces.quality.words import describe_faults
 from mien.faces.select import choose_door_face
 from mien.matching.matcher import Matcher
 from mien.media.frame import is_overexposed
@@ -34,18 +41,36 @@ from mien.settings import DEFAULT_MODEL, Settings
 MAX_DOOR_PIXELS = 4_000_000
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Probe:
+    """The face of an attempt. face: pixels of the photo as it was read. vector: (d,), unit length.
+
+    faults: what puts the photo outside the calibrated quality; empty for a good one.
+    """
+
+    face: Face
+    vector: FloatArray = field(repr=False)
+    faults: tuple[str, ...]
+
+
 class Pipeline:
     """A detector, an embedder and a matcher; may be kept and called many times.
 
-    matcher: for the embedder's vectors; None makes one.
+    matcher: for the embedder's vectors; None makes one. gates: what tells photos outside the
+    calibrated quality; None for an embedder for which none was fitted.
     """
 
     def __init__(
-        self, cascade: Cascade, embedder: Embedder, matcher: Matcher | None = None
+        self,
+        cascade: Cascade,
+        embedder: Embedder,
+        matcher: Matcher | None = None,
+        gates: Gates | None = None,
     ) -> None:
         self.cascade = cascade
         self.embedder = embedder
         self.matcher = matcher or Matcher(embedder.row)
+        self.gates = gates
 
     @property
     def model(self) -> ModelId:
@@ -64,6 +89,10 @@ class Pipeline:
                 "no face found; face the camera, in less light: the photo is over-exposed"
             )
         return choose_door_face(faces)
+
+    def find_face(self, image_rgb: ByteArray) -> FoundFace:
+        """The same on the photo or a quarter turn of it; see `find_upright`."""
+        return find_upright(image_rgb, self.door_face)
 
     def _faces_near(self, image_rgb: ByteArray) -> Faces:
         """Search `largest`, on a picture of at most `MAX_DOOR_PIXELS`.
@@ -85,14 +114,50 @@ class Pipeline:
         except UncroppableFace as error:
             raise NoFaceFound(f"no usable face: {error}; face the camera") from error
 
+    def crop_found(self, image_rgb: ByteArray) -> Crop:
+        """The crop of the face that `find_face` finds. Raises what it and `crop` raise."""
+        found = self.find_face(image_rgb)
+        return self.crop(found.image_rgb, found.face)
+
     def embed(self, crops: Sequence[Crop]) -> FloatArray:
         """(n, d) float32, unit rows."""
         return self.embedder.embed(crops)
 
-    def embed_door(self, image_rgb: ByteArray) -> tuple[Face, FloatArray]:
-        """The face to decide on, and its unit embedding (d,). Raises as `door_face` and `crop`."""
-        face = self.door_face(image_rgb)
-        return face, self.embed([self.crop(image_rgb, face)])[0]
+    def embed_probe(self, image_rgb: ByteArray) -> Probe:
+        """The face at the door and its embedding. Raises as `door_face` and `crop` do."""
+        found = self.find_face(image_rgb)
+        crop = self.crop(found.image_rgb, found.face)
+        vectors, lengths = self.embedder.embed_with_lengths([crop])
+        assessment = None
+        if self.gates is not None:
+            measures = measure_face(found.face, crop) | {"vector_length": float(lengths[0])}
+            assessment = self.gates.probe.assess(measures)
+        return Probe(found.face_as_read, vectors[0], _faults(found, crop, assessment))
+
+    def embed_carefully(
+        self, found: Sequence[FoundFace], crops: Sequence[Crop]
+    ) -> tuple[FloatArray, list[tuple[str, ...]]]:
+        """Embed photos that are enrolled or compared, and say what is wrong with each.
+
+        (n, d) float32 unit rows, and the faults that put a photo outside the calibrated quality.
+        Takes twice as long as `embed`: the mirror image of each crop is embedded too.
+        """
+        vectors, lengths = self.embedder.embed_with_lengths(crops)
+        assessments: list[Assessment | None] = [None] * len(crops)
+        if self.gates is not None:
+            mirrored = [Crop(crop.pixels[:, ::-1], crop.recipe) for crop in crops]
+            cosines = np.sum(vectors * self.embed(mirrored), axis=1)
+            for row, (one, crop) in enumerate(zip(found, crops, strict=True)):
+                measures = measure_face(one.face, crop)
+                measures["vector_length"] = float(lengths[row])
+                measures["mirror_cosine"] = float(cosines[row])
+                assessments[row] = self.gates.enrollment.assess(measures)
+        faults = [_faults(*three) for three in zip(found, crops, assessments, strict=True)]
+        return vectors, faults
+
+
+def _faults(found: FoundFace, crop: Crop, assessment: Assessment | None) -> tuple[str, ...]:
+    return describe_faults(measure_quality(found.face, crop), found.overhang, assessment)
 
 
 def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> Cascade:
@@ -122,7 +187,8 @@ def open_pipeline(
     row = find_embedder(embedder, settings.data_dir)
     # the embedder is the large one: it loads while the detector loads and finds the face
     net = BackgroundNet(lambda: _open(row.model, settings))
-    return Pipeline(open_cascade(settings), Embedder(net, row, flip_average=flip_average))
+    embedding = Embedder(net, row, flip_average=flip_average)
+    return Pipeline(open_cascade(settings), embedding, gates=load_gates(row.id))
 
 
 def load_pipelines(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mien.app.pipeline import Pipeline
-from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
+from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, decide
 from mien.matching.score import Score
 from mien.results import ByteArray, Decision, Face, ModelId, Template, Threshold
@@ -139,6 +140,7 @@ def _refuse(decision: Decision) -> Decision:
         expected_model=decision.threshold.model,
         face=decision.face,
         odds=decision.odds,
+        faults=decision.faults,
     )
 
 
@@ -172,16 +174,17 @@ def verify_photo(
     photos = len(template.vectors)
     fitted = threshold or matcher.threshold_for(photos=photos, target_fmr=target_fmr)
     try:
-        face, probe = pipeline.embed_door(image_rgb)
+        probe = pipeline.embed_probe(image_rgb)
     except (NoFaceFound, SeveralFacesFound) as error:
         return Decision(float("nan"), fitted, str(error), error.outcome)
-    score = matcher.score_template(template, probe, space)
+    score = matcher.score_template(template, probe.vector, space)
     return decide(
         Score(score.cosine) if threshold else score,
         threshold=fitted,
         expected_model=pipeline.model.name,
-        face=face,
-        odds=matcher.odds(score, photos=photos),
+        face=probe.face,
+        odds="" if probe.faults else matcher.odds(score, photos=photos),
+        faults=probe.faults,
     )
 
 
@@ -190,18 +193,29 @@ def compare_images(
 ) -> tuple[Decision, Face, Face]:
     """Decide whether two photos, (H, W, 3) uint8 RGB, show the same person.
 
-    Raises NoFaceFound or SeveralFacesFound.
+    A photo outside the calibrated quality is never accepted: the reason says what is wrong with
+    it, and there are no odds. Raises NoFaceFound or SeveralFacesFound.
     """
-    a_face, a_vector = pipeline.embed_door(a_rgb)
-    b_face, b_vector = pipeline.embed_door(b_rgb)
-    score = pipeline.matcher.score(a_vector, b_vector)
+    found = [pipeline.find_face(image) for image in (a_rgb, b_rgb)]
+    crops = [pipeline.crop(one.image_rgb, one.face) for one in found]
+    vectors, faults = pipeline.embed_carefully(found, crops)
+    score = pipeline.matcher.score(vectors[0], vectors[1])
+    named = tuple(
+        f"{name} photo: {words}"
+        for name, of_photo in zip(("first", "second"), faults, strict=True)
+        for words in of_photo
+    )
     decision = decide(
         score,
         threshold=pipeline.matcher.threshold_for(photos=1),
         expected_model=pipeline.model.name,
-        odds=pipeline.matcher.odds(score, photos=1),
+        odds="" if named else pipeline.matcher.odds(score, photos=1),
+        faults=named,
     )
-    return decision, a_face, b_face
+    if named:
+        reason = "cannot be told, because a photo is outside the calibrated quality"
+        decision = replace(decision, outcome=Outcome.NOT_THE_OWNER, reason=reason)
+    return decision, found[0].face_as_read, found[1].face_as_read
 
 
 def forget(user: str, vault: Vault) -> str:

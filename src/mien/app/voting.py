@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
-from mien.faces.quality import measure_quality
+from mien.faces.quality.advice import measure_quality
 from mien.media.frame import Frame, is_dark
 from mien.results import ByteArray, Decision, FloatArray
 
@@ -135,16 +135,17 @@ def _good(
             yield image, Fault(DARK, LIGHT)
             continue
         try:
-            face = pipeline.door_face(image)
+            found = pipeline.find_face(image)
+            crop = pipeline.crop(found.image_rgb, found.face)
         except NoFaceFound as error:
             yield image, Fault(NO_FACE, str(error))
             continue
         except SeveralFacesFound as error:
             yield image, Fault(SEVERAL, str(error))
             continue
-        crop = pipeline.crop(image, face)
-        advice = measure_quality(face, crop).advice
-        yield image, Fault(POOR, advice[0]) if advice else pipeline.embed([crop])[0]
+        vectors, (faults,) = pipeline.embed_carefully([found], [crop])
+        advice = (*faults, *measure_quality(found.face, crop).advice)
+        yield image, Fault(POOR, advice[0]) if advice else vectors[0]
 
 
 def _middle(decisions: list[Decision]) -> Decision:

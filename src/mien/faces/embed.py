@@ -34,8 +34,16 @@ class Embedder:
     def embed(self, crops: Sequence[Crop]) -> FloatArray:
         """Embed n crops: (n, d) float32, rows of length one; n may be 0.
 
-        Raises ModelMismatch for a crop of another recipe or size, and
-        ModelUnavailable if the net gives a number that is not finite.
+        Raises what `embed_with_lengths` raises.
+        """
+        return self.embed_with_lengths(crops)[0]
+
+    def embed_with_lengths(self, crops: Sequence[Crop]) -> tuple[FloatArray, FloatArray]:
+        """Embed n crops, and give the length of each output of the net before it became one.
+
+        (n, d) and (n,) float32. A length is short where the net sees no clear face. Raises
+        ModelMismatch for a crop of another recipe or size, and ModelUnavailable if the net gives
+        a number that is not finite.
         """
         for crop in crops:
             if crop.recipe != self.row.recipe or crop.pixels.shape[0] != self.row.side:
@@ -46,15 +54,20 @@ class Embedder:
         parts = [
             self._embed_batch(crops[start : start + BATCH]) for start in range(0, len(crops), BATCH)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, self.row.dims), np.float32)
+        if not parts:
+            return np.zeros((0, self.row.dims), np.float32), np.zeros(0, np.float32)
+        vectors, lengths = zip(*parts, strict=True)
+        return np.concatenate(vectors), np.concatenate(lengths)
 
-    def _embed_batch(self, crops: Sequence[Crop]) -> FloatArray:
+    def _embed_batch(self, crops: Sequence[Crop]) -> tuple[FloatArray, FloatArray]:
         stacked = np.stack([crop.pixels for crop in crops])  # (n, side, side, 3)
-        vectors = self._run_net(stacked)
+        vectors, lengths = self._run_net(stacked)
         if self.flip_average:
-            vectors = unit_rows(vectors + self._run_net(stacked[:, :, ::-1]))
-        return vectors
+            vectors = unit_rows(vectors + self._run_net(stacked[:, :, ::-1])[0])
+        return vectors, lengths
 
-    def _run_net(self, stacked: ByteArray) -> FloatArray:
+    def _run_net(self, stacked: ByteArray) -> tuple[FloatArray, FloatArray]:
         pixels = np.ascontiguousarray(stacked.transpose(0, 3, 1, 2), dtype=np.float32)
-        return unit_rows(self._net(pixels).reshape(len(stacked), -1))
+        output = self._net(pixels).reshape(len(stacked), -1)
+        lengths: FloatArray = np.linalg.norm(output, axis=1).astype(np.float32)
+        return unit_rows(output), lengths

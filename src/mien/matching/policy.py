@@ -48,11 +48,12 @@ def decide(
     expected_model: str,
     face: Face | None = None,
     odds: str = "",
+    faults: tuple[str, ...] = (),
 ) -> Decision:
     """Accept a finite score that reaches the threshold, which must be of the same model.
 
-    threshold: without the shift of the score; the decision has the shifted one. odds: stored in
-    the decision. Raises ModelMismatch if the threshold was fitted for another model.
+    threshold: without the shift of the score; the decision has the shifted one. odds, faults:
+    stored in the decision. Raises ModelMismatch if the threshold was fitted for another model.
     """
     if threshold.model != expected_model:
         raise ModelMismatch(
@@ -62,11 +63,12 @@ def decide(
     moved = threshold.moved(score.shift)
     if not np.isfinite(score.cosine):
         reason = "the similarity is not a number"
-        return Decision(float("nan"), moved, reason, Outcome.NOT_THE_OWNER, face)
+        return Decision(float("nan"), moved, reason, Outcome.NOT_THE_OWNER, face, "", faults)
     if score.reaches(threshold):
-        return Decision(score.cosine, moved, "the same person", Outcome.UNLOCKED, face, odds)
-    reason = "not similar enough"
-    return Decision(score.cosine, moved, reason, Outcome.NOT_THE_OWNER, face, odds)
+        reason, outcome = "the same person", Outcome.UNLOCKED
+    else:
+        reason, outcome = "not similar enough", Outcome.NOT_THE_OWNER
+    return Decision(score.cosine, moved, reason, outcome, face, odds, faults)
 
 
 def similarity_to(template: Template, probe: FloatArray) -> float:

@@ -62,6 +62,9 @@ class Decision(OutcomeModel):
     threshold: float | None = Field(default=None, examples=[0.42])
     model: str | None = Field(default=None, examples=["sface"])
     odds: str | None = Field(default=None, description="how often a stranger scores this high")
+    faults: list[str] | None = Field(
+        default=None, description="what puts a photo outside the quality that the odds hold for"
+    )
     face: Face | None = None
 
 

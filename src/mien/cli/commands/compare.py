@@ -36,8 +36,11 @@ def compare(args: Namespace) -> CommandResult:
         a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
     )
     word = "same person" if decision else "different people"
+    words = f"{word}: {describe_scores(decision)}"
+    if decision.faults:
+        words = describe_decision(decision)
     return CommandResult(
         decision.outcome.exit_code,
-        (f"{word}: {describe_scores(decision)}",),
+        (words,),
         decision.to_dict(),
     )

@@ -52,8 +52,7 @@ def analyse_folder(
     crops, names, photos, left_out = [], [], [], []
     for path, person in progress(find_people_photos(root)):
         try:
-            image = read_image(path)
-            crop = pipeline.crop(image, pipeline.door_face(image))
+            crop = pipeline.crop_found(read_image(path))
         except UnreadableImage as error:  # names the photo itself
             left_out.append((path, str(error)))
             continue

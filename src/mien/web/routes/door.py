@@ -10,7 +10,7 @@ from mien.app.identify import identify as identify_photo
 from mien.app.pipeline import Pipeline
 from mien.app.verify import compare_images, verify
 from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
-from mien.faces.quality import measure_quality
+from mien.faces.quality.advice import measure_quality
 from mien.media.image_file import read_image
 from mien.results import Face
 from mien.web import schemas
@@ -100,7 +100,8 @@ def advise_on_photo(content: bytes, pipeline: Pipeline) -> schemas.PhotoAdvice:
     image = read_image(content)
     height, width = image.shape[:2]
     try:
-        face = pipeline.door_face(image)
+        found = pipeline.find_face(image)
+        crop = pipeline.crop(found.image_rgb, found.face)
     except (NoFaceFound, SeveralFacesFound) as error:
         several = isinstance(error, SeveralFacesFound)
         return schemas.PhotoAdvice(
@@ -110,11 +111,11 @@ def advise_on_photo(content: bytes, pipeline: Pipeline) -> schemas.PhotoAdvice:
             width=width,
             height=height,
         )
-    quality = measure_quality(face, pipeline.crop(image, face))
+    _, (faults,) = pipeline.embed_carefully([found], [crop])
     return schemas.PhotoAdvice(
         outcome="found",
-        advice=list(quality.advice),
-        face=_face_place(face),
+        advice=[*faults, *measure_quality(found.face, crop).advice],
+        face=_face_place(found.face_as_read),
         width=width,
         height=height,
     )

@@ -47,8 +47,7 @@ def explore_photos(photos: Sequence[tuple[str, bytes]], pipeline: Pipeline) -> s
     left_out: list[schemas.LeftOutPhoto] = []
     for name, content in photos:
         try:
-            image = read_image(content)
-            crops.append(pipeline.crop(image, pipeline.door_face(image)))
+            crops.append(pipeline.crop_found(read_image(content)))
             names.append(name)
         except (NoFaceFound, SeveralFacesFound, UnreadableImage) as error:
             left_out.append(schemas.LeftOutPhoto(name=name, reason=str(error)))
