@@ -115,7 +115,7 @@ def test_only_these_outcomes_have_no_error() -> None:
         Outcome.UNLOCKED,
         Outcome.OK,
         Outcome.NOT_THE_OWNER,  # a decision, and never an error
-        Outcome.NOT_LIVE,  # reserved
+        Outcome.NOT_LIVE,  # likewise
         Outcome.INTERRUPTED,  # a KeyboardInterrupt, which only the command line catches
     }
 

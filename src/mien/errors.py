@@ -22,7 +22,7 @@
         |-- ModelAltered         10   a file was found and its hash is wrong
         `-- ModelMismatch        10   a template or threshold belongs to another model
 
-Outcome 9 (not a live person) is reserved and not raised yet. A message is one line:
+Outcome 9 (not a live person) is a decision, and never an error. A message is one line:
 what happened, then what to do next.
 """
 

@@ -170,6 +170,30 @@ class Template:
         _freeze_arrays(self, np.float32, "vectors")
 
 
+@dataclass(frozen=True, slots=True)
+class LivenessEvidence:
+    """What was checked for a living person, and how it came out.
+
+    tier: "casual" for the passive check, which stops most phones and not a good print. score:
+    mean over the frames, higher is more alive; NaN where it could not be had. threshold: the
+    least score that is not refused. frames: how many were scored.
+    """
+
+    tier: str
+    score: float
+    threshold: float
+    frames: int
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON. score: None where it is no number."""
+        return {
+            "tier": self.tier,
+            "score": round(self.score, 4) if self.score == self.score else None,
+            "threshold": self.threshold,
+            "frames": self.frames,
+        }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """The decision on a face. True only if the face was accepted.
@@ -180,6 +204,7 @@ class Decision:
     odds: in words, how often a stranger scores as high; empty without a calibration.
     faults: what puts the photo outside the quality that the odds hold for, in words for its
     owner; empty for a good photo.
+    liveness: None where nothing was checked for a living person.
     """
 
     similarity: float
@@ -189,6 +214,7 @@ class Decision:
     face: Face | None = None
     odds: str = ""
     faults: tuple[str, ...] = ()
+    liveness: LivenessEvidence | None = None
 
     def __post_init__(self) -> None:
         fits = self.threshold.value <= self.similarity <= 1.0 + UNIT_NORM_TOLERANCE  # not for NaN

@@ -18,7 +18,17 @@ from mien.errors import UsageError
 ENGINES = ("onnxruntime", "openvino")
 DEFAULT_MODEL = "sface"  # a row of the model table, which needs numpy; --help does without
 KEY_KINDS = ("file", "keyring", "passphrase")
-KEYS = ("engine", "models", "photos", "threads", "vault", "vault_key", "vault_passphrase_file")
+LIVENESS = ("off", "passive")
+KEYS = (
+    "engine",
+    "liveness",
+    "models",
+    "photos",
+    "threads",
+    "vault",
+    "vault_key",
+    "vault_passphrase_file",
+)
 """Each key is `key` in the file and `MIEN_KEY` in the environment."""
 PASSPHRASE = "vault_passphrase_file"
 POSTGRES = ("postgresql://", "postgres://")
@@ -27,6 +37,8 @@ POSTGRES = ("postgresql://", "postgres://")
 @dataclass(frozen=True, slots=True)
 class Settings:
     """engine: one of `ENGINES`. threads: per inference call, 1 or more.
+
+    liveness: one of `LIVENESS`; None checks a camera if the models were added.
 
     models_dir: a folder that is searched for weights. photos_dir: the demo's folder of
     people. vault_path: the SQLite file. vault_url: of a PostgreSQL database instead of the
@@ -37,6 +49,7 @@ class Settings:
     """
 
     engine: str
+    liveness: str | None
     threads: int
     models_dir: Path | None
     photos_dir: Path | None
@@ -65,6 +78,9 @@ def load_settings(
             values[key] = env[f"MIEN_{key.upper()}"]
     return Settings(
         engine=_choice("engine", engine or values.get("engine", ENGINES[0]), ENGINES),
+        liveness=_choice("liveness", values["liveness"], LIVENESS)
+        if "liveness" in values
+        else None,
         threads=_threads(values.get("threads")),
         models_dir=_path(values["models"], env) if "models" in values else None,
         photos_dir=_path(values["photos"], env) if "photos" in values else None,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mien.app.verify import Verifier
     from mien.media.frame import Frame
     from mien.results import ByteArray, Decision, ModelId
+    from mien.settings import Settings
 
 
 def unlock(args: Namespace) -> CommandResult:
@@ -49,12 +50,22 @@ def unlock(args: Namespace) -> CommandResult:
             tell_unknown=True,  # whoever runs this can read the list of people anyway
         )
         with verifier:
-            decision = verifier.conclude(_decide(verifier, shown))
+            decision = verifier.conclude(_decide(verifier, shown, settings, args))
+    words = describe_decision(decision)
+    return _result(user, decision, words, _liveness_lines(decision, args, settings))
+
+
+def _result(user: str, decision: Decision, words: str, notes: tuple[str, ...]) -> CommandResult:
     word = "unlocked" if decision else "locked"
+    liveness = decision.liveness
     return CommandResult(
         decision.outcome.exit_code,
-        (f"{word}: {user}, {describe_decision(decision)}",),
-        {"user": user, **decision.to_dict()},
+        (f"{word}: {user}, {words}", *notes),
+        {
+            "user": user,
+            **decision.to_dict(),
+            "liveness": None if liveness is None else liveness.to_dict(),
+        },
     )
 
 
@@ -64,10 +75,29 @@ def _read_photo(path: str) -> ByteArray:
     return read_image(path)
 
 
-def _decide(verifier: Verifier, shown: ByteArray | Iterator[Frame]) -> Decision:
-    """On the photo, or by a vote of the frames."""
+def _decide(
+    verifier: Verifier, shown: ByteArray | Iterator[Frame], settings: Settings, args: Namespace
+) -> Decision:
+    """On the photo, or by a vote of the frames, which are checked for a living person."""
     if not isinstance(shown, Iterator):
         return verifier(shown)
-    from mien.app.voting import vote
+    from mien.app.live_vote import choose_scorer, vote_live
 
-    return vote(shown, verifier)
+    scorer = choose_scorer(settings, is_camera=args.camera is not None)
+    return vote_live(shown, verifier, scorer)
+
+
+def _liveness_lines(decision: Decision, args: Namespace, settings: Settings) -> tuple[str, ...]:
+    """What is to be said of an unlocking that was not checked for a living person."""
+    if not decision or decision.liveness is not None:
+        return ()
+    if args.photo is not None:
+        wanted = settings.liveness == "passive"
+        return ("  note: a photo file cannot be checked for life",) if wanted else ()
+    if args.camera is None:
+        return ()
+    if settings.liveness == "off":
+        why = "the setting liveness is off"
+    else:
+        why = "run: mien models add liveness"
+    return (f"  warning: not checked for a living person, a photo may unlock; {why}",)

@@ -1,0 +1,125 @@
+"""`mien unlock` with the liveness check: not_live is 9, charged, logged and said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.app import live_vote
+from mien.media.frame import Frame
+
+Mien = Callable[..., Any]
+
+
+@pytest.fixture
+def film(album: Path, tmp_path: Path) -> Path:
+    """Motion JPEG: her for four frames."""
+    target = tmp_path / "film.mjpeg"
+    with target.open("wb") as stream:
+        for name in ("me/1", "me/2", "me/3", "probe"):
+            with Image.open(album / f"{name}.png") as picture:
+                picture.convert("RGB").save(stream, "JPEG", quality=95)
+    return target
+
+
+def score_always(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
+    monkeypatch.setattr(live_vote, "open_scorer", lambda settings: lambda image, face: score)
+
+
+@pytest.fixture
+def camera(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A camera before which she sits."""
+
+    def read(device: str, **given: Any) -> Iterator[Frame]:
+        for number in range(4):
+            with Image.open(album / "probe.png") as picture:
+                yield Frame(number / 10, np.asarray(picture.convert("RGB")))
+
+    monkeypatch.setattr("mien.media.camera.read_camera", read)
+
+
+def test_a_picture_exits_with_9_and_is_charged_and_logged(
+    mien: Mien, vault: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_LIVENESS", "passive")
+    score_always(monkeypatch, -1.0)
+    data = mien("unlock", "ana", "--frames", film, "--json").json
+    assert (data["outcome"], data["exit_code"], data["similarity"]) == ("not_live", 9, None)
+    assert data["liveness"] == {"tier": "casual", "score": -1.0, "threshold": 0.0, "frames": 3}
+    unlocks = [one for one in mien("log", "--json").json["entries"] if one["kind"] == "unlock"]
+    assert [one["outcome"] for one in unlocks] == ["not_live"]
+    for _ in range(4):
+        ran = mien("unlock", "ana", "--frames", film)
+        assert ran.code == 9
+    assert ran.out.startswith("locked: ana, the camera does not show a living person; face it")
+    assert mien("unlock", "ana", "--frames", film).code == 7  # five failures
+
+
+def test_a_living_owner_unlocks_with_the_evidence(
+    mien: Mien, vault: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_LIVENESS", "passive")
+    score_always(monkeypatch, 2.0)
+    data = mien("unlock", "ana", "--frames", film, "--json").json
+    assert data["outcome"] == "unlocked"
+    assert data["liveness"]["score"] == 2.0
+
+
+def test_passive_without_the_models_stays_locked(
+    mien: Mien, vault: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_LIVENESS", "passive")
+    ran = mien("unlock", "ana", "--frames", film)
+    assert ran.code == 10
+    assert ran.complaint.endswith("run: mien models add liveness")
+
+
+def test_a_camera_is_checked_as_soon_as_the_models_are_there(
+    mien: Mien, vault: Path, camera: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = mien("unlock", "ana", "--camera")
+    assert ran.code == 0
+    warning = "warning: not checked for a living person, a photo may unlock"
+    assert f"{warning}; run: mien models add liveness" in ran.out
+    score_always(monkeypatch, -1.0)
+    assert mien("unlock", "ana", "--camera").code == 9
+    monkeypatch.setenv("MIEN_LIVENESS", "off")
+    ran = mien("unlock", "ana", "--camera")
+    assert ran.code == 0
+    assert f"{warning}; the setting liveness is off" in ran.out
+
+
+def test_a_photo_file_cannot_be_checked_and_that_is_said(
+    mien: Mien, vault: Path, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "checked" not in mien("unlock", "ana", album / "probe.png").out
+    monkeypatch.setenv("MIEN_LIVENESS", "passive")
+    ran = mien("unlock", "ana", album / "probe.png")
+    assert ran.code == 0
+    assert "note: a photo file cannot be checked for life" in ran.out
+    assert mien("unlock", "ana", album / "probe.png", "--json").json["liveness"] is None
+
+
+def test_another_value_of_the_setting_is_refused(
+    mien: Mien, vault: Path, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_LIVENESS", "active")
+    ran = mien("unlock", "ana", "--frames", film)
+    assert ran.code == 2
+    assert "unknown liveness 'active'; choose one of off, passive" in ran.complaint
+
+
+def test_the_real_models_check_a_film(
+    mien: Mien, vault: Path, film: Path, liveness_files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MIEN_LIVENESS", "passive")
+    assert mien("models", "add", "liveness", "--file", liveness_files).code == 0
+    data = mien("unlock", "ana", "--frames", film, "--json").json
+    assert data["outcome"] in ("unlocked", "not_live")
+    assert data["liveness"]["frames"] == 3
+    print(data["liveness"])
