@@ -46,7 +46,8 @@ def enroll(args: Namespace) -> CommandResult:
                 mode=mode,
                 clock=lambda: datetime.now(timezone.utc),
                 progress=photo_bar,
-                may_skip=lambda photo: photo not in named,
+                # frames are arrays, which no set can hold
+                may_skip=lambda photo: frames is not None or photo not in named,
             )
 
         try:
