@@ -139,3 +139,16 @@ def test_a_dark_video_exits_with_3_and_is_called_dark(
     ran = mien("unlock", "ana", "--frames", tmp_path)
     assert ran.code == 3
     assert "3 dark; turn on a light" in ran.complaint
+
+
+@pytest.mark.parametrize(("turns", "degrees"), [(1, "90"), (2, "180"), (3, "270")])
+def test_frames_of_a_camera_mounted_sideways_are_turned(
+    mien: Mien, vault: Path, album: Path, tmp_path: Path, turns: int, degrees: str
+) -> None:
+    with Image.open(album / "probe.png") as picture:
+        lying = np.rot90(np.asarray(picture.convert("RGB")), turns)  # counter-clockwise
+    for number in range(5):
+        Image.fromarray(lying).save(tmp_path / f"{number}.png")
+    assert mien("unlock", "ana", "--frames", tmp_path, "--rotate", degrees).code == 0
+    assert mien("unlock", "ana", "--frames", tmp_path, "--rotate", "0").code != 0
+    assert mien("unlock", "ana", "--frames", tmp_path).code == 0

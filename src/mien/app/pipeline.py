@@ -9,7 +9,7 @@ from threading import Lock
 
 import numpy as np
 
-from mien.app.face_search import FoundFace, find_upright
+from mien.app.face_search import FoundFace, find_near_border, find_upright
 from mien.errors import NoFaceFound
 from mien.faces.align import UncroppableFace, crop_by_recipe
 from mien.faces.detect import Cascade, CascadeSettings, Search
@@ -57,7 +57,8 @@ class Pipeline:
     """A detector, an embedder and a matcher; may be kept and called many times.
 
     matcher: for the embedder's vectors; None makes one. gates: what tells photos outside the
-    calibrated quality; None for an embedder for which none was fitted.
+    calibrated quality; None for an embedder for which none was fitted. `search_turns` says whether
+    quarter turns of a photo without a sure face are searched.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Pipeline:
         self.embedder = embedder
         self.matcher = matcher or Matcher(embedder.row)
         self.gates = gates
+        self.search_turns = True
 
     @property
     def model(self) -> ModelId:
@@ -91,8 +93,14 @@ class Pipeline:
         return choose_door_face(faces)
 
     def find_face(self, image_rgb: ByteArray) -> FoundFace:
-        """The same on the photo or a quarter turn of it; see `find_upright`."""
-        return find_upright(image_rgb, self.door_face)
+        """The same, on the photo or a quarter turn of it, and searched again near the border.
+
+        See `find_upright` and `find_near_border`.
+        """
+        if self.search_turns:
+            return find_upright(image_rgb, self.door_face)
+        face = find_near_border(image_rgb, self.door_face(image_rgb), self.door_face)
+        return FoundFace(image_rgb, face)
 
     def _faces_near(self, image_rgb: ByteArray) -> Faces:
         """Search `largest`, on a picture of at most `MAX_DOOR_PIXELS`.

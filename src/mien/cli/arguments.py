@@ -147,7 +147,7 @@ def add_out_option(parser: CommandParser, folder: str) -> None:
 
 
 def add_frame_options(parser: CommandParser) -> None:
-    """`--camera`, `--frames` and `--timeout`, in place of photos."""
+    """`--camera`, `--frames`, `--rotate` and `--timeout`, in place of photos."""
     parser.add_argument(
         "--camera",
         nargs="?",
@@ -160,6 +160,13 @@ def add_frame_options(parser: CommandParser) -> None:
         "--frames",
         metavar="FILE",
         help="Use a video, a folder of pictures, or - for standard input, in place of a photo.",
+    )
+    parser.add_argument(
+        "--rotate",
+        choices=("auto", "0", "90", "180", "270"),
+        default="auto",
+        help="Turn frames clockwise by so many degrees, and search no other turn; default: auto,"
+        " search all four where no sure face is found.",
     )
     parser.add_argument(
         "--timeout",

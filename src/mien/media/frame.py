@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from mien.results import ByteArray
 
@@ -20,6 +22,13 @@ class Frame:
 
     at_s: float
     image_rgb: ByteArray = field(repr=False)
+
+
+def turn_frames(frames: Iterable[Frame], degrees: int) -> Iterator[Frame]:
+    """Turn each frame clockwise. degrees: a multiple of 90."""
+    for frame in frames:
+        turned = np.rot90(frame.image_rgb, -degrees // 90)
+        yield Frame(frame.at_s, np.ascontiguousarray(turned))
 
 
 class FrameLimit:

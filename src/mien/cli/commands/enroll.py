@@ -35,6 +35,7 @@ def enroll(args: Namespace) -> CommandResult:
     with open_user_vault(settings, create=True) as vault:
         pipeline = open_pipeline(settings, args.model)
         if frames is not None:
+            pipeline.search_turns = args.rotate == "auto"
             photos = choose_frames(frames, pipeline)
 
         def store(mode: Mode) -> Enrollment:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from mien.errors import UsageError
-
-if TYPE_CHECKING:
-    from mien.media.frame import Frame
+from mien.media.frame import Frame, turn_frames
 
 
 def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
@@ -29,5 +26,7 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
     if not 0 < args.timeout <= 600:
         raise UsageError("--timeout is in seconds, more than 0 and at most 600")
     if args.frames is not None:
-        return read_video(args.frames, clock=monotonic, timeout_s=args.timeout)
-    return read_camera(args.camera, clock=monotonic, timeout_s=args.timeout)
+        frames = read_video(args.frames, clock=monotonic, timeout_s=args.timeout)
+    else:
+        frames = read_camera(args.camera, clock=monotonic, timeout_s=args.timeout)
+    return frames if args.rotate in ("auto", "0") else turn_frames(frames, int(args.rotate))

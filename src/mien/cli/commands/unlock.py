@@ -31,10 +31,13 @@ def unlock(args: Namespace) -> CommandResult:
 
     def pipeline_of(enrolled_with: ModelId | None) -> Pipeline:
         name = DEFAULT_MODEL if enrolled_with is None else enrolled_with.name
-        if args.model is not None or name == DEFAULT_MODEL:
-            return usual
-        is_known = name in known_embedders(settings.data_dir)
-        return open_pipeline(settings, name) if is_known else usual
+        is_usual = args.model is not None or name == DEFAULT_MODEL
+        if is_usual or name not in known_embedders(settings.data_dir):
+            chosen = usual
+        else:
+            chosen = open_pipeline(settings, name)
+        chosen.search_turns = frames is None or args.rotate == "auto"
+        return chosen
 
     user = check_user_name(args.name)
     frames = frames_of(args, args.photo is not None)

@@ -75,7 +75,7 @@ function showDecision(decision) {
   box.scrollIntoView({ block: "nearest" });
 }
 
-function showScores({ similarity, threshold, odds }) {
+function showScores({ similarity, threshold, odds, faults }) {
   const gauge = $("unlock-gauge");
   gauge.hidden = typeof similarity !== "number";
   $("unlock-scores").textContent = "";
@@ -84,7 +84,7 @@ function showScores({ similarity, threshold, odds }) {
   gauge.querySelector(".tick").style.left = gaugePlace(threshold);
   const scores = `similarity ${similarity.toFixed(3)}, threshold ${threshold.toFixed(3)}`;
   gauge.setAttribute("aria-label", scores);
-  $("unlock-scores").textContent = `${toSentence(scores)} ${toSentence(odds || "")}`.trim();
+  $("unlock-scores").textContent = `${toSentence(scores)} ${toSentence(odds || "")} ${toSentence((faults || []).join("; "))}`.trim();
 }
 
 function gaugePlace(value) {
