@@ -1,4 +1,4 @@
-"""What a similarity is worth: thresholds from evidence, and no claim beyond it."""
+"""Thresholds and odds of a calibration, and how far its evidence supports them."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ def test_stated_odds_claim_no_more_than_the_evidence() -> None:
     assert "less than once in 33,000" in str(HAND_MADE.read(0.9, photos=1))
 
 
+def test_stated_odds_are_those_of_the_best_of_several_comparisons() -> None:
+    said = str(HAND_MADE.read(0.4, photos=1, among=10))
+    assert said == "a stranger would score this high with one of 10 enrolled about once in 1,000"
+
+
 def a_tenth_of_similarity_a_decade(n_independent: int) -> Calibration:
     similarity = np.array([-0.2, 0.1, 0.2, 0.3, 0.4, 0.5])
     counts = np.array([100_000, 10_000, 1_000, 100, 10, 1])
@@ -91,6 +96,34 @@ def test_an_extrapolated_threshold_is_at_most_one_and_needs_two_decades_of_data(
     rich, poor = a_tenth_of_similarity_a_decade(100_000), a_tenth_of_similarity_a_decade(100)
     assert rich.threshold_among(10**12, photos=1).value == 1.0
     assert poor.threshold_among(10**12, photos=1) == poor.threshold(0.03, photos=1)
+
+
+def test_the_extrapolation_takes_its_slope_from_two_whole_decades() -> None:
+    # the row at FMR 0.00105 is none of the two decades, 0.001 and 0.0001
+    similarity = np.array([-0.2, 0.1, 0.2, 0.29, 0.3, 0.4, 0.5])
+    counts = np.array([100_000, 10_000, 1_000, 105, 100, 10, 1])
+    odds = StrangerOdds(similarity, counts / 100_000, counts, 100_000, 100_000)
+    made = Calibration("sface", "hand-made", {1: odds})
+    assert made.threshold_among(100, photos=1).value == pytest.approx(0.6)
+
+
+def test_a_threshold_states_where_it_comes_from() -> None:
+    made = a_tenth_of_similarity_a_decade(n_independent=100_000)
+    one, many = made.threshold_among(1, photos=1), made.threshold_among(2_000, photos=1)
+    assert one.provenance == "FMR 0.0001 with 1 enrolled photo, hand-made"
+    assert many.provenance == (
+        "FMR 3e-05 with 1 enrolled photo, hand-made; for 2,000 enrolled, beyond the evidence"
+    )
+    two = HAND_MADE.threshold(1e-2, photos=2)
+    assert two.provenance == "FMR 0.01 with 2 enrolled photos, hand-made"
+
+
+def test_a_refused_target_states_which_targets_are_supported() -> None:
+    with pytest.raises(UsageError) as caught:
+        HAND_MADE.threshold(1e-6, photos=2)
+    assert str(caught.value) == (
+        "the evidence for sface with 2 enrolled says nothing of FMR 1e-06; ask for 3.0e-05 to 0.1"
+    )
 
 
 @pytest.mark.parametrize(("name", "bare"), [("sface", 0.02), ("facenet-casia-webface", 0.04)])
@@ -139,12 +172,25 @@ def test_the_table_holds_no_name_and_no_embedding(name: str) -> None:
     assert all(len(odds["similarity"]) < 200 for odds in stored["by_photos"].values())
 
 
-def test_an_owner_learns_how_often_to_expect_a_refusal() -> None:
-    assert "refused about once in 25 " in str(OwnerTrials(40, 1_000, 300))
-    assert "about once in 500, an order of magnitude" in str(OwnerTrials(2, 1_000, 300))
-    # photos of one owner hang together: none of 300 owners refused says once in 100 and no more
-    assert "refused less than once in 100 " in str(OwnerTrials(0, 1_000, 300))
-    assert "too few owners" in str(OwnerTrials(0, 50, 10))
+@pytest.mark.parametrize(
+    ("trials", "words"),
+    [
+        (OwnerTrials(40, 1_000, 300), "expect to be refused about once in 25"),
+        (OwnerTrials(30, 1_000, 300), "expect to be refused about once in 33"),
+        (
+            OwnerTrials(29, 1_000, 300),
+            "expect to be refused about once in 34, an order of magnitude",
+        ),
+        (OwnerTrials(1, 1, 1), "expect to be refused about once in 1, an order of magnitude"),
+        # photos of one owner are correlated, so 300 owners support at most once in 100
+        (OwnerTrials(0, 1_000, 300), "expect to be refused less than once in 100"),
+        (OwnerTrials(0, 1_000, 30), "expect to be refused less than once in 10"),
+        (OwnerTrials(0, 1_000, 29), "too few owners to say how often you will be refused"),
+    ],
+)
+def test_an_owner_learns_how_often_to_expect_a_refusal(trials: OwnerTrials, words: str) -> None:
+    counts = f"{trials.refused} of {trials.tries:,} photos of {trials.people} owners were refused"
+    assert str(trials) == f"{words} (in the calibration {counts})"
 
 
 def test_more_photos_than_measured_use_the_largest_measured_number() -> None:
@@ -154,9 +200,12 @@ def test_more_photos_than_measured_use_the_largest_measured_number() -> None:
     assert HAND_MADE.owner_trials(3) is None
 
 
-@pytest.mark.parametrize(("refused", "tries", "people"), [(-1, 5, 5), (6, 5, 5), (0, 0, 0)])
+@pytest.mark.parametrize(
+    ("refused", "tries", "people"), [(-1, 5, 5), (6, 5, 5), (0, 0, 0), (0, 5, 0), (0, 5, 6)]
+)
 def test_invalid_owner_counts_are_refused(refused: int, tries: int, people: int) -> None:
-    with pytest.raises(ValueError, match="refused more often"):
+    words = "owners were refused more often than they tried, or nobody tried"
+    with pytest.raises(ValueError, match=f"^{words}$"):
         OwnerTrials(refused, tries, people)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 import mien.matching.calibration as module
 from mien.errors import ModelAltered
 from mien.matching.calibration import load_calibration
-from mien.matching.cohort import Cohort, load_cohort
+from mien.matching.cohort import NEAREST, Cohort, load_cohort
 from mien.models import SFACE
 from mien.results import FloatArray, Threshold
 
@@ -32,6 +34,12 @@ PLANE = Cohort(at(60, 90, -90, 180), nearest=2, typical=0.25, least=-0.1)
 def test_nearness_is_the_mean_of_the_highest_similarities() -> None:
     near = PLANE.nearness(at(0, 75, 180))
     np.testing.assert_allclose(near, [0.25, np.cos(np.deg2rad(15)), 0.5], atol=1e-6)
+
+
+def test_nearness_to_one_neighbour_is_the_highest_similarity() -> None:
+    five = Cohort(at(10, 20, 30, 40, 50), nearest=1, typical=0.0, least=-1.0)
+    assert five.nearness(at(10))[0] == pytest.approx(1.0)
+    assert five.nearness(at(33))[0] == pytest.approx(np.cos(np.deg2rad(3)))
 
 
 def test_nearness_has_a_lower_limit() -> None:
@@ -66,21 +74,50 @@ def test_the_closest_member_of_the_cohort_is_not_compared_with_itself() -> None:
     assert shift == pytest.approx(np.mean(near) - 0.25, abs=1e-6)
 
 
+def test_each_face_adds_half_of_its_own_nearness_to_the_shift() -> None:
+    halves = PLANE.shifts(at(0, 180))
+    np.testing.assert_allclose(halves, [0.0, 0.125], atol=1e-6)
+    assert halves.dtype == np.float32
+
+
+SHAPE = "a cohort is (m, d) with more rows than are meant"
+LENGTH = "the rows of a cohort must have length one"
+COSINE = "the nearness of a cohort must be a cosine"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"vectors": at(0, 90, 180)[0]}, SHAPE),
+        ({"vectors": at(0, 90, 180)[np.newaxis]}, SHAPE),
+        ({"vectors": 2 * at(0, 90, 180)}, LENGTH),
+        ({"vectors": 1.0002 * at(0, 90, 180)}, LENGTH),
+        ({"vectors": at(0, 90, float("nan"))}, LENGTH),
+        ({"nearest": 0}, SHAPE),
+        ({"nearest": 4}, SHAPE),
+        ({"typical": float("nan")}, COSINE),
+        ({"typical": 1.5}, COSINE),
+        ({"least": 0.3}, COSINE),
+        ({"least": -1.5}, COSINE),
+    ],
+)
+def test_an_invalid_cohort_is_refused(change: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        replace(PLANE, **change)
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"vectors": at(0, 90, 180)[0]},
-        {"vectors": 2 * at(0, 90, 180)},
-        {"vectors": at(0, 90, float("nan"))},
-        {"nearest": 0},
-        {"nearest": 4},
-        {"typical": float("nan")},
-        {"least": 0.3},
+        {"nearest": 1},
+        {"nearest": 3},
+        {"typical": 1.0, "least": -1.0},
+        {"typical": 0.25, "least": 0.25},
+        {"vectors": 1.00005 * at(60, 90, -90, 180)},  # as half precision rounds
     ],
 )
-def test_an_invalid_cohort_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="cohort"):
-        replace(PLANE, **change)
+def test_a_cohort_at_the_limits_is_accepted(change: dict[str, Any]) -> None:
+    assert len(replace(PLANE, **change).vectors) == 4
 
 
 def test_a_cohort_is_read_from_its_file_unchanged(tmp_path: Path) -> None:
@@ -117,12 +154,30 @@ def test_the_file_name_of_a_cohort_cannot_leave_its_folder(tmp_path: Path) -> No
         load_cohort(tmp_path / "in", table)
 
 
+def test_a_missing_cohort_file_is_named_as_the_reason(tmp_path: Path) -> None:
+    _, table = PLANE.to_files("plane.npy")
+    with pytest.raises(ValueError, match=r"^its cohort cannot be read: No such file or directory$"):
+        load_cohort(tmp_path, table)
+
+
+@pytest.mark.parametrize("size", [2**22, 2**22 + 1])
+def test_of_a_cohort_file_only_the_first_four_mebibytes_are_read(tmp_path: Path, size: int) -> None:
+    packed, table = PLANE.to_files("plane.npy")
+    packed += bytes(size - len(packed))  # numpy stops reading at the end of the array
+    table["sha256"] = hashlib.sha256(packed).hexdigest()
+    (tmp_path / "plane.npy").write_bytes(packed)
+    refused = pytest.raises(ValueError, match=r"^its cohort was altered$")
+    with refused if size > 2**22 else nullcontext():
+        load_cohort(tmp_path, table)
+
+
 def test_the_cohort_of_sface_is_anonymous_and_has_the_stated_size() -> None:
     calibration = load_calibration(SFACE)
     assert calibration is not None
     cohort = calibration.cohort
     assert cohort is not None
     assert cohort.vectors.shape == (400, SFACE.dims)
+    assert cohort.nearest == NEAREST
     assert cohort.least < cohort.typical
     # nobody is in it twice
     alike = cohort.vectors @ cohort.vectors.T

@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from mien.errors import ModelMismatch, Outcome
 from mien.matching.policy import (
+    PLAIN_SPACE,
     Consistency,
     consistency,
     decide,
@@ -74,7 +75,7 @@ def test_a_similarity_that_is_not_a_number_is_refused(similarity: float) -> None
     assert not decision
     assert decision.outcome is Outcome.NOT_THE_OWNER
     assert np.isnan(decision.similarity)
-    assert "not a number" in decision.reason
+    assert decision.reason == "the similarity is not a number"
 
 
 def test_a_similarity_outside_the_range_of_a_cosine_never_unlocks() -> None:
@@ -84,7 +85,11 @@ def test_a_similarity_outside_the_range_of_a_cosine_never_unlocks() -> None:
 
 @pytest.mark.parametrize("similarity", [0.99, 0.0, float("nan")])
 def test_a_threshold_of_another_model_is_refused_before_a_decision(similarity: float) -> None:
-    with pytest.raises(ModelMismatch, match="fitted for vggface2, the model in use is sface"):
+    words = (
+        "the threshold was fitted for vggface2, the model in use is sface; "
+        "choose the threshold of that model"
+    )
+    with pytest.raises(ModelMismatch, match=f"^{words}$"):
         decide(
             Score(similarity),
             threshold=Threshold(0.5, "vggface2", "by hand"),
@@ -119,8 +124,23 @@ def test_the_similarity_is_the_cosine_to_the_centre() -> None:
     assert similarity_to(template, at(210)[0]) == pytest.approx(-1.0)
 
 
+def test_rounding_cannot_lift_a_similarity_out_of_the_range_of_a_cosine() -> None:
+    longer = np.float32(1.0005) * at(0, 180)  # unit vectors but for rounding
+    template = Template(at(0), MODEL)
+    assert [similarity_to(template, probe) for probe in longer] == [1.0, -1.0]
+    assert agreement_of(np.float32(1.0005) * at(0, 0)).leave_one_out == (1.0, 1.0)
+    assert agreement_of(longer).leave_one_out == (-1.0, -1.0)
+
+
+def test_the_plain_space_keeps_vectors_as_they_are() -> None:
+    vectors = at(0, 60)
+    assert PLAIN_SPACE.protect(vectors) is vectors
+    assert PLAIN_SPACE.reveal(vectors) is vectors
+
+
 def test_a_probe_of_another_length_is_refused() -> None:
-    with pytest.raises(ModelMismatch, match="the template has 2 numbers, the probe 3"):
+    words = "the template has 2 numbers, the probe 3; enroll again with the model in use"
+    with pytest.raises(ModelMismatch, match=f"^{words}$"):
         similarity_to(Template(at(0), MODEL), np.array([1, 0, 0], np.float32))
 
 
