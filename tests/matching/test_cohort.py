@@ -36,10 +36,11 @@ def test_nearness_is_the_mean_of_the_highest_similarities() -> None:
     np.testing.assert_allclose(near, [0.25, np.cos(np.deg2rad(15)), 0.5], atol=1e-6)
 
 
-def test_nearness_to_one_neighbour_is_the_highest_similarity() -> None:
-    five = Cohort(at(10, 20, 30, 40, 50), nearest=1, typical=0.0, least=-1.0)
-    assert five.nearness(at(10))[0] == pytest.approx(1.0)
-    assert five.nearness(at(33))[0] == pytest.approx(np.cos(np.deg2rad(3)))
+def test_the_nearest_of_many_are_found_in_any_order() -> None:
+    degrees = np.random.default_rng(4).permutation(np.arange(400) * 0.4)
+    many = Cohort(at(*degrees), nearest=3, typical=0.0, least=-1.0)
+    near = np.cos(np.deg2rad([0.4, 0.8, 1.2])).mean()
+    assert many.nearness(at(-0.4))[0] == pytest.approx(near, abs=1e-6)
 
 
 def test_nearness_has_a_lower_limit() -> None:
@@ -72,6 +73,12 @@ def test_the_closest_member_of_the_cohort_is_not_compared_with_itself() -> None:
         (np.cos(np.deg2rad(30)) + np.cos(np.deg2rad(120))) / 2,
     ]
     assert shift == pytest.approx(np.mean(near) - 0.25, abs=1e-6)
+
+
+def test_the_similarity_of_the_closest_member_stays_a_cosine_when_rounded() -> None:
+    assert PLANE.closest(np.float32(1.0005) * at(60)[0])[0] == 1.0
+    alike = Cohort(at(0, 0.1), nearest=1, typical=0.0, least=-1.0)
+    assert alike.closest(np.float32(1.0005) * at(180)[0])[0] == -1.0
 
 
 def test_each_face_adds_half_of_its_own_nearness_to_the_shift() -> None:
@@ -195,5 +202,5 @@ def test_a_table_whose_cohort_was_altered_is_not_used(
     monkeypatch.setattr(module, "SHIPPED", tmp_path / "calibrated")
     assert load_calibration(SFACE) is not None
     (tmp_path / "calibrated" / "sface.cohort.npy").write_bytes(b"another")
-    with pytest.raises(ModelAltered, match="its cohort was altered; reinstall mien"):
+    with pytest.raises(ModelAltered, match=r"its cohort was altered; reinstall mien$"):
         load_calibration(SFACE)

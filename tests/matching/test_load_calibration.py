@@ -77,6 +77,9 @@ def test_a_table_without_refusals_of_owners_is_accepted(tmp_path: Path) -> None:
     assert found.owner_trials(9) is None
 
 
+MISSING = "OwnerTrials.__init__() missing 2 required positional arguments: 'refused' and 'tries'"
+
+
 def changed(**parts: object) -> Mapping[str, object]:
     return {**TABLE, **parts}
 
@@ -88,8 +91,8 @@ def changed(**parts: object) -> Mapping[str, object]:
         ({}, "'weights_sha256'"),
         (changed(weights_sha256="ab" * 32), "it was made with other weights"),
         (changed(by_photos=[]), "'list' object has no attribute 'items'"),
-        (changed(by_photos={"one": {}}), "invalid literal for int()"),
-        (changed(owners={"1": {"people": 1}}), "missing 2 required positional arguments"),
+        (changed(by_photos={"one": {}}), "invalid literal for int() with base 10: 'one'"),
+        (changed(owners={"1": {"people": 1}}), MISSING),
         (changed(cohort={}), "'file'"),
     ],
 )
@@ -99,10 +102,9 @@ def test_a_table_with_wrong_contents_is_refused_with_the_reason_and_the_repair(
     store(tmp_path, table)
     with pytest.raises(ModelAltered) as caught:
         load_calibration(replace(ROW, calibration_dir=tmp_path))
-    message = str(caught.value)
-    assert message.startswith("the calibration of mine is unusable: ")
-    assert reason in message
-    assert message.endswith("; run: mien calibrate FOLDER --model mine")
+    assert str(caught.value) == (
+        f"the calibration of mine is unusable: {reason}; run: mien calibrate FOLDER --model mine"
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,5 +149,5 @@ def test_a_calibration_has_the_cohort_that_its_table_names(tmp_path: Path) -> No
 
 def test_a_cohort_of_another_embedding_length_is_refused(tmp_path: Path) -> None:
     store_with_cohort(tmp_path, ROW.dims + 1)
-    with pytest.raises(ModelAltered, match="its cohort is of another length"):
+    with pytest.raises(ModelAltered, match="unusable: its cohort is of another length; run:"):
         load_calibration(replace(ROW, calibration_dir=tmp_path))
