@@ -9,6 +9,7 @@ from mien.cli.arguments import (
     CommandParser,
     Commands,
     add_command,
+    add_engine_option,
     add_group,
     add_model_options,
     add_out_option,
@@ -87,6 +88,17 @@ def _add_evaluate(commands: Commands) -> None:
     )
     for parser in (pairs, folder):
         _add_evaluate_options(parser)
+    attacks = add_command(
+        group,
+        "attacks",
+        _run_evaluate,
+        "Evaluate the liveness check on clips of people and attacks.",
+    )
+    add_engine_option(attacks)
+    attacks.add_argument(
+        "manifest", type=Path, metavar="MANIFEST", help="A CSV file with a line for each clip."
+    )
+    add_out_option(attacks, "mien-attacks")
 
 
 def _add_evaluate_options(parser: CommandParser) -> None:
@@ -131,6 +143,11 @@ def _run_audit(args: Namespace) -> CommandResult:
 
 
 def _run_evaluate(args: Namespace) -> CommandResult:
-    from mien.cli.commands.evaluate import evaluate_folder, evaluate_pairs
+    from mien.cli.commands import evaluate
 
-    return evaluate_pairs(args) if args.command == "pairs" else evaluate_folder(args)
+    commands = {
+        "pairs": evaluate.evaluate_pairs,
+        "folder": evaluate.evaluate_folder,
+        "attacks": evaluate.evaluate_attacks,
+    }
+    return commands[args.command](args)

@@ -1,18 +1,21 @@
-"""`mien evaluate pairs` and `mien evaluate folder`."""
+"""`mien evaluate pairs`, `mien evaluate folder` and `mien evaluate attacks`."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 from datetime import datetime, timezone
 
+from mien.app.pipeline import open_pipeline
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar
 from mien.errors import ExitCode, UsageError
-from mien.lab.evaluate import run
+from mien.lab.evaluate import attacks, run
+from mien.lab.evaluate.attack_manifest import read_manifest
 from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
 from mien.lab.evaluate.json_data import evaluation_data
 from mien.lab.evaluate.report import JSON_NAME, summary_lines, write_evaluation
 from mien.lab.evaluate.run import Evaluation, Method, Plan, Progress
+from mien.liveness.passive import open_scorer
 from mien.matching.calibration import load_calibration
 from mien.models import find_embedder
 from mien.settings import Settings, load_settings, usable_cores
@@ -47,6 +50,22 @@ def evaluate_folder(args: Namespace) -> CommandResult:
     plan = _plan(args, args.face, settings)
     evaluation = run.evaluate_folder(args.folder, plan, settings=settings, progress=_progress())
     return _answer(args, evaluation, settings)
+
+
+def evaluate_attacks(args: Namespace) -> CommandResult:
+    """args.manifest: Path of the list of clips. args.engine, args.out."""
+    settings = load_settings(engine=args.engine)
+    clips = read_manifest(args.manifest)
+    scorer = open_scorer(settings)
+    pipeline = open_pipeline(settings)
+    evaluation = attacks.evaluate_attacks(
+        bar(clips, "scoring clips"), find_face=pipeline.door_face, score_face=scorer
+    )
+    data = attacks.evaluation_data(evaluation)
+    path = attacks.write_scores(data, args.out)
+    lines = (*attacks.summary_lines(evaluation), f"scores: {path}")
+    data = {"outcome": "evaluated", "exit_code": 0, "json": str(path), **data}
+    return CommandResult(ExitCode.OK, lines, data)
 
 
 def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:

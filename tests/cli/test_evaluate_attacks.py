@@ -1,0 +1,39 @@
+"""`mien evaluate attacks`: from a manifest to rates, with the real networks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mien.lab.evaluate.attack_manifest import COLUMNS
+
+Mien = Callable[..., Any]
+
+
+def test_clips_are_scored_and_the_rates_are_written(
+    mien: Mien, album: Path, liveness_files: Path, tmp_path: Path
+) -> None:
+    for clip in ("live", "print"):
+        (tmp_path / clip).mkdir()
+        for number in (1, 2, 3):
+            shutil.copy(album / "me" / f"{number}.png", tmp_path / clip / f"{number}.png")
+    manifest = tmp_path / "clips.csv"
+    lines = [
+        ",".join(COLUMNS),
+        "live,10,ana,,,,live,,,,test",
+        "print,10,ana,,,,attack,print,,,test",
+    ]
+    manifest.write_text("\n".join(lines) + "\n")
+    ran = mien("evaluate", "attacks", manifest, "--out", tmp_path / "out")
+    assert ran.code == 10
+    assert ran.complaint.endswith("run: mien models add liveness")
+    assert mien("models", "add", "liveness", "--file", liveness_files).code == 0
+    ran = mien("evaluate", "attacks", manifest, "--out", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert "not stated: APCER of print: 1 clips, 30 are needed" in ran.out
+    data = json.loads((tmp_path / "out" / "attacks.json").read_text())
+    assert [clip["frames"] for clip in data["clips"]] == [3, 3]
+    assert data["clips"][0]["score"] == data["clips"][1]["score"]
