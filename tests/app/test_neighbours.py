@@ -1,0 +1,88 @@
+"""The look-alikes and the closest stranger of a template, with a matcher of plain numbers."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from mien.app.enrollment import Enrollment
+from mien.app.neighbours import Neighbours
+from mien.app.pipeline import Pipeline
+from mien.matching.score import Score
+from mien.results import FloatArray, ModelId, Template, Threshold
+
+MODEL = ModelId("sface", "ab" * 32)
+
+
+def at(*degrees: float) -> FloatArray:
+    """Unit rows in the plane at these angles."""
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def template_at(*degrees: float) -> Template:
+    return Template(at(*degrees), MODEL)
+
+
+def enrollment_at(*degrees: float) -> Enrollment:
+    return Enrollment(template_at(*degrees), (), ())
+
+
+class PlainMatcher:
+    """Threshold 0.5 for one photo and 0.6 for more; each face has the same shift."""
+
+    def __init__(self, shift: float = 0.0, stranger: Score | None = None) -> None:
+        self.shift, self.stranger, self.strangers = shift, stranger, 7
+
+    def threshold_for(self, *, photos: int) -> Threshold:
+        return Threshold(0.5 if photos == 1 else 0.6, "sface", "by hand")
+
+    def shifts(self, vectors: FloatArray) -> FloatArray:
+        return np.full(len(vectors), self.shift, np.float32)
+
+    def closest_stranger(self, vector: FloatArray) -> Score | None:
+        return self.stranger
+
+
+def pipeline_of(matcher: PlainMatcher) -> Pipeline:
+    embedder = SimpleNamespace(row=SimpleNamespace(dims=2))
+    return cast("Pipeline", SimpleNamespace(matcher=matcher, embedder=embedder))
+
+
+def look_alikes(matcher: PlainMatcher, enrollment: Enrollment, user: str = "ana") -> list[str]:
+    others = {"ben": template_at(55), "zoe": template_at(70), "ana": template_at(0)}
+    found = Neighbours(others, pipeline_of(matcher)).add_warnings(enrollment, user=user)
+    return [name for name, _ in found.look_alikes]
+
+
+def test_people_above_the_threshold_are_look_alikes_but_not_the_person_enrolled() -> None:
+    assert look_alikes(PlainMatcher(), enrollment_at(0)) == ["ben"]  # cosines 0.57 and 0.34
+    assert look_alikes(PlainMatcher(), enrollment_at(0), "kim") == ["ana", "ben"]
+
+
+def test_the_threshold_is_that_of_the_number_of_photos() -> None:
+    assert look_alikes(PlainMatcher(), enrollment_at(-5, 5)) == []
+
+
+@pytest.mark.parametrize(("shift", "names"), [(0.04, []), (0.03, ["ben"]), (-0.1, ["ben", "zoe"])])
+def test_the_threshold_is_moved_by_the_shifts_of_both_faces(shift: float, names: list[str]) -> None:
+    assert look_alikes(PlainMatcher(shift), enrollment_at(0)) == names
+
+
+def test_the_margin_is_what_the_closest_stranger_lacks_to_its_own_threshold() -> None:
+    matcher = PlainMatcher(stranger=Score(0.25, 0.125))
+    found = Neighbours({}, pipeline_of(matcher)).add_warnings(enrollment_at(0), user="ana")
+    assert (found.closest_stranger, found.margin, found.strangers) == (0.25, 0.375, 7)
+    assert found.look_alikes == ()
+
+
+def test_without_a_cohort_there_is_no_closest_stranger() -> None:
+    others = {"ben": template_at(10)}
+    made = enrollment_at(0)
+    found = Neighbours(others, pipeline_of(PlainMatcher())).add_warnings(made, user="ana")
+    assert (found.closest_stranger, found.margin, found.strangers) == (None, None, 0)
+    assert [name for name, _ in found.look_alikes] == ["ben"]
+    assert found.template is made.template
