@@ -47,7 +47,7 @@ def warp_crop(image_rgb: ByteArray, face: Face) -> Crop:
     grid = np.arange(WARP_SIDE, dtype=np.float32)
     x = matrix[0, 0] * grid[np.newaxis] + matrix[0, 1] * grid[:, np.newaxis] + matrix[0, 2]
     y = matrix[1, 0] * grid[np.newaxis] + matrix[1, 1] * grid[:, np.newaxis] + matrix[1, 2]
-    return Crop(_bilinear(image_rgb, x, y), WARP_RECIPE)
+    return Crop(sample_bilinear(image_rgb, x, y), WARP_RECIPE)
 
 
 def margin_crop(
@@ -105,7 +105,7 @@ def crop_by_recipe(image_rgb: ByteArray, face: Face, recipe: str) -> Crop:
     raise ValueError(f"unknown crop recipe {recipe!r}")
 
 
-def _bilinear(image_rgb: ByteArray, x: FloatArray, y: FloatArray) -> ByteArray:
+def sample_bilinear(image_rgb: ByteArray, x: FloatArray, y: FloatArray) -> ByteArray:
     """Sample (H, W, 3) at fractional pixels x, y of equal shape; pixels outside are black."""
     height, width = image_rgb.shape[:2]
     # one pixel outside is black already, and the clip keeps the whole numbers small
