@@ -1,0 +1,87 @@
+"""Measure the photos of a folder of people, and degraded copies of each person's first photo."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mien.app.pipeline import Pipeline, open_pipeline
+from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage
+from mien.faces.quality.measures import (
+    CROP_MEASURES,
+    EMBEDDER_MEASURES,
+    FACE_MEASURES,
+    measure_face,
+)
+from mien.lab.evaluate.protocols import read_people
+from mien.lab.quality.degrade import HARMFUL, HARMLESS
+from mien.lab.quality.fit import Samples
+from mien.media.image_file import read_image
+from mien.results import ByteArray, Crop, FloatArray
+from mien.settings import Settings
+
+NAMES = (*CROP_MEASURES, *FACE_MEASURES, *EMBEDDER_MEASURES)
+HARMLESS_OF_EACH = 2  # of the harmless changes, for each person
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    kind: str
+    person: int
+    values: list[float]
+    vector: FloatArray = field(repr=False)
+
+
+def measure_folder(folder: Path, people: int, settings: Settings) -> Samples:
+    """Measure the first so many people, each in a sub-folder. UsageError for no people.
+
+    Photos are searched as at the door, and then those without a face are left out.
+    """
+    found = read_people(folder)
+    pipeline = open_pipeline(settings)
+    rows: list[_Row] = []
+    for person in np.unique(found.person)[:people].tolist():
+        photos = [found.photos[row] for row in np.flatnonzero(found.person == person)]
+        rows += _rows_of_person(person, photos, pipeline)
+    return Samples(
+        NAMES,
+        np.array([row.values for row in rows], np.float64).reshape(-1, len(NAMES)),
+        np.array([row.kind for row in rows]),
+        np.array([row.person for row in rows], np.int64),
+        np.array([row.vector for row in rows], np.float32).reshape(-1, pipeline.embedder.row.dims),
+    )
+
+
+def _rows_of_person(person: int, photos: Sequence[Path], pipeline: Pipeline) -> Iterator[_Row]:
+    try:
+        image = read_image(photos[0])
+        face = pipeline.door_face(image)
+    except (UnreadableImage, NoFaceFound, SeveralFacesFound):
+        return
+    yield from _measured("clean", person, image, pipeline)
+    harmless = list(HARMLESS)
+    first = person * HARMLESS_OF_EACH
+    chosen = [harmless[(first + step) % len(harmless)] for step in range(HARMLESS_OF_EACH)]
+    for kind in (*HARMFUL, *chosen):
+        rng = np.random.default_rng([person, zlib.crc32(kind.encode())])
+        change = HARMFUL.get(kind) or HARMLESS[kind]
+        yield from _measured(kind, person, change(image, face, rng), pipeline)
+
+
+def _measured(kind: str, person: int, image: ByteArray, pipeline: Pipeline) -> Iterator[_Row]:
+    """One row, or none for a photo without a face."""
+    try:
+        found = pipeline.find_face(np.ascontiguousarray(image))
+        crop = pipeline.crop(found.image_rgb, found.face)
+    except (NoFaceFound, SeveralFacesFound):
+        return
+    mirrored = Crop(crop.pixels[:, ::-1], crop.recipe)
+    vectors, lengths = pipeline.embedder.embed_with_lengths([crop, mirrored])
+    measures = measure_face(found.face, crop)
+    measures["vector_length"] = float(lengths[0])
+    measures["mirror_cosine"] = float(vectors[0] @ vectors[1])
+    yield _Row(kind, person, [measures[name] for name in NAMES], vectors[0])
