@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from mien.errors import UsageError
 from mien.faces.quality.gate import Gate
 from mien.lab.quality.degrade import HARMFUL, HARMLESS
 from mien.lab.quality.fit import HARMFUL as HARMFUL_LABEL
 from mien.lab.quality.fit import HARMLESS as HARMLESS_LABEL
 from mien.lab.quality.fit import Samples, fit_gate, gate_scores, label_samples
+from mien.lab.quality.measure import measure_folder
 from mien.lab.quality.report import report_lines, scores_held_out
 from mien.lab.quality.strangers import Alikeness
 from mien.matching.matcher import Matcher
 from mien.models import SFACE
 from mien.results import Face
+from mien.settings import Settings
 
 FACE = Face(
     np.array([30, 20, 90, 100], np.float32),
@@ -85,3 +91,11 @@ def test_the_report_is_of_people_whom_the_gate_does_not_know(
     assert [line.split(":")[0] for line in lines] == ["clean", "fogged", "ok_sharp"]
     assert "60 of 60 photos refused; none left" in lines[1]
     assert lines[0].startswith("clean: 0 of 1,770 strangers let in; ")
+
+
+def test_too_few_people_are_refused(tmp_path: Path, settings: Settings) -> None:
+    for name in ("ana", "bob"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (9, 9)).save(tmp_path / name / "1.png")
+    with pytest.raises(UsageError, match="2 people are too few; give 60 or more"):
+        measure_folder(tmp_path, 360, settings)

@@ -240,7 +240,7 @@ HARMLESS: Mapping[str, Degradation] = {
 
 
 def _bytes(values: npt.NDArray[np.floating[Any]]) -> ByteArray:
-    return np.clip(values, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
 def _edge(start: float, share: float, side: float) -> int:

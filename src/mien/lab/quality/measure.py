@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage
+from mien.errors import NoFaceFound, SeveralFacesFound, UnreadableImage, UsageError
 from mien.faces.quality.measures import (
     CROP_MEASURES,
     EMBEDDER_MEASURES,
@@ -25,6 +25,7 @@ from mien.results import ByteArray, Crop, FloatArray
 from mien.settings import Settings
 
 NAMES = (*CROP_MEASURES, *FACE_MEASURES, *EMBEDDER_MEASURES)
+MIN_PEOPLE = 60  # of fewer, the clean strangers say nothing
 HARMLESS_OF_EACH = 2  # of the harmless changes, for each person
 
 
@@ -37,14 +38,19 @@ class _Row:
 
 
 def measure_folder(folder: Path, people: int, settings: Settings) -> Samples:
-    """Measure the first so many people, each in a sub-folder. UsageError for no people.
+    """Measure the first so many people, each in a sub-folder.
+
+    UsageError for fewer than `MIN_PEOPLE`.
 
     Photos are searched as at the door, and then those without a face are left out.
     """
     found = read_people(folder)
+    chosen = np.unique(found.person)[:people].tolist()
+    if len(chosen) < MIN_PEOPLE:
+        raise UsageError(f"{len(chosen)} people are too few; give {MIN_PEOPLE} or more")
     pipeline = open_pipeline(settings)
     rows: list[_Row] = []
-    for person in np.unique(found.person)[:people].tolist():
+    for person in chosen:
         photos = [found.photos[row] for row in np.flatnonzero(found.person == person)]
         rows += _rows_of_person(person, photos, pipeline)
     return Samples(
