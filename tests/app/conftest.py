@@ -1,4 +1,4 @@
-"""Photos of her, and a home whose vault has her in it."""
+"""A template of the astronaut, a home whose vault has her enrolled, and a stranger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mien.results import ByteArray, Template
 def home_of_her(
     pipeline: Pipeline, shots: list[ByteArray], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A home with a vault and its key, with her in it, made once."""
+    """A home with a vault in which she is enrolled as eileen; never change it."""
     home = tmp_path_factory.mktemp("hers")
     with opened(home) as vault:
         enroll("eileen", shots[:3], pipeline=pipeline, vault=vault, mode="new", clock=clock)
@@ -27,7 +27,7 @@ def home_of_her(
 
 @pytest.fixture
 def home(home_of_her: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """A copy of that home, which a test may change."""
     return Path(shutil.copytree(home_of_her, tmp_path / "home"))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the use cases share: her vault, and records of nobody."""
+"""Helpers of these tests: a clock, a vault in a home, and records of random vectors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def opened(home: Path) -> Vault:
 
 
 def stored(user: str, vault: Vault, pipeline: Pipeline) -> Template:
-    """The template as it would be without the vault's secret."""
+    """The stored template of a user, rotated back to plain embeddings."""
     found = vault.look_up(user)
     assert found is not None
     assert found.record is not None
@@ -42,7 +42,7 @@ def stored(user: str, vault: Vault, pipeline: Pipeline) -> Template:
 
 
 def somebody(user: str, seed: int, model: ModelId) -> Record:
-    """A record of nobody we have a photo of: unit vectors by chance."""
+    """A record whose template is three random unit vectors."""
     vectors = np.random.default_rng(seed).standard_normal((3, 128)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     payload = pack_template(Template(vectors, model))

@@ -1,4 +1,4 @@
-"""One try at a door: counted, written down, and the same for a name that nobody has."""
+"""Attempts are counted and logged, and an unknown name gets the same answers as a known one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enrolling on a real vault: what is stored, and every way to no."""
+"""Enrollment in a real vault: what is stored, and what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The library's own surface: open a vault, compare two photos, embed photos."""
+"""The functions of the library: open a vault, compare two photos, embed photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `mien models` and `mien doctor` find, on tables and folders made for it."""
+"""The checks of `mien models` and `mien doctor`, with altered tables and folders."""
 
 from __future__ import annotations
 

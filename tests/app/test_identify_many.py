@@ -1,4 +1,4 @@
-"""The more people are enrolled, the higher the door: a stranger is compared with them all."""
+"""The threshold rises with the number of enrolled people that a face is compared with."""
 
 from __future__ import annotations
 

@@ -79,6 +79,13 @@ def test_the_margin_is_what_the_closest_stranger_lacks_to_its_own_threshold() ->
     assert found.look_alikes == ()
 
 
+def test_in_an_empty_vault_nobody_is_a_look_alike_even_at_a_negative_threshold() -> None:
+    found = Neighbours({}, pipeline_of(PlainMatcher(-0.4))).add_warnings(
+        enrollment_at(0), user="ana"
+    )
+    assert found.look_alikes == ()
+
+
 def test_without_a_cohort_there_is_no_closest_stranger() -> None:
     others = {"ben": template_at(10)}
     made = enrollment_at(0)

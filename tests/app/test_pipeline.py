@@ -1,4 +1,4 @@
-"""Who stands at the door: nobody, one, or too many; on pictures composed of one real face."""
+"""The choice of the face on pictures with none, one or several, composed of one real face."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unlock, identify, compare and forget on a real vault, and every way to no."""
+"""Unlock, identify, compare and forget with a real vault, and what each refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door's threshold follows how like strangers the two faces are, in every space."""
+"""The threshold is moved by how much two faces resemble the cohort, in every vector space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that breaks opens the door: a fault in a stage is an error, never a yes."""
+"""A fault in any stage of the pipeline is an error and never an accepted decision."""
 
 from __future__ import annotations
 

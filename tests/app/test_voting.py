@@ -1,4 +1,4 @@
-"""Several frames in the place of a photo: three of five decide, and five unlike ones enroll."""
+"""Decisions by a vote of five frames, and the choice of frames to enroll from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cohort of strangers says how like everybody else a face is; the threshold follows."""
+"""Cohorts: nearness, the shift of a threshold, and the files that store them."""
 
 from __future__ import annotations
 

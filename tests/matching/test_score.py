@@ -1,4 +1,4 @@
-"""A score and a threshold meet in one place, for one score and for many."""
+"""Scores are compared with a threshold, one at a time and as arrays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What works on this machine and what does not, each with what to do about it."""
+"""Checks of this machine: packages, models, engine and vault, with what to do about each fault."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def model_states(settings: Settings) -> list[ModelState]:
         try:
             read_weights(row, settings.models_dir)
         except ModelMissing:
-            unread = f"cannot be read: {where!r}; mend its mode or remove it"
+            unread = f"cannot be read: {where!r}; change its permissions or remove it"
             states.append(ModelState(row, "missing", unread if path else where))
         except ModelAltered:
             states.append(ModelState(row, "altered", where))

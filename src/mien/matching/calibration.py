@@ -1,8 +1,8 @@
-"""What a similarity is worth: how often a stranger reaches it, by the number of enrolled photos.
+"""Thresholds and odds of an embedder, from the measured scores of impostors.
 
-A table per embedder lies in `calibrated/`, made by `mien.lab.calibrate` from a run
-over people who are not enrolled anywhere. The more photos a template is made of,
-the nearer strangers come to its centre too, so each count has a table of its own.
+`mien.lab.calibrate` measures the scores of people who are not enrolled anywhere, and writes a
+table for each embedder to `calibrated/`. The more photos a template has, the more similar
+impostors are to its centre, so each number of photos has its own table.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from mien.models.table import EmbedderRow
 from mien.results import Threshold
 
 SHIPPED = Path(__file__).parent / "calibrated"
-TARGET_FMR = 1e-4  # the default door: one stranger in ten thousand
+TARGET_FMR = 1e-4  # by default: one stranger in ten thousand
 MAX_TARGET_FMR = 0.1  # a laxer threshold lets anybody in who tries a few photos
-FIRM_COUNT = 30  # fewer refusals give an order of magnitude and no rate
-MAX_TABLE_BYTES = 1 << 20  # SFace's has 40,000
-MIN_OWNERS = 30  # with fewer, none refused says too little to be put as a rate
+FIRM_COUNT = 30  # with fewer refusals, only an order of magnitude is stated
+MAX_TABLE_BYTES = 1 << 20  # that of SFace has 40,000
+MIN_OWNERS = 30  # with fewer, no rate is stated where none was refused
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerTrials:
-    """Owners at their own door, at the default threshold.
+    """How often owners were refused at the default threshold.
 
-    refused of tries photos were locked out; people: how many owners they are of.
+    refused: how many of the photos; tries: number of photos; people: number of owners.
     """
 
     refused: int
@@ -53,17 +53,17 @@ class OwnerTrials:
                 words += ", an order of magnitude"
         elif self.people < MIN_OWNERS:
             words = "too few owners to say how often you will be refused"
-        else:  # photos of one owner hang together: people are the trials of the rule of three
+        else:  # photos of one owner are correlated, so the rule of three counts people
             words = f"expect to be refused less than once in {self.people // 3:,}"
         return f"{words} (in the calibration {seen})"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Stranger odds of one embedder. by_photos: enrolled photos -> table, at least for 1.
+    """The tables of one embedder. by_photos: number of enrolled photos -> table, at least for 1.
 
-    owners: enrolled photos -> how often owners were refused at `TARGET_FMR`; may be empty.
-    cohort: the tables are of cosine less its `shift`; None where they are of the bare cosine.
+    owners: number of enrolled photos -> how often owners were refused at `TARGET_FMR`; may be
+    empty. cohort: the tables are of the cosine less its `shift`; None if of the cosine itself.
     """
 
     model: str
@@ -73,21 +73,21 @@ class Calibration:
     cohort: Cohort | None = None
 
     def owner_trials(self, photos: int) -> OwnerTrials | None:
-        """Of the largest count measured that is not above `photos`; None if there is none."""
+        """The trials with the most photos up to `photos`; None if there are none."""
         fitting = [count for count in self.owners if count <= photos]
         return self.owners[max(fitting)] if fitting else None
 
     def odds(self, photos: int) -> StrangerOdds:
-        """The table for that many photos; between two counts the stricter, larger one."""
+        """The table for that many photos; between two tables the stricter, of more photos."""
         counts = sorted(self.by_photos)
         fitting = [count for count in counts if count >= photos]
         return self.by_photos[fitting[0] if fitting else counts[-1]]
 
     def threshold(self, target_fmr: float, *, photos: int) -> Threshold:
-        """Least similarity that at most `target_fmr` of the strangers reached, 0..1, for two
-        faces as near to the cohort as most; `Threshold.moved` fits it to others.
+        """The lowest similarity that at most `target_fmr` of the strangers reached, 0..1.
 
-        Raises NotEnoughEvidence below what the data supports, and above `MAX_TARGET_FMR`.
+        It is for two faces of typical nearness to the cohort; `Threshold.moved` fits it to
+        others. Raises NotEnoughEvidence below what the data supports, and above `MAX_TARGET_FMR`.
         """
         supported = self.odds(photos).supported_fmr
         if not supported <= target_fmr <= max(supported, MAX_TARGET_FMR):  # also refuses NaN
@@ -101,29 +101,29 @@ class Calibration:
         return Threshold(float(odds.similarity[row]), self.model, f"{words}, {self.provenance}")
 
     def threshold_among(self, enrolled: int, *, photos: int) -> Threshold:
-        """For the best of so many comparisons: by Boole's inequality a stranger passes one of
-        them once in 1 / `TARGET_FMR` at most, if each passes so many times more rarely.
+        """The threshold where a face is compared with so many people, and the best counts.
 
-        Where the evidence ends, the line through its last two whole decades is drawn on,
-        and at least the strictest supported threshold is taken. A decade of FMR costs
-        strangers less similarity the further down it lies, so that the line is on the safe
-        side; it is only stricter, and nothing is claimed for it.
+        If each comparison has the FMR `TARGET_FMR` / enrolled, all together have at most
+        `TARGET_FMR` (Boole's inequality). Where the evidence does not support so low an FMR,
+        the threshold is extrapolated on the line through the last two whole decades of FMR,
+        and is at least the strictest supported one. Measured thresholds rise less with each
+        decade, so the line is too strict rather than too lax; no FMR is claimed for it.
         """
         supported, wanted = self.odds(photos).supported_fmr, TARGET_FMR / enrolled
         if wanted >= supported:
             return self.threshold(wanted, photos=photos)
         strictest = self.threshold(supported, photos=photos)
         decade = 10.0 ** math.ceil(math.log10(supported))
-        if 10 * decade >= 1.0:  # no two decades to draw a line through
+        if 10 * decade >= 1.0:  # there are no two decades for a line
             return strictest
         last = self.threshold(decade, photos=photos).value
         step = last - self.threshold(10 * decade, photos=photos).value
-        drawn_on = last + step * math.log10(decade / wanted)
+        extrapolated = last + step * math.log10(decade / wanted)
         words = f"{strictest.provenance}; for {enrolled:,} enrolled, beyond the evidence"
-        return Threshold(min(1.0, max(strictest.value, drawn_on)), self.model, words)
+        return Threshold(min(1.0, max(strictest.value, extrapolated)), self.model, words)
 
     def read(self, similarity: float, *, photos: int, among: int = 1) -> StrangerReading:
-        """About once in how many a stranger would score this high. ValueError for NaN.
+        """The odds that a stranger scores this high. Raises ValueError for NaN.
 
         similarity: cosine, less the cohort's shift. among: templates compared with.
         """
@@ -136,10 +136,10 @@ def is_calibrated_by_mien(name: str) -> bool:
 
 
 def load_calibration(row: EmbedderRow) -> Calibration | None:
-    """The table that comes with mien for this embedder, or that the user measured, or None.
+    """The calibration of an embedder that comes with mien, or that the user measured, or None.
 
-    Raises ModelAltered if the file is not such a table, or is one for other weights or
-    with another cohort.
+    Raises ModelAltered if the file is not a calibration, or belongs to other weights or
+    to another cohort.
     """
     folder, repair = SHIPPED, "reinstall mien"
     if not is_calibrated_by_mien(row.model.name):
