@@ -11,7 +11,7 @@ alike.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -135,11 +135,15 @@ class ModelId:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """The lowest accepted similarity, and the model that it was fitted for."""
+    """The lowest accepted similarity, and the model that it was fitted for.
+
+    calibration: the name of a calibration of one's own; empty for the shipped one, or for none.
+    """
 
     value: float
     model: str
     provenance: str
+    calibration: str = ""
 
     def __post_init__(self) -> None:
         if not -1.0 < self.value <= 1.0:  # also refuses NaN
@@ -150,7 +154,7 @@ class Threshold:
         if shift == 0.0:
             return self
         words = f"{self.provenance}; moved by {shift:+.3f} for how like strangers these faces are"
-        return Threshold(min(1.0, self.value + shift), self.model, words)
+        return replace(self, value=min(1.0, self.value + shift), provenance=words)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,6 +241,7 @@ class Decision:
             "similarity": round(number, 6) if number == number else None,  # JSON has no NaN
             "threshold": round(self.threshold.value, 6),
             "model": self.threshold.model,
+            "calibration": self.threshold.calibration or None,
             "reason": self.reason,
             "odds": self.odds or None,
             "faults": list(self.faults),

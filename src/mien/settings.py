@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mien.errors import UsageError
 
+SHIPPED_CALIBRATION = "shipped"
 ENGINES = ("onnxruntime", "openvino")
 DEFAULT_MODEL = "sface"  # a row of the model table, which needs numpy; --help does without
 KEY_KINDS = ("file", "keyring", "passphrase")
@@ -28,6 +29,7 @@ KEYS = (
     "vault",
     "vault_key",
     "vault_passphrase_file",
+    "calibration",
 )
 """Each key is `key` in the file and `MIEN_KEY` in the environment."""
 PASSPHRASE = "vault_passphrase_file"
@@ -46,6 +48,7 @@ class Settings:
     vault is stored, one of `KEY_KINDS`. key_path: the key file. passphrase_file: contains
     the vault's passphrase, where it cannot be typed. cache_dir: built graphs and
     downloads. data_dir: the vault and added models. state_dir: the rollback guard.
+    calibration: "shipped", or the name of one that `mien calibrate` made.
     """
 
     engine: str
@@ -61,15 +64,19 @@ class Settings:
     cache_dir: Path
     data_dir: Path
     state_dir: Path
+    calibration: str = SHIPPED_CALIBRATION
 
 
 def load_settings(
-    environ: Mapping[str, str] | None = None, *, engine: str | None = None
+    environ: Mapping[str, str] | None = None,
+    *,
+    engine: str | None = None,
+    calibration: str | None = None,
 ) -> Settings:
     """Read `config.toml` in the platform's config folder and `MIEN_*` over it.
 
-    environ: `os.environ` if None. engine: overrides both if given. Raises UsageError for a
-    file that is not TOML, an unknown key, or a value out of range.
+    environ: `os.environ` if None. engine, calibration: override both if given. Raises
+    UsageError for a file that is not TOML, an unknown key, or a value out of range.
     """
     env = os.environ if environ is None else environ
     values = _read_config(env)
@@ -92,6 +99,7 @@ def load_settings(
         cache_dir=_cache_dir(env),
         data_dir=_data_dir(env),
         state_dir=_platform_dir(env, "XDG_STATE_HOME", ".local/state", "state"),
+        calibration=calibration or values.get("calibration", SHIPPED_CALIBRATION),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.models.onnx_files import DIMS
 
 from mien.cli.commands import calibrate as command
 from mien.errors import ModelAltered, UsageError
 from mien.lab.calibrate import calibrate_embeddings
+from mien.lab.local_calibration import People, measure_people, store_local_calibration
 from mien.matching.calibration import load_calibration
-from mien.models import find_embedder
+from mien.models import EMBEDDERS, find_embedder
 from mien.models.added import CustomEmbedder, custom_row, store_added
 from mien.results import ModelId
 from mien.settings import ENGINES, load_settings
@@ -84,3 +87,43 @@ def test_a_model_that_comes_with_a_calibration_keeps_it(home: Path, tmp_path: Pa
 def test_a_household_is_refused(added: ModelId) -> None:
     with pytest.raises(UsageError, match="at least 30 people, here are 4"):
         made_up(added, 4)
+
+
+def test_a_calibration_of_own_people_needs_enough_of_them(
+    mien: Callable[..., Any], tmp_path: Path
+) -> None:
+    for person in ("ana", "ben"):
+        (tmp_path / "people" / person).mkdir(parents=True)
+        Image.new("RGB", (60, 60)).save(tmp_path / "people" / person / "1.png")
+    refused = mien("calibrate", tmp_path / "people", "--name", "school")
+    assert refused.code == 2
+    assert "at least 60 people, here are 0" in refused.complaint
+    assert mien("calibrate", tmp_path / "people", "--name", "../school").code == 2
+
+
+def test_a_decision_with_a_calibration_of_ones_own_says_its_name(
+    mien: Callable[..., Any], album: Path, home: Path
+) -> None:
+    missing = mien("compare", album / "probe.png", album / "me/2.png", "--calibration", "school")
+    assert missing.code == 2
+    assert "there is no calibration school for sface; run: mien calibrate" in missing.complaint
+    shipped = load_calibration(EMBEDDERS["sface"])
+    assert shipped is not None
+    people = made_up_people(80)
+    made = measure_people(people, "school", "a school", EMBEDDERS["sface"].id, shipped)
+    store_local_calibration(made, EMBEDDERS["sface"].id, load_settings().data_dir)
+    command = ("compare", album / "probe.png", album / "me/2.png")
+    said = mien(*command, "--calibration", "school")
+    assert said.code == 0
+    assert ", calibration school; a stranger" in said.out
+    ours = mien(*command, "--calibration", "school", "--json").json
+    usual = mien(*command, "--calibration", "shipped", "--json").json
+    assert (ours["calibration"], usual["calibration"]) == ("school", None)
+    assert ours["threshold"] >= usual["threshold"]
+
+
+def made_up_people(count: int) -> People:
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((count, 128))
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return People(vectors, np.arange(count), [f"p{row}" for row in range(count)])

@@ -38,6 +38,8 @@ def enrollment_lines(
 def describe_scores(decision: Decision) -> str:
     """Similarity and threshold, and how often a stranger would score this high."""
     words = f"similarity {decision.similarity:.3f}, threshold {decision.threshold.value:.3f}"
+    if decision.threshold.calibration:
+        words += f", calibration {decision.threshold.calibration}"
     return f"{words}; {decision.odds}" if decision.odds else words
 
 

@@ -195,8 +195,9 @@ def open_pipeline(
     row = find_embedder(embedder, settings.data_dir)
     # the embedder is the large one: it loads while the detector loads and finds the face
     net = BackgroundNet(lambda: _open(row.model, settings))
+    matcher = Matcher(row, calibration=settings.calibration, data_dir=settings.data_dir)
     embedding = Embedder(net, row, flip_average=flip_average)
-    return Pipeline(open_cascade(settings), embedding, gates=load_gates(row.id))
+    return Pipeline(open_cascade(settings), embedding, matcher, load_gates(row.id))
 
 
 def load_pipelines(

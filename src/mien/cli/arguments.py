@@ -135,6 +135,15 @@ def add_engine_option(parser: CommandParser) -> None:
     )
 
 
+def add_calibration_option(parser: CommandParser) -> None:
+    """`--calibration`."""
+    parser.add_argument(
+        "--calibration",
+        metavar="NAME",
+        help="Use a calibration made by mien calibrate, or shipped; default: MIEN_CALIBRATION.",
+    )
+
+
 def add_out_option(parser: CommandParser, folder: str) -> None:
     """`--out`, the folder of a report."""
     parser.add_argument(

@@ -15,6 +15,7 @@ from mien.cli.arguments import (
     add_out_option,
 )
 from mien.cli.output import CommandResult
+from mien.settings import DEFAULT_MODEL
 
 A_FOLDER_PER_PERSON = "A folder with one subfolder of photos per person."
 
@@ -45,18 +46,33 @@ def add_commands(commands: Commands) -> None:
         "--model", action="append", metavar="MODEL", help="Audit this model; may be given again."
     )
     add_out_option(audit, "mien-audit")
+    _add_calibrate(commands)
+    _add_evaluate(commands)
+
+
+def _add_calibrate(commands: Commands) -> None:
     calibrate = add_command(
         commands,
         "calibrate",
         _run_calibrate,
-        "Measure a model on a folder of people, and use the thresholds from then on.",
+        "Measure the thresholds of a model on a folder of your own people.",
     )
     calibrate.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
-    calibrate.add_argument("--model", required=True, metavar="MODEL", help="A model you added.")
+    calibrate.add_argument(
+        "--name",
+        default="local",
+        metavar="NAME",
+        help="Keep it beside the shipped calibration under this name; default: local.",
+    )
+    calibrate.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        metavar="MODEL",
+        help=f"A model of mien models; default: {DEFAULT_MODEL}.",
+    )
     calibrate.add_argument(
         "--face", choices=("largest", "centre"), default="largest", help="The face that counts."
     )
-    _add_evaluate(commands)
 
 
 def _run_calibrate(args: Namespace) -> CommandResult:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from mien.cli.arguments import Commands, add_command, add_frame_options, add_model_options
+from mien.cli.arguments import (
+    Commands,
+    add_calibration_option,
+    add_command,
+    add_frame_options,
+    add_model_options,
+)
 from mien.cli.output import CommandResult
 
 SEE_LIST = "; mien list shows who is enrolled"
@@ -23,11 +29,13 @@ def add_commands(commands: Commands) -> None:
         interrupted=ATTEMPT_COUNTS,
     )
     add_model_options(identify)
+    add_calibration_option(identify)
     identify.add_argument("photo", metavar="PHOTO")
     compare = add_command(
         commands, "compare", _run_compare, "Decide whether two photos show the same person."
     )
     add_model_options(compare)
+    add_calibration_option(compare)
     compare.add_argument("a", metavar="A")
     compare.add_argument("b", metavar="B")
     add_command(commands, "list", _run_people, "List the enrolled people.")
@@ -47,6 +55,7 @@ def _add_enroll(commands: Commands) -> None:
         interrupted=SEE_LIST,
     )
     add_model_options(enroll)
+    add_calibration_option(enroll)
     enroll.add_argument("name", metavar="NAME")
     enroll.last_positional = enroll.add_argument(
         "photos", nargs="*", metavar="PHOTO", help="Files, folders and quoted glob patterns."
@@ -78,6 +87,7 @@ def _add_unlock(commands: Commands) -> None:
         interrupted=ATTEMPT_COUNTS,
     )
     add_model_options(unlock, default=None)
+    add_calibration_option(unlock)
     unlock.add_argument(
         "--target-fmr",
         type=float,

@@ -5,7 +5,14 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-from mien.cli.arguments import CommandParser, Commands, add_command, add_engine_option, add_group
+from mien.cli.arguments import (
+    CommandParser,
+    Commands,
+    add_calibration_option,
+    add_command,
+    add_engine_option,
+    add_group,
+)
 from mien.cli.output import CommandResult
 
 SEE_TOKENS = "; mien token list shows what was done"
@@ -32,6 +39,7 @@ def add_commands(commands: Commands) -> None:
 
 def _add_serve_options(serve: CommandParser) -> None:
     add_engine_option(serve)
+    add_calibration_option(serve)
     serve.add_argument(
         "--host", default="127.0.0.1", help="Listen on this address; default: 127.0.0.1."
     )

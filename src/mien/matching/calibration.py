@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -148,15 +150,28 @@ def load_calibration(row: EmbedderRow) -> Calibration | None:
         folder = row.calibration_dir
         repair = f"run: mien calibrate FOLDER --model {row.model.name}"
     path = folder / f"{row.model.name}.json"
-    if not path.is_file():
-        return None
+    return read_calibration(path, row, repair=repair) if path.is_file() else None
+
+
+def read_calibration(
+    path: Path,
+    row: EmbedderRow,
+    *,
+    repair: str,
+    expect: Callable[[os.stat_result], None] = lambda status: None,
+) -> Calibration:
+    """The table in a file, and the cohort that it names. repair: what to do, in the message.
+
+    expect: raises ValueError for a file that is not to be trusted. Raises ModelAltered for that,
+    and as `load_calibration` does.
+    """
     try:
-        table: dict[str, Any] = json.loads(read_regular(path, MAX_TABLE_BYTES))
+        table: dict[str, Any] = json.loads(read_regular(path, MAX_TABLE_BYTES, expect=expect))
         if table["weights_sha256"] != row.id.sha256:
             raise ValueError("it was made with other weights")
         by_photos = {int(k): StrangerOdds.from_json(v) for k, v in table["by_photos"].items()}
         owners = {int(k): OwnerTrials(**v) for k, v in table.get("owners", {}).items()}
-        cohort = None if table["cohort"] is None else load_cohort(folder, table["cohort"])
+        cohort = None if table["cohort"] is None else load_cohort(path.parent, table["cohort"])
         if cohort is not None and cohort.vectors.shape[1] != row.dims:
             raise ValueError("its cohort is of another length")
         return Calibration(row.model.name, str(table["provenance"]), by_photos, owners, cohort)

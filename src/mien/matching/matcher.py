@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +21,14 @@ from mien.matching.policy import (
 from mien.matching.score import Score
 from mien.models import EmbedderRow
 from mien.results import FloatArray, ModelId, Template, Threshold
+from mien.settings import SHIPPED_CALIBRATION
 from mien.vectors import centre_of
 
 if TYPE_CHECKING:
     from mien.matching.calibration import Calibration
     from mien.matching.cohort import Cohort
+    from mien.matching.joint_cohort import JointCohort
+    from mien.matching.local_calibration import LocalCalibration
 
 DECOY_PHOTOS = 3  # as many as people are advised to enroll
 
@@ -32,12 +36,21 @@ DECOY_PHOTOS = 3  # as many as people are advised to enroll
 class Matcher:
     """Thresholds, scores and odds for the vectors of one embedder.
 
-    row: the embedder. Its calibration is loaded when it is first needed: ModelAltered if that
-    was changed. An embedder without a calibration has its own threshold and no cohort.
+    row: the embedder. calibration: the name of one of the user's own, in data_dir. It is loaded
+    when it is first needed: ModelAltered if it was changed, UsageError if there is none. An
+    embedder without a calibration has its own threshold and no cohort.
     """
 
-    def __init__(self, row: EmbedderRow) -> None:
+    def __init__(
+        self,
+        row: EmbedderRow,
+        *,
+        calibration: str = SHIPPED_CALIBRATION,
+        data_dir: Path | None = None,
+    ) -> None:
         self._row = row
+        self._name = calibration
+        self._data_dir = data_dir
 
     @property
     def model(self) -> ModelId:
@@ -147,11 +160,11 @@ class Matcher:
         return 0.0 if self._cohort is None else self._cohort.shift(one, other)
 
     @property
-    def _cohort(self) -> Cohort | None:
+    def _cohort(self) -> Cohort | JointCohort | None:
         return None if self._calibration is None else self._calibration.cohort
 
     @cached_property
-    def _calibration(self) -> Calibration | None:
-        from mien.matching.calibration import load_calibration
+    def _calibration(self) -> Calibration | LocalCalibration | None:
+        from mien.matching.local_calibration import load_named_calibration
 
-        return load_calibration(self._row)
+        return load_named_calibration(self._row, self._name, self._data_dir)

@@ -61,6 +61,7 @@ class Decision(OutcomeModel):
     )
     threshold: float | None = Field(default=None, examples=[0.42])
     model: str | None = Field(default=None, examples=["sface"])
+    calibration: str | None = Field(default=None, description="of one's own; null if shipped")
     odds: str | None = Field(default=None, description="how often a stranger scores this high")
     faults: list[str] | None = Field(
         default=None, description="what puts a photo outside the quality that the odds hold for"

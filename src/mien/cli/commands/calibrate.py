@@ -9,21 +9,25 @@ from mien.cli.output import CommandResult
 from mien.errors import ExitCode, UsageError
 from mien.lab.calibrate import calibrate as calibrate_folder
 from mien.lab.calibrate import write_calibration
+from mien.lab.local_calibration import calibrate_own_people, describe_local_calibration
 from mien.matching.calibration import is_calibrated_by_mien, load_calibration
-from mien.models import find_embedder
-from mien.settings import load_settings
+from mien.models import EmbedderRow, find_embedder
+from mien.settings import Settings, load_settings
 
 
 def calibrate(args: Namespace) -> CommandResult:
-    """args.folder: Path of a folder of people. args.model: its name. args.face: which counts."""
+    """args.folder: Path of a folder of people. args.model, args.face: which. args.name: its own."""
     settings = load_settings()
     row = find_embedder(args.model, settings.data_dir)
     folder = row.calibration_dir
+    day = datetime.now(timezone.utc).date().isoformat()
+    if is_calibrated_by_mien(args.model) and getattr(args, "name", None) is not None:
+        return _calibrate_own_people(args, row, settings, day)
     if folder is None or is_calibrated_by_mien(args.model):
         raise UsageError(
-            f"{args.model} comes with a calibration; give --model a model that you added"
+            f"{args.model} comes with a calibration; give --name NAME for one of your own people,"
+            " or --model a model that you added"
         )
-    day = datetime.now(timezone.utc).date().isoformat()
     table, packed = calibrate_folder(
         args.folder, args.folder.name, day, model=args.model, settings=settings, choice=args.face
     )
@@ -45,5 +49,36 @@ def calibrate(args: Namespace) -> CommandResult:
         "thresholds": {
             str(k): made.threshold_among(1, photos=k).value for k in sorted(made.by_photos)
         },
+    }
+    return CommandResult(ExitCode.OK, tuple(lines), data)
+
+
+def _calibrate_own_people(
+    args: Namespace, row: EmbedderRow, settings: Settings, day: str
+) -> CommandResult:
+    """A calibration beside the shipped one, and never laxer."""
+    shipped = load_calibration(row)
+    assert shipped is not None  # the model comes with it
+    made = calibrate_own_people(
+        args.folder,
+        args.name,
+        day,
+        row=row,
+        shipped=shipped,
+        settings=settings,
+        choice=args.face,
+    )
+    lines = describe_local_calibration(made)
+    lines.append(f"  use it with --calibration {made.name}, or set MIEN_CALIBRATION={made.name}")
+    data: dict[str, object] = {
+        "outcome": "calibrated",
+        "exit_code": 0,
+        "model": args.model,
+        "calibration": made.name,
+        "provenance": made.provenance,
+        "thresholds": {
+            str(k): made.threshold_among(1, photos=k).value for k in sorted(made.by_photos)
+        },
+        "supported_fmr": {str(k): odds.supported_fmr for k, odds in made.by_photos.items()},
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)

@@ -15,7 +15,7 @@ from mien.settings import load_settings
 
 
 def identify(args: Namespace) -> CommandResult:
-    settings = load_settings(engine=args.engine)
+    settings = load_settings(engine=args.engine, calibration=args.calibration)
     image = read_image(args.photo)
     with open_user_vault(settings, create=False) as vault:
         found = identify_photo(image, vault=vault, pipeline=open_pipeline(settings, args.model))
@@ -33,7 +33,9 @@ def identify(args: Namespace) -> CommandResult:
 def compare(args: Namespace) -> CommandResult:
     a_rgb, b_rgb = read_image(args.a), read_image(args.b)
     decision, _, _ = compare_images(
-        a_rgb, b_rgb, open_pipeline(load_settings(engine=args.engine), args.model)
+        a_rgb,
+        b_rgb,
+        open_pipeline(load_settings(engine=args.engine, calibration=args.calibration), args.model),
     )
     word = "same person" if decision else "different people"
     words = f"{word}: {describe_scores(decision)}"

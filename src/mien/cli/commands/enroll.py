@@ -31,7 +31,7 @@ def enroll(args: Namespace) -> CommandResult:
     frames = frames_of(args, bool(args.photos))
     photos: Sequence[ImageSource] = [] if frames else find_photos(args.photos)
     named: frozenset[ImageSource] = frozenset() if frames else named_files(args.photos)
-    settings = load_settings(engine=args.engine)
+    settings = load_settings(engine=args.engine, calibration=args.calibration)
     with open_user_vault(settings, create=True) as vault:
         pipeline = open_pipeline(settings, args.model)
         if frames is not None:

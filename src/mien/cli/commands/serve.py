@@ -23,7 +23,7 @@ def serve(args: Namespace) -> CommandResult:
         from mien.web.server import ListenOptions, run_service
     except ModuleNotFoundError as error:
         raise missing_extra(f"the service needs {error.name}", "serve") from error
-    settings = load_settings(engine=args.engine)
+    settings = load_settings(engine=args.engine, calibration=args.calibration)
     options = ListenOptions(
         host=args.host,
         port=args.port,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def unlock(args: Namespace) -> CommandResult:
-    settings = load_settings(engine=args.engine)
+    settings = load_settings(engine=args.engine, calibration=args.calibration)
     usual = open_pipeline(settings, args.model or DEFAULT_MODEL)
     from mien.app.messages import describe_decision
     from mien.app.verify import Verifier
