@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mien.app import health
-from mien.app.health import Check, check_all, model_states
+from mien.app.health import Check, _folder, check_all, model_states
 from mien.errors import ExitCode
 from mien.models import MODEL_ROWS, PNET
 from mien.settings import Settings
@@ -116,3 +116,22 @@ def test_a_damaged_vault_is_broken_with_its_own_exit_code(
     path.chmod(0o600)
     check = found(check_all(replace(settings, vault_path=path)), "vault")
     assert (check.state, check.exit_code) == ("broken", ExitCode.VAULT_DAMAGED)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file, and no folder")
+    check = _folder("folder of the vault", tmp_path / "home" / ".local" / "share" / "mien")
+    assert (check.state, check.exit_code) == ("broken", 2)
+    assert f"change the mode or owner of '{tmp_path / 'home'}'" in check.found
+
+
+def test_a_folder_that_anybody_may_write_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    check = _folder("folder of the vault", tmp_path)
+    assert check.state == "advice"
+    assert "chmod go-w" in check.found
+
+
+def test_a_folder_that_can_be_made_is_ok_and_is_not_made(tmp_path: Path) -> None:
+    assert _folder("folder of the vault", tmp_path / "a" / "b").state == "ok"
+    assert not (tmp_path / "a").exists()

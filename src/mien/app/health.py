@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -97,6 +99,7 @@ def check_all(settings: Settings) -> list[Check]:
     checks += [_model(state) for state in model_states(settings)]
     checks += _added_models(settings)
     checks += [_liveness_model(row, settings) for row in LIVENESS_ROWS]
+    checks += [_folder(name, path) for name, path in _folders(settings)]
     checks += [
         _cache(settings),
         _guarded("engine", lambda: _try_engine(settings)),
@@ -156,6 +159,28 @@ def _read_added(name: str, settings: Settings) -> str:
     row = find_embedder(name, settings.data_dir).model
     read_added_graph(row, settings.engine, settings.data_dir)
     return f"added, weights {row.sha256[:12]}"
+
+
+def _folders(settings: Settings) -> list[tuple[str, Path]]:
+    return [
+        ("folder of the vault", settings.vault_path.parent),
+        ("folder of the key", settings.key_path.parent),
+        ("folder of models", settings.data_dir),
+        ("folder of the cache", settings.cache_dir),
+        ("folder of the rollback guard", settings.state_dir),
+    ]
+
+
+def _folder(what: str, path: Path) -> Check:
+    """Whether files can be written there, or the folder be made. Writes nothing."""
+    nearest = next((one for one in (path, *path.parents) if one.exists()), path)
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        found = f"{str(path)!r} cannot be written; change the mode or owner of {str(nearest)!r}"
+        return Check(what, "broken", found, ExitCode.USAGE)
+    if nearest == path and path.stat().st_mode & 0o022:
+        found = f"anybody may write {str(path)!r}; run: chmod go-w {shlex.quote(str(path))}"
+        return Check(what, "advice", found)
+    return Check(what, "ok", str(path))
 
 
 def _cache(settings: Settings) -> Check:

@@ -74,6 +74,11 @@ class Calibration:
     owners: dict[int, OwnerTrials] = field(default_factory=dict, repr=False)
     cohort: Cohort | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the user measured it, on people of the user's choice."""
+        return not is_calibrated_by_mien(self.model)
+
     def owner_trials(self, photos: int) -> OwnerTrials | None:
         """The trials with the most photos up to `photos`; None if there are none."""
         fitting = [count for count in self.owners if count <= photos]

@@ -42,6 +42,10 @@ class LocalCalibration:
         return self.measured.provenance
 
     @property
+    def is_own(self) -> bool:
+        return True
+
+    @property
     def by_photos(self) -> dict[int, StrangerOdds]:
         return self.measured.by_photos
 

@@ -154,7 +154,10 @@ class Matcher:
     def expectation(self, *, photos: int) -> str:
         """How often the owner is refused at the default threshold, as a sentence; or empty."""
         trials = None if self._calibration is None else self._calibration.owner_trials(photos)
-        return "" if trials is None else str(trials)
+        if trials is None:
+            return ""
+        own = self._calibration is not None and self._calibration.is_own
+        return str(trials) if own else f"{trials}; measured on adults, not on children"
 
     def _shift(self, one: FloatArray, other: FloatArray) -> float:
         return 0.0 if self._cohort is None else self._cohort.shift(one, other)
