@@ -54,7 +54,7 @@ def vault(clock: Clock, pipeline: Pipeline, shots: list[ByteArray]) -> Iterator[
         yield vault
 
 
-def knock(
+def try_unlock(
     user: str,
     image: ByteArray,
     vault: Vault,
@@ -70,7 +70,7 @@ def knock(
 def test_the_owner_is_accepted_and_the_attempt_is_logged(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
-    assert knock("eileen", shots[3], vault, pipeline)
+    assert try_unlock("eileen", shots[3], vault, pipeline)
     last = vault.read_log()[-1]
     assert (last.kind, last.user, last.outcome) == ("unlock", "eileen", "unlocked")
 
@@ -83,13 +83,13 @@ def test_five_failures_block_the_name_even_for_the_owner(
     clock: Clock,
 ) -> None:
     for _ in range(5):
-        assert knock("eileen", stranger, vault, pipeline).outcome is Outcome.NOT_THE_OWNER
+        assert try_unlock("eileen", stranger, vault, pipeline).outcome is Outcome.NOT_THE_OWNER
     with pytest.raises(TooManyAttempts, match="try again in 30 seconds"):
-        knock("eileen", shots[3], vault, pipeline)
+        try_unlock("eileen", shots[3], vault, pipeline)
     clock.boot_s += 30
-    assert knock("eileen", shots[3], vault, pipeline)
+    assert try_unlock("eileen", shots[3], vault, pipeline)
     clock.boot_s += 1  # and her failures are forgotten
-    assert knock("eileen", stranger, vault, pipeline).outcome is Outcome.NOT_THE_OWNER
+    assert try_unlock("eileen", stranger, vault, pipeline).outcome is Outcome.NOT_THE_OWNER
 
 
 def test_a_picture_without_a_face_is_not_counted_as_a_failure(
@@ -97,27 +97,29 @@ def test_a_picture_without_a_face_is_not_counted_as_a_failure(
 ) -> None:
     for _ in range(9):
         blank = np.zeros((200, 200, 3), np.uint8)
-        assert knock("eileen", blank, vault, pipeline).outcome is Outcome.NO_FACE
-    assert knock("eileen", shots[3], vault, pipeline)
+        assert try_unlock("eileen", blank, vault, pipeline).outcome is Outcome.NO_FACE
+    assert try_unlock("eileen", shots[3], vault, pipeline)
 
 
-def told(decision: Decision) -> tuple[str, Outcome, bool, bool]:
-    """What does not depend on the face."""
+def face_independent_part(decision: Decision) -> tuple[str, Outcome, bool, bool]:
+    """The parts of a decision that do not depend on the face."""
     return decision.reason, decision.outcome, bool(decision.odds), decision.face is not None
 
 
 def test_an_unknown_name_gets_the_same_answer_as_an_enrolled_one(
     vault: Vault, pipeline: Pipeline, stranger: ByteArray, shots: list[ByteArray]
 ) -> None:
-    known = [knock("eileen", stranger, vault, pipeline) for _ in range(5)]
-    unknown = [knock("nobody", stranger, vault, pipeline) for _ in range(5)]
-    assert {told(one) for one in known} == {told(one) for one in unknown}
+    known = [try_unlock("eileen", stranger, vault, pipeline) for _ in range(5)]
+    unknown = [try_unlock("nobody", stranger, vault, pipeline) for _ in range(5)]
+    assert {face_independent_part(one) for one in known} == {
+        face_independent_part(one) for one in unknown
+    }
     assert len({one.similarity for one in unknown}) == 1  # it is the same stranger each time
     assert abs(unknown[0].similarity) < 0.5
     refusals = []
     for user in ("eileen", "nobody"):
         with pytest.raises(TooManyAttempts) as refusal:
-            knock(user, stranger, vault, pipeline)
+            try_unlock(user, stranger, vault, pipeline)
         refusals.append(str(refusal.value))
     assert refusals[0] == refusals[1]
     shapes = {(one.kind, one.outcome) for one in vault.read_log() if one.kind == "unlock"}
@@ -131,7 +133,7 @@ def test_a_face_that_matches_the_decoy_is_refused(
 
     herself = Template(pipeline.embed_probe(shots[3]).vector[np.newaxis], pipeline.model)
     monkeypatch.setattr(Matcher, "decoy", lambda self, seed: herself)
-    decision = knock("nobody", shots[3], vault, pipeline)
+    decision = try_unlock("nobody", shots[3], vault, pipeline)
     assert decision.outcome is Outcome.NOT_THE_OWNER
     assert decision.reason == "not similar enough"
     assert decision.similarity == pytest.approx(decision.threshold.value - 1e-3)
@@ -155,7 +157,7 @@ def test_an_allowed_caller_learns_that_the_name_is_not_enrolled(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     with pytest.raises(NotEnrolled, match="nobody is not enrolled; run: mien enroll nobody"):
-        knock("nobody", shots[3], vault, pipeline, tell_unknown=True)
+        try_unlock("nobody", shots[3], vault, pipeline, tell_unknown=True)
 
 
 def test_a_template_of_another_model_never_unlocks(
@@ -169,7 +171,7 @@ def test_a_template_of_another_model_never_unlocks(
     payload = pack_template(Template(vector, other))
     store_record(vault, Record("ben", other, "2026-01-31T12:00:00+00:00", payload))
     with pytest.raises(ModelMismatch):
-        knock("ben", shots[3], vault, pipeline)
+        try_unlock("ben", shots[3], vault, pipeline)
 
 
 def test_identification_has_its_own_attempt_counter(
@@ -179,7 +181,7 @@ def test_identification_has_its_own_attempt_counter(
         assert identify(stranger, vault=vault, pipeline=pipeline).user is None
     with pytest.raises(TooManyAttempts, match="30 seconds"):
         identify(shots[3], vault=vault, pipeline=pipeline)
-    assert knock("eileen", shots[3], vault, pipeline)
+    assert try_unlock("eileen", shots[3], vault, pipeline)
     kinds = [(one.kind, one.user, one.outcome) for one in vault.read_log()]
     assert kinds.count(("identify", "", "not_the_owner")) == 5
 
@@ -194,20 +196,20 @@ def test_an_internal_error_counts_as_a_failed_attempt(
         with pytest.raises(RuntimeError):
             verify("eileen", shots[3], vault=vault, pipeline_of=broken, tell_unknown=False)
     with pytest.raises(TooManyAttempts):
-        knock("eileen", shots[3], vault, pipeline)
+        try_unlock("eileen", shots[3], vault, pipeline)
 
 
 def test_an_unlock_at_a_laxer_target_clears_no_failures_and_is_named_in_the_log(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray], stranger: ByteArray
 ) -> None:
     for _ in range(4):
-        assert not knock("eileen", stranger, vault, pipeline)
+        assert not try_unlock("eileen", stranger, vault, pipeline)
     for _ in range(2):  # the charge of an accepted attempt is taken back
         assert verify_at(0.1, shots[3], vault, pipeline)
     assert vault.read_log()[-1].outcome == "unlocked_laxer"
-    assert not knock("eileen", stranger, vault, pipeline)  # the fifth failure
+    assert not try_unlock("eileen", stranger, vault, pipeline)  # the fifth failure
     with pytest.raises(TooManyAttempts):
-        knock("eileen", shots[3], vault, pipeline)
+        try_unlock("eileen", shots[3], vault, pipeline)
 
 
 def test_an_unlock_at_a_stricter_target_is_an_unlock_like_others(
@@ -224,7 +226,7 @@ def test_an_error_after_a_face_was_compared_stays_a_failure(
         with pytest.raises(UnreadableImage):
             see_a_film_that_is_cut_short(stranger, verifier_of(vault, pipeline))
     with pytest.raises(TooManyAttempts):
-        knock("eileen", shots[3], vault, pipeline)
+        try_unlock("eileen", shots[3], vault, pipeline)
 
 
 def test_frames_of_several_people_without_a_decision_are_charged_and_named(
@@ -236,7 +238,7 @@ def test_frames_of_several_people_without_a_decision_are_charged_and_named(
             watch(film, verifier_of(vault, pipeline))
     assert vault.read_log()[-1].outcome == "undecided"
     with pytest.raises(TooManyAttempts):
-        knock("eileen", shots[3], vault, pipeline)
+        try_unlock("eileen", shots[3], vault, pipeline)
 
 
 def watch(film: list[Frame], attempt: Verifier) -> Decision:

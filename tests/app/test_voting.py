@@ -152,11 +152,9 @@ def test_enrollment_takes_up_to_five_different_frames(
     assert sum(np.array_equal(one, shots[0]) for one in kept) == 1
 
 
-@pytest.mark.parametrize(("degrees", "taken"), [(17, 1), (20, 2)])
-def test_a_frame_of_cosine_095_to_a_taken_one_is_skipped(
-    pipeline: Pipeline, astronaut: ByteArray, degrees: float, taken: int
-) -> None:
-    angles = iter(np.radians([0.0, degrees]))  # cosine 0.956 or 0.940
+def with_embeddings_at(pipeline: Pipeline, *degrees: float) -> Pipeline:
+    """The real detector, and an embedder that gives unit vectors at these angles in turn."""
+    angles = iter(np.radians(degrees))
 
     def net(pixels: FloatArray) -> FloatArray:
         angle = next(angles)
@@ -164,9 +162,22 @@ def test_a_frame_of_cosine_095_to_a_taken_one_is_skipped(
         rows[0, :2] = np.cos(angle), np.sin(angle)
         return rows
 
-    scripted = Pipeline(pipeline.cascade, Embedder(net, pipeline.embedder.row))
+    return Pipeline(pipeline.cascade, Embedder(net, pipeline.embedder.row))
+
+
+@pytest.mark.parametrize(("degrees", "taken"), [(17, 1), (20, 2)])
+def test_a_frame_of_cosine_095_to_a_taken_one_is_skipped(
+    pipeline: Pipeline, astronaut: ByteArray, degrees: float, taken: int
+) -> None:
+    scripted = with_embeddings_at(pipeline, 0.0, degrees)  # cosine 0.956 or 0.940
     kept = choose_frames([Frame(0.0, astronaut), Frame(0.1, astronaut)], scripted)
     assert len(kept) == taken
+
+
+def test_no_more_than_five_frames_are_chosen(pipeline: Pipeline, astronaut: ByteArray) -> None:
+    scripted = with_embeddings_at(pipeline, *range(0, 360, 60))
+    kept = choose_frames([Frame(0.1 * at, astronaut) for at in range(6)], scripted)
+    assert len(kept) == 5
 
 
 def test_a_video_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:
@@ -176,7 +187,8 @@ def test_a_video_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:
 
 
 def test_a_dark_video_enrolls_nobody_and_is_called_dark(pipeline: Pipeline) -> None:
-    with pytest.raises(NoFaceFound, match="no frame to enroll from: 2 dark; turn on a light"):
+    advice = "turn on a light, and take off what covers the lens"
+    with pytest.raises(NoFaceFound, match=f"no frame to enroll from: 2 dark; {advice}$"):
         choose_frames([Frame(0.0, DARK), Frame(0.1, DARK)], pipeline)
 
 
@@ -184,3 +196,11 @@ def test_a_video_of_several_people_enrolls_nobody(pipeline: Pipeline, astronaut:
     two = np.hstack([astronaut, astronaut])
     with pytest.raises(SeveralFacesFound, match="1 with several faces; 2 faces of similar size"):
         choose_frames([Frame(0.0, two)], pipeline)
+    with pytest.raises(SeveralFacesFound, match="1 with several faces, 1 dark; 2 faces"):
+        choose_frames([Frame(0.0, two), Frame(0.1, DARK)], pipeline)
+
+
+def test_a_video_without_frames_enrolls_nobody(pipeline: Pipeline) -> None:
+    words = "no frame to enroll from; look into the camera a little longer"
+    with pytest.raises(NoFaceFound, match=f"^{words}$"):
+        choose_frames([], pipeline)
