@@ -275,3 +275,19 @@ def test_a_recording_of_one_plan_does_not_pass_another() -> None:
     for frame in recorded:
         other.add(frame)
     assert other.end() is Phase.DENIED
+
+
+def test_coming_closer_before_the_instruction_is_denied() -> None:
+    session, person = started(CLOSER, LEFT)
+    person.until(Phase.DELAY)
+    for scale in (1.2, 1.35):
+        session.add(person.frame(scale=scale))
+    assert session.denial is Denial.TOO_FAST
+
+
+def test_who_came_closer_must_go_back_before_the_next_action() -> None:
+    session, person = started(CLOSER, LEFT)
+    person.until(Phase.RETURN)
+    assert session.add(person.frame(scale=1.3)) is Phase.RETURN
+    assert session.add(person.frame(scale=1.16)) is Phase.RETURN
+    assert session.add(person.frame(scale=1.15)) is Phase.DELAY

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mien.errors import ModelAltered
-from mien.models.torch_file import MAGIC, read_torch_file
+from mien.models.torch_file import MAGIC, _make_tensor, _Storage, read_torch_file
 
 
 def torch_file(tensors: dict[str, Any]) -> bytes:
@@ -78,3 +78,11 @@ def test_a_tensor_that_is_not_contiguous_is_refused() -> None:
     torch = pytest.importorskip("torch", reason="needs torch: pip install '.[torch]'")
     with pytest.raises(ModelAltered, match="not contiguous"):
         read_torch_file(torch_file({"weight": torch.zeros(3, 4).T}))
+
+
+@pytest.mark.parametrize(("offset", "count"), [(2, 3), (0, 5), (-1, 2)])
+def test_a_tensor_that_reaches_past_its_storage_is_refused(offset: int, count: int) -> None:
+    storage = _Storage("0", np.dtype("<f4"), 4)
+    with pytest.raises(pickle.UnpicklingError, match="reaches past its storage"):
+        _make_tensor(storage, offset, (count,), (1,))
+    assert _make_tensor(storage, 1, (3,), (1,)).shape == (3,)
