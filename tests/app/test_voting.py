@@ -200,6 +200,13 @@ def test_a_video_of_several_people_enrolls_nobody(pipeline: Pipeline, astronaut:
         choose_frames([Frame(0.0, two), Frame(0.1, DARK)], pipeline)
 
 
+def test_a_video_of_a_poor_face_enrolls_nobody_and_says_what_to_do_better(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    with pytest.raises(NoFaceFound, match="1 not good enough; too dark: face a light"):
+        choose_frames([Frame(0.0, astronaut // 4)], pipeline)
+
+
 def test_a_video_without_frames_enrolls_nobody(pipeline: Pipeline) -> None:
     words = "no frame to enroll from; look into the camera a little longer"
     with pytest.raises(NoFaceFound, match=f"^{words}$"):
