@@ -54,7 +54,7 @@ def _add_calibrate(commands: Commands) -> None:
     calibrate = add_command(
         commands,
         "calibrate",
-        _run_calibrate,
+        _run_measurement,
         "Measure the thresholds of a model on a folder of your own people.",
     )
     calibrate.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
@@ -75,16 +75,10 @@ def _add_calibrate(commands: Commands) -> None:
     )
 
 
-def _run_calibrate(args: Namespace) -> CommandResult:
-    from mien.cli.commands.calibrate import calibrate
-
-    return calibrate(args)
-
-
 def _add_evaluate(commands: Commands) -> None:
     group = add_group(commands, "evaluate", "Measure the error rates of a model on your photos.")
     pairs = add_command(
-        group, "pairs", _run_evaluate, "Evaluate the pairs of an LFW-style protocol."
+        group, "pairs", _run_measurement, "Evaluate the pairs of an LFW-style protocol."
     )
     pairs.add_argument(
         "--pairs", type=Path, required=True, metavar="FILE", help="The protocol's pairs file."
@@ -93,7 +87,7 @@ def _add_evaluate(commands: Commands) -> None:
         "--images", type=Path, required=True, metavar="DIR", help=A_FOLDER_PER_PERSON
     )
     folder = add_command(
-        group, "folder", _run_evaluate, "Evaluate all pairs of the photos in a folder of people."
+        group, "folder", _run_measurement, "Evaluate all pairs of the photos in a folder of people."
     )
     folder.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
     folder.add_argument(
@@ -107,7 +101,7 @@ def _add_evaluate(commands: Commands) -> None:
     attacks = add_command(
         group,
         "attacks",
-        _run_evaluate,
+        _run_measurement,
         "Evaluate the liveness check on clips of people and attacks.",
     )
     add_engine_option(attacks)
@@ -158,12 +152,13 @@ def _run_audit(args: Namespace) -> CommandResult:
     return audit(args)
 
 
-def _run_evaluate(args: Namespace) -> CommandResult:
-    from mien.cli.commands import evaluate
+def _run_measurement(args: Namespace) -> CommandResult:
+    from mien.cli.commands import calibrate, evaluate
 
-    commands = {
+    runs = {
+        "calibrate": calibrate.calibrate,
         "pairs": evaluate.evaluate_pairs,
         "folder": evaluate.evaluate_folder,
         "attacks": evaluate.evaluate_attacks,
     }
-    return commands[args.command](args)
+    return runs[args.command](args)

@@ -40,3 +40,50 @@ def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
             meter.update(done - meter.n)
 
         yield tell
+
+
+def print_progress(line: str) -> None:
+    """One line on standard error, at once, also where that is no terminal."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class StepLines:
+    """Prints a line for the first of many steps, and then one every `every_s` seconds.
+
+    clock: seconds. tell: takes a line.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        *,
+        clock: Callable[[], float],
+        tell: Callable[[str], None] = print_progress,
+        every_s: float = 5.0,
+    ) -> None:
+        self._steps, self._clock, self._tell, self._every_s = steps, clock, tell, every_s
+        self._started: float | None = None
+        self._said = -float("inf")
+        self._first = 0
+
+    def show(self, step: int, images: int, words: str) -> None:
+        """step: just done, counted from 0. images: in a step. words: what else to say."""
+        now = self._clock()
+        if self._started is None:
+            self._started, self._first = now, step
+        done = step - self._first
+        if now - self._said < self._every_s and step + 1 < self._steps:
+            return
+        self._said = now
+        line = f"step {step + 1} of {self._steps}, {words}"
+        if done and now > self._started:
+            per_s = done / (now - self._started)
+            left = (self._steps - step - 1) / per_s
+            line += f", {per_s * images:.0f} images/s, {_duration(left)} left"
+        self._tell(line)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -42,7 +42,14 @@ if TYPE_CHECKING:
         threshold_at_fmr,
         worst_apcer,
     )
-    from mien.metrics.resample import GenuineTrials, ImpostorTrials, PointAtFmr, bootstrap_at_fmr
+    from mien.metrics.resample import (
+        FnmrChange,
+        GenuineTrials,
+        ImpostorTrials,
+        PointAtFmr,
+        bootstrap_at_fmr,
+        paired_fnmr_change,
+    )
     from mien.metrics.scores import ImpostorTally, Scores, ScoresLike, as_scores
 
 __all__ = [
@@ -51,6 +58,7 @@ __all__ = [
     "DetCurve",
     "EqualError",
     "ErrorRate",
+    "FnmrChange",
     "FoldAccuracy",
     "GenuineTrials",
     "ImpostorTally",
@@ -82,6 +90,7 @@ __all__ = [
     "lowest_supported_fmr",
     "normal_deviates",
     "operating_point",
+    "paired_fnmr_change",
     "point_at_fmr",
     "rule_of_3",
     "stranger_odds",
@@ -98,6 +107,7 @@ _MODULES = {
     "DetCurve": "mien.metrics.curves",
     "EqualError": "mien.metrics.curves",
     "ErrorRate": "mien.metrics.evidence",
+    "FnmrChange": "mien.metrics.resample",
     "FoldAccuracy": "mien.metrics.folds",
     "GenuineTrials": "mien.metrics.resample",
     "ImpostorTally": "mien.metrics.scores",
@@ -129,6 +139,7 @@ _MODULES = {
     "lowest_supported_fmr": "mien.metrics.evidence",
     "normal_deviates": "mien.metrics.curves",
     "operating_point": "mien.metrics.rates",
+    "paired_fnmr_change": "mien.metrics.resample",
     "point_at_fmr": "mien.metrics.rates",
     "rule_of_3": "mien.metrics.evidence",
     "stranger_odds": "mien.metrics.odds",

@@ -61,6 +61,52 @@ class PointAtFmr:
     fnmr: ErrorRate
 
 
+@dataclass(frozen=True, slots=True)
+class FnmrChange:
+    """FNMR at one FMR, each at its own threshold, of two ways to compare the same photos.
+
+    rise: after - before, with the interval of the paired bootstrap. share_worse: of the
+    rounds, in which the FNMR rose.
+    """
+
+    before: float
+    after: float
+    interval: Interval
+    share_worse: float
+
+    @property
+    def rise(self) -> float:
+        return self.after - self.before
+
+
+def paired_fnmr_change(
+    before: tuple[GenuineTrials, ImpostorTrials],
+    after: tuple[GenuineTrials, ImpostorTrials],
+    fmr: float,
+    *,
+    rng: np.random.Generator,
+    n_rounds: int = 1000,
+    level: float = 0.95,
+) -> FnmrChange:
+    """How much the FNMR at an FMR changes; a round draws the same people for both.
+
+    Raises NotEnoughEvidence as `bootstrap_at_fmr` does.
+    """
+    trials = before[1].trials
+    check_fmr_supported(trials.total, fmr)
+    mine = PersonCounts.of(before[0].person, trials.n_persons)
+    if trials.total != after[1].trials.total or before[0].scores.shape != after[0].scores.shape:
+        raise ValueError("a paired comparison needs the same comparisons on both sides")
+    draws = draw_people(trials.n_persons, n_rounds, rng)
+    drawn = draws[(trials.weigh(draws) > 0) & (mine.weigh(draws) > 0)]
+    once = np.ones((1, trials.n_persons))
+    was, now = (_fnmr_of_rounds(side, fmr, once)[0] for side in (before, after))
+    rises = _fnmr_of_rounds(after, fmr, drawn) - _fnmr_of_rounds(before, fmr, drawn)
+    low, high = percentiles(rises, level=level)
+    interval = Interval(low, high, level, "paired bootstrap over people")
+    return FnmrChange(float(was), float(now), interval, float(np.mean(rises > 0)))
+
+
 def bootstrap_at_fmr(
     genuine: GenuineTrials,
     impostor: ImpostorTrials,
@@ -98,6 +144,13 @@ def bootstrap_at_fmr(
         Interval(low, high, level, "bootstrap over people"),
         widen_interval(rates, misses, mine, level=level),
     )
+
+
+def _fnmr_of_rounds(
+    side: tuple[GenuineTrials, ImpostorTrials], fmr: float, draws: DoubleArray
+) -> DoubleArray:
+    """FNMR of each round at the round's own threshold: (r,)."""
+    return _fnmr(side[0], draws, _thresholds(side[1], fmr, draws))
 
 
 def _thresholds(impostor: ImpostorTrials, fmr: float, draws: DoubleArray) -> DoubleArray:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from mien.errors import UsageError, quote
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -39,6 +41,20 @@ class Group:
             distributed.barrier()
 
 
+def pick_device(name: str, environment: Mapping[str, str] | None = None) -> str:
+    """The device of this process: `auto` is a GPU where torch has one. UsageError for none."""
+    env = os.environ if environment is None else environment
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        if not torch.cuda.is_available():
+            raise UsageError("torch finds no GPU here; leave out --device")
+        return f"cuda:{env.get('LOCAL_RANK', '0')}"
+    if name != "cpu":
+        raise UsageError(f"unknown --device {quote(name)}; choose auto, cpu or cuda")
+    return name
+
+
 @contextmanager
 def joined_group(device: str, environment: Mapping[str, str] | None = None) -> Iterator[Group]:
     """The group that torchrun describes in the environment; left at the end."""
@@ -47,6 +63,8 @@ def joined_group(device: str, environment: Mapping[str, str] | None = None) -> I
     if size == 1:
         yield Group()
         return
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Group(distributed.get_rank(), size)

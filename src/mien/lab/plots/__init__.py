@@ -15,6 +15,7 @@ from mien.lab.plots.histogram import draw_score_histogram
 from mien.lab.plots.pair_grid import FacePair, draw_pair_grid
 from mien.lab.plots.pca_map import draw_pca_map
 from mien.lab.plots.probe_card import draw_probe_card
+from mien.lab.plots.training import draw_training
 
 __all__ = [
     "Curve",
@@ -27,4 +28,5 @@ __all__ = [
     "draw_probe_card",
     "draw_roc",
     "draw_score_histogram",
+    "draw_training",
 ]
