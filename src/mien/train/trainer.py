@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -171,8 +171,7 @@ class Trainer:
 
 def _seed(*parts: int) -> int:
     """A seed of its own for each step and process."""
-    state: Any = np.random.SeedSequence(parts).generate_state(2, np.uint32)
-    return int(state[0]) << 31 | int(state[1]) >> 1
+    return int(np.random.default_rng(parts).integers(2**63))
 
 
 def _last(views: Tensor) -> Tensor:
