@@ -153,7 +153,7 @@ class Threshold:
         """The threshold plus `shift`, from cohort score normalisation; at most 1."""
         if shift == 0.0:
             return self
-        words = f"{self.provenance}; moved by {shift:+.3f} for how like strangers these faces are"
+        words = f"{self.provenance}; shifted by {shift:+.3f} with cohort score normalisation"
         return replace(self, value=min(1.0, self.value + shift), provenance=words)
 
 

@@ -16,7 +16,9 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
     """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)  # (n, 1)
     if not np.all(np.isfinite(norms)) or not np.all(norms > 0):
-        raise ModelUnavailable("the embedder gave numbers that are no direction; run: mien doctor")
+        raise ModelUnavailable(
+            "the embedder gave zeros or numbers that are not finite; run: mien doctor"
+        )
     units: FloatArray = (vectors / norms).astype(np.float32)
     return units
 
@@ -29,6 +31,6 @@ def centre_of(vectors: FloatArray) -> FloatArray:
     mean = vectors.astype(np.float64).mean(axis=0)
     length = float(np.linalg.norm(mean))
     if not length > 1e-6:  # also refuses NaN
-        raise ValueError("the embeddings have no common direction")
+        raise ValueError("the embeddings cancel out and have no mean direction")
     centre: FloatArray = (mean / length).astype(np.float32)
     return centre

@@ -164,4 +164,4 @@ def test_a_damaged_record_of_another_person_is_reported_and_does_not_stop_enroll
     with opened(home) as vault:
         made = enroll("ana", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
         assert vault.holds("ana")
-    assert any("look-alikes among the enrolled were not checked" in line for line in made.advice)
+    assert any("not compared with the other enrolled people" in line for line in made.advice)

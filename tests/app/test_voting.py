@@ -93,7 +93,7 @@ def refusal(words: str) -> str:
         ("none dark none", "no frame shows one face: 2 without a face, 1 dark; no face found"),
         ("two dark two", "no frame shows one face: 2 with several faces, 1 dark; 2 faces"),
         ("0.9 none 0.9", "2 frames with one face, and 3 must agree: 1 without a face; no face"),
-        ("0.9", "1 frame with one face, and 3 must agree; look into the camera a little longer"),
+        ("0.9", "1 frame with one face, and 3 must agree; look into the camera for longer"),
     ],
 )
 def test_the_reason_says_what_was_wrong_with_the_skipped_frames(words: str, said: str) -> None:
@@ -106,7 +106,7 @@ def test_dark_frames_do_not_hide_that_there_were_several_faces() -> None:
 
 def test_too_few_frames_never_unlock() -> None:
     for words in ("", "0.9", "0.9 0.9", "0.9 0.9 0.1 0.1"):
-        with pytest.raises(NoFaceFound, match="a little longer"):
+        with pytest.raises(NoFaceFound, match="for longer"):
             watch(words)
 
 

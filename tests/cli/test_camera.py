@@ -76,7 +76,7 @@ def test_exactly_one_of_photo_camera_and_frames_is_required(
 ) -> None:
     ran = mien("unlock", "ana", *arguments)
     assert ran.code == 2
-    assert "one of them only" in ran.complaint
+    assert "exactly one of a photo, --camera and --frames" in ran.complaint
 
 
 def test_a_missing_camera_exits_with_12(mien: Mien, vault: Path) -> None:
@@ -112,7 +112,9 @@ def test_a_pipe_that_sends_nothing_ends_with_an_error_after_the_timeout(
         options = {"stdin": stream, "capture_output": True, "text": True}
         ran = started("unlock", "ana", "--frames", "-", "--timeout", "0.05", **options)
     assert ran.returncode == 5
-    assert ran.stderr.startswith("mien: no whole frame came from standard input in 0.05 s")
+    assert ran.stderr.startswith(
+        "mien: no complete frame was received from standard input in 0.05 s"
+    )
     assert ran.stderr.count("\n") == 1
 
 

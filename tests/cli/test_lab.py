@@ -90,7 +90,7 @@ def test_a_newline_in_the_name_of_a_folder_is_escaped(
     assert shown.json["owner"] == "two\nlines"
     ran = mien("demo", "--photos", people, "--out", tmp_path / "shown", "--owner", "no\nbody")
     assert ran.code == 2
-    assert r"no face of 'no\nbody' found; choose one of 'me', 'two\nlines'" in ran.complaint
+    assert r"no face found for 'no\nbody'; choose one of 'me', 'two\nlines'" in ran.complaint
 
 
 @pytest.mark.parametrize("command", ["explore", "demo"])

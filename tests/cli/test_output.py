@@ -81,7 +81,7 @@ def test_an_answer_that_cannot_be_written_is_an_internal_error(
             stderr=subprocess.PIPE,
         )
     assert ran.returncode == 70
-    assert ran.stderr.startswith(b"mien: cannot write the answer: No space left")
+    assert ran.stderr.startswith(b"mien: cannot write the output: No space left")
     assert ran.stderr.count(b"\n") == 1
 
 
@@ -129,6 +129,6 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(started: Started, album: Pat
         os.close(leader)
     in_pipe = started("enroll", "ben", album / "me", capture_output=True)
     assert on_terminal.returncode == in_pipe.returncode == 0
-    assert b"looking at photos" in drawn
-    assert b"looking at" not in on_terminal.stdout
+    assert b"analysing photos" in drawn
+    assert b"analysing" not in on_terminal.stdout
     assert in_pipe.stderr == b""

@@ -144,7 +144,7 @@ def test_enroll_from_a_folder_then_unlock(mien: Mien, album: Path) -> None:
     assert ran.err == ""
     lines = ran.out.splitlines()
     assert lines[0] == "enrolled ana from 3 photos"
-    assert "1.png': agrees with the others at 0.9" in lines[1]
+    assert "1.png': similarity to the others 0.9" in lines[1]
     ran = mien("unlock", "ana", album / "probe.png")
     assert ran.code == 0
     assert ran.out.startswith("unlocked: ana, the same person, similarity 0.")

@@ -197,7 +197,7 @@ def test_a_target_fmr_chooses_the_threshold_from_the_calibration(
         for fmr in (1e-5, 1e-2)
     )
     assert lax < FaceUnlock(shots[:3], pipeline=pipeline).threshold.value < strict
-    with pytest.raises(UsageError, match="says nothing of FMR 0"):
+    with pytest.raises(UsageError, match="does not support FMR 0"):
         FaceUnlock(shots[:3], target_fmr=0.0, pipeline=pipeline)
     with pytest.raises(UsageError, match="not both"):
         FaceUnlock(shots[:3], threshold=0.5, target_fmr=1e-4, pipeline=pipeline)

@@ -68,7 +68,7 @@ def test_exchanging_red_and_blue_changes_the_embedding(
 def test_a_crop_of_another_recipe_or_size_is_refused(
     pipeline: Pipeline, crops: list[Crop], crop: Crop
 ) -> None:
-    with pytest.raises(ModelMismatch, match="sface takes crops warp112") as caught:
+    with pytest.raises(ModelMismatch, match="sface needs crops warp112") as caught:
         pipeline.embed([crops[0], crop])
     assert caught.value.exit_code is ExitCode.MODEL_UNAVAILABLE
 

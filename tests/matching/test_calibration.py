@@ -48,7 +48,7 @@ def test_the_threshold_is_the_lowest_with_at_most_the_target_fmr(
 
 @pytest.mark.parametrize("fmr", [0.0, -1e-4, 2.9e-5, 1.0, 7.0, float("nan"), float("inf")])
 def test_a_target_that_the_evidence_does_not_support_is_refused(fmr: float) -> None:
-    with pytest.raises(UsageError, match="says nothing of FMR"):
+    with pytest.raises(UsageError, match="does not support FMR"):
         HAND_MADE.threshold(fmr, photos=1)
 
 

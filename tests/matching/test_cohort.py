@@ -54,7 +54,7 @@ def test_the_threshold_rises_by_the_nearness_of_both_faces_above_the_usual() -> 
     assert PLANE.shift(at(0)[0], at(180)[0]) == PLANE.shift(at(180)[0], at(0)[0])
     moved = Threshold(0.4, "sface", "by hand").moved(0.125)
     assert moved.value == pytest.approx(0.525)
-    assert moved.provenance == "by hand; moved by +0.125 for how like strangers these faces are"
+    assert moved.provenance == "by hand; shifted by +0.125 with cohort score normalisation"
 
 
 def test_a_threshold_is_moved_to_at_most_one_and_not_by_a_zero_shift() -> None:

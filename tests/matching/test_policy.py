@@ -41,9 +41,9 @@ def test_the_centre_is_the_mean_direction_of_length_one() -> None:
 
 
 def test_rows_that_cancel_out_have_no_centre() -> None:
-    with pytest.raises(ValueError, match="no common direction"):
+    with pytest.raises(ValueError, match="cancel out"):
         centre_of(at(0, 180))
-    with pytest.raises(ValueError, match="no common direction"):
+    with pytest.raises(ValueError, match="cancel out"):
         centre_of(np.full((2, 2), np.nan, np.float32))
 
 

@@ -140,7 +140,7 @@ def test_a_named_pipe_is_read_like_any(tmp_path: Path) -> None:
 
 def test_a_named_pipe_without_a_writer_times_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(UnreadableImage, match=r"no whole frame came .*pipe' in 0.02 s"):
+    with pytest.raises(UnreadableImage, match=r"no complete frame was received .*pipe' in 0.02 s"):
         list(read_video(str(tmp_path / "pipe"), clock=ticking(), timeout_s=0.02))
 
 
@@ -149,7 +149,7 @@ def test_a_writer_that_stops_before_a_frame_times_out(
     piped: Callable[[bytes], int], content: bytes
 ) -> None:
     piped(content)
-    with pytest.raises(UnreadableImage, match="no whole frame came from standard input"):
+    with pytest.raises(UnreadableImage, match="no complete frame was received from standard input"):
         list(read_video("-", clock=ticking(), timeout_s=0.02))
 
 

@@ -171,5 +171,5 @@ def test_the_command_says_what_it_did_and_models_lists_them(
 def test_an_embedder_of_one_s_own_cannot_take_their_names(name: str, home: Path) -> None:
     options: dict[str, Any] = dict.fromkeys(("file", "colour", "mean", "std"))
     options |= {"recipe": "arcface112", "licence": "MIT"}
-    with pytest.raises(UsageError, match="a model of mien's own"):
+    with pytest.raises(UsageError, match="is the name of a model of mien"):
         models_commands.add(Namespace(model=name, onnx=Path("a.onnx"), **options))

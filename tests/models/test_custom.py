@@ -105,8 +105,8 @@ def test_face_unlock_accepts_a_custom_name(add: Add, own: Settings, astronaut: B
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("sface", "a model of mien's own"),
-        ("mtcnn-pnet", "a model of mien's own"),
+        ("sface", "is the name of a model of mien"),
+        ("mtcnn-pnet", "is the name of a model of mien"),
         ("../own", "cannot be named"),
         ("Own", "cannot be named"),
         ("", "cannot be named"),

@@ -90,7 +90,7 @@ def test_no_crops_give_no_rows(pipeline_here: Pipeline, name: str) -> None:
 def test_a_crop_of_another_size_or_recipe_is_refused(pipeline_here: Pipeline, name: str) -> None:
     row = EMBEDDERS[name]
     for side, recipe in ((row.side + 8, row.recipe), (row.side, "margin90+9")):
-        with pytest.raises(ModelMismatch, match=f"{name} takes crops"):
+        with pytest.raises(ModelMismatch, match=f"{name} needs crops"):
             pipeline_here.embed([Crop(np.zeros((side, side, 3), np.uint8), recipe)])
 
 

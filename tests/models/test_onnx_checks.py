@@ -166,13 +166,13 @@ def test_an_embedder_passes_the_trial() -> None:
         ),
         (
             then(helper.make_node("RandomNormalLike", ["before"], ["embedding"])),
-            "other numbers for the same crops",
+            "different numbers for the same crops",
         ),
         (
             then(helper.make_node("Mul", ["before", "none"], ["zeroed"]),
                  helper.make_node("Add", ["zeroed", "one"], ["embedding"]),
                  constants={"none": np.zeros(1, np.float32), "one": np.ones(1, np.float32)}),
-            "the same embedding for unlike crops",
+            "the same embedding for different crops",
         ),
         (
             then(helper.make_node("Mul", ["before", "none"], ["embedding"]),
@@ -182,7 +182,7 @@ def test_an_embedder_passes_the_trial() -> None:
         (
             then(helper.make_node("ReduceMean", ["before"], ["mean"], axes=[0], keepdims=1),
                  helper.make_node("Add", ["before", "mean"], ["embedding"])),
-            "for a batch than for single crops",
+            "for a batch and for single crops",
         ),
         (
             then(helper.make_node("ReduceMean", ["before"], ["embedding"], axes=[0], keepdims=1)),

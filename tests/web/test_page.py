@@ -130,7 +130,7 @@ def test_enter_in_the_name_field_starts_the_camera_and_then_unlocks(
     [
         ("", "Type the person's name."),
         ("a/b", "A name cannot contain a slash"),
-        ("..", '".." stands for a folder'),
+        ("..", '".." is the name of a folder'),
         ("-x", "A name cannot start with a dash"),
         ("a\u200bb", "an invisible character"),
     ],

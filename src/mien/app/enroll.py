@@ -172,7 +172,7 @@ def analyse_photos(
     photo, for another photo, and where none is left.
     """
     if len(photos) == 0:
-        raise UsageError("no photo given; name at least one")
+        raise UsageError("no photo given; give at least one")
     faces: list[AnalysedPhoto] = []
     errors: list[MienError] = []
     for at, photo in enumerate(progress(photos)):
@@ -273,6 +273,6 @@ def _check_consistency(
         highest = max(agreement.leave_one_out[row] for row in agreement.strangers)
         raise EnrollmentRefused(
             f"these photos do not show one person: {others} (similarity to the others at most "
-            f"{highest:.2f}); leave out the photos of somebody else"
+            f"{highest:.2f}); leave out the photos of other people"
         )
     return [*agreement.leave_one_out] or [None] * len(names)

@@ -72,7 +72,7 @@ class Enrollment:
                 " accepted; add photos in different light"
             )
         if self.not_compared:
-            lines.append(f"look-alikes among the enrolled were not checked: {self.not_compared}")
+            lines.append(f"not compared with the other enrolled people: {self.not_compared}")
         return tuple(lines)
 
     def to_dict(self, user: str) -> dict[str, object]:

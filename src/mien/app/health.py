@@ -120,7 +120,7 @@ def _extra(name: str, extra: str) -> Check:
     try:
         return Check(name, "ok", version(name))
     except PackageNotFoundError:
-        return Check(name, "advice", f"not installed; if wanted: {install_command(extra)}")
+        return Check(name, "advice", f"not installed; to install it: {install_command(extra)}")
 
 
 def _model(state: ModelState) -> Check:
@@ -212,7 +212,7 @@ def _try_engine(settings: Settings) -> str:
         raise ModelUnavailable("the detector sees a face in a blank picture; reinstall mien")
     row = EMBEDDERS[DEFAULT_MODEL]
     pipeline.embed([Crop(blank[: row.side, : row.side], row.recipe)])
-    return f"{settings.engine}, {settings.threads} threads a call"
+    return f"{settings.engine}, {settings.threads} threads per call"
 
 
 def _try_vault(settings: Settings) -> str:
@@ -220,5 +220,5 @@ def _try_vault(settings: Settings) -> str:
     with open_vault(settings, create=False, surface="command", ask_passphrase=ask) as vault:
         status = vault.verify()
         if status is None:
-            return f"none yet; the first mien enroll makes {vault.place}"
+            return f"none yet; the first mien enroll creates {vault.place}"
         return f"{status.people} enrolled in {vault.place}, sealed; key in {status.key_location}"

@@ -16,7 +16,7 @@ def enrollment_lines(
     count = len(enrollment.template.vectors)
     lines = [f"enrolled {user} from {count} photo{'s' * (count != 1)}"]
     lines += [
-        f"  {photo.name}: agrees with the others at {photo.leave_one_out:.3f}"
+        f"  {photo.name}: similarity to the others {photo.leave_one_out:.3f}"
         for photo in enrollment.photos
         if photo.leave_one_out is not None
     ]

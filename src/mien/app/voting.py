@@ -29,7 +29,7 @@ ENROLL_FRAMES = 5
 NEW_BELOW = 0.95  # cosine: a frame more alike to one that was taken adds little
 
 DARK, NO_FACE, SEVERAL, POOR = "dark", "without a face", "with several faces", "not good enough"
-LIGHT = "turn on a light, and take off what covers the lens"
+LIGHT = "turn on a light, and uncover the lens"
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
             agreed = [one for one in votes if bool(one) is side]
             if len(agreed) == NEEDED:
                 return _middle(agreed)
-    reason = left_out.describe(_undecided(len(votes)), "look into the camera a little longer")
+    reason = left_out.describe(_undecided(len(votes)), "look into the camera for longer")
     if last is None:
         raise NoFaceFound(reason)
     return replace(last, reason=reason)
@@ -111,9 +111,7 @@ def choose_frames(frames: Iterable[Frame], pipeline: Pipeline) -> list[ByteArray
             if len(kept) == ENROLL_FRAMES:
                 break
     if not kept:
-        raise last(
-            left_out.describe("no frame to enroll from", "look into the camera a little longer")
-        )
+        raise last(left_out.describe("no frame to enroll from", "look into the camera for longer"))
     return kept
 
 

@@ -182,7 +182,7 @@ def add_frame_options(parser: CommandParser) -> None:
         type=float,
         default=10.0,
         metavar="S",
-        help="Read frames for at most so many seconds; default: 10.",
+        help="Read frames for at most this many seconds; default: 10.",
     )
 
 

@@ -32,7 +32,7 @@ def add_commands(commands: Commands) -> None:
         commands,
         "explore",
         _run_explore,
-        "Show the faces of a folder, their similarities and a map of them.",
+        "Show the faces of a folder, their similarities and a map.",
     )
     add_model_options(explore)
     explore.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
@@ -43,7 +43,7 @@ def add_commands(commands: Commands) -> None:
     )
     audit.add_argument("folder", type=Path, metavar="DIR", help=A_FOLDER_PER_PERSON)
     audit.add_argument(
-        "--model", action="append", metavar="MODEL", help="Audit this model; may be given again."
+        "--model", action="append", metavar="MODEL", help="Audit this model; may be repeated."
     )
     add_out_option(audit, "mien-audit")
     _add_calibrate(commands)
@@ -71,7 +71,10 @@ def _add_calibrate(commands: Commands) -> None:
         help=f"A model of mien models; default: {DEFAULT_MODEL}.",
     )
     calibrate.add_argument(
-        "--face", choices=("largest", "centre"), default="largest", help="The face that counts."
+        "--face",
+        choices=("largest", "centre"),
+        default="largest",
+        help="Which face of each photo to use.",
     )
 
 
@@ -81,7 +84,7 @@ def _add_evaluate(commands: Commands) -> None:
         group, "pairs", _run_measurement, "Evaluate the pairs of an LFW-style protocol."
     )
     pairs.add_argument(
-        "--pairs", type=Path, required=True, metavar="FILE", help="The protocol's pairs file."
+        "--pairs", type=Path, required=True, metavar="FILE", help="Pairs file of the protocol."
     )
     pairs.add_argument(
         "--images", type=Path, required=True, metavar="DIR", help=A_FOLDER_PER_PERSON
@@ -128,9 +131,11 @@ def _add_evaluate_options(parser: CommandParser) -> None:
     parser.add_argument(
         "--centre",
         action="store_true",
-        help="Also evaluate embeddings less the mean embedding of the cohort's people.",
+        help="Also evaluate embeddings minus the mean embedding of the cohort.",
     )
-    parser.add_argument("--no-cache", action="store_true", help="Do not keep the embeddings.")
+    parser.add_argument(
+        "--no-cache", action="store_true", help="Do not use the cache of embeddings."
+    )
     add_out_option(parser, "mien-evaluation")
 
 

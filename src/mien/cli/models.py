@@ -17,7 +17,7 @@ def add_commands(commands: Commands) -> None:
         commands,
         "models",
         _run_models,
-        "List the models: licence, hash, where they are.",
+        "List the models with licence, hash and path.",
         interrupted=SEE_MODELS,
     )
     add = add_command(
@@ -41,11 +41,11 @@ def add_commands(commands: Commands) -> None:
         help="The published weights, or for liveness the folder of them; default: download them.",
     )
     weights.add_argument(
-        "--onnx", type=Path, metavar="PATH", help="An embedder of your own, as one ONNX file."
+        "--onnx", type=Path, metavar="PATH", help="A custom embedder, as one ONNX file."
     )
     _add_onnx_options(add)
     add_command(
-        commands, "doctor", _run_doctor, "Check the installation and say what to do about faults."
+        commands, "doctor", _run_doctor, "Check the installation and explain how to fix faults."
     )
 
 

@@ -50,7 +50,7 @@ def _print_answer(answer: Mapping[str, object] | Sequence[str], code: ExitCode) 
         _discard_output()
     except OSError as error:
         _discard_output()
-        _print_complaint(f"cannot write the answer: {error.strerror}; send it to another place")
+        _print_complaint(f"cannot write the output: {error.strerror}; send it to another place")
         return int(ExitCode.INTERNAL_ERROR)
     return int(code)
 

@@ -22,7 +22,7 @@ def bar(items: Iterable[Item], label: str) -> Iterable[Item]:
 
 def photo_bar(photos: Sequence[Item]) -> Iterable[Item]:
     """`bar` with the label of enrollment and exploration."""
-    return bar(photos, "looking at photos")
+    return bar(photos, "analysing photos")
 
 
 @contextmanager

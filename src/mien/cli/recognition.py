@@ -69,7 +69,7 @@ def _add_enroll(commands: Commands) -> None:
         "--replace", action="store_true", help="Drop the photos that NAME was enrolled with before."
     )
     enroll.add_argument(
-        "--verbose", action="store_true", help="Print the figures of the nearest stranger as well."
+        "--verbose", action="store_true", help="Also print the figures of the nearest stranger."
     )
     enroll.add_argument(
         "--yes",

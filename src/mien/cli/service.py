@@ -55,7 +55,7 @@ def _add_serve_options(serve: CommandParser) -> None:
         "--name",
         action="append",
         metavar="HOST",
-        help="Accept requests to this HOST or HOST:PORT as well; may be given again.",
+        help="Also accept requests to this HOST or HOST:PORT; may be repeated.",
     )
     serve.add_argument(
         "--insecure",

@@ -20,7 +20,7 @@ def add_commands(commands: Commands) -> None:
     _add_transfer_commands(group)
     log = add_command(commands, "log", _run, "Show the log of attempts and changes.")
     log.add_argument(
-        "--verify", action="store_true", help="Also say that no entry was edited or removed."
+        "--verify", action="store_true", help="Also confirm that no entry was edited or removed."
     )
 
 
@@ -36,7 +36,7 @@ def _add_key_commands(group: Commands) -> None:
         help="Read the new passphrase from this file of mode 600; default: ask for it.",
     )
     rotate.add_argument(
-        "--accept-log", action="store_true", help="Go on although the log was tampered with."
+        "--accept-log", action="store_true", help="Continue although the log was tampered with."
     )
 
 
@@ -51,7 +51,7 @@ def _add_check_commands(group: Commands) -> None:
     centroids = _add(
         group,
         "centroids",
-        "Turn the stored centroids on or off, which make mien identify fast among many people.",
+        "Turn stored centroids on or off; they make mien identify faster with many people.",
     )
     centroids.add_argument("state", choices=("on", "off"))
 

@@ -117,7 +117,7 @@ def _cut_by_mean(pixels: ByteArray, face: Face, *, side: int, margin: int) -> By
     left, top, right, bottom = box
     cut = np.ascontiguousarray(pixels[top:bottom, left:right])
     if cut.size == 0:
-        raise ValueError("the face's box lies outside the image")
+        raise ValueError("the face's box is outside the image")
     whole = np.array([[0, 0, cut.shape[1], cut.shape[0]]], np.intp)
     means = AreaTable(cut).crops(whole, side)[0]  # (3, side, side), 0..255
     return np.ascontiguousarray(means.transpose(1, 2, 0).astype(np.uint8))

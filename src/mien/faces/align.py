@@ -65,7 +65,7 @@ def margin_crop(
     left, top, right, bottom = margin_box(face.box_xyxy, image_rgb.shape, side=side, margin=margin)
     cut = np.ascontiguousarray(image_rgb[top:bottom, left:right])
     if cut.size == 0:
-        raise UncroppableFace("the face's box lies outside the image")
+        raise UncroppableFace("the face's box is outside the image")
     recipe = margin_recipe(side, margin)
     if by_area:
         import cv2

@@ -59,7 +59,7 @@ class CascadeSettings:
         if len(self.thresholds) != 3 or not all(0 < t < 1 for t in self.thresholds):
             raise ValueError(f"thresholds are three numbers in 0..1, got {self.thresholds}")
         if not 0 < self.factor < 1:
-            raise ValueError(f"factor must lie between 0 and 1, got {self.factor}")
+            raise ValueError(f"factor must be between 0 and 1, got {self.factor}")
 
 
 class Cascade:

@@ -48,7 +48,7 @@ class Embedder:
         for crop in crops:
             if crop.recipe != self.row.recipe or crop.pixels.shape[0] != self.row.side:
                 raise ModelMismatch(
-                    f"{self.row.model.name} takes crops {self.row.recipe}, got {crop.recipe}; "
+                    f"{self.row.model.name} needs crops {self.row.recipe}, got {crop.recipe}; "
                     "cut the face with the recipe of its embedder"
                 )
         parts = [

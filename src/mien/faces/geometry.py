@@ -75,7 +75,7 @@ def similarity_transform(source_xy: FloatArray, target_xy: FloatArray) -> FloatA
     """
     pairs = np.stack([source_xy, target_xy]).astype(np.float64)  # (2, n, 2)
     if len(source_xy) < 2 or not np.all(np.abs(pairs) < 1e12):  # also refuses NaN
-        raise ValueError("a transform needs two points or more, all of them finite")
+        raise ValueError("a transform needs at least two points, all finite")
     source, target = pairs[..., 0] + 1j * pairs[..., 1]
     centred = source - source.mean()
     spread = float(np.sum(np.abs(centred) ** 2))

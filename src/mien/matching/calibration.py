@@ -45,7 +45,9 @@ class OwnerTrials:
 
     def __post_init__(self) -> None:
         if not (0 <= self.refused <= self.tries and 1 <= self.people <= self.tries):
-            raise ValueError("owners were refused more often than they tried, or nobody tried")
+            raise ValueError(
+                "owners were refused more often than they attempted, or there was no attempt"
+            )
 
     def __str__(self) -> str:
         seen = f"{self.refused:,} of {self.tries:,} photos of {self.people:,} owners were refused"
@@ -99,7 +101,7 @@ class Calibration:
         supported = self.odds(photos).supported_fmr
         if not supported <= target_fmr <= max(supported, MAX_TARGET_FMR):  # also refuses NaN
             raise NotEnoughEvidence(
-                f"the evidence for {self.model} with {photos} enrolled says nothing of FMR "
+                f"the evidence for {self.model} with {photos} enrolled does not support FMR "
                 f"{target_fmr:g}; ask for {supported:.1e} to {MAX_TARGET_FMR:g}"
             )
         odds = self.odds(photos)
@@ -178,7 +180,7 @@ def read_calibration(
         owners = {int(k): OwnerTrials(**v) for k, v in table.get("owners", {}).items()}
         cohort = None if table["cohort"] is None else load_cohort(path.parent, table["cohort"])
         if cohort is not None and cohort.vectors.shape[1] != row.dims:
-            raise ValueError("its cohort is of another length")
+            raise ValueError("its cohort has another vector length")
         return Calibration(row.model.name, str(table["provenance"]), by_photos, owners, cohort)
     except (AttributeError, KeyError, TypeError, ValueError, OSError, RecursionError) as error:
         raise ModelAltered(

@@ -41,7 +41,7 @@ class Cohort:
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or not 1 <= self.nearest < len(self.vectors):
-            raise ValueError("a cohort is (m, d) with more rows than are meant")
+            raise ValueError("a cohort must be (m, d) with more rows than are averaged")
         if not np.allclose(np.linalg.norm(self.vectors, axis=1), 1.0, atol=1e-4):
             raise ValueError("the rows of a cohort must have length one")
         if not -1.0 <= self.least <= self.typical <= 1.0:  # also refuses NaN

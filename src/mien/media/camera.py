@@ -165,7 +165,7 @@ class _CameraThread:
 
     def no_frame_error(self) -> CameraUnavailable:
         return CameraUnavailable(
-            f"the camera {quote_path(self._path)} gives no picture; unplug it and plug it in again"
+            f"the camera {quote_path(self._path)} gives no frames; unplug it and plug it in again"
         )
 
 
@@ -187,7 +187,7 @@ def _check_is_device(path: Path) -> None:
         raise UsageError(f"{quote_path(path)} is not a device; for a video use --frames")
     if not os.access(path, os.R_OK | os.W_OK):
         raise CameraUnavailable(
-            f"you may not use the camera {quote_path(path)}; join the group video:"
+            f"no permission to use the camera {quote_path(path)}; join the group video:"
             " sudo usermod -aG video $USER, and log in again"
         )
 

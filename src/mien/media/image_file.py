@@ -234,7 +234,7 @@ def _check_size(image: Image.Image, name: str, peak_bytes: float, max_pixels: in
         if size_wh[0] * size_wh[1] > limit:
             raise UnreadableImage(_too_large(name, size_wh, limit))
     if 0 in image.size:
-        raise UnreadableImage(f"{name} holds no pixel; give a photo")
+        raise UnreadableImage(f"{name} has no pixels; give a photo")
 
 
 def _too_large(name: str, size_wh: tuple[int, ...], limit: int) -> str:

@@ -48,7 +48,7 @@ def to_rgb_array(array: object) -> ByteArray:
             f"the array has shape {shape}; expected (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
         )
     if values.size == 0:
-        raise UnreadableImage(f"the array has shape {shape}, which holds no pixel; give a picture")
+        raise UnreadableImage(f"the array has shape {shape}, which has no pixels; give a picture")
     pixels = _eight_bit(values)
     if len(shape) == 2 or shape[2] == 1:
         return grey_to_rgb(pixels.reshape(shape[:2]))

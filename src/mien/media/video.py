@@ -52,8 +52,8 @@ def read_video(
         return
     if limit.left_s() <= 0:
         raise UnreadableImage(
-            f"no whole frame came from {_describe(source)} in {timeout_s:g} s; check the program"
-            " that writes it, or give a longer --timeout"
+            f"no complete frame was received from {_describe(source)} in {timeout_s:g} s; check "
+            "the program that writes it, or give a longer --timeout"
         )
     raise UnreadableImage(f"{_describe(source)} has no frame that can be read; give another video")
 

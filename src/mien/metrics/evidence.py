@@ -110,7 +110,7 @@ def independent_rate(errors: int, trials: int, *, level: float = 0.95) -> ErrorR
     Raises NotEnoughEvidence for no trial.
     """
     if trials < 1:
-        raise NotEnoughEvidence("no trial was made, so there is no rate; make some")
+        raise NotEnoughEvidence("there was no trial, so there is no rate")
     if errors == 0:
         bound = rule_of_3(trials, level=level)
         return ErrorRate(0, trials, Interval(0.0, bound, level, "rule of 3"))

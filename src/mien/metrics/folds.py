@@ -45,7 +45,7 @@ def accuracy_10_fold(
         )
     names = np.unique(labels)
     if len(names) < 2:
-        raise NotEnoughEvidence("a threshold needs other folds to be chosen on; give two or more")
+        raise NotEnoughEvidence("a threshold is chosen on the other folds; give two or more")
     thresholds, accuracies = [], []
     for name in names:
         inside = labels == name
@@ -70,7 +70,7 @@ def best_threshold(scores: npt.ArrayLike, same: npt.ArrayLike) -> float:
     """
     values, truth = score_array(scores).astype(np.float64), np.asarray(same, np.bool_)
     if not len(values):
-        raise NotEnoughEvidence("no pair to choose a threshold on; give some")
+        raise NotEnoughEvidence("no pair to choose a threshold on; give at least one")
     levels, place = np.unique(values, return_inverse=True)
     # right[j]: pairs decided correctly when levels[j] is the lowest that is accepted
     ours = np.bincount(place[truth], minlength=len(levels))

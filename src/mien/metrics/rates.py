@@ -96,7 +96,7 @@ def failure_rate(failures: int, attempts: int) -> float:
     Raises NotEnoughEvidence for no attempt.
     """
     if attempts < 1:
-        raise NotEnoughEvidence("no attempt was made, so there is no failure rate; make some")
+        raise NotEnoughEvidence("there was no attempt, so there is no failure rate")
     if not 0 <= failures <= attempts:
         raise ValueError(f"expected 0 <= failures <= attempts, got {failures} of {attempts}")
     return failures / attempts

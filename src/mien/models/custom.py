@@ -112,7 +112,7 @@ def _input_recipe(recipe: str, colour: str, mean: float | None, std: float | Non
 def _check_name(name: str) -> None:
     liveness = ("liveness", *(row.name for row in LIVENESS_ROWS))
     if name in EMBEDDERS or name in MODEL_ROWS or name in liveness:
-        raise UsageError(f"{name} is a model of mien's own; choose another name for --onnx")
+        raise UsageError(f"{name} is the name of a model of mien; choose another name for --onnx")
     if not CUSTOM_NAME.fullmatch(name):
         raise UsageError(
             f"a model cannot be named {quote(name)}; use up to 40 small letters, digits, dots "

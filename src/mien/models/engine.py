@@ -98,7 +98,7 @@ class _OpenVinoNet:
         try:
             import openvino
         except ImportError as error:
-            raise missing_extra("OpenVINO is missing", "openvino") from error
+            raise missing_extra("OpenVINO is not installed", "openvino") from error
         settings = {
             "INFERENCE_NUM_THREADS": threads * callers,
             "NUM_STREAMS": callers,

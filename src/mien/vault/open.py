@@ -28,7 +28,7 @@ from mien.vault.vault import Vault
 def no_prompt() -> str:
     """Nobody can be asked for a passphrase. Raises KeyUnavailable."""
     raise KeyUnavailable(
-        "the vault needs its passphrase and nobody is there to be asked;"
+        "the vault needs its passphrase and there is no prompt for it;"
         " put it into a file and set MIEN_VAULT_PASSPHRASE_FILE, or use another key:"
         " mien vault rotate --key file"
     )

@@ -54,7 +54,7 @@ def describe_responses(
     if refusal is not None:
         found[403] = {
             "model": refusal | Error,
-            "description": f"not the owner, or nobody of this name; or {DESCRIPTIONS[403]}",
+            "description": f"not the owner, or the name is not enrolled; or {DESCRIPTIONS[403]}",
         }
         found[422] = {"model": refusal | Error, "description": DESCRIPTIONS[422]}
     return found

@@ -171,7 +171,7 @@ def test_probes_of_a_folder_are_decided_and_unreadable_ones_left_out(
     assert [(probe.name, bool(probe.decision)) for probe in result.probes] == [("probe.png", True)]
     assert [path.name for path, _ in result.left_out] == ["bad.jpg"]
     (root / "faces_test" / "probe.png").unlink()
-    with pytest.raises(UsageError, match="none of the 1 photos to try can be read"):
+    with pytest.raises(UsageError, match="none of the 1 probes can be read"):
         run_demo(root, tmp_path / "out", pipeline)
 
 
@@ -186,7 +186,7 @@ def test_the_owner_can_be_chosen_and_must_be_in_the_folder(
             "ben/1.png": shots[2],
         },
     )
-    with pytest.raises(UsageError, match="no face of 'zoe' found; choose one of 'ana', 'ben'"):
+    with pytest.raises(UsageError, match="no face found for 'zoe'; choose one of 'ana', 'ben'"):
         run_demo(root, tmp_path / "out", pipeline, owner="zoe")
     with pytest.raises(UsageError, match="'ben' has one photo only"):
         run_demo(root, tmp_path / "out", pipeline, owner="ben")

@@ -81,5 +81,5 @@ def test_too_many_genuine_pairs_for_memory_are_refused(
 ) -> None:
     monkeypatch.setattr(scoring, "MAX_GENUINE", 2)
     vectors, _ = _people(3, 1)
-    with pytest.raises(UsageError, match="3 pairs of one person"):
+    with pytest.raises(UsageError, match="3 genuine pairs"):
         compare_all(vectors, np.zeros(3, np.int64), keep=5)

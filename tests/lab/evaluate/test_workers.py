@@ -102,7 +102,7 @@ def test_an_error_in_a_worker_is_raised_in_the_caller() -> None:
 
 
 def test_a_worker_that_is_killed_is_a_clear_error() -> None:
-    with pytest.raises(WorkerDied, match=r"ended before its work was done; run it again, .*--wor"):
+    with pytest.raises(WorkerDied, match=r"ended before it was finished; run again, .*--wor"):
         list(run_in_workers(functools.partial(_adder, 1), [1, 9, 2, 3], workers=2))
 
 

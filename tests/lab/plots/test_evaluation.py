@@ -101,7 +101,7 @@ def test_a_histogram_without_one_kind_is_refused(tmp_path: Path) -> None:
 def test_both_faces_of_a_pair_are_side_by_side(tmp_path: Path) -> None:
     red, blue = _plain((250, 10, 10)), _plain((10, 10, 250))
     pairs = [FacePair(red, blue, "a $x^{$", "b\n\u202e", 0.5)] * 4
-    path = draw_pair_grid(pairs, "True pairs least alike", tmp_path / "pairs.png")
+    path = draw_pair_grid(pairs, "Genuine pairs with the lowest similarity", tmp_path / "pairs.png")
     reds, blues = _where(path, "#fa0a0a"), _where(path, "#0a0afa")
     assert len(reds) == pytest.approx(4 * 198 * 198, rel=0.02)
     assert len(blues) == pytest.approx(4 * 198 * 198, rel=0.02)

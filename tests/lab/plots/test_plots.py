@@ -180,7 +180,7 @@ def test_the_same_drawing_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_arrays_of_different_lengths_are_refused(tmp_path: Path) -> None:
     crops, labels, matrix, coordinates = _people(3)
     path = tmp_path / "no.png"
-    with pytest.raises(ValueError, match="one label a crop"):
+    with pytest.raises(ValueError, match="one label per crop"):
         draw_crop_grid(crops, labels[:2], path)
     with pytest.raises(ValueError, match="no crops"):
         draw_crop_grid([], [], path)

@@ -129,7 +129,7 @@ def test_a_staged_state_does_not_block_others(guard: RollbackGuard) -> None:
 def test_an_error_after_the_change_says_that_it_was_made(guard: RollbackGuard) -> None:
     with guard.staged(ONE, 2) as commit:
         guard._path.mkdir()
-        with pytest.raises(VaultDamaged, match="done, but not remembered"):
+        with pytest.raises(VaultDamaged, match="the change was made, but could not be noted"):
             commit()
 
 

@@ -28,7 +28,7 @@ def demo(args: Namespace) -> CommandResult:
             nearby=Path("../shared/photos"),
             cache_dir=settings.cache_dir,
             fetch=fetch_url,
-            progress=lambda names: bar(names, "fetching the article's photos"),
+            progress=lambda names: bar(names, "downloading the article's photos"),
         )
     pipeline = open_pipeline(settings, args.model)
     if photos is None:

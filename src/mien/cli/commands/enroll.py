@@ -27,7 +27,7 @@ from mien.vault import check_user_name
 def enroll(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
     if args.yes and not args.replace:
-        raise UsageError("--yes goes with --replace; leave it out, or give both")
+        raise UsageError("--yes needs --replace; pass both or neither")
     frames = frames_of(args, bool(args.photos))
     photos: Sequence[ImageSource] = [] if frames else find_photos(args.photos)
     named: frozenset[ImageSource] = frozenset() if frames else named_files(args.photos)

@@ -111,7 +111,7 @@ def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Comm
     n = len(evaluation.people.photos)
     lines = [*summary_lines(evaluation)]
     if evaluation.cache_was_damaged:
-        lines.append("the cache of embeddings was damaged and was made anew")
+        lines.append("the cache of embeddings was damaged and was created again")
     lines.append(f"{n - evaluation.computed:,} of {n:,} embeddings came from the cache")
     lines.append(f"report: {report}")
     data: dict[str, object] = {

@@ -14,7 +14,7 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
     given = [photo, args.camera is not None, args.frames is not None]
     if sum(given) != 1:
         raise UsageError(
-            f"give a photo, --camera or --frames, and one of them only; see: {args.prog} --help"
+            f"give exactly one of a photo, --camera and --frames; see: {args.prog} --help"
         )
     if photo:
         return None
@@ -24,7 +24,7 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
     from mien.media.video import read_video
 
     if not 0 < args.timeout <= 600:
-        raise UsageError("--timeout is in seconds, more than 0 and at most 600")
+        raise UsageError("--timeout must be more than 0 and at most 600 seconds")
     if args.frames is not None:
         frames = read_video(args.frames, clock=monotonic, timeout_s=args.timeout)
     else:

@@ -98,7 +98,7 @@ def _add_own(args: Namespace) -> CommandResult:
     ]
     lines += [f"  {engine} runs it" for engine in added.difference]
     lines += [f"  {engine} does not run it: {why}" for engine, why in added.refused.items()]
-    lines.append(f"  it is not calibrated; run: mien calibrate FOLDER --model {record.name}")
+    lines.append(f"  not calibrated; run: mien calibrate FOLDER --model {record.name}")
     data: dict[str, object] = {
         "outcome": "added",
         "exit_code": 0,

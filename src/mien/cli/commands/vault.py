@@ -16,7 +16,7 @@ from mien.vault.open import make_vault
 
 EXPORT_PROMPT = "passphrase of the export"
 EXPORT_FILE_HINT = "name it with --passphrase-file"
-NO_VAULT = "there is no vault yet; to make it, run: mien vault init"
+NO_VAULT = "there is no vault yet; to create it, run: mien vault init"
 
 
 def init(args: Namespace) -> CommandResult:
@@ -104,7 +104,7 @@ def export(args: Namespace) -> CommandResult:
     }  # fmt: skip
     lines = (
         f"exported {_count_people(count)} to {args.file}",
-        "  whoever has the file and its passphrase has their templates",
+        "  anyone with the file and its passphrase can read their templates",
     )
     return CommandResult(ExitCode.OK, lines, data)
 
@@ -122,7 +122,7 @@ def import_people(args: Namespace) -> CommandResult:
         )
     lines = [f"imported {_count_people(len(found.added))}: {', '.join(found.added) or 'nobody'}"]
     if found.kept:
-        lines.append(f"  enrolled already, and kept: {', '.join(found.kept)}")
+        lines.append(f"  already enrolled and kept: {', '.join(found.kept)}")
     data: dict[str, object] = {
         "outcome": "imported", "exit_code": 0,
         "added": list(found.added), "kept": list(found.kept),

@@ -46,7 +46,7 @@ class InceptionResnetV1(Net):
     ) -> None:
         if pretrained is not None and pretrained not in PRETRAINED:
             known = " and ".join(map(repr, PRETRAINED))
-            raise ValueError(f"no weights are published for {pretrained!r}; there are {known}")
+            raise ValueError(f"no weights are published for {pretrained!r}; choose one of {known}")
         fresh = num_classes if classify else None
         published = PRETRAINED[pretrained][1] if pretrained else fresh
         super().__init__(n_classes=published, classify=classify, dropout_prob=dropout_prob)

@@ -100,7 +100,7 @@ def _cut_floats(
         values = values * 255
     cut = values.reshape(*pixels.shape[:2], -1)[top:bottom, left:right]
     if cut.numel() == 0:
-        raise ValueError("the face's box lies outside the image")
+        raise ValueError("the face's box is outside the image")
     if cut.shape[2] != 3:  # grey, or with alpha
         return cut_face(torch.from_numpy(pixels), pixels, face, side=image_size, margin=margin)
     maps = cut.permute(2, 0, 1).unsqueeze(0)

@@ -57,7 +57,7 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
             "Flip averaging",
             "The same photos, each embedded once, and once as the direction between it and its "
             "mirror image. d-prime is the distance of the two means in units of their deviation; "
-            "higher tells people apart better.",
+            "higher is better.",
             _gain_table(audit.models),
         ),
         Section(
@@ -66,7 +66,7 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
     ]
     sections += [Section(f"Every change, {one.model}", "", _table(one)) for one in audit.models]
     if audit.left_out:
-        words = "These photos gave no single face as they are, so nothing was tried on them."
+        words = "No face, or more than one, was found in these photos, so they were left out."
         rows = tuple((name, why.replace("_", " ")) for name, why in audit.left_out)
         sections.append(Section("Left out", words, Table(("photo", "why"), rows)))
     figures = json.dumps(audit_data(audit, seed=seed), indent=1, ensure_ascii=False) + "\n"
@@ -153,7 +153,7 @@ def audit_data(audit: Audit, *, seed: int) -> dict[str, object]:
 def _describe_mirror(audit: Audit, one: ModelAudit, mirrored: ChangeFigures) -> str:
     alike = mirrored.similarity
     if alike.mean is None or alike.lowest is None:
-        return f"{one.model}: no single face was found in any of {audit.photos} mirror images."
+        return f"{one.model}: no face was found in any of the {audit.photos} mirror images."
     verdict = "yes, but little" if Score(alike.lowest).reaches(one.threshold) else "yes"
     strangers = ""
     if mirrored.impostor.tried:

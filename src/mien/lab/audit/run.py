@@ -148,7 +148,7 @@ def _crop(image: ByteArray, pipelines: Sequence[Pipeline]) -> list[Crop]:
     try:
         return [pipeline.crop(image, face) for pipeline in pipelines]
     except ValueError as error:  # points that fall together, or a box outside the photo
-        raise NoFaceFound("the face cannot be cut out; try another photo") from error
+        raise NoFaceFound("the face cannot be cropped; choose another photo") from error
 
 
 def _embed_into(collected: _Vectors, pipeline: Pipeline, crops: Sequence[Crop | None]) -> None:

@@ -82,7 +82,8 @@ def run_demo(
         enrolled = [photo for photo in enrolled if photo not in held_out]
     if not enrolled:
         raise UsageError(
-            f"{quote_path(owner)} has one photo only; the demo needs one to enroll and one to try"
+            f"{quote_path(owner)} has one photo only; the demo needs one to enroll "
+            "and one as a probe"
         )
     template = enroll_photos(enrolled, pipeline).template
     probes, unread = _verify_all(held_out, template, pipeline)
@@ -193,7 +194,7 @@ def _verify_all(
         except UnreadableImage as error:
             unread.append((path, str(error)))
     if not probes:
-        raise UsageError(f"none of the {len(unread)} photos to try can be read; give others")
+        raise UsageError(f"none of the {len(unread)} probes can be read; give others")
     return probes, tuple(unread)
 
 
@@ -202,7 +203,7 @@ def _choose_owner(analysed: AnalysedFolder, asked: str | None) -> str:
     if asked is not None:
         if asked not in people:
             raise UsageError(
-                f"no face of {quote_path(asked)} found; choose one of "
+                f"no face found for {quote_path(asked)}; choose one of "
                 f"{', '.join(map(quote_path, people))}"
             )
         return asked

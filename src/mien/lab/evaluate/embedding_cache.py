@@ -178,5 +178,5 @@ class EmbeddingCache:
     def _cannot_write(self, reason: str) -> UsageError:
         return UsageError(
             f"cannot write the cache {quote_path(self.path.parent)}: {reason}; "
-            "make room or run with --no-cache"
+            "free disk space or run with --no-cache"
         )

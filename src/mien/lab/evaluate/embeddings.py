@@ -126,7 +126,7 @@ class PhotoEmbedder:
 
     def __init__(self, pipeline: Pipeline, choice: FaceChoice) -> None:
         if choice not in FACE_CHOICES:
-            raise ValueError(f"unknown choice {choice!r}; known: {', '.join(FACE_CHOICES)}")
+            raise ValueError(f"unknown face choice {choice!r}; known: {', '.join(FACE_CHOICES)}")
         self._pipeline, self._choice = pipeline, choice
 
     def crop(self, photo: Path) -> Crop:

@@ -166,7 +166,7 @@ def _curve_sections(evaluation: Evaluation, out: Path) -> list[Section]:
         if at.threshold is not None
     ]
     histogram = draw_score_histogram(figures.genuine, figures.impostor, marks, out / "scores.png")
-    words = "Every photo against every other. Dots are the rows of the table."
+    words = "All pairs of the photos. Dots are the rows of the table."
     return [
         Section("Curves", words, pictures=(roc, det_picture)),
         Section(
@@ -189,8 +189,16 @@ def _hard_pair_sections(
 ) -> list[Section]:
     method = evaluation.methods[-1]
     kinds = (
-        ("True pairs least alike", "false_non_matches.png", lowest_genuine(method.genuine)),
-        ("Strangers most alike", "false_matches.png", highest_impostors(method.highest)),
+        (
+            "Genuine pairs with the lowest similarity",
+            "false_non_matches.png",
+            lowest_genuine(method.genuine),
+        ),
+        (
+            "Impostor pairs with the highest similarity",
+            "false_matches.png",
+            highest_impostors(method.highest),
+        ),
     )
     crops = crop_faces([pair for _, _, pairs in kinds for pair in pairs], evaluation.people, cut)
     pictures = [
@@ -258,7 +266,7 @@ def _describe_fnmr(at: OperatingPoint) -> str:
         seen = ""
         if at.observed_fnmr is not None:
             observed = format_percent(at.observed_fnmr)
-            seen = f" (on these pairs themselves {observed}, which proves nothing)"
+            seen = f" (on these pairs {observed}, which is not enough evidence)"
         return f"refused: {at.refusal}{seen}"
     span = at.fnmr.interval
     note = "; fewer than 30 false matches: an order of magnitude" if at.coarse else ""

@@ -104,8 +104,8 @@ def compare_all(
     n_genuine = int((per_person * (per_person - 1) // 2).sum())
     if n_genuine > MAX_GENUINE:
         raise UsageError(
-            f"{n_genuine:,} pairs of one person are more than {MAX_GENUINE:,}; "
-            "give fewer photos of each"
+            f"{n_genuine:,} genuine pairs are more than {MAX_GENUINE:,}; "
+            "give fewer photos per person"
         )
     wide = SHIFTED_RANGE
     tally = ImpostorTally() if shifts is None else ImpostorTally(low=-wide, high=wide)

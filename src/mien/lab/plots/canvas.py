@@ -310,7 +310,7 @@ def _expect_matplotlib() -> None:
     try:
         import matplotlib.backends.backend_agg  # noqa: F401
     except ImportError as error:
-        raise missing_extra("matplotlib is missing", "lab") from error
+        raise missing_extra("matplotlib is not installed", "lab") from error
 
 
 def font(size: float, bold: bool = False) -> FontProperties:

@@ -47,7 +47,7 @@ TOO_FEW = "too few pairs to say"
 DET_TICKS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4)
 HIGHEST_ON_DET = 0.5
 EQUAL_COLOUR = "#9aa1ab"
-FMR_TITLE = "false match rate (strangers let in)"
+FMR_TITLE = "false match rate (strangers accepted)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

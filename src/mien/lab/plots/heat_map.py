@@ -80,7 +80,7 @@ def draw_heat_map(
         _draw_sides(canvas, [crops[row] for row in order], people, left, top, cell)
         _draw_colour_bar(canvas, low, left + n * cell + 22, top, max(n * cell, 120))
         if n > MAX_NUMBERED:
-            note = f"Numbers are left out above {MAX_NUMBERED} faces."
+            note = f"Numbers are omitted above {MAX_NUMBERED} faces."
             canvas.text(left, top + n * cell + 24, note, size=SMALL, colour=MUTED)
         return canvas.save(path)
 

@@ -149,7 +149,7 @@ def _draw_faces(
             edge="#ffffff",
         )
     if moved.any():
-        note = "A dot is the place of a face that made room."
+        note = "A dot marks the true place of a face that was moved."
         x, y = LEFT + WIDTH, TOP - 10
         canvas.text(x, y, note, size=SMALL, colour=MUTED, across="right")
 

@@ -41,7 +41,7 @@ COLOURS = tuple(PEOPLE_COLOURS[at] for at in (0, 4, 2, 3))
 MARKERS = ("o", "D", "^", "h")
 
 LEGEND_NOTES = (
-    "thick: mean; thin: 19 of 20 photos lie above",
+    "thick: mean; thin: 19 of 20 photos are above",
     "dashed: threshold; hollow: under 9 of 10 faces found",
 )
 

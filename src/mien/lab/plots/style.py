@@ -89,6 +89,6 @@ def expect_picture(pixels: ByteArray) -> None:
 def expect_as_many(crops: Sequence[ByteArray], labels: Sequence[str]) -> None:
     """ValueError unless there are as many labels as crops, and at least one."""
     if len(crops) != len(labels):
-        raise ValueError(f"{len(crops)} crops and {len(labels)} labels; one label a crop")
+        raise ValueError(f"{len(crops)} crops and {len(labels)} labels; give one label per crop")
     if not crops:
         raise ValueError("no crops to draw")

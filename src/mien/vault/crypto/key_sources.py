@@ -115,7 +115,7 @@ class FileKeys:
     def _write(self, lines: list[_KeyLine]) -> None:
         text = "".join(line.text() for line in lines).encode()
         if len(text) > MAX_FILE_BYTES:
-            raise self._unusable("it holds too many keys; remove those of vaults that are gone")
+            raise self._unusable("it has too many keys; remove those of deleted vaults")
         try:
             write_whole(self._path, text, durable=True)  # mode 0600
         except OSError as error:
@@ -153,7 +153,7 @@ class KeyringKeys:
         if self._entries().get(key_id.hex()) != key.hex():
             # such as keyring's null backend: it would lose the whole vault
             raise KeyUnavailable(
-                "the OS keyring does not store what it is given; set PYTHON_KEYRING_BACKEND to"
+                "the OS keyring does not store keys; set PYTHON_KEYRING_BACKEND to"
                 " another, or keep the key in a file: MIEN_VAULT_KEY=file"
             )
         return key

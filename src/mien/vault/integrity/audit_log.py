@@ -145,7 +145,7 @@ def _describe_failures(
 def _describe_entry(entry: Entry, zone: tzinfo) -> str:
     descriptions = {
         ("unlock", "unlocked"): f"{entry.user} unlocked",
-        ("unlock", "unlocked_laxer"): f"{entry.user} unlocked with a laxer --target-fmr",
+        ("unlock", "unlocked_laxer"): f"{entry.user} unlocked with a higher --target-fmr",
         ("unlock", "undecided"): f"frames for {entry.user} showed a face and decided nothing",
         ("unlock", "no_face"): f"no face seen for {entry.user}",
         ("unlock", "several_faces"): f"several faces seen for {entry.user}",

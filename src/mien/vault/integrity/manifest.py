@@ -230,9 +230,9 @@ class Manifest:
         if entry is None and value is None:
             return None
         if entry is None:
-            raise _damaged("it holds a cell that mien did not put there")
+            raise _damaged("it has a cell that mien did not write")
         if value is None:
-            raise _damaged("a cell that belongs there is missing")
+            raise _damaged("a cell is missing")
         version, digest = entry
         if not hmac.compare_digest(hashlib.sha256(value).digest(), digest):
             raise _damaged("a cell was altered, swapped or put back from an earlier time")

@@ -123,8 +123,9 @@ class RollbackGuard:
                     put_in_place()
         except (OSError, VaultDamaged) as error:
             raise VaultDamaged(
-                f"done, but not remembered in {quote(str(self._path))}: an older copy of the vault"
-                " would be accepted until the next change; make that folder writable"
+                f"the change was made, but could not be noted in {quote(str(self._path))}: "
+                "an older copy of the vault would be accepted until the next change; "
+                "make that folder writable"
             ) from error
 
     def _locked(self) -> AbstractContextManager[None]:

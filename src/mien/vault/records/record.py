@@ -98,7 +98,7 @@ def _fault_of_name(name: str) -> str | None:
     if "/" in name:
         return "has a slash"
     if name in (".", ".."):
-        return "stands for a folder"
+        return "is the name of a folder"
     if name.startswith("-"):
         return "looks like an option"
     if name != name.strip():

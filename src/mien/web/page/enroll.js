@@ -21,7 +21,7 @@ function nameError(name) {
     return "A name cannot contain a slash, as in a path; choose one such as ana.";
   }
   if (name === "." || name === "..") {
-    return `"${name}" stands for a folder; choose a name such as ana.`;
+    return `"${name}" is the name of a folder; choose a name such as ana.`;
   }
   if (name.startsWith("-")) {
     return "A name cannot start with a dash, as an option does; choose one such as ana.";

@@ -67,7 +67,7 @@ async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> Outco
             )
         )
     except NotEnrolled as error:  # its message names a command
-        raise NotEnrolled("nobody is enrolled; POST /v1/people/NAME enrolls somebody") from error
+        raise NotEnrolled("nobody is enrolled; POST /v1/people/NAME enrolls a person") from error
     parts.metrics.record_decision(found.decision.outcome.value)
     return identification_response(
         found.decision, found.user, found.also, with_scores=allows(token_scope, "enroll")
