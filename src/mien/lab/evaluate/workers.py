@@ -48,7 +48,7 @@ def run_in_workers(
         yield from _results(executor, iter(tasks), at_once=TASKS_PER_WORKER * workers)
     except BrokenProcessPool as error:
         raise WorkerDied(
-            "a worker process ended before its work was done; run it again, "
+            "a worker process ended before it was finished; run again, "
             "with fewer --workers if memory is short"
         ) from error
     finally:
