@@ -41,7 +41,7 @@ ADVICE = (
     "one photo only; add two to four more in different light",
     "looks like ben (0.712), so each may be accepted as the other",
     "a stranger of the cohort scores 0.412 and would be accepted; add photos in different light",
-    "look-alikes among the enrolled were not checked: the record of zoe was altered",
+    "not compared with the other enrolled people: the record of zoe was altered",
 )
 
 
@@ -96,8 +96,8 @@ def test_the_lines_of_an_enrollment_end_with_the_margin() -> None:
     good = replace(PLAIN, closest_stranger=0.25, margin=0.125, strangers=1_400)
     lines = (
         "enrolled ana from 2 photos",
-        "  a.jpg: agrees with the others at 0.750",
-        "  b.jpg: agrees with the others at 0.500",
+        "  a.jpg: similarity to the others 0.750",
+        "  b.jpg: similarity to the others 0.500",
         "  good: margin to the nearest of 1,400 strangers 0.12",
     )
     assert enrollment_lines("ana", good) == lines

@@ -187,7 +187,7 @@ def test_a_video_without_a_good_face_enrolls_nobody(pipeline: Pipeline) -> None:
 
 
 def test_a_dark_video_enrolls_nobody_and_is_called_dark(pipeline: Pipeline) -> None:
-    advice = "turn on a light, and take off what covers the lens"
+    advice = "turn on a light, and uncover the lens"
     with pytest.raises(NoFaceFound, match=f"no frame to enroll from: 2 dark; {advice}$"):
         choose_frames([Frame(0.0, DARK), Frame(0.1, DARK)], pipeline)
 
@@ -208,6 +208,6 @@ def test_a_video_of_a_poor_face_enrolls_nobody_and_says_what_to_do_better(
 
 
 def test_a_video_without_frames_enrolls_nobody(pipeline: Pipeline) -> None:
-    words = "no frame to enroll from; look into the camera a little longer"
+    words = "no frame to enroll from; look into the camera for longer"
     with pytest.raises(NoFaceFound, match=f"^{words}$"):
         choose_frames([], pipeline)

@@ -128,7 +128,7 @@ def test_a_refused_target_states_which_targets_are_supported() -> None:
     with pytest.raises(UsageError) as caught:
         HAND_MADE.threshold(1e-6, photos=2)
     assert str(caught.value) == (
-        "the evidence for sface with 2 enrolled says nothing of FMR 1e-06; ask for 3.0e-05 to 0.1"
+        "the evidence for sface with 2 enrolled does not support FMR 1e-06; ask for 3.0e-05 to 0.1"
     )
 
 
@@ -211,7 +211,7 @@ IMPOSSIBLE_COUNTS = [(-1, 5, 5), (6, 5, 5), (0, 0, 0), (0, 5, 0), (0, 5, 6)]
 
 @pytest.mark.parametrize(("refused", "tries", "people"), IMPOSSIBLE_COUNTS)
 def test_invalid_owner_counts_are_refused(refused: int, tries: int, people: int) -> None:
-    words = "owners were refused more often than they tried, or nobody tried"
+    words = "owners were refused more often than they attempted, or there was no attempt"
     with pytest.raises(ValueError, match=f"^{words}$"):
         OwnerTrials(refused, tries, people)
 

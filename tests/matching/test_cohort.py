@@ -87,7 +87,7 @@ def test_each_face_adds_half_of_its_own_nearness_to_the_shift() -> None:
     assert halves.dtype == np.float32
 
 
-SHAPE = "a cohort is (m, d) with more rows than are meant"
+SHAPE = "a cohort must be (m, d) with more rows than are averaged"
 LENGTH = "the rows of a cohort must have length one"
 COSINE = "the nearness of a cohort must be a cosine"
 

@@ -149,5 +149,5 @@ def test_a_calibration_has_the_cohort_that_its_table_names(tmp_path: Path) -> No
 
 def test_a_cohort_of_another_embedding_length_is_refused(tmp_path: Path) -> None:
     store_with_cohort(tmp_path, ROW.dims + 1)
-    with pytest.raises(ModelAltered, match="unusable: its cohort is of another length; run:"):
+    with pytest.raises(ModelAltered, match="unusable: its cohort has another vector length; run:"):
         load_calibration(replace(ROW, calibration_dir=tmp_path))

@@ -51,7 +51,7 @@ class CachedEmbedding:
 
 
 class EmbeddingCache:
-    """The entries of one recipe. was_damaged: the file could not be read and was made anew."""
+    """The entries of one recipe. was_damaged: the file could not be read and was created again."""
 
     def __init__(
         self, folder: Path, recipe: str, dims: int, *, max_entries: int = MAX_ENTRIES

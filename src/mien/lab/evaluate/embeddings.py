@@ -65,7 +65,7 @@ class PhotoEmbeddings:
 
     plain, mirrored: (n, d) float32, unit rows, zeros where nothing was acquired.
     acquired: (n,) bool. failures: (row, why) of the others. computed: how many were not
-    in the cache. cache_was_damaged: the cache could not be read and was made anew.
+    in the cache. cache_was_damaged: the cache could not be read and was created again.
     """
 
     plain: FloatArray = field(repr=False)

@@ -111,7 +111,7 @@ class Evaluation:
 
     failures: (row of people.photos, why). lost_genuine, lost_impostor: pairs of the
     protocol that could not be compared. computed: photos that were not in the cache, which
-    was made anew if cache_was_damaged.
+    was created again if cache_was_damaged.
     """
 
     protocol: str
