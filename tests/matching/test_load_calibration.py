@@ -123,7 +123,7 @@ def test_a_file_that_cannot_be_read_is_refused(
 ) -> None:
     store(tmp_path, TABLE)
 
-    def fail(path: Path, at_most: int) -> bytes:
+    def fail(path: Path, at_most: int, *, expect: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(module, "read_regular", fail)

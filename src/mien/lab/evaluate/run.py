@@ -204,9 +204,7 @@ def _evaluate_method(
     pairs = None if pairs is None else pairs.without(known)
     rows = np.flatnonzero(embedded.acquired & ~known)
     if not len(rows):
-        raise UsageError(
-            "all people in these photos are in the model's cohort; choose other photos"
-        )
+        raise UsageError("all these people are in the model's cohort; choose other photos")
     vectors = embedded.vectors(rows, flip_average=name == "flip-averaged")
     if cohort is not None and name == "centred":
         vectors = unit_rows(vectors - cohort.vectors.mean(axis=0))
