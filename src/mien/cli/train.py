@@ -63,7 +63,7 @@ def _add_run_options(byol: CommandParser) -> None:
     )
     byol.add_argument("--seed", type=int, default=0, metavar="N", help="Of all chance; default: 0.")
     byol.add_argument("--resume", action="store_true", help="Go on from the checkpoint in --out.")
-    byol.add_argument("--device", default="auto", metavar="D", help="auto, cpu or cuda.")
+    byol.add_argument("--device", default="auto", metavar="D", help="Train on auto, cpu or cuda.")
     byol.add_argument(
         "--precision", choices=("fp32", "bf16"), default="fp32", help="Default: fp32."
     )
