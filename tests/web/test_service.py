@@ -37,7 +37,8 @@ def test_unlocking_as_the_owner_is_200_with_the_fields_of_the_command_line(
     )
     assert data["similarity"] > data["threshold"]
     assert set(data) == {
-        "outcome", "exit_code", "similarity", "threshold", "model", "reason", "odds", "faults", "face",
+        "outcome", "exit_code", "similarity", "threshold", "model", "reason", "odds",
+        "faults", "face",
     }  # fmt: skip
 
 
