@@ -293,12 +293,14 @@ def test_an_array_of_another_dtype_is_refused(make: Callable[[], object]) -> Non
 def test_a_decision_is_plain_data_for_json() -> None:
     yes = Decision(0.9, THRESHOLD, "the same person", Outcome.UNLOCKED, Face(BOX, POINTS, 0.9))
     assert list(yes.to_dict()) == [
-        "outcome", "exit_code", "similarity", "threshold", "model", "reason", "odds", "face",
+        "outcome", "exit_code", "similarity", "threshold", "model", "calibration", "reason",
+        "odds", "faults", "face",
     ]  # fmt: skip
     assert (yes.to_dict()["outcome"], yes.to_dict()["exit_code"]) == ("unlocked", 0)
     no = Decision(float("nan"), THRESHOLD, "no face found", Outcome.NO_FACE)
     assert no.to_dict() == {
         "outcome": "no_face", "exit_code": 3, "similarity": None, "threshold": 0.5,
-        "model": "sface", "reason": "no face found", "odds": None, "face": None,
+        "model": "sface", "calibration": None, "reason": "no face found", "odds": None,
+        "faults": [], "face": None,
     }  # fmt: skip
     json.dumps([yes.to_dict(), no.to_dict()], allow_nan=False)

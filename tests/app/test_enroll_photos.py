@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.app.enroll import analyse_photos, enroll_photos, merge
+from mien.app.enroll import analyse_photos, enroll_photos, keep_good, merge
 from mien.app.neighbours import Neighbours
 from mien.app.pipeline import Pipeline
 from mien.errors import (
@@ -300,3 +300,18 @@ def test_an_enrollment_names_enrolled_people_who_look_alike(
     assert any("looks like twin" in line for line in found.advice)
     assert Neighbours({"far": far}, pipeline).add_warnings(enrollment, user="ana").look_alikes == ()
     assert Neighbours(others, pipeline).add_warnings(enrollment, user="twin").look_alikes == ()
+
+
+def test_a_poor_photo_of_a_folder_is_left_out_and_named(
+    pipeline: Pipeline, shots: list[ByteArray], tmp_path: Path
+) -> None:
+    dark = saved(shots[1] // 6, tmp_path / "night.png")
+    photos: list[ImageSource] = [shots[0], str(dark)]
+    analysed = analyse_photos(photos, pipeline, may_skip=lambda photo: photo == str(dark))
+    kept = keep_good(analysed)
+    assert [photo.name for photo in kept.photos] == ["photo 1"]
+    assert kept.vectors.shape == (1, 128)
+    assert kept.left_out == (f"{str(dark)!r}: too dark: take the photo in more light",)
+    alone = analyse_photos([str(dark)], pipeline, may_skip=lambda photo: True)
+    with pytest.raises(EnrollmentRefused, match="too dark"):
+        keep_good(alone)

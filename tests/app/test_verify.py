@@ -155,3 +155,40 @@ def test_compare_needs_a_face_in_each_photo(pipeline: Pipeline, shots: list[Byte
     for pair in ((blank, shots[0]), (shots[0], blank)):
         with pytest.raises(NoFaceFound):
             compare_images(*pair, pipeline)
+
+
+# quality -----------------------------------------------------------------------------------
+
+
+def noisy(image: ByteArray) -> ByteArray:
+    noise = np.random.default_rng(0).normal(0, 60, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def test_a_poor_probe_is_judged_without_odds_and_its_faults_are_named(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    template = Template(pipeline.embed_probe(astronaut).vector[np.newaxis], pipeline.model)
+    good = verify_photo(astronaut, template, pipeline)
+    assert good
+    assert good.odds
+    assert good.faults == ()
+    poor = verify_photo(noisy(astronaut), template, pipeline)
+    assert poor.odds == ""
+    assert poor.faults
+    assert poor.reason in ("the same person", "not similar enough")
+
+
+def test_a_poor_photo_is_never_the_same_person_in_a_comparison(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    same, _, _ = compare_images(astronaut, astronaut, pipeline)
+    assert same
+    poor, _, _ = compare_images(astronaut, noisy(astronaut), pipeline)
+    assert not poor
+    assert poor.outcome is Outcome.NOT_THE_OWNER
+    assert "outside the calibrated quality" in poor.reason
+    assert poor.odds == ""
+    assert all(words.startswith("second photo: ") for words in poor.faults)
+    turned, _, _ = compare_images(astronaut, np.ascontiguousarray(np.rot90(astronaut)), pipeline)
+    assert turned

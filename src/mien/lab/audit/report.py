@@ -72,7 +72,7 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
     figures = json.dumps(audit_data(audit, seed=seed), indent=1, ensure_ascii=False) + "\n"
     # a file name may hold bytes that are no text
     write_output(out / JSON_NAME, figures.encode("utf-8", "backslashreplace"))
-    return write_report(out, title, sections, footer=f"Seed {seed}. ChangeFigures: {JSON_NAME}.")
+    return write_report(out, title, sections, footer=f"Seed {seed}. Figures: {JSON_NAME}.")
 
 
 def mirror_findings(audit: Audit) -> list[str]:
