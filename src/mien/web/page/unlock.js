@@ -84,7 +84,8 @@ function showScores({ similarity, threshold, odds, faults }) {
   gauge.querySelector(".tick").style.left = gaugePlace(threshold);
   const scores = `similarity ${similarity.toFixed(3)}, threshold ${threshold.toFixed(3)}`;
   gauge.setAttribute("aria-label", scores);
-  $("unlock-scores").textContent = `${toSentence(scores)} ${toSentence(odds || "")} ${toSentence((faults || []).join("; "))}`.trim();
+  const sentences = [scores, odds || "", (faults || []).join("; ")].map(toSentence);
+  $("unlock-scores").textContent = sentences.filter(Boolean).join(" ");
 }
 
 function gaugePlace(value) {
