@@ -94,7 +94,7 @@ def test_a_decision_with_scores_has_all_fields() -> None:
     assert (data["outcome"], data["similarity"], data["odds"]) == ("unlocked", 0.5, "once in 1,000")
     assert (data["threshold"], data["model"], data["exit_code"]) == (0.4, "sface", 0)
     assert set(data) == {
-        "outcome", "exit_code", "reason", "similarity", "threshold", "model", "odds",
+        "outcome", "exit_code", "reason", "similarity", "threshold", "model", "calibration", "odds",
         "faults", "face",
     }  # fmt: skip
 

@@ -37,7 +37,7 @@ def test_unlocking_as_the_owner_is_200_with_the_fields_of_the_command_line(
     )
     assert data["similarity"] > data["threshold"]
     assert set(data) == {
-        "outcome", "exit_code", "similarity", "threshold", "model", "reason", "odds",
+        "outcome", "exit_code", "similarity", "threshold", "model", "calibration", "reason", "odds",
         "faults", "face",
     }  # fmt: skip
 
