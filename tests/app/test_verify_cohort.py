@@ -36,7 +36,7 @@ def test_the_threshold_is_the_fitted_one_moved_by_the_shift_of_the_two_faces(
     ).shift
     assert shift != 0.0
     assert decision.threshold.value == pytest.approx(fitted.value + shift, abs=1e-6)
-    assert "moved by" in decision.threshold.provenance
+    assert "shifted by" in decision.threshold.provenance
 
 
 def test_a_threshold_set_by_the_caller_is_not_moved(

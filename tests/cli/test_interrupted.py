@@ -75,7 +75,7 @@ def test_an_internal_error_is_one_line_with_70(
     def broken(*arguments: object) -> object:
         raise error
 
-    monkeypatch.setattr("mien.app.pipeline.Pipeline.embed", broken)
+    monkeypatch.setattr("mien.faces.embed.Embedder.embed_with_lengths", broken)
     for arguments in (
         ("unlock", "ana", album / "probe.png"),
         ("identify", album / "probe.png"),
@@ -93,7 +93,7 @@ def test_mien_debug_shows_where_an_internal_error_was(
     def broken(*arguments: object) -> object:
         raise RuntimeError("the engine")
 
-    monkeypatch.setattr("mien.app.pipeline.Pipeline.embed", broken)
+    monkeypatch.setattr("mien.faces.embed.Embedder.embed_with_lengths", broken)
     monkeypatch.setenv("MIEN_DEBUG", "1")
     ran = mien("unlock", "ana", album / "probe.png")
     assert ran.code == 70

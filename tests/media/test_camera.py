@@ -129,12 +129,12 @@ def test_a_16_bit_infrared_camera_is_set_to_give_all_its_bits() -> None:
 
 
 def test_an_unplugged_camera_is_an_error_of_its_own() -> None:
-    with pytest.raises(CameraUnavailable, match="gives no picture"):
+    with pytest.raises(CameraUnavailable, match="gives no frames"):
         list(watched(Sensor(pictures=7)))
 
 
 def test_a_camera_that_hangs_does_not_block_the_command() -> None:
     sensor = Sensor(pictures=7, hangs=True)
-    with pytest.raises(CameraUnavailable, match="gives no picture"):
+    with pytest.raises(CameraUnavailable, match="gives no frames"):
         list(watched(sensor, timeout_s=0.01))
     sensor.unplugged.set()

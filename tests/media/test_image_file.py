@@ -279,7 +279,7 @@ def test_other_shapes_are_refused_with_the_expected_ones(shape: tuple[int, ...])
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (5, 0, 3), (0, 5, 4)])
 def test_arrays_without_a_pixel_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UnreadableImage, match="holds no pixel"):
+    with pytest.raises(UnreadableImage, match="has no pixels"):
         to_rgb_array(np.zeros(shape, np.uint8))
 
 

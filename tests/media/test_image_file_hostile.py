@@ -257,7 +257,7 @@ def test_a_damaged_exif_does_not_spoil_the_picture() -> None:
 
 
 def test_a_pil_image_without_a_pixel_is_refused() -> None:
-    assert "holds no pixel" in refusal(Image.new("RGB", (0, 5)))
+    assert "has no pixels" in refusal(Image.new("RGB", (0, 5)))
 
 
 def test_a_closed_pil_image_is_refused(tmp_path: Path) -> None:

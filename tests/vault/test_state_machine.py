@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from tests.vault.sealed_parts import store_record
 
 from mien.errors import AlreadyEnrolled, MienError, Outcome, TooManyAttempts, VaultDamaged
 from mien.results import ModelId, Template
@@ -154,8 +153,14 @@ class VaultMachine(RuleBasedStateMachine):
         if user in self.enrolled:
             payload = pack_template(Template(face(0), MODEL))
             record = Record(user, MODEL, "2026-01-31T12:00:00+00:00", payload)
+
+            def keep_the_first(stored: Record | None, space_of: object) -> Record:
+                if stored is not None:
+                    raise AlreadyEnrolled("the name is taken")
+                return record
+
             with pytest.raises(AlreadyEnrolled):
-                store_record(self.vault, record)
+                self.vault.update(user, keep_the_first)
 
     @rule(user=USERS, unlocked=st.booleans())
     def make_attempt(self, user: str, unlocked: bool) -> None:

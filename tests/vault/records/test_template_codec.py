@@ -79,16 +79,19 @@ def test_any_template_is_read_bit_for_bit_as_it_was_written(raw: FloatArray) -> 
     np.testing.assert_array_equal(again.vectors, vectors, strict=True)
 
 
-def test_columns_first_and_big_endian_arrays_are_written_the_same_way() -> None:
-    for vectors in (np.asfortranarray(TEMPLATE.vectors), TEMPLATE.vectors.astype(">f4")):
-        assert pack_template(Template(vectors, MODEL)) == GOLDEN
+def test_arrays_in_column_order_are_written_the_same_way() -> None:
+    assert pack_template(Template(np.asfortranarray(TEMPLATE.vectors), MODEL)) == GOLDEN
 
 
-def test_unpacked_vectors_are_a_writable_copy() -> None:
+def test_big_endian_vectors_are_no_template() -> None:
+    with pytest.raises(ValueError, match="must be float32"):
+        Template(TEMPLATE.vectors.astype(">f4"), MODEL)
+
+
+def test_unpacked_vectors_are_read_only() -> None:
     template = unpack_template(GOLDEN, expected_model=MODEL)
-    template.vectors[0, 0] = 0.5
-    again = unpack_template(GOLDEN, expected_model=MODEL)
-    assert again.vectors[0, 0] == 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        template.vectors[0, 0] = 0.5
 
 
 @given(st.integers(0, len(GOLDEN) - 1), st.integers(1, 255))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
 
 from mien.results import ByteArray, Face
 
@@ -23,6 +22,8 @@ def recode(kind: str, quality: int) -> Degradation:
     """Save as "JPEG" or "WEBP" of this quality and read again."""
 
     def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image
+
         stream = io.BytesIO()
         Image.fromarray(image).save(stream, kind, quality=quality)
         return np.asarray(Image.open(stream).convert("RGB"))
@@ -57,6 +58,8 @@ def blur(radius: float) -> Degradation:
     """Gaussian blur. radius: standard deviation, pixels."""
 
     def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image, ImageFilter
+
         return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
 
     return change
@@ -136,6 +139,8 @@ def pixelate(side: int) -> Degradation:
     """Make squares of one colour. side: pixels."""
 
     def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image
+
         photo = Image.fromarray(image)
         small = photo.resize(
             (max(4, photo.width // side), max(4, photo.height // side)), Image.Resampling.BOX
@@ -149,6 +154,8 @@ def stretch(across: float, down: float) -> Degradation:
     """Resize the sides by these factors."""
 
     def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image
+
         photo = Image.fromarray(image)
         size = (max(8, round(photo.width * across)), max(8, round(photo.height * down)))
         return np.asarray(photo.resize(size, Image.Resampling.BICUBIC))
@@ -160,6 +167,8 @@ def turn(degrees: float) -> Degradation:
     """Turn counter-clockwise about the middle; corners become black."""
 
     def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image
+
         return np.asarray(Image.fromarray(image).rotate(degrees, resample=Image.Resampling.BICUBIC))
 
     return change
@@ -181,6 +190,8 @@ def sharpen(radius: float, percent: int) -> Degradation:
     """Unsharp mask."""
 
     def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image, ImageFilter
+
         return np.asarray(
             Image.fromarray(image).filter(ImageFilter.UnsharpMask(radius, percent, 0))
         )
