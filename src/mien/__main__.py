@@ -1,7 +1,5 @@
 """`python -m mien`."""
 
-import sys
+from mien.cli.main import run
 
-from mien.cli.main import main
-
-sys.exit(main())
+run()
