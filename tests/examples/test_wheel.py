@@ -15,6 +15,7 @@ import pytest
 import mien
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 PROGRAM = """
 from pathlib import Path
@@ -121,22 +122,33 @@ def test_the_installed_wheel_is_the_one_that_is_imported(python: Path, tmp_path:
     assert Path(ran.stdout.strip()).is_relative_to(python.parents[1])
 
 
-def test_a_strict_program_with_every_public_name_has_no_type_error(
-    python: Path, tmp_path: Path
-) -> None:
+WRONG = 'import mien\nsimilarity: str = mien.compare("a", "b").similarity\n'
+
+
+@pytest.fixture(scope="module")
+def complaints(python: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What one run of mypy says of the program, of the examples and of a wrong program."""
+    pytest.importorskip("fastapi", reason="needs FastAPI: pip install '.[serve]'")
+    folder = tmp_path_factory.mktemp("programs")
     names = ", ".join(name for name in mien.__all__ if name != "__version__")
-    program = tmp_path / "program.py"
+    program, wrong = folder / "program.py", folder / "wrong.py"
     program.write_text(PROGRAM.replace("{names}", names))
-    assert check_types(python, tmp_path, program) == ""
-    program.write_text('import mien\nsimilarity: str = mien.compare("a", "b").similarity\n')
-    assert "Incompatible types in assignment" in check_types(python, tmp_path, program)
+    wrong.write_text(WRONG)
+    return check_types(python, folder, program, wrong, *EXAMPLES)
 
 
-@pytest.mark.parametrize("example", ["remember_people.py", "web_route.py", "camera_loop.py"])
-def test_an_example_has_no_type_error(example: str, python: Path, tmp_path: Path) -> None:
-    if example == "web_route.py":
-        pytest.importorskip("fastapi", reason="needs FastAPI: pip install '.[serve]'")
-    assert check_types(python, tmp_path, ROOT / "examples" / example) == ""
+def test_a_wrong_type_is_noticed(complaints: str) -> None:
+    assert "wrong.py:2: error: Incompatible types in assignment" in complaints
+
+
+@pytest.mark.parametrize("name", ["program.py", *(example.name for example in EXAMPLES)])
+def test_a_strict_program_has_no_type_error(name: str, complaints: str) -> None:
+    """program.py has every public name."""
+    assert [line for line in complaints.splitlines() if name in line] == []
+
+
+def test_nothing_else_is_complained_of(complaints: str) -> None:
+    assert [line for line in complaints.splitlines() if "wrong.py" not in line] == []
 
 
 def test_a_program_for_facenet_pytorch_has_no_type_error(python: Path, tmp_path: Path) -> None:

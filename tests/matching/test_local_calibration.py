@@ -161,6 +161,7 @@ def test_a_stored_calibration_is_used_by_the_matcher(
     assert matcher.threshold_for(photos=3) == expected.threshold_among(1, photos=3)
     face = some_people(1, 1, common=0.5, seed=3).vectors
     assert matcher.shifts(face) == pytest.approx(expected.cohort.shifts(face))
+    assert matcher.expectation(photos=3) == str(expected.owner_trials(3))  # not about adults
     decoy = matcher.decoy(bytes(32))
     assert shipped.cohort is not None
     assert (shipped.cohort.vectors @ decoy.vectors[0]).max() > 0.999  # nobody of the school

@@ -135,7 +135,10 @@ class TestShippedCalibration:
 
     def test_more_people_make_the_odds_of_a_score_larger(self, shipped):
         score = Score(0.45, 0.0)
+        assert shipped.odds(score, photos=3) == shipped.odds(score, photos=3, among=1)
         assert shipped.odds(score, photos=3) != shipped.odds(score, photos=3, among=100)
 
     def test_the_expectation_says_on_whom_it_was_measured(self, shipped):
-        assert shipped.expectation(photos=3).endswith("; measured on adults, not on children")
+        trials = load_calibration(SFACE).owner_trials(3)
+        assert shipped.expectation(photos=3) == f"{trials}; measured on adults, not on children"
+        assert shipped.expectation(photos=0) == ""  # of no photos nothing was measured

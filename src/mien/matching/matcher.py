@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mien.matching.local_calibration import LocalCalibration
 
 DECOY_PHOTOS = 3  # as many as people are advised to enroll
+SHIPPED_PEOPLE = "measured on adults, not on children"
 
 
 class Matcher:
@@ -153,11 +154,12 @@ class Matcher:
 
     def expectation(self, *, photos: int) -> str:
         """How often the owner is refused at the default threshold, as a sentence; or empty."""
-        trials = None if self._calibration is None else self._calibration.owner_trials(photos)
+        if self._calibration is None:
+            return ""
+        trials = self._calibration.owner_trials(photos)
         if trials is None:
             return ""
-        own = self._calibration is not None and self._calibration.is_own
-        return str(trials) if own else f"{trials}; measured on adults, not on children"
+        return str(trials) if self._calibration.is_own else f"{trials}; {SHIPPED_PEOPLE}"
 
     def _shift(self, one: FloatArray, other: FloatArray) -> float:
         return 0.0 if self._cohort is None else self._cohort.shift(one, other)
