@@ -18,7 +18,7 @@ with atheris.instrument_imports(include=["mien"]):
     from mien.results import ModelId, Template
     from mien.settings import load_settings
     from mien.vault import Record, pack_template, unpack_template
-    from mien.vault.backends.base import Section
+    from mien.vault.backends.base import VaultTable
     from mien.vault.crypto.key_wrap import Header
     from mien.vault.open import open_vault
     from mien.vault.records.sealed_record import unpack_record
@@ -28,7 +28,7 @@ MODEL = ModelId("sface", "ab" * 32)
 PASSPHRASE = "four random plain words"
 HOME = Path(tempfile.mkdtemp(prefix="mien-fuzz-vault-"))
 SETTINGS = load_settings({"HOME": str(HOME)})
-SECTIONS = list(Section)
+SECTIONS = list(VaultTable)
 
 
 def record_of(user: str, seed: int) -> Record:
@@ -64,7 +64,7 @@ KEY = SETTINGS.key_path.read_bytes()
 [GUARD_PATH] = (SETTINGS.state_dir / "vaults").glob("*.seen")
 GUARD = GUARD_PATH.read_bytes()
 EXPORT = (HOME / "people").read_bytes()
-HEADER = CELLS[Section.META, b"header"]
+HEADER = CELLS[VaultTable.META, b"header"]
 
 
 def restore_files() -> None:
@@ -100,7 +100,7 @@ def fuzz_cell(data: bytes) -> None:
 
 
 def fuzz_added_cell(data: bytes) -> None:
-    section = SECTIONS[data[0] % len(SECTIONS)] if data else Section.RECORD
+    section = SECTIONS[data[0] % len(SECTIONS)] if data else VaultTable.RECORD
     STORE._cells = {**CELLS, (section, data[1:33] or b"k"): data[33:]}
     try:
         assert read_all(MEMORY) == CONTENT or (section, data[1:33]) in CELLS

@@ -17,7 +17,7 @@ from tests.models.onnx_files import DIMS
 from mien.cli.commands import calibrate as command
 from mien.errors import ModelAltered, UsageError
 from mien.lab.calibrate import calibrate_embeddings
-from mien.lab.local_calibration import People, measure_people, store_local_calibration
+from mien.lab.local_calibration import PeopleVectors, measure_people, store_local_calibration
 from mien.matching.calibration import load_calibration
 from mien.models import EMBEDDERS, find_embedder
 from mien.models.added import CustomEmbedder, custom_row, store_added
@@ -122,8 +122,8 @@ def test_a_decision_with_a_calibration_of_ones_own_says_its_name(
     assert ours["threshold"] >= usual["threshold"]
 
 
-def made_up_people(count: int) -> People:
+def made_up_people(count: int) -> PeopleVectors:
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((count, 128))
     vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return People(vectors, np.arange(count), [f"p{row}" for row in range(count)])
+    return PeopleVectors(vectors, np.arange(count), [f"p{row}" for row in range(count)])

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from mien.liveness.challenge import ChallengeSession, Denial, Observation, Phase
-from mien.liveness.plan import Action, Plan
+from mien.liveness.plan import Action, ChallengePlan
 
 LEFT, RIGHT, CLOSER = Action.TURN_LEFT, Action.TURN_RIGHT, Action.COME_CLOSER
 FPS = 10.0
 Change = Callable[[Observation], Observation]
 
 
-def plan(*actions: Action) -> Plan:
-    return Plan("00" * 16, "anna", actions, (0.5,) * len(actions), 60.0)
+def plan(*actions: Action) -> ChallengePlan:
+    return ChallengePlan("00" * 16, "anna", actions, (0.5,) * len(actions), 60.0)
 
 
 class Person:

@@ -12,13 +12,13 @@ from mien.liveness.plan import (
     MOST_DELAY_S,
     VALID_S,
     Action,
-    Plan,
+    ChallengePlan,
     PlanStore,
     draw_plan,
 )
 
 
-def drawn(seed: int = 1, count: int = 2, user: str = "anna", now_s: float = 100.0) -> Plan:
+def drawn(seed: int = 1, count: int = 2, user: str = "anna", now_s: float = 100.0) -> ChallengePlan:
     rng = random.Random(seed)
     return draw_plan(
         user, count=count, now_s=now_s, random_bytes=rng.randbytes, random_below=rng.randrange
@@ -56,7 +56,7 @@ def test_a_plan_without_a_turn_or_with_an_action_twice_is_an_error(
     actions: tuple[Action, ...],
 ) -> None:
     with pytest.raises(ValueError, match="a plan has"):
-        Plan("00", "anna", actions, (1.0,) * len(actions), 0.0)
+        ChallengePlan("00", "anna", actions, (1.0,) * len(actions), 0.0)
 
 
 def test_a_plan_is_taken_once() -> None:

@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 
 from mien.errors import ModelAltered, UsageError
-from mien.lab.local_calibration import People, check_people, measure_people, store_local_calibration
+from mien.lab.local_calibration import (
+    PeopleVectors,
+    check_people,
+    measure_people,
+    store_local_calibration,
+)
 from mien.matching.calibration import Calibration, load_calibration
 from mien.matching.cohort import Cohort
 from mien.matching.joint_cohort import join_cohorts
@@ -30,13 +35,15 @@ def unit(rows: np.ndarray) -> FloatArray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def some_people(n: int, photos: int, *, common: float, seed: int = 0) -> People:
-    """People who share a direction: the larger `common`, the more alike they are."""
+def some_people(n: int, photos: int, *, common: float, seed: int = 0) -> PeopleVectors:
+    """PeopleVectors who share a direction: the larger `common`, the more alike they are."""
     rng = np.random.default_rng(seed)
     shared = rng.standard_normal(128)
     centres = rng.standard_normal((n, 128)) + common * shared
     rows = np.repeat(centres, photos, axis=0) + 0.3 * rng.standard_normal((n * photos, 128))
-    return People(unit(rows), np.repeat(np.arange(n), photos), [f"p{row}" for row in range(n)])
+    return PeopleVectors(
+        unit(rows), np.repeat(np.arange(n), photos), [f"p{row}" for row in range(n)]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +53,21 @@ def shipped() -> Calibration:
     return found
 
 
-def made(people: People, shipped: Calibration) -> LocalCalibration:
+def made(people: PeopleVectors, shipped: Calibration) -> LocalCalibration:
     return measure_people(people, "school", "a school", SFACE.id, shipped)
 
 
-def outliers() -> People:
+def outliers() -> PeopleVectors:
     """Rows that resemble no face: a cohort of them alone would lower what is typical."""
     rng = np.random.default_rng(5)
     rows = unit(rng.standard_normal((80, 128)))
-    return People(rows, np.arange(80), [f"p{row}" for row in range(80)])
+    return PeopleVectors(rows, np.arange(80), [f"p{row}" for row in range(80)])
 
 
-def one_face_many_times() -> People:
+def one_face_many_times() -> PeopleVectors:
     rng = np.random.default_rng(6)
     rows = np.tile(rng.standard_normal(128), (80, 1)) + 0.2 * rng.standard_normal((80, 128))
-    return People(unit(rows), np.arange(80), [f"p{row}" for row in range(80)])
+    return PeopleVectors(unit(rows), np.arange(80), [f"p{row}" for row in range(80)])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def one_face_many_times() -> People:
     ids=["unlike", "alike", "outliers", "one face"],
 )
 def test_no_choice_of_people_makes_a_decision_laxer_than_the_shipped_one(
-    people: People, shipped: Calibration
+    people: PeopleVectors, shipped: Calibration
 ) -> None:
     local = made(people, shipped)
     assert shipped.cohort is not None
@@ -133,7 +140,7 @@ def test_one_photo_under_two_names_is_refused() -> None:
     vectors = people.vectors.copy()
     vectors[7] = vectors[40]
     with pytest.raises(UsageError, match=r"p3.* and .*p20.* have nearly the same photo"):
-        check_people(People(vectors, people.person, people.names))
+        check_people(PeopleVectors(vectors, people.person, people.names))
 
 
 @pytest.mark.parametrize("name", ["shipped", "", "../up", "A", "a" * 41, "a b"])

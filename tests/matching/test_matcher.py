@@ -1,4 +1,4 @@
-"""Scores, thresholds and sentences of one embedder, with the shipped calibration and without one."""
+"""Scores, thresholds and sentences of one embedder, with a calibration and without."""
 
 import hashlib
 from dataclasses import replace

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from mien.errors import KeyUnavailable
-from mien.vault.backends.base import Cells, Section, View, check_key, check_limit, check_value
+from mien.vault.backends.base import Cells, VaultTable, View, check_key, check_limit, check_value
 from mien.vault.crypto.aead import KEY_BYTES
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import Kdf
@@ -62,7 +62,7 @@ class MemoryStore:
     """A `Store` in dictionaries, which forgets when the program ends."""
 
     def __init__(self) -> None:
-        self._cells: dict[tuple[Section, bytes], bytes] = {}
+        self._cells: dict[tuple[VaultTable, bytes], bytes] = {}
         self._lock = threading.Lock()
         self._busy_thread: int | None = None
         self._closed = False
@@ -109,30 +109,30 @@ class MemoryStore:
 class DictCells(View):
     """A view of cells in a dictionary."""
 
-    def __init__(self, cells: dict[tuple[Section, bytes], bytes], *, writable: bool) -> None:
+    def __init__(self, cells: dict[tuple[VaultTable, bytes], bytes], *, writable: bool) -> None:
         super().__init__(writable=writable)
         self._cells = cells
 
-    def get(self, section: Section, key: bytes) -> bytes | None:
+    def get(self, section: VaultTable, key: bytes) -> bytes | None:
         self._expect_open()
         return self._cells.get((section, key))
 
-    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
         keys = sorted(key for found, key in self._cells if found is section)
         some = keys[bisect_right(keys, after) :][:limit]
         return [(key, self._cells[section, key]) for key in some]
 
-    def put(self, section: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: VaultTable, key: bytes, value: bytes) -> None:
         self._expect_writable()
         self._cells[section, check_key(key)] = check_value(value)
 
-    def drop(self, section: Section, key: bytes) -> bool:
+    def drop(self, section: VaultTable, key: bytes) -> bool:
         self._expect_writable()
         return self._cells.pop((section, key), None) is not None
 
-    def clear(self, section: Section) -> None:
+    def clear(self, section: VaultTable) -> None:
         self._expect_writable()
         for found in [one for one in self._cells if one[0] is section]:
             del self._cells[found]

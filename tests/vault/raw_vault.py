@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from types import TracebackType
 
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.backends.sqlite import SqliteStore
 
 
@@ -21,19 +21,19 @@ class RawVault:
 
     def put(self, name: str, payload: bytes = b"payload") -> None:
         with self.store.writing() as cells:
-            cells.put(Section.RECORD, name.encode(), payload)
+            cells.put(VaultTable.RECORD, name.encode(), payload)
 
     def get(self, name: str) -> bytes | None:
         with self.store.reading() as cells:
-            return cells.get(Section.RECORD, name.encode())
+            return cells.get(VaultTable.RECORD, name.encode())
 
     def remove(self, name: str) -> bool:
         with self.store.writing() as cells:
-            return cells.drop(Section.RECORD, name.encode())
+            return cells.drop(VaultTable.RECORD, name.encode())
 
     def names(self) -> list[str]:
         with self.store.reading() as cells:
-            found = cells.scan(Section.RECORD, after=b"", limit=1000)
+            found = cells.scan(VaultTable.RECORD, after=b"", limit=1000)
         return [name.decode() for name, _ in found]
 
     def close(self) -> None:

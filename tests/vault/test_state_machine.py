@@ -19,7 +19,7 @@ from mien.errors import AlreadyEnrolled, MienError, Outcome, TooManyAttempts, Va
 from mien.results import ModelId, Template
 from mien.settings import load_settings
 from mien.vault import Record, pack_template, unpack_template
-from mien.vault.backends.base import Cells, Section
+from mien.vault.backends.base import Cells, VaultTable
 from mien.vault.limits.attempts import Moment
 from mien.vault.open import open_vault
 from mien.vault.rotated_space import SpaceOf
@@ -51,24 +51,24 @@ class _Doomed:
         if self.left < 0:
             raise PowerLoss
 
-    def get(self, space: Section, key: bytes) -> bytes | None:
+    def get(self, space: VaultTable, key: bytes) -> bytes | None:
         return self.cells.get(space, key)
 
     def wall_s(self) -> float | None:
         return self.cells.wall_s()
 
-    def scan(self, space: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, space: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         return self.cells.scan(space, after=after, limit=limit)
 
-    def put(self, space: Section, key: bytes, value: bytes) -> None:
+    def put(self, space: VaultTable, key: bytes, value: bytes) -> None:
         self._step()
         self.cells.put(space, key, value)
 
-    def drop(self, space: Section, key: bytes) -> bool:
+    def drop(self, space: VaultTable, key: bytes) -> bool:
         self._step()
         return self.cells.drop(space, key)
 
-    def clear(self, space: Section) -> None:
+    def clear(self, space: VaultTable) -> None:
         self._step()
         self.cells.clear(space)
 

@@ -21,7 +21,7 @@ from tests.vault.sealed_parts import (
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 
 
 def test_an_old_copy_of_the_file_is_detected_and_can_be_accepted(
@@ -111,7 +111,7 @@ def test_an_altered_key_id_in_the_header_locks_the_vault(clock: Clock, model: Mo
         store_record(vault, record_of("ana", model))
         with vault._transactions.writing() as opened:
             other = replace(opened.header, key_id=bytes(16))
-            opened.cells.put(Section.META, b"header", other.to_bytes())
+            opened.cells.put(VaultTable.META, b"header", other.to_bytes())
         with pytest.raises(KeyUnavailable, match="not in memory"):
             record_of_user(vault, "ana")
 

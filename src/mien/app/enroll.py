@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 Mode = Literal["new", "replace", "add", "replace_person"]
-Progress = Callable[[Sequence[ImageSource]], Iterable[ImageSource]]
+SourceProgress = Callable[[Sequence[ImageSource]], Iterable[ImageSource]]
 MaySkip = Callable[[ImageSource], bool]
 """Whether a photo that cannot be used is left out, instead of refusing all."""
 
@@ -67,7 +67,7 @@ def enroll(
     vault: Vault,
     mode: Mode,
     clock: Clock,
-    progress: Progress = lambda photos: photos,
+    progress: SourceProgress = lambda photos: photos,
     may_skip: MaySkip = skip_none,
 ) -> Enrollment:
     """Make a template and store it in one step; on any error the vault stays as it was.
@@ -146,7 +146,7 @@ def enroll_photos(
     pipeline: Pipeline,
     *,
     onto: Template | None = None,
-    progress: Progress = lambda photos: photos,
+    progress: SourceProgress = lambda photos: photos,
 ) -> Enrollment:
     """Make a template of these photos, on top of an earlier one if given.
 
@@ -161,7 +161,7 @@ def analyse_photos(
     photos: Sequence[ImageSource],
     pipeline: Pipeline,
     *,
-    progress: Progress = lambda photos: photos,
+    progress: SourceProgress = lambda photos: photos,
     may_skip: MaySkip = skip_none,
 ) -> AnalysedPhotos:
     """Read, detect, crop and embed: the slow part, which needs no stored template.

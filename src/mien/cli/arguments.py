@@ -19,7 +19,7 @@ EXIT_CODES = """exit codes:
   4 several faces             9 not a live person   130 interrupted"""
 
 Commands: TypeAlias = "argparse._SubParsersAction[CommandParser]"
-Run: TypeAlias = Callable[[argparse.Namespace], CommandResult]
+RunCommand: TypeAlias = Callable[[argparse.Namespace], CommandResult]
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -80,7 +80,7 @@ class CommandParser(argparse.ArgumentParser):
 def add_command(
     commands: Commands,
     name: str,
-    run: Run,
+    run: RunCommand,
     summary: str,
     *,
     interrupted: str = "",
@@ -131,7 +131,7 @@ def add_engine_option(parser: CommandParser) -> None:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        help="Run the models on this engine; default: MIEN_ENGINE, or onnxruntime.",
+        help="RunCommand the models on this engine; default: MIEN_ENGINE, or onnxruntime.",
     )
 
 

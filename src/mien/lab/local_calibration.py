@@ -36,7 +36,7 @@ PersonArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class People:
+class PeopleVectors:
     """vectors: (n, d) float32 plain unit rows. person: (n,) row numbers of `names`."""
 
     vectors: FloatArray = field(repr=False)
@@ -66,7 +66,7 @@ def calibrate_own_people(
         use_cache=False,  # the cache would keep the embeddings of these people
     )
     rows = np.flatnonzero(embedded.acquired)
-    people = People(embedded.plain[rows], found.person[rows], found.names)
+    people = PeopleVectors(embedded.plain[rows], found.person[rows], found.names)
     made = measure_people(people, name, f"{folder.name}, {day}", row.id, shipped)
     store_local_calibration(made, row.id, settings.data_dir)
     return made
@@ -82,7 +82,7 @@ def store_local_calibration(made: LocalCalibration, model: ModelId, data_dir: Pa
 
 
 def measure_people(
-    people: People, name: str, source: str, model: ModelId, shipped: Calibration
+    people: PeopleVectors, name: str, source: str, model: ModelId, shipped: Calibration
 ) -> LocalCalibration:
     """The calibration of these people, not stored. UsageError for too few, or one named twice."""
     if not isinstance(shipped.cohort, Cohort):
@@ -113,7 +113,7 @@ def measure_people(
     )
 
 
-def check_people(people: People) -> None:
+def check_people(people: PeopleVectors) -> None:
     """Raises UsageError where they are too few, or where two names have the same photo."""
     n_people = len(np.unique(people.person))
     if n_people < MIN_PEOPLE:
@@ -134,7 +134,7 @@ def check_people(people: People) -> None:
         )
 
 
-def _same_photo(people: People) -> tuple[int, int] | None:
+def _same_photo(people: PeopleVectors) -> tuple[int, int] | None:
     for row in range(len(people.vectors)):
         alike = people.vectors @ people.vectors[row] > NEAR_DUPLICATE
         rows = np.flatnonzero(alike & (people.person != people.person[row]))

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass, field
 from enum import Enum
 
-from mien.liveness.plan import Action, Plan
+from mien.liveness.plan import Action, ChallengePlan
 
 ANCHOR_FRAMES = 3
 FRONTAL_DEG = 10.0  # mesh degrees; facing the camera
@@ -101,7 +101,7 @@ class ChallengeSession:
     denial: None unless the phase is DENIED. number: of the action that is due.
     """
 
-    plan: Plan
+    plan: ChallengePlan
     phase: Phase = Phase.ANCHOR
     denial: Denial | None = None
     number: int = 0

@@ -29,7 +29,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ChallengePlan:
     """user: whose challenge it is. delays_s: before each action. expires_s: on the clock."""
 
     nonce: str
@@ -53,7 +53,7 @@ def draw_plan(
     now_s: float,
     random_bytes: Callable[[int], bytes],
     random_below: Callable[[int], int],
-) -> Plan:
+) -> ChallengePlan:
     """A plan of two or three different actions. ValueError for another count.
 
     random_bytes, random_below: `os.urandom` and `secrets.randbelow`; tests pass their own.
@@ -64,7 +64,7 @@ def draw_plan(
     actions = tuple(left.pop(random_below(len(left))) for _ in range(count))
     step = (MOST_DELAY_S - LEAST_DELAY_S) / DELAY_STEPS
     delays = tuple(LEAST_DELAY_S + step * random_below(DELAY_STEPS + 1) for _ in actions)
-    return Plan(random_bytes(NONCE_BYTES).hex(), user, actions, delays, now_s + VALID_S)
+    return ChallengePlan(random_bytes(NONCE_BYTES).hex(), user, actions, delays, now_s + VALID_S)
 
 
 class PlanStore:
@@ -72,16 +72,16 @@ class PlanStore:
 
     def __init__(self, *, capacity: int = 1000) -> None:
         self._capacity = capacity
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, ChallengePlan] = {}
 
-    def add(self, plan: Plan, *, now_s: float) -> None:
+    def add(self, plan: ChallengePlan, *, now_s: float) -> None:
         """Keep a plan; expired ones are dropped, and past the capacity the oldest."""
         self._plans = {n: p for n, p in self._plans.items() if p.expires_s > now_s}
         while len(self._plans) >= self._capacity:
             self._plans.pop(next(iter(self._plans)))
         self._plans[plan.nonce] = plan
 
-    def take(self, nonce: str, *, expected_user: str, now_s: float) -> Plan | None:
+    def take(self, nonce: str, *, expected_user: str, now_s: float) -> ChallengePlan | None:
         """The plan of this nonce, which is then used up; None if it may not be used.
 
         None for an unknown, used or expired nonce, and for one of another name; that one is

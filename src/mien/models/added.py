@@ -135,7 +135,9 @@ def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
     """
     expected = row.graph_sha256.get(engine)
     if expected is None:
-        raise ModelMissing(f"model {row.name} was not added for {engine}; run: {add_command(row)}")
+        raise ModelMissing(
+            f"model {row.name} was not added for {engine}; run: {command_to_add(row)}"
+        )
     path = added_graph_path(expected, data_dir)
     if not os.path.isfile(path):
         why = "it was not added yet" if row in LIVENESS_ROWS else "its graph was deleted"
@@ -146,7 +148,7 @@ def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
         raise _missing(row, f"{quote_path(path)} cannot be read") from error
     except ModelAltered as error:
         raise ModelAltered(
-            f"the graph of {row.name} at {quote_path(path)} was altered; run: {add_command(row)}"
+            f"the graph of {row.name} at {quote_path(path)} was altered; run: {command_to_add(row)}"
         ) from error
 
 
@@ -165,7 +167,8 @@ def state_of_added(row: ModelRow, data_dir: Path) -> bytes:
         raise _missing(row, f"{quote_path(path)} cannot be read") from error
     except ModelAltered as error:
         raise ModelAltered(
-            f"the weights of {row.name} at {quote_path(path)} were altered; run: {add_command(row)}"
+            f"the weights of {row.name} at {quote_path(path)} were altered;"
+            f" run: {command_to_add(row)}"
         ) from error
 
 
@@ -179,12 +182,12 @@ def read_record(row: ModelRow, data_dir: Path) -> AddedRecord:
     if not os.path.isfile(path):
         raise _missing(row, "it was not added yet")
     try:
-        record = _read(path, row.name, add_command(row))
+        record = _read(path, row.name, command_to_add(row))
     except OSError as error:
         raise _missing(row, f"{quote_path(path)} cannot be read") from error
     if record.weights_sha256 != row.sha256:
         raise ModelAltered(
-            f"{quote_path(path)} is a record of other weights; run: {add_command(row)}"
+            f"{quote_path(path)} is a record of other weights; run: {command_to_add(row)}"
         )
     return record
 
@@ -226,7 +229,7 @@ def store_added(
     return record
 
 
-def add_command(row: ModelRow) -> str:
+def command_to_add(row: ModelRow) -> str:
     """The command that adds this row; for a custom embedder, its first words."""
     if row in LIVENESS_ROWS:
         return "mien models add liveness"
@@ -291,7 +294,7 @@ def _missing(row: ModelRow, why: str) -> ModelMissing:
     needs_torch = bool(row.url) and row not in LIVENESS_ROWS and not find_spec("torch")
     torch = f" in mien's source folder: {install_command('torch')} &&"
     run = f"run{torch}" if needs_torch else "run:"
-    return ModelMissing(f"model {row.name} is missing: {why}; {run} {add_command(row)}")
+    return ModelMissing(f"model {row.name} is missing: {why}; {run} {command_to_add(row)}")
 
 
 def _read(path: Path, name: str, again: str) -> AddedRecord:

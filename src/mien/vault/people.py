@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.records import centroids
 from mien.vault.records.record import Record
@@ -16,7 +16,7 @@ from mien.vault.transaction import Transaction
 def is_enrolled(name: str, transaction: Transaction) -> bool:
     """By the manifest alone: the record itself may be damaged."""
     tag = user_tag(name, transaction.cipher)
-    return tag in transaction.manifest.tags(Section.RECORD, tag[0])
+    return tag in transaction.manifest.tags(VaultTable.RECORD, tag[0])
 
 
 def find_record(name: str, transaction: Transaction) -> Record | None:
@@ -26,13 +26,13 @@ def find_record(name: str, transaction: Transaction) -> Record | None:
 
 def record_at(tag: bytes, transaction: Transaction) -> Record | None:
     """The record under this tag; None if there is none."""
-    cell = transaction.manifest.get(Section.RECORD, tag)
+    cell = transaction.manifest.get(VaultTable.RECORD, tag)
     return None if cell is None else open_record(tag, cell, transaction.cipher)
 
 
 def all_records(transaction: Transaction, sha256: str | None = None) -> Iterator[Record]:
     """All records by tag. sha256: of a model, whose records alone are opened."""
-    for tag, cell in transaction.manifest.scan(Section.RECORD):
+    for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         if sha256 is None or model_hash_of(cell) == sha256:
             yield open_record(tag, cell, transaction.cipher)
 
@@ -41,7 +41,7 @@ def put_record(record: Record, transaction: Transaction) -> None:
     """Store or replace the record alone; its centroid stays as it is."""
     cipher, manifest = transaction.cipher, transaction.manifest
     sealed = seal_record(record, cipher, version=manifest.next_version)
-    manifest.put(Section.RECORD, user_tag(record.user, cipher), sealed)
+    manifest.put(VaultTable.RECORD, user_tag(record.user, cipher), sealed)
 
 
 def store_record(record: Record, transaction: Transaction) -> None:
@@ -66,6 +66,6 @@ def rename_record(record: Record, new: str, transaction: Transaction) -> None:
 
 def _drop_record(name: str, transaction: Transaction) -> bool:
     tag = user_tag(name, transaction.cipher)
-    removed = transaction.manifest.drop(Section.RECORD, tag)
+    removed = transaction.manifest.drop(VaultTable.RECORD, tag)
     centroids.remove(tag, transaction)
     return removed

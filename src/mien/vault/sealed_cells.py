@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 
 # part of the derived keys and of the associated data of every stored cell: never change one
-_PURPOSES = {Section.RECORD: "record", Section.ATTEMPT: "attempt", Section.CENTROIDS: "gallery"}
+_PURPOSES = {
+    VaultTable.RECORD: "record",
+    VaultTable.ATTEMPT: "attempt",
+    VaultTable.CENTROIDS: "gallery",
+}
 
 
-def cell_tag(section: Section, text: str, cipher: VaultCipher) -> bytes:
+def cell_tag(section: VaultTable, text: str, cipher: VaultCipher) -> bytes:
     """The cell's key in the store, 32 bytes: a keyed hash, which tells nothing of the text."""
     return cipher.tag(_PURPOSES[section], text)
 
 
 def seal_cell(
-    section: Section,
+    section: VaultTable,
     plain: bytes,
     *,
     tag: bytes,
@@ -35,7 +39,7 @@ def seal_cell(
 
 
 def open_cell(
-    section: Section,
+    section: VaultTable,
     sealed: bytes,
     *,
     tag: bytes,

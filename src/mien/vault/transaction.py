@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mien.errors import KeyUnavailable, NotEnrolled, VaultDamaged, quote
-from mien.vault.backends.base import Cells, Section, Store
+from mien.vault.backends.base import Cells, Store, VaultTable
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
@@ -109,7 +109,7 @@ class TransactionManager:
         last = self._last_state(accept=accept)
         with ExitStack() as staged:
             with self.store.writing() as cells:
-                packed = cells.get(Section.META, HEADER_KEY)
+                packed = cells.get(VaultTable.META, HEADER_KEY)
                 if packed is None:
                     transaction = self._new_vault(cells, key_kind, create=create)
                 else:
@@ -172,13 +172,13 @@ class TransactionManager:
         vault_id, data_key = self.random(VAULT_ID_BYTES), self.random(KEY_BYTES)
         header = self.new_header(data_key, vault_id, key_kind or self.keys.default_kind)
         packed, cipher = header.to_bytes(), VaultCipher(data_key, vault_id)
-        cells.put(Section.META, HEADER_KEY, packed)
+        cells.put(VaultTable.META, HEADER_KEY, packed)
         self._unlocked = (packed, header, cipher)  # a new passphrase is not asked for again
         return Transaction(Manifest(cells, cipher, new=True), cipher, header, cells)
 
     def _snapshot(self, stack: ExitStack) -> Transaction | None:
         cells = stack.enter_context(self.store.reading())
-        packed = cells.get(Section.META, HEADER_KEY)
+        packed = cells.get(VaultTable.META, HEADER_KEY)
         if packed is None:
             self._check_empty(cells)
             return None
@@ -188,7 +188,7 @@ class TransactionManager:
             # a rotation may have removed the key since this snapshot: look once more
             stack.close()
             cells = stack.enter_context(self.store.reading())
-            newer = cells.get(Section.META, HEADER_KEY)
+            newer = cells.get(VaultTable.META, HEADER_KEY)
             if newer is None or newer == packed:
                 raise
             return self._unlock(newer, cells)
@@ -209,7 +209,7 @@ class TransactionManager:
             self.guard.check_not_older(last, vault_id, counter)
 
     def _check_empty(self, cells: Cells) -> None:
-        for section in Section:
+        for section in VaultTable:
             if cells.scan(section, after=b"", limit=1):
                 raise VaultDamaged(
                     f"the vault {quote(self.store.place)} has lost its header;"

@@ -15,7 +15,7 @@ from mien.vault.admin import migrate_v1, rotation, status, transfer
 from mien.vault.admin.status import VaultStatus
 from mien.vault.admin.transfer import Existing, ImportResult
 from mien.vault.attempt import Attempt, charged_attempt
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.integrity.audit_log import Entry
 from mien.vault.integrity.manifest import BUCKETS
 from mien.vault.limits.attempts import Moment, moment_now
@@ -87,7 +87,7 @@ class Vault:
     def is_empty(self) -> bool:
         """Whether nobody is enrolled, by the manifest."""
         with self._transactions.reading() as transaction:
-            return transaction is None or transaction.manifest.count(Section.RECORD) == 0
+            return transaction is None or transaction.manifest.count(VaultTable.RECORD) == 0
 
     def look_up(self, user: str) -> LookupResult | None:
         """The record of this name and what goes with it; None where there is no vault yet."""

@@ -12,7 +12,7 @@ from mien.app.pipeline import Pipeline
 from mien.results import ModelId
 from mien.vault.vault import Vault
 from mien.web.auth import NotAuthenticated, TokenStore
-from mien.web.log import Clock, now_utc
+from mien.web.log import LogClock, now_utc
 from mien.web.metrics import Metrics
 from mien.web.middleware import RequestLimits
 from mien.web.pool import WorkerPool
@@ -28,7 +28,7 @@ class ServiceParts:
     pool: WorkerPool
     limits: RequestLimits
     metrics: Metrics = field(default_factory=Metrics)
-    clock: Clock = now_utc
+    clock: LogClock = now_utc
 
 
 async def _parts_of(request: Request) -> ServiceParts:

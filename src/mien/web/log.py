@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 
 WriteLine = Callable[[str], None]
-Clock = Callable[[], datetime]
+LogClock = Callable[[], datetime]
 
 
 def now_utc() -> datetime:
@@ -23,7 +23,7 @@ def write_line(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def log_line(clock: Clock, **fields: object) -> str:
+def log_line(clock: LogClock, **fields: object) -> str:
     """A JSON object: `ts`, the time in UTC to the millisecond, then the fields in their order."""
     timestamp = clock().astimezone(timezone.utc).isoformat(timespec="milliseconds")
     return json.dumps({"ts": timestamp, **fields})
@@ -37,7 +37,7 @@ class LibraryLogHandler(logging.Handler):
     an exception only its class and the line that raised it: its message may name somebody.
     """
 
-    def __init__(self, write: WriteLine, clock: Clock) -> None:
+    def __init__(self, write: WriteLine, clock: LogClock) -> None:
         super().__init__(logging.WARNING)
         self._write, self._clock = write, clock
 
@@ -56,7 +56,9 @@ class LibraryLogHandler(logging.Handler):
 
 
 @contextmanager
-def log_library_warnings(write: WriteLine = write_line, clock: Clock = now_utc) -> Iterator[None]:
+def log_library_warnings(
+    write: WriteLine = write_line, clock: LogClock = now_utc
+) -> Iterator[None]:
     """Inside the block, warnings of all libraries go to the service's log."""
     root, handler = logging.getLogger(), LibraryLogHandler(write, clock)
     root.addHandler(handler)

@@ -22,7 +22,7 @@ from mien.web.auth import (
     authorize,
     route_pattern,
 )
-from mien.web.log import Clock, WriteLine, log_line, now_utc, write_line
+from mien.web.log import LogClock, WriteLine, log_line, now_utc, write_line
 from mien.web.metrics import Metrics, known_method
 from mien.web.responses import (
     SECURITY_HEADERS,
@@ -90,7 +90,7 @@ class Middleware:
     metrics: Metrics
     tokens: TokenStore
     clock: Callable[[], float] = time.monotonic
-    now: Clock = now_utc
+    now: LogClock = now_utc
     log: WriteLine = write_line
     pool_is_full: Callable[[], bool] = lambda: False
     _memory: BodyMemory = field(init=False)

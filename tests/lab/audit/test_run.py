@@ -128,7 +128,7 @@ def test_photos_that_give_no_face_are_listed_by_file_name(ran: Run) -> None:
 def test_every_step_counts_every_photo(ran: Run) -> None:
     (one,) = ran.audit.models
     assert len(one.steps) == len(STEPS)
-    for figures in (one.as_it_is, *one.steps):
+    for figures in (one.unchanged, *one.steps):
         assert figures.found.tried == 3
         assert figures.similarity.n == figures.found.accepted
         assert figures.genuine.tried == 2
@@ -138,8 +138,8 @@ def test_every_step_counts_every_photo(ran: Run) -> None:
 
 def test_an_unchanged_photo_has_similarity_one_to_itself_and_a_changed_one_less(ran: Run) -> None:
     (one,) = ran.audit.models
-    assert one.as_it_is.similarity.lowest == pytest.approx(1.0, abs=1e-5)
-    assert one.as_it_is.genuine == Share(2, 2)
+    assert one.unchanged.similarity.lowest == pytest.approx(1.0, abs=1e-5)
+    assert one.unchanged.genuine == Share(2, 2)
     mirror = one.steps[0].similarity.mean
     assert mirror is not None
     assert one.threshold.value < mirror < 0.999
@@ -238,7 +238,7 @@ def test_one_photo_of_one_person_is_audited_against_itself(
     assert "the gain cannot be measured; add a second photo" in averaging
     write_audit(tmp_path / "out", audit, title="one", seed=1)
     model = json.loads((tmp_path / "out" / "audit.json").read_text())["models"][0]
-    assert model["as_it_is"]["impostor"] == {"accepted": 0, "tried": 0, "share": None}
+    assert model["unchanged"]["impostor"] == {"accepted": 0, "tried": 0, "share": None}
     assert model["flip_average"]["plain"]["d_prime"] is None
     assert audit_data(audit, seed=1)["photos_compared_with_themselves"] == 1
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mien.lab.evaluate.error_rates import OperatingPoint, measure_accuracy, measure_errors
+from mien.lab.evaluate.error_rates import TargetPoint, measure_accuracy, measure_errors
 from mien.metrics import GenuineTrials, ImpostorTrials, PairCounts, as_scores
 
 
-def _at(
-    genuine: list[float], impostor: list[float], fmr: float, *, n_lost: int = 0
-) -> OperatingPoint:
+def _at(genuine: list[float], impostor: list[float], fmr: float, *, n_lost: int = 0) -> TargetPoint:
     """Four people; genuine pairs go round them, impostor pairs are of 0 and 1, 1 and 2, ..."""
     ours = np.array(genuine, np.float32)
     theirs = np.array(impostor, np.float32)

@@ -19,7 +19,7 @@ from mien.errors import UsageError
 from mien.lab.evaluate import run
 from mien.lab.evaluate.embeddings import embed_photos
 from mien.lab.evaluate.report import summary_lines, write_evaluation
-from mien.lab.evaluate.run import MIN_CENTRING_PEOPLE, Evaluation, Method, Plan
+from mien.lab.evaluate.run import MIN_CENTRING_PEOPLE, Evaluation, EvaluationPlan, Method
 from mien.lab.recapture import recapture
 from mien.matching.cohort import Cohort
 from mien.results import ByteArray, Crop, FloatArray
@@ -60,7 +60,7 @@ def private(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="module")
 def found(tree: Path, private: Settings) -> Evaluation:
-    plan = Plan("sface", "centre", workers=2)
+    plan = EvaluationPlan("sface", "centre", workers=2)
     return run.evaluate_pairs(tree / "pairs.txt", tree / "images", plan, settings=private)
 
 
@@ -97,7 +97,7 @@ def test_plain_and_flip_averaged_scores_come_from_one_run(found: Evaluation) -> 
 def test_a_folder_has_no_folds_and_uses_the_same_cache(
     found: Evaluation, tree: Path, private: Settings
 ) -> None:
-    plan = Plan("sface", "centre", workers=1, methods=("flip-averaged",))
+    plan = EvaluationPlan("sface", "centre", workers=1, methods=("flip-averaged",))
     again = run.evaluate_folder(tree / "images", plan, settings=private)
     assert again.computed == 0
     [method] = again.methods
@@ -123,7 +123,9 @@ def strangers() -> Cohort:
 def test_normalised_scores_are_plain_scores_minus_the_cohort_shift(
     tree: Path, private: Settings, strangers: Cohort
 ) -> None:
-    plan = Plan("sface", "centre", workers=1, methods=("plain", "normalised"), cohort=strangers)
+    plan = EvaluationPlan(
+        "sface", "centre", workers=1, methods=("plain", "normalised"), cohort=strangers
+    )
     made = run.evaluate_pairs(tree / "pairs.txt", tree / "images", plan, settings=private)
     plain, normalised = made.methods
     assert normalised.n_in_cohort == 0
@@ -147,7 +149,9 @@ def test_people_of_the_cohort_are_not_evaluated_with_it(
     photo = tree / "images" / "ana" / "ana_0001.jpg"
     ana = embed_photos([photo], settings=private, model="sface", choice="centre", workers=1).plain
     cohort = replace(strangers, vectors=np.concatenate([strangers.vectors, ana]))
-    plan = Plan("sface", "centre", workers=1, methods=("plain", "normalised"), cohort=cohort)
+    plan = EvaluationPlan(
+        "sface", "centre", workers=1, methods=("plain", "normalised"), cohort=cohort
+    )
     made = run.evaluate_pairs(tree / "pairs.txt", tree / "images", plan, settings=private)
     plain, normalised = made.methods
     # all of this tree show one face: whoever is known to the cohort, both photos are left out
@@ -161,7 +165,7 @@ def test_centred_scores_are_cosines_after_subtracting_the_cohort_mean(
 ) -> None:
     rows = np.concatenate([strangers.vectors, strangers.vectors])[:MIN_CENTRING_PEOPLE]
     cohort = replace(strangers, vectors=rows)
-    plan = Plan("sface", "centre", workers=1, methods=("plain", "centred"), cohort=cohort)
+    plan = EvaluationPlan("sface", "centre", workers=1, methods=("plain", "centred"), cohort=cohort)
     made = run.evaluate_folder(tree / "images", plan, settings=private)
     plain, centred = made.methods
     pair = [made.people.photos[row] for row in (plain.genuine.a[0], plain.genuine.b[0])]
@@ -172,13 +176,13 @@ def test_centred_scores_are_cosines_after_subtracting_the_cohort_mean(
 
 def test_centring_is_refused_for_the_cohort_of_a_household(strangers: Cohort) -> None:
     with pytest.raises(UsageError, match="at least 30 people, the cohort has 20"):
-        Plan("sface", "centre", workers=1, methods=("centred",), cohort=strangers)
+        EvaluationPlan("sface", "centre", workers=1, methods=("centred",), cohort=strangers)
 
 
 @pytest.mark.parametrize("method", ["normalised", "centred"])
 def test_a_model_without_a_cohort_has_no_normalised_scores(method: Method) -> None:
     with pytest.raises(ValueError, match="only a model with a cohort"):
-        Plan("sface", "centre", workers=1, methods=(method,))
+        EvaluationPlan("sface", "centre", workers=1, methods=(method,))
 
 
 def test_the_report_shows_photos_and_the_json_identifies_nobody(
@@ -222,7 +226,7 @@ def test_no_face_in_any_photo_is_refused(tmp_path: Path, private: Settings) -> N
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         Image.new("RGB", (60, 60), (9, 9, len(name))).save(tmp_path / name / "1.png")
-    plan = Plan("sface", "largest", workers=1)
+    plan = EvaluationPlan("sface", "largest", workers=1)
     with pytest.raises(UsageError, match="no face found in the 2 photos"):
         run.evaluate_folder(tmp_path, plan, settings=private)
 
@@ -253,7 +257,7 @@ def test_the_first_pairs_of_lfw_are_separated(
         start = 1 + 600 * fold
         few += lines[start : start + 10] + lines[start + 300 : start + 310]
     (tmp_path / "pairs.txt").write_text("\n".join(few) + "\n")
-    plan = Plan("sface", "centre", workers=2)
+    plan = EvaluationPlan("sface", "centre", workers=2)
     made = run.evaluate_pairs(tmp_path / "pairs.txt", shared_lfw / "images", plan, settings=private)
     assert made.failures == ()
     for method in made.methods:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mien.errors import MissingExtra
 from mien.lab.audit.steps import KINDS
-from mien.lab.plots.robustness import COLOURS, Curve, Panel, draw_robustness_chart
+from mien.lab.plots.robustness import COLOURS, Panel, RobustnessCurve, draw_robustness_chart
 from mien.results import ByteArray
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install '.[lab]'")
@@ -23,7 +23,7 @@ NAMES = [("sface", 0.363), ("facenet-vggface2", 0.8), ("a third", 0.5), ("a four
 def test_a_lower_similarity_is_drawn_lower_and_a_higher_strength_farther_right(
     tmp_path: Path,
 ) -> None:
-    falls = Curve((0.5, 1.0), (0.9, 0.2), (0.9, 0.2), (1.0, 1.0))
+    falls = RobustnessCurve((0.5, 1.0), (0.9, 0.2), (0.9, 0.2), (1.0, 1.0))
     pixels = drawn([Panel("Blur", ("sharp", "blurred"), (falls,))], NAMES[:1], tmp_path)
     line = within_panel(pixels, COLOURS[0])
     left, right = line[line[:, 1].argmin()], line[line[:, 1].argmax()]
@@ -31,7 +31,7 @@ def test_a_lower_similarity_is_drawn_lower_and_a_higher_strength_farther_right(
 
 
 def test_a_change_with_two_directions_is_drawn_on_both_sides_of_the_centre(tmp_path: Path) -> None:
-    both = Curve((-1.0, 1.0), (0.2, 0.2), (0.1, 0.1), (1.0, 1.0))
+    both = RobustnessCurve((-1.0, 1.0), (0.2, 0.2), (0.1, 0.1), (1.0, 1.0))
     pixels = drawn([Panel("Gamma", ("lighter", "darker"), (both,))], NAMES[:1], tmp_path)
     line = within_panel(pixels, COLOURS[0])
     top = line[line[:, 0].argmin()]
@@ -40,7 +40,7 @@ def test_a_change_with_two_directions_is_drawn_on_both_sides_of_the_centre(tmp_p
 
 def test_a_mark_is_hollow_where_many_faces_were_not_found(tmp_path: Path) -> None:
     def ink(found: float) -> int:
-        curve = Curve((1.0,), (0.8,), (0.8,), (found,))
+        curve = RobustnessCurve((1.0,), (0.8,), (0.8,), (found,))
         panel = Panel("Blur", ("sharp", "blurred"), (curve,))
         return len(within_panel(drawn([panel], NAMES[:1], tmp_path), COLOURS[0]))
 
@@ -48,7 +48,7 @@ def test_a_mark_is_hollow_where_many_faces_were_not_found(tmp_path: Path) -> Non
 
 
 def test_a_step_at_which_no_face_was_found_has_no_mark(tmp_path: Path) -> None:
-    lost = Curve((1.0,), (None,), (None,), (0.0,))
+    lost = RobustnessCurve((1.0,), (None,), (None,), (0.0,))
     pixels = drawn([Panel("Bar", ("none", "covered"), (lost,))], NAMES[:1], tmp_path)
     assert len(within_panel(pixels, COLOURS[0])) == 0
 
@@ -66,8 +66,8 @@ def test_all_kinds_and_embedders_fit_and_the_edges_stay_clear(n: int, tmp_path: 
 
 
 def test_a_negative_similarity_is_inside_its_panel(tmp_path: Path) -> None:
-    under = Curve((1.0,), (-0.3,), (-0.4,), (1.0,))
-    over = Curve((1.0,), (0.3,), (0.2,), (1.0,))
+    under = RobustnessCurve((1.0,), (-0.3,), (-0.4,), (1.0,))
+    over = RobustnessCurve((1.0,), (0.3,), (0.2,), (1.0,))
     for curve in (under, over):
         pixels = drawn([Panel("Noise", ("none", "much"), (curve,))], NAMES[:1], tmp_path)
         assert len(within_panel(pixels, COLOURS[0])) > 50
@@ -84,9 +84,9 @@ def test_the_same_chart_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_values_of_different_lengths_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="as many"):
-        Curve((1.0,), (), (), ())
+        RobustnessCurve((1.0,), (), (), ())
     with pytest.raises(ValueError, match=r"-1\.\.1"):
-        Curve((1.0,), (float("nan"),), (0.5,), (1.0,))
+        RobustnessCurve((1.0,), (float("nan"),), (0.5,), (1.0,))
     with pytest.raises(ValueError, match="one curve for each embedder"):
         draw_robustness_chart(some_panels(1), NAMES[:2], tmp_path / "no.png")
     with pytest.raises(ValueError, match="must be a panel"):
@@ -107,9 +107,9 @@ def test_without_matplotlib_the_error_names_the_pip_command(
 
 
 def some_panels(n: int) -> list[Panel]:
-    def curve(strengths: tuple[float, ...], fall: float) -> Curve:
+    def curve(strengths: tuple[float, ...], fall: float) -> RobustnessCurve:
         mean = tuple(1 - fall * abs(s) for s in strengths)
-        return Curve(strengths, mean, tuple(m - 0.1 for m in mean), (1.0,) * len(mean))
+        return RobustnessCurve(strengths, mean, tuple(m - 0.1 for m in mean), (1.0,) * len(mean))
 
     return [
         Panel(kind.title, kind.ends, tuple(curve(kind.strengths, 0.2 * (at + 1) / n + 0.1)

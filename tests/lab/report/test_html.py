@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from mien.errors import MissingExtra, UsageError
-from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.html import Picture, ReportSection, Table, write_report
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 HOSTILE = (
@@ -112,7 +112,7 @@ def test_a_name_reads_in_the_page_as_it_was_given(tmp_path: Path, square: Path) 
 
 
 def test_characters_that_change_the_writing_direction_are_replaced(tmp_path: Path) -> None:
-    source = _source(tmp_path, [Section("\u202egnp.exe \x00 \udcff")])
+    source = _source(tmp_path, [ReportSection("\u202egnp.exe \x00 \udcff")])
     assert "\u202e" not in source
     assert Page(source).texts["h2"] == ["\ufffdgnp.exe \ufffd \ufffd"]
 
@@ -135,7 +135,7 @@ def test_every_picture_has_an_alt_text(tmp_path: Path, square: Path) -> None:
 
 def test_tables_say_which_cells_are_headers(tmp_path: Path) -> None:
     table = Table(("pair", "mean"), (("same", "0.72"), ("other", "\N{MINUS SIGN}0.02")), "Cosines")
-    page = Page(_source(tmp_path, [Section("Numbers", table=table)]))
+    page = Page(_source(tmp_path, [ReportSection("Numbers", table=table)]))
     scopes = [header["scope"] for header in page.all("th")]
     assert scopes == ["col", "col", "row", "row"]
     assert page.texts["caption"] == ["Cosines"]
@@ -145,7 +145,7 @@ def test_tables_say_which_cells_are_headers(tmp_path: Path) -> None:
 
 def test_a_column_with_words_is_not_marked_as_numbers(tmp_path: Path) -> None:
     table = Table(("a", "b"), (("x", "1.0"), ("y", "none")))
-    page = Page(_source(tmp_path, [Section("s", table=table)]))
+    page = Page(_source(tmp_path, [ReportSection("s", table=table)]))
     assert [cell.get("class") for cell in page.all("td")] == [None, None]
 
 
@@ -155,12 +155,12 @@ def test_a_row_of_another_length_than_the_header_is_refused() -> None:
 
 
 def test_blank_lines_separate_paragraphs(tmp_path: Path) -> None:
-    page = Page(_source(tmp_path, [Section("s", "first\n\n\n\nsecond\nline")]))
+    page = Page(_source(tmp_path, [ReportSection("s", "first\n\n\n\nsecond\nline")]))
     assert page.texts["p"] == ["first", "second line"]
 
 
 def test_a_note_comes_before_the_sections_and_has_the_role_note(tmp_path: Path) -> None:
-    source = _source(tmp_path, [Section("First")], note="This is the small demo.")
+    source = _source(tmp_path, [ReportSection("First")], note="This is the small demo.")
     page = Page(source)
     assert page.all("p")[0] == {"class": "note", "role": "note"}
     assert source.index("small demo") < source.index("First")
@@ -177,7 +177,7 @@ def test_the_page_follows_the_colour_scheme_and_the_width_of_a_phone(
 
 
 def test_contents_link_to_every_section(tmp_path: Path) -> None:
-    page = Page(_source(tmp_path, [Section(str(at)) for at in range(4)]))
+    page = Page(_source(tmp_path, [ReportSection(str(at)) for at in range(4)]))
     links = [link["href"] for link in page.all("a")]
     assert links == ["#section-1", "#section-2", "#section-3", "#section-4"]
     assert [heading["id"] for heading in page.all("h2")] == [link[1:] for link in links]
@@ -190,14 +190,14 @@ def test_a_file_that_is_not_a_png_or_jpeg_is_refused_by_name(
     bad = tmp_path / "bad\nname.png"
     bad.write_bytes(content)
     with pytest.raises(UsageError, match=r"bad\\nname.png'.*not a PNG or JPEG") as caught:
-        _source(tmp_path, [Section("s", pictures=(Picture(bad, "alt"),))])
+        _source(tmp_path, [ReportSection("s", pictures=(Picture(bad, "alt"),))])
     assert "\n" not in str(caught.value)
 
 
 def test_a_report_that_fails_leaves_the_old_one_in_place(tmp_path: Path) -> None:
     old = write_report(tmp_path, "old", []).read_bytes()
     with pytest.raises(UsageError):
-        _source(tmp_path, [Section("s", pictures=(Picture(tmp_path / "gone.png", "alt"),))])
+        _source(tmp_path, [ReportSection("s", pictures=(Picture(tmp_path / "gone.png", "alt"),))])
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
     assert (tmp_path / "report.html").read_bytes() == old
 
@@ -217,11 +217,13 @@ def test_a_report_without_jinja_names_the_extra(
     assert not list(tmp_path.iterdir())
 
 
-def _full_section(text: str, picture: Path) -> Section:
+def _full_section(text: str, picture: Path) -> ReportSection:
     table = Table((text, text), ((text, text),), text)
-    return Section(text, text, table, (Picture(picture, text, text),))
+    return ReportSection(text, text, table, (Picture(picture, text, text),))
 
 
-def _source(folder: Path, sections: list[Section], *, note: str = "", footer: str = "") -> str:
+def _source(
+    folder: Path, sections: list[ReportSection], *, note: str = "", footer: str = ""
+) -> str:
     path = write_report(folder, "Title", sections, note=note, footer=footer)
     return path.read_bytes().decode("utf-8")

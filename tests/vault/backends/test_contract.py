@@ -14,8 +14,8 @@ from mien.vault.backends.base import (
     MAX_KEY_BYTES,
     MAX_VALUE_BYTES,
     Cells,
-    Section,
     Store,
+    VaultTable,
 )
 from mien.vault.backends.postgres import PostgresStore
 from mien.vault.backends.sqlite import SqliteStore
@@ -50,19 +50,19 @@ def store(open_again: OpenAgain) -> Store:
     return open_again()
 
 
-def put(store: Store, key: bytes, value: bytes, section: Section = Section.RECORD) -> None:
+def put(store: Store, key: bytes, value: bytes, section: VaultTable = VaultTable.RECORD) -> None:
     with store.writing() as cells:
         cells.put(section, key, value)
 
 
-def get(store: Store, key: bytes, section: Section = Section.RECORD) -> bytes | None:
+def get(store: Store, key: bytes, section: VaultTable = VaultTable.RECORD) -> bytes | None:
     with store.reading() as cells:
         return cells.get(section, key)
 
 
 def test_a_new_store_is_empty(store: Store) -> None:
     with store.reading() as cells:
-        for section in Section:
+        for section in VaultTable:
             assert cells.get(section, b"any") is None
             assert cells.scan(section, after=b"", limit=5) == []
     store.check()
@@ -74,9 +74,9 @@ def test_a_stored_value_is_read_by_another_connection(open_again: OpenAgain) -> 
 
 
 def test_each_section_has_its_own_cells(store: Store) -> None:
-    for section in Section:
+    for section in VaultTable:
         put(store, b"key", section.value.encode(), section)
-    for section in Section:
+    for section in VaultTable:
         assert get(store, b"key", section) == section.value.encode()
 
 
@@ -85,38 +85,38 @@ def test_a_cell_is_replaced_and_dropped(store: Store) -> None:
     put(store, b"key", b"two")
     assert get(store, b"key") == b"two"
     with store.writing() as cells:
-        assert cells.drop(Section.RECORD, b"key")
-        assert not cells.drop(Section.RECORD, b"key")
+        assert cells.drop(VaultTable.RECORD, b"key")
+        assert not cells.drop(VaultTable.RECORD, b"key")
     assert get(store, b"key") is None
 
 
 def test_clearing_a_section_leaves_the_others(store: Store) -> None:
-    put(store, b"key", b"one", Section.LOG)
-    put(store, b"other", b"two", Section.LOG)
-    put(store, b"key", b"three", Section.RECORD)
+    put(store, b"key", b"one", VaultTable.LOG)
+    put(store, b"other", b"two", VaultTable.LOG)
+    put(store, b"key", b"three", VaultTable.RECORD)
     with store.writing() as cells:
-        cells.clear(Section.LOG)
-        cells.clear(Section.CENTROIDS)
-    assert get(store, b"key", Section.LOG) is None
-    assert get(store, b"other", Section.LOG) is None
-    assert get(store, b"key", Section.RECORD) == b"three"
+        cells.clear(VaultTable.LOG)
+        cells.clear(VaultTable.CENTROIDS)
+    assert get(store, b"key", VaultTable.LOG) is None
+    assert get(store, b"other", VaultTable.LOG) is None
+    assert get(store, b"key", VaultTable.RECORD) == b"three"
 
 
 def test_a_scan_goes_on_after_a_key_in_the_order_of_bytes(store: Store) -> None:
     keys = [b"\x00", b"a", b"a\x00", b"ab", b"b", b"\x7f", b"\x80", b"\xff"]
     with store.writing() as cells:
         for key in reversed(keys):
-            cells.put(Section.LOG, key, key)
+            cells.put(VaultTable.LOG, key, key)
     with store.reading() as cells:
-        assert [key for key, _ in cells.scan(Section.LOG, after=b"", limit=100)] == keys
-        assert cells.scan(Section.LOG, after=b"a", limit=2) == [
+        assert [key for key, _ in cells.scan(VaultTable.LOG, after=b"", limit=100)] == keys
+        assert cells.scan(VaultTable.LOG, after=b"a", limit=2) == [
             (b"a\x00", b"a\x00"),
             (b"ab", b"ab"),
         ]
-        assert cells.scan(Section.LOG, after=b"\xff", limit=2) == []
+        assert cells.scan(VaultTable.LOG, after=b"\xff", limit=2) == []
         for limit in (0, -1):
             with pytest.raises(ValueError, match="at least one"):
-                cells.scan(Section.LOG, after=b"", limit=limit)
+                cells.scan(VaultTable.LOG, after=b"", limit=limit)
 
 
 def test_an_empty_value_and_the_longest_key_are_kept(store: Store) -> None:
@@ -127,13 +127,13 @@ def test_an_empty_value_and_the_longest_key_are_kept(store: Store) -> None:
 @pytest.mark.parametrize("key", [b"", b"k" * (MAX_KEY_BYTES + 1), "text"])
 def test_a_cell_key_must_be_bytes_of_a_valid_length(store: Store, key: bytes) -> None:
     with pytest.raises(ValueError, match="a key is"), store.writing() as cells:
-        cells.put(Section.RECORD, key, b"")
+        cells.put(VaultTable.RECORD, key, b"")
 
 
 def test_a_cell_value_must_be_bytes_of_a_valid_length(store: Store) -> None:
     for value in (b"v" * (MAX_VALUE_BYTES + 1), "text"):
         with pytest.raises(ValueError, match="a value is"), store.writing() as cells:
-            cells.put(Section.RECORD, b"key", value)  # type: ignore[arg-type]
+            cells.put(VaultTable.RECORD, b"key", value)  # type: ignore[arg-type]
 
 
 class Stop(Exception):
@@ -146,32 +146,32 @@ def test_an_exception_rolls_back_the_whole_change(store: Store, error: type[Base
 
     def change() -> None:
         with store.writing() as cells:
-            cells.put(Section.RECORD, b"kept", b"2")
-            cells.put(Section.META, b"new", b"3")
-            cells.drop(Section.RECORD, b"kept")
+            cells.put(VaultTable.RECORD, b"kept", b"2")
+            cells.put(VaultTable.META, b"new", b"3")
+            cells.drop(VaultTable.RECORD, b"kept")
             raise error
 
     with pytest.raises(error):
         change()
     assert get(store, b"kept") == b"1"
-    assert get(store, b"new", Section.META) is None
+    assert get(store, b"new", VaultTable.META) is None
     put(store, b"kept", b"4")  # the store is of use after that
 
 
 def test_a_change_sees_itself(store: Store) -> None:
     with store.writing() as cells:
-        cells.put(Section.RECORD, b"key", b"1")
-        assert cells.get(Section.RECORD, b"key") == b"1"
-        assert cells.scan(Section.RECORD, after=b"", limit=9) == [(b"key", b"1")]
+        cells.put(VaultTable.RECORD, b"key", b"1")
+        assert cells.get(VaultTable.RECORD, b"key") == b"1"
+        assert cells.scan(VaultTable.RECORD, after=b"", limit=9) == [(b"key", b"1")]
 
 
 def test_a_reading_transaction_cannot_change_cells(store: Store) -> None:
     put(store, b"key", b"1")
     with store.reading() as cells:
         with pytest.raises(ValueError, match="only reads"):
-            cells.put(Section.RECORD, b"key", b"2")
+            cells.put(VaultTable.RECORD, b"key", b"2")
         with pytest.raises(ValueError, match="only reads"):
-            cells.drop(Section.RECORD, b"key")
+            cells.drop(VaultTable.RECORD, b"key")
 
 
 @pytest.mark.parametrize("writing", [True, False])
@@ -180,9 +180,9 @@ def test_a_view_cannot_be_used_after_its_transaction(store: Store, writing: bool
     with store.writing() if writing else store.reading() as cells:
         kept.append(cells)
     with pytest.raises(ValueError, match="has ended"):
-        kept[0].get(Section.RECORD, b"key")
+        kept[0].get(VaultTable.RECORD, b"key")
     with pytest.raises(ValueError, match=r"has ended|only reads"):
-        kept[0].put(Section.RECORD, b"key", b"")
+        kept[0].put(VaultTable.RECORD, b"key", b"")
 
 
 def test_one_object_has_one_transaction_at_a_time(store: Store) -> None:
@@ -208,15 +208,15 @@ def test_simultaneous_changes_by_threads_lose_nothing(open_again: OpenAgain) -> 
     def add(store: Store) -> None:
         for _ in range(10):
             with store.writing() as cells:
-                count = int(cells.get(Section.META, b"count") or b"0")
-                cells.put(Section.META, b"count", str(count + 1).encode())
+                count = int(cells.get(VaultTable.META, b"count") or b"0")
+                cells.put(VaultTable.META, b"count", str(count + 1).encode())
 
     threads = [threading.Thread(target=add, args=(store,)) for store in (*stores, stores[0])]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert get(stores[0], b"count", Section.META) == b"40"
+    assert get(stores[0], b"count", VaultTable.META) == b"40"
 
 
 def test_a_reader_sees_one_snapshot_whatever_others_write(open_again: OpenAgain) -> None:
@@ -226,11 +226,11 @@ def test_a_reader_sees_one_snapshot_whatever_others_write(open_again: OpenAgain)
     put(writer, b"a", b"old")
     put(writer, b"b", b"old")
     with reader.reading() as cells:
-        first = cells.get(Section.RECORD, b"a")
+        first = cells.get(VaultTable.RECORD, b"a")
         with writer.writing() as changed:
-            changed.put(Section.RECORD, b"a", b"new")
-            changed.put(Section.RECORD, b"b", b"new")
-        assert (first, cells.get(Section.RECORD, b"b")) == (b"old", b"old")
+            changed.put(VaultTable.RECORD, b"a", b"new")
+            changed.put(VaultTable.RECORD, b"b", b"new")
+        assert (first, cells.get(VaultTable.RECORD, b"b")) == (b"old", b"old")
     assert get(reader, b"b") == b"new"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from mien.cli.main import main
 from mien.errors import UsageError, VaultDamaged
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.backends.postgres import PostgresStore
 
 
@@ -19,7 +19,7 @@ from mien.vault.backends.postgres import PostgresStore
 def store(postgres_url: str) -> Iterator[PostgresStore]:
     store = PostgresStore(postgres_url)
     with store.writing() as cells:
-        cells.put(Section.RECORD, b"ana", b"payload")
+        cells.put(VaultTable.RECORD, b"ana", b"payload")
     yield store
     store.close()
 
@@ -31,7 +31,7 @@ def run(url: str, statement: str) -> None:
 
 def get(store: PostgresStore) -> bytes | None:
     with store.reading() as cells:
-        return cells.get(Section.RECORD, b"ana")
+        return cells.get(VaultTable.RECORD, b"ana")
 
 
 def test_a_lost_connection_is_opened_again(store: PostgresStore, postgres_url: str) -> None:
@@ -48,13 +48,13 @@ def test_a_connection_lost_during_a_change_changes_nothing(
 ) -> None:
     def change() -> None:
         with store.writing() as cells:
-            cells.put(Section.RECORD, b"ana", b"other")
+            cells.put(VaultTable.RECORD, b"ana", b"other")
             run(
                 postgres_url,
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE pid <> pg_backend_pid() AND datname = current_database()",
             )
-            cells.put(Section.RECORD, b"ben", b"more")
+            cells.put(VaultTable.RECORD, b"ben", b"more")
 
     with pytest.raises(VaultDamaged, match="does not answer"):
         change()
@@ -124,7 +124,7 @@ def test_waiting_for_another_writer_ends_with_an_error(
     def write() -> None:
         try:
             with other.writing() as cells:
-                cells.put(Section.RECORD, b"ana", b"late")
+                cells.put(VaultTable.RECORD, b"ana", b"late")
         except VaultDamaged as error:
             refusals.append(str(error))
 

@@ -18,7 +18,7 @@ import pytest
 from tests.vault.raw_vault import RawVault
 
 from mien.errors import VaultDamaged
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.backends.sqlite import SqliteStore
 
 PRELUDE = """
@@ -129,12 +129,12 @@ vault.close()
 def test_a_process_killed_during_a_change_leaves_the_old_state(filled: Path) -> None:
     script = """
 vault = RawVault(sys.argv[1], create=False)
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 with vault.store.writing() as cells:
     vault.store._db.execute("PRAGMA cache_size = 1")  # changed pages reach the log at once
     for number in range(50):
-        cells.put(Section.RECORD, b"%d" % number, bytes(20_000))
-    cells.drop(Section.RECORD, b"ana")
+        cells.put(VaultTable.RECORD, b"%d" % number, bytes(20_000))
+    cells.drop(VaultTable.RECORD, b"ana")
     os.kill(os.getpid(), signal.SIGKILL)
 """
     process = start(script, filled)
@@ -167,7 +167,7 @@ def test_another_thread_may_use_the_store(filled: Path) -> None:
 
     def read(_: int) -> bytes | None:
         with store.reading() as cells:
-            return cells.get(Section.RECORD, b"ana")
+            return cells.get(VaultTable.RECORD, b"ana")
 
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(read, range(20))) == {b"a" * 300}

@@ -6,7 +6,7 @@ import pytest
 from tests.vault.memory import DictCells, MemoryStore
 
 from mien.errors import VaultDamaged
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import BUCKETS, Manifest
 
@@ -21,7 +21,7 @@ def store() -> MemoryStore:
     with store.writing() as cells:
         manifest = Manifest(cells, CIPHER, new=True)
         for tag in TAGS:
-            manifest.put(Section.RECORD, tag, b"value of " + tag)
+            manifest.put(VaultTable.RECORD, tag, b"value of " + tag)
         manifest.save()
     return store
 
@@ -31,19 +31,19 @@ def change(store: MemoryStore, tag: bytes, value: bytes | None) -> None:
     with store.writing() as cells:
         manifest = Manifest(cells, CIPHER)
         if value is None:
-            assert manifest.drop(Section.RECORD, tag)
+            assert manifest.drop(VaultTable.RECORD, tag)
         else:
-            manifest.put(Section.RECORD, tag, value)
+            manifest.put(VaultTable.RECORD, tag, value)
         manifest.save()
 
 
 def test_all_cells_are_found_in_the_order_of_their_tags(store: MemoryStore) -> None:
     with store.reading() as cells:
         manifest = Manifest(cells, CIPHER)
-        assert [tag for tag, _ in manifest.scan(Section.RECORD)] == sorted(TAGS)
-        assert manifest.count(Section.RECORD) == 4
-        assert manifest.count(Section.ATTEMPT) == 0
-        cell = manifest.get(Section.RECORD, TAGS[1])
+        assert [tag for tag, _ in manifest.scan(VaultTable.RECORD)] == sorted(TAGS)
+        assert manifest.count(VaultTable.RECORD) == 4
+        assert manifest.count(VaultTable.ATTEMPT) == 0
+        cell = manifest.get(VaultTable.RECORD, TAGS[1])
         assert cell is not None
         assert (cell.version, cell.value) == (1, b"value of " + TAGS[1])
 
@@ -52,7 +52,7 @@ def test_an_absent_cell_is_proven_absent(store: MemoryStore) -> None:
     with store.reading() as cells:
         manifest = Manifest(cells, CIPHER)
         for first in range(BUCKETS):
-            assert manifest.get(Section.RECORD, bytes([first]) + b"x" * 31) is None
+            assert manifest.get(VaultTable.RECORD, bytes([first]) + b"x" * 31) is None
 
 
 def test_each_change_is_counted_and_gives_its_cells_a_version(store: MemoryStore) -> None:
@@ -61,40 +61,40 @@ def test_each_change_is_counted_and_gives_its_cells_a_version(store: MemoryStore
     with store.reading() as cells:
         manifest = Manifest(cells, CIPHER)
         assert manifest.counter == 3
-        cell = manifest.get(Section.RECORD, TAGS[0])
+        cell = manifest.get(VaultTable.RECORD, TAGS[0])
         assert cell is not None
         assert cell.version == 2
-        assert manifest.get(Section.RECORD, TAGS[3]) is None
+        assert manifest.get(VaultTable.RECORD, TAGS[3]) is None
 
 
 def test_without_save_nothing_is_counted(store: MemoryStore) -> None:
     with store.writing() as cells:
-        Manifest(cells, CIPHER).put(Section.RECORD, TAGS[0], b"new")
+        Manifest(cells, CIPHER).put(VaultTable.RECORD, TAGS[0], b"new")
     with store.reading() as cells, pytest.raises(VaultDamaged, match="altered"):
-        Manifest(cells, CIPHER).get(Section.RECORD, TAGS[0])
+        Manifest(cells, CIPHER).get(VaultTable.RECORD, TAGS[0])
 
 
 def raises_damage(store: MemoryStore, *tags: bytes) -> None:
     with store.reading() as cells:
         for tag in tags:
             with pytest.raises(VaultDamaged):
-                Manifest(cells, CIPHER).get(Section.RECORD, tag)
+                Manifest(cells, CIPHER).get(VaultTable.RECORD, tag)
         with pytest.raises(VaultDamaged):
-            list(Manifest(cells, CIPHER).scan(Section.RECORD))
+            list(Manifest(cells, CIPHER).scan(VaultTable.RECORD))
 
 
 def test_an_altered_removed_swapped_or_restored_cell_is_detected(store: MemoryStore) -> None:
     def spoilt(tag: bytes, value: bytes | None) -> None:
         with store.writing() as cells:
-            before = cells.get(Section.RECORD, tag)
+            before = cells.get(VaultTable.RECORD, tag)
             assert before is not None
             if value is None:
-                cells.drop(Section.RECORD, tag)
+                cells.drop(VaultTable.RECORD, tag)
             else:
-                cells.put(Section.RECORD, tag, value)
+                cells.put(VaultTable.RECORD, tag, value)
         raises_damage(store, tag)
         with store.writing() as cells:
-            cells.put(Section.RECORD, tag, before)
+            cells.put(VaultTable.RECORD, tag, before)
 
     spoilt(TAGS[0], b"another")
     spoilt(TAGS[1], None)
@@ -106,7 +106,7 @@ def test_an_altered_removed_swapped_or_restored_cell_is_detected(store: MemorySt
 def test_an_added_cell_is_detected(store: MemoryStore) -> None:
     planted = b"\x07" + b"p" * 31
     with store.writing() as cells:
-        cells.put(Section.RECORD, planted, b"planted")
+        cells.put(VaultTable.RECORD, planted, b"planted")
     raises_damage(store, planted)
 
 
@@ -116,22 +116,22 @@ def test_an_altered_removed_added_or_restored_bucket_is_detected(
 ) -> None:
     key = bytes([bucket])
     with store.writing() as cells:
-        old = cells.get(Section.BUCKET, key)
+        old = cells.get(VaultTable.BUCKET, key)
         if old is None:
-            cells.put(Section.BUCKET, key, b"x" * 73)
+            cells.put(VaultTable.BUCKET, key, b"x" * 73)
         else:
-            cells.drop(Section.BUCKET, key)
+            cells.drop(VaultTable.BUCKET, key)
     raises_damage(store, key + b"x" * 31)
     if old is None:
         return
     with store.writing() as cells:
-        cells.put(Section.BUCKET, key, old[:-1] + bytes([old[-1] ^ 1]))
+        cells.put(VaultTable.BUCKET, key, old[:-1] + bytes([old[-1] ^ 1]))
     raises_damage(store, key + b"x" * 31)
     with store.writing() as cells:
-        cells.put(Section.BUCKET, key, old)
+        cells.put(VaultTable.BUCKET, key, old)
     change(store, key + b"x" * 31, b"one more")
     with store.writing() as cells:
-        cells.put(Section.BUCKET, key, old)
+        cells.put(VaultTable.BUCKET, key, old)
     raises_damage(store, key + b"x" * 31)
 
 
@@ -141,45 +141,45 @@ def test_a_manifest_of_another_key_altered_or_absent_opens_nothing(store: Memory
     with store.reading() as cells, pytest.raises(VaultDamaged):
         Manifest(cells, VaultCipher(b"k" * 32, b"w" * 16))
     with store.writing() as cells:
-        sealed = cells.get(Section.META, b"manifest")
+        sealed = cells.get(VaultTable.META, b"manifest")
         assert sealed is not None
-        cells.put(Section.META, b"manifest", sealed[:-1] + bytes([sealed[-1] ^ 1]))
+        cells.put(VaultTable.META, b"manifest", sealed[:-1] + bytes([sealed[-1] ^ 1]))
     with store.reading() as cells, pytest.raises(VaultDamaged):
         Manifest(cells, CIPHER)
     with store.writing() as cells:
-        cells.drop(Section.META, b"manifest")
+        cells.drop(VaultTable.META, b"manifest")
     with store.reading() as cells, pytest.raises(VaultDamaged, match="manifest is missing"):
         Manifest(cells, CIPHER)
 
 
 def test_clearing_a_section_removes_added_cells_too(store: MemoryStore) -> None:
     with store.writing() as cells:
-        cells.put(Section.RECORD, b"\x07" + b"p" * 31, b"added")
+        cells.put(VaultTable.RECORD, b"\x07" + b"p" * 31, b"added")
         manifest = Manifest(cells, CIPHER)
-        manifest.clear(Section.RECORD)
+        manifest.clear(VaultTable.RECORD)
         manifest.save()
     with store.reading() as cells:
-        assert cells.scan(Section.RECORD, after=b"", limit=9) == []
-        assert Manifest(cells, CIPHER).count(Section.RECORD) == 0
+        assert cells.scan(VaultTable.RECORD, after=b"", limit=9) == []
+        assert Manifest(cells, CIPHER).count(VaultTable.RECORD) == 0
 
 
 def test_drop_says_whether_there_was_a_cell(store: MemoryStore) -> None:
     with store.writing() as cells:
-        cells.drop(Section.RECORD, TAGS[0])  # removed by something other than mien
+        cells.drop(VaultTable.RECORD, TAGS[0])  # removed by something other than mien
         manifest = Manifest(cells, CIPHER)
-        assert manifest.drop(Section.RECORD, TAGS[0])
-        assert manifest.drop(Section.RECORD, TAGS[1])
-        assert not manifest.drop(Section.RECORD, TAGS[1])
-        assert not manifest.drop(Section.RECORD, b"\x09" * 32)
+        assert manifest.drop(VaultTable.RECORD, TAGS[0])
+        assert manifest.drop(VaultTable.RECORD, TAGS[1])
+        assert not manifest.drop(VaultTable.RECORD, TAGS[1])
+        assert not manifest.drop(VaultTable.RECORD, b"\x09" * 32)
 
 
 def test_a_transaction_reads_what_it_wrote(store: MemoryStore) -> None:
     with store.writing() as cells:
         manifest = Manifest(cells, CIPHER)
-        manifest.put(Section.RECORD, TAGS[1], b"new")
-        manifest.put(Section.RECORD, TAGS[2], b"newer")
+        manifest.put(VaultTable.RECORD, TAGS[1], b"new")
+        manifest.put(VaultTable.RECORD, TAGS[2], b"newer")
         for tag, value in ((TAGS[1], b"new"), (TAGS[2], b"newer")):
-            cell = manifest.get(Section.RECORD, tag)
+            cell = manifest.get(VaultTable.RECORD, tag)
             assert cell is not None
             assert (cell.version, cell.value) == (2, value)
 
@@ -198,27 +198,27 @@ def test_the_digest_of_a_bucket_changes_with_its_cells_only(store: MemoryStore) 
 def test_a_manifest_of_another_format_says_upgrade(store: MemoryStore, plain: bytes) -> None:
     with store.writing() as cells:
         sealed = CIPHER.seal(plain, purpose="manifest", bound_to=[])
-        cells.put(Section.META, b"manifest", sealed)
+        cells.put(VaultTable.META, b"manifest", sealed)
     with store.reading() as cells, pytest.raises(VaultDamaged, match="upgrade mien"):
         Manifest(cells, CIPHER)
 
 
 def test_a_bucket_is_scanned_by_tag_and_removed_with_its_last_cell(store: MemoryStore) -> None:
     with store.reading() as cells:
-        found = list(Manifest(cells, CIPHER).scan_bucket(Section.RECORD, 7))
+        found = list(Manifest(cells, CIPHER).scan_bucket(VaultTable.RECORD, 7))
         assert [tag for tag, _ in found] == TAGS[1:3]
         assert [cell.value for _, cell in found] == [b"value of " + tag for tag in TAGS[1:3]]
     change(store, TAGS[0], None)
     change(store, TAGS[1], None)
     with store.reading() as cells:
-        assert cells.get(Section.BUCKET, b"\x00") is None
-        assert cells.get(Section.BUCKET, b"\x07") is not None
+        assert cells.get(VaultTable.BUCKET, b"\x00") is None
+        assert cells.get(VaultTable.BUCKET, b"\x07") is not None
 
 
 class _RepeatingCells(DictCells):
     """A store whose list of cells never ends, as a damaged tree may."""
 
-    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         return super().scan(section, after=b"", limit=limit)
 
 
@@ -236,14 +236,14 @@ def test_salvaging_a_log_ends_where_the_store_repeats_itself(store: MemoryStore)
 class _ReversedCells(DictCells):
     """A store whose pages are in descending order, as a damaged tree may be."""
 
-    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         return super().scan(section, after=after, limit=limit)[::-1]
 
 
 def test_cells_out_of_order_are_damage(store: MemoryStore) -> None:
     cells = _ReversedCells(store._cells, writable=False)
     with pytest.raises(VaultDamaged, match="its cells are out of order"):
-        list(Manifest(cells, CIPHER).scan(Section.RECORD))
+        list(Manifest(cells, CIPHER).scan(VaultTable.RECORD))
 
 
 def test_log_entries_are_read_in_order_and_a_moved_one_does_not_open(
@@ -257,9 +257,9 @@ def test_log_entries_are_read_in_order_and_a_moved_one_does_not_open(
     with store.reading() as cells:
         manifest = Manifest(cells, CIPHER)
         assert manifest.read_log() == [b"one", b"two", b"three"]
-        first = cells.get(Section.LOG, (1).to_bytes(8, "big"))
+        first = cells.get(VaultTable.LOG, (1).to_bytes(8, "big"))
         assert first is not None
     with store.writing() as cells:
-        cells.put(Section.LOG, (2).to_bytes(8, "big"), first)
+        cells.put(VaultTable.LOG, (2).to_bytes(8, "big"), first)
     with store.reading() as cells, pytest.raises(VaultDamaged):
         Manifest(cells, CIPHER).read_log()

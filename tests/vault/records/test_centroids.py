@@ -15,7 +15,7 @@ from mien.errors import NotEnrolled, VaultDamaged
 from mien.results import FloatArray, ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.open import open_vault
 from mien.vault.records.centroids import Centroids
 from mien.vault.rotated_space import SpaceOf
@@ -83,7 +83,7 @@ def vault(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Vault]
 def centroid_cells(vault: Vault) -> int:
     with vault._transactions.reading() as opened:
         assert opened is not None
-        return opened.manifest.count(Section.CENTROIDS)
+        return opened.manifest.count(VaultTable.CENTROIDS)
 
 
 def test_centroids_are_off_by_default_and_can_be_removed(settings: Settings) -> None:

@@ -102,7 +102,7 @@ def _table(one: ModelAudit) -> list[str]:
 
     rows = table_rows(one)
     strongest = [row for row, step in zip(rows[1:], STEPS, strict=True) if abs(step.strength) == 1]
-    itself = not one.as_it_is.genuine.tried
+    itself = not one.unchanged.genuine.tried
     header = ("change", "amount", "found", "mean", "owner accepted", "strangers accepted")
     kept = (0, 1, 2, 3, 7 if itself else 6, 8)
     table = [

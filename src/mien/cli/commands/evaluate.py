@@ -14,7 +14,7 @@ from mien.lab.evaluate.attack_manifest import read_manifest
 from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
 from mien.lab.evaluate.json_data import evaluation_data
 from mien.lab.evaluate.report import JSON_NAME, summary_lines, write_evaluation
-from mien.lab.evaluate.run import Evaluation, Method, Plan, Progress
+from mien.lab.evaluate.run import Evaluation, EvaluationPlan, EvaluationProgress, Method
 from mien.liveness.passive import open_scorer
 from mien.matching.calibration import load_calibration
 from mien.models import find_embedder
@@ -68,7 +68,7 @@ def evaluate_attacks(args: Namespace) -> CommandResult:
     return CommandResult(ExitCode.OK, lines, data)
 
 
-def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
+def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> EvaluationPlan:
     """With cohort score normalisation last, where the model has a cohort: unlocking uses it."""
 
     methods = FLIP[args.flip_average]
@@ -83,7 +83,7 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
                 f"and {args.model} has no cohort; run: mien calibrate FOLDER --model {args.model}"
             )
         methods = (*methods, "centred")
-    return Plan(
+    return EvaluationPlan(
         model=args.model,
         choice=choice,
         workers=usable_cores() if args.workers is None else args.workers,
@@ -94,9 +94,9 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Plan:
     )
 
 
-def _progress() -> Progress:
+def _progress() -> EvaluationProgress:
 
-    return Progress(
+    return EvaluationProgress(
         photos=lambda photos: bar(photos, "embedding photos"),
         blocks=lambda blocks: bar(blocks, "comparing"),
     )

@@ -16,9 +16,9 @@ from mien.lab.audit.statistics import (
     Spread,
 )
 from mien.lab.audit.steps import KINDS, MIRROR, STEPS
-from mien.lab.plots.robustness import Curve, Panel, draw_robustness_chart
+from mien.lab.plots.robustness import Panel, RobustnessCurve, draw_robustness_chart
 from mien.lab.plots.style import signed
-from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.html import Picture, ReportSection, Table, write_report
 from mien.lab.report.output import make_folder, write_output
 from mien.matching.score import Score
 
@@ -52,23 +52,27 @@ def write_audit(out: Path, audit: Audit, *, title: str, seed: int) -> Path:
         out / CHART_NAME,
     )
     sections = [
-        Section("Does a mirror image change the embedding?", "\n\n".join(mirror_findings(audit))),
-        Section(
+        ReportSection(
+            "Does a mirror image change the embedding?", "\n\n".join(mirror_findings(audit))
+        ),
+        ReportSection(
             "Flip averaging",
             "The same photos, each embedded once, and once as the direction between it and its "
             "mirror image. d-prime is the distance of the two means in units of their deviation; "
             "higher is better.",
             _gain_table(audit.models),
         ),
-        Section(
+        ReportSection(
             "Similarity against strength", _describe_method(audit), pictures=(_picture(chart),)
         ),
     ]
-    sections += [Section(f"Every change, {one.model}", "", _table(one)) for one in audit.models]
+    sections += [
+        ReportSection(f"Every change, {one.model}", "", _table(one)) for one in audit.models
+    ]
     if audit.left_out:
         words = "No face, or more than one, was found in these photos, so they were left out."
         rows = tuple((name, why.replace("_", " ")) for name, why in audit.left_out)
-        sections.append(Section("Left out", words, Table(("photo", "why"), rows)))
+        sections.append(ReportSection("Left out", words, Table(("photo", "why"), rows)))
     figures = json.dumps(audit_data(audit, seed=seed), indent=1, ensure_ascii=False) + "\n"
     # a file name may hold bytes that are no text
     write_output(out / JSON_NAME, figures.encode("utf-8", "backslashreplace"))
@@ -86,7 +90,7 @@ def mirror_findings(audit: Audit) -> list[str]:
 
 def table_rows(one: ModelAudit) -> list[tuple[str, ...]]:
     """The table's rows, as it is first: change, amount, and then what `HEADER` says."""
-    rows = [("unchanged", "", *_cells(one.as_it_is))]
+    rows = [("unchanged", "", *_cells(one.unchanged))]
     for step, figures in zip(STEPS, one.steps, strict=True):
         rows.append((step.kind.title, step.amount, *_cells(figures)))
     return rows
@@ -127,7 +131,7 @@ def panels_of(models: Sequence[ModelAudit]) -> list[Panel]:
         for one in models:
             figures = [one.steps[row] for row in rows]
             curves.append(
-                Curve(
+                RobustnessCurve(
                     kind.strengths,
                     tuple(f.similarity.mean for f in figures),
                     tuple(f.similarity.percentiles[PERCENTILES.index(5)] for f in figures),
@@ -158,7 +162,7 @@ def _describe_mirror(audit: Audit, one: ModelAudit, mirrored: ChangeFigures) -> 
     strangers = ""
     if mirrored.impostor.tried:
         strangers = (
-            f"; strangers in {describe_share(one.as_it_is.impostor)}, "
+            f"; strangers in {describe_share(one.unchanged.impostor)}, "
             f"mirrored in {describe_share(mirrored.impostor)}"
         )
     return (
@@ -166,7 +170,7 @@ def _describe_mirror(audit: Audit, one: ModelAudit, mirrored: ChangeFigures) -> 
         f"{_number(alike.mean)}, the least {_number(alike.lowest)} (photos: {audit.photos}, "
         f"people: {audit.people}); the threshold is {one.threshold.value:.3f}. A single face is "
         f"found in {describe_share(mirrored.found)} mirror images. Of the trials, the owner is "
-        f"accepted in {_describe_owner(one.as_it_is)}, mirrored in "
+        f"accepted in {_describe_owner(one.unchanged)}, mirrored in "
         f"{_describe_owner(mirrored)}{strangers}."
     )
 
@@ -277,7 +281,7 @@ def _model_data(one: ModelAudit) -> dict[str, object]:
     return {
         "model": one.model,
         "threshold": one.threshold.value,
-        "as_it_is": _figures_data(one.as_it_is),
+        "unchanged": _figures_data(one.unchanged),
         "changes": steps,
         "flip_average": _gain_data(one.gain),
     }

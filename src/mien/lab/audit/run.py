@@ -38,14 +38,14 @@ MAX_SIDE_PX = 1600  # a camera gives no more, and fifty copies of a phone's phot
 
 @dataclass(frozen=True, slots=True)
 class ModelAudit:
-    """One embedder's figures. as_it_is: of unchanged photos. steps: one for each of `STEPS`.
+    """One embedder's figures. unchanged: of unchanged photos. steps: one for each of `STEPS`.
 
     threshold: for a template of one photo, before cohort score normalisation.
     """
 
     model: str
     threshold: Threshold
-    as_it_is: ChangeFigures
+    unchanged: ChangeFigures
     steps: tuple[ChangeFigures, ...]
     gain: FlipGain
 

@@ -21,7 +21,7 @@ from mien.vectors import centre_of
 PERCENTILES = (5, 25, 50, 75, 95)
 
 Flags = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.int64]
+CountArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +116,9 @@ class References:
 
     own: FloatArray = field(repr=False)
     itself: Flags = field(repr=False)
-    own_photos: Counts = field(repr=False)
+    own_photos: CountArray = field(repr=False)
     centres: FloatArray = field(repr=False)
-    centre_photos: Counts = field(repr=False)
+    centre_photos: CountArray = field(repr=False)
     person_of: npt.NDArray[np.intp] = field(repr=False)
 
 
@@ -253,7 +253,9 @@ def pair_cosines(a: FloatArray, b: FloatArray) -> FloatArray:
     return cosines
 
 
-def _score(cosines: FloatArray, shifts: FloatArray, photos: Counts, rule: ScoringRule) -> Scored:
+def _score(
+    cosines: FloatArray, shifts: FloatArray, photos: CountArray, rule: ScoringRule
+) -> Scored:
     """photos: how many are behind each reference; the threshold depends on it."""
     accepted = np.zeros(cosines.shape, np.bool_)
     for count in map(int, np.unique(photos)):

@@ -53,7 +53,7 @@ PHOTOS = {
 }
 
 Fetch = Callable[[str], bytes]
-Progress = Callable[[Iterable[str]], Iterable[str]]
+NameProgress = Callable[[Iterable[str]], Iterable[str]]
 
 
 def find_article_photos(
@@ -61,7 +61,7 @@ def find_article_photos(
     nearby: Path,
     cache_dir: Path,
     fetch: Fetch,
-    progress: Progress = lambda names: names,
+    progress: NameProgress = lambda names: names,
 ) -> Path | None:
     """The folder with `faces/` and `faces_test/`, or None if the photos are not available.
 

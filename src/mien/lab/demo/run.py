@@ -18,7 +18,7 @@ from mien.lab.explore.report import draw_sections
 from mien.lab.labels import display_name
 from mien.lab.plots import draw_probe_card
 from mien.lab.recapture import recapture
-from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.html import Picture, ReportSection, Table, write_report
 from mien.lab.report.output import make_folder
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_photos
@@ -34,7 +34,7 @@ ENROLLMENT_SHOTS = 4  # re-captured variants that the small demo enrolls
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Probe:
+class ProbeResult:
     """One photo that was compared with the owner's template. image_rgb: (h, w, 3) uint8."""
 
     name: str
@@ -50,7 +50,7 @@ class DemoResult:
     """
 
     owner: str
-    probes: tuple[Probe, ...]
+    probes: tuple[ProbeResult, ...]
     report: Path
     faces: int
     left_out: tuple[tuple[Path, str], ...]
@@ -121,7 +121,7 @@ def run_small_demo(
     return DemoResult(SMALL_OWNER, tuple(probes), report, faces, analysed.left_out, SMALL_NOTE)
 
 
-def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, str, str, str, str]]:
+def probe_rows(probes: Sequence[ProbeResult]) -> list[tuple[str, str, str, str, str]]:
     """The table of the demo: probe, decision, similarity, threshold and reason of each."""
     return [
         (
@@ -137,8 +137,8 @@ def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, str, str, str, str]]:
 
 def _write_report(
     out: Path,
-    sections: list[Section],
-    probes: Sequence[Probe],
+    sections: list[ReportSection],
+    probes: Sequence[ProbeResult],
     owner: str,
     template: Template,
     *,
@@ -154,7 +154,7 @@ def _write_report(
         for number, probe in enumerate(probes, start=1)
     )
     header = ("probe", "decision", "similarity", "threshold", "reason")
-    decisions = Section(
+    decisions = ReportSection(
         f"Unlocking for {owner}",
         f"Enrolled from {len(template.vectors)} photos. A probe is accepted when its cosine to "
         "the centre of those photos reaches the threshold.",
@@ -179,13 +179,13 @@ def _public_domain_photos() -> tuple[ByteArray, ByteArray]:
     return np.ascontiguousarray(person), np.ascontiguousarray(cat)
 
 
-def _verify(name: str, image: ByteArray, template: Template, pipeline: Pipeline) -> Probe:
-    return Probe(name, image, verify_photo(image, template, pipeline))
+def _verify(name: str, image: ByteArray, template: Template, pipeline: Pipeline) -> ProbeResult:
+    return ProbeResult(name, image, verify_photo(image, template, pipeline))
 
 
 def _verify_all(
     paths: Sequence[Path], template: Template, pipeline: Pipeline
-) -> tuple[list[Probe], tuple[tuple[Path, str], ...]]:
+) -> tuple[list[ProbeResult], tuple[tuple[Path, str], ...]]:
     """A decision on each photo, and the photos that cannot be read, with the reason."""
     probes, unread = [], []
     for path in paths:

@@ -41,7 +41,7 @@ HASHED_BYTES = 1 << 20
 
 NO_FACE = "no face found"
 
-Progress = Callable[[Iterable["Acquisition"]], Iterable["Acquisition"]]
+AcquisitionProgress = Callable[[Iterable["Acquisition"]], Iterable["Acquisition"]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,7 @@ def embed_photos(
     choice: FaceChoice,
     workers: int,
     use_cache: bool = True,
-    progress: Progress = lambda done: done,
+    progress: AcquisitionProgress = lambda done: done,
 ) -> PhotoEmbeddings:
     """Embed the face that `choice` means in each photo.
 

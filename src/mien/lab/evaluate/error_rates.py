@@ -39,7 +39,7 @@ N_ROUNDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class OperatingPoint:
+class TargetPoint:
     """Threshold and FNMR at a target FMR, or the reason why the data cannot tell.
 
     frr: FNMR with the pairs that could not be compared counted as refused. coarse: with
@@ -71,7 +71,7 @@ class ErrorFigures:
     n_lost: int
     n_person_pairs: int
     eer: EqualError | None
-    at: tuple[OperatingPoint, ...]
+    at: tuple[TargetPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _operating_point(
     *,
     lost: float,
     seed: int,
-) -> OperatingPoint:
+) -> TargetPoint:
     coarse = fmr < well_measured_fmr(theirs.n)
     some = ours.n > 0 and theirs.n > 0
     observed = fnmr_at_fmr(ours, theirs, fmr, require_evidence=False) if some else None
@@ -139,10 +139,10 @@ def _operating_point(
             genuine, impostor, fmr, rng=np.random.default_rng(seed), n_rounds=N_ROUNDS
         )
     except NotEnoughEvidence as error:
-        return OperatingPoint(fmr, None, None, None, None, coarse, str(error), observed)
+        return TargetPoint(fmr, None, None, None, None, coarse, str(error), observed)
     frr = false_reject_rate(point.fnmr.value, fta=lost)
     span = point.threshold_interval
-    return OperatingPoint(fmr, point.threshold, span, point.fnmr, frr, coarse, "", observed)
+    return TargetPoint(fmr, point.threshold, span, point.fnmr, frr, coarse, "", observed)
 
 
 def _units(trials: Counts) -> int:

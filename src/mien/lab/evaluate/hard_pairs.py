@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.lab.evaluate.protocols import People
+from mien.lab.evaluate.protocols import PeoplePhotos
 from mien.lab.evaluate.scoring import ComparedPairs
 from mien.results import Crop
 
@@ -35,7 +35,7 @@ def highest_impostors(highest: ComparedPairs, count: int = N_SHOWN) -> list[Hard
 
 
 def crop_faces(
-    pairs: list[HardPair], people: People, cut: Callable[[Path], Crop]
+    pairs: list[HardPair], people: PeoplePhotos, cut: Callable[[Path], Crop]
 ) -> dict[int, Crop]:
     """The crop of every photo in the pairs, by its row."""
     rows = dict.fromkeys(row for pair in pairs for row in (pair.a, pair.b))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mien import __version__
-from mien.lab.evaluate.error_rates import ErrorFigures, OperatingPoint
+from mien.lab.evaluate.error_rates import ErrorFigures, TargetPoint
 from mien.lab.evaluate.run import Evaluation, MethodResult
 from mien.lab.labels import clean_text
 from mien.metrics import Interval
@@ -74,7 +74,7 @@ def _error_figures_data(figures: ErrorFigures) -> dict[str, Any]:
     }
 
 
-def _point_data(at: OperatingPoint) -> dict[str, Any]:
+def _point_data(at: TargetPoint) -> dict[str, Any]:
     if at.fnmr is None:
         return {"fmr": at.fmr, "refused": at.refusal, "observed_fnmr": at.observed_fnmr}
     return {

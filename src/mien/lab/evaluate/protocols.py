@@ -32,7 +32,7 @@ COLUMNS = {3: "genuine (NAME N M)", 4: "impostor (NAME N OTHER M)"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class People:
+class PeoplePhotos:
     """Photos, and the person in each.
 
     photos: n different paths. names: of the people. person: (n,) int64, index into names.
@@ -59,7 +59,7 @@ class Pairs:
     fold: (m,) int64 from 1.
     """
 
-    people: People
+    people: PeoplePhotos
     a: npt.NDArray[np.intp] = field(repr=False)
     b: npt.NDArray[np.intp] = field(repr=False)
     same: npt.NDArray[np.bool_] = field(repr=False)
@@ -71,7 +71,7 @@ class Pairs:
         return Pairs(self.people, self.a[kept], self.b[kept], self.same[kept], self.fold[kept])
 
 
-def read_people(root: Path) -> People:
+def read_people(root: Path) -> PeoplePhotos:
     """Read a folder with one sub-folder per person. UsageError for fewer than two people."""
     found = find_people_photos(root)
     rows = {name: row for row, name in enumerate(dict.fromkeys(name for _, name in found))}
@@ -80,7 +80,7 @@ def read_people(root: Path) -> People:
             f"only one person in {quote_path(root)}; add a sub-folder with photos of another person"
         )
     person = np.array([rows[name] for _, name in found], np.int64)
-    return People(tuple(path for path, _ in found), tuple(rows), person)
+    return PeoplePhotos(tuple(path for path, _ in found), tuple(rows), person)
 
 
 def read_pairs(pairs_file: Path, images: Path) -> Pairs:
@@ -178,10 +178,10 @@ class _Reader:
             self._photos.append(photo)
         return self._rows[key]
 
-    def _people(self) -> People:
+    def _people(self) -> PeoplePhotos:
         names = {name: row for row, name in enumerate(dict.fromkeys(n for n, _ in self._rows))}
         person = np.array([names[name] for name, _ in self._rows], np.int64)
-        return People(tuple(self._photos), tuple(names), person)
+        return PeoplePhotos(tuple(self._photos), tuple(names), person)
 
     def _refuse(self, what: str) -> NoReturn:
         raise UsageError(f"{quote_path(self._file)}, line {max(self._line, 1)}: {what}")

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mien import __version__
-from mien.lab.evaluate.error_rates import ErrorFigures, OperatingPoint
+from mien.lab.evaluate.error_rates import ErrorFigures, TargetPoint
 from mien.lab.evaluate.hard_pairs import HardPair, crop_faces, highest_impostors, lowest_genuine
 from mien.lab.evaluate.json_data import evaluation_data
 from mien.lab.evaluate.run import Evaluation, MethodResult
@@ -24,7 +24,7 @@ from mien.lab.plots import (
     draw_roc,
     draw_score_histogram,
 )
-from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.html import Picture, ReportSection, Table, write_report
 from mien.lab.report.output import write_output
 from mien.metrics import det
 from mien.metrics.evidence import format_percent, format_rate
@@ -60,7 +60,7 @@ def write_evaluation(
     )
     write_output(out / JSON_NAME, (text + "\n").encode())
     sections = [
-        Section("How to read this", READ),
+        ReportSection("How to read this", READ),
         *_set_sections(evaluation),
         *_curve_sections(evaluation, out),
         *_hard_pair_sections(evaluation, out, cut),
@@ -97,7 +97,7 @@ def _note(evaluation: Evaluation) -> str:
     )
 
 
-def _set_sections(evaluation: Evaluation) -> list[Section]:
+def _set_sections(evaluation: Evaluation) -> list[ReportSection]:
     """One section for each set of comparisons, with the figures of all methods."""
     sections = []
     for at, figures in enumerate(evaluation.methods[0].figures):
@@ -131,7 +131,7 @@ def _set_sections(evaluation: Evaluation) -> list[Section]:
         caption = f"FNMR at a false match rate, {figures.name}"
         heading = figures.name[0].upper() + figures.name[1:]
         table = Table(header, tuple(rows), caption)
-        sections.append(Section(heading, "\n\n".join(words), table))
+        sections.append(ReportSection(heading, "\n\n".join(words), table))
     return sections
 
 
@@ -149,7 +149,7 @@ def _describe_eer(figures: ErrorFigures) -> str:
     return "none, without both kinds" if figures.eer is None else format_percent(figures.eer.rate)
 
 
-def _curve_sections(evaluation: Evaluation, out: Path) -> list[Section]:
+def _curve_sections(evaluation: Evaluation, out: Path) -> list[ReportSection]:
     drawn = [method for method in evaluation.methods if method.figures[-1].eer is not None]
     if not drawn:
         return []
@@ -168,8 +168,8 @@ def _curve_sections(evaluation: Evaluation, out: Path) -> list[Section]:
     histogram = draw_score_histogram(figures.genuine, figures.impostor, marks, out / "scores.png")
     words = "All pairs of the photos. Dots are the rows of the table."
     return [
-        Section("Curves", words, pictures=(roc, det_picture)),
-        Section(
+        ReportSection("Curves", words, pictures=(roc, det_picture)),
+        ReportSection(
             "Scores",
             f"All pairs of the photos, {method.name}. The scale is logarithmic: errors are rare.",
             pictures=(Picture(histogram, "Histogram of genuine and impostor scores"),),
@@ -186,7 +186,7 @@ def _curve(method: MethodResult) -> Curve:
 
 def _hard_pair_sections(
     evaluation: Evaluation, out: Path, cut: Callable[[Path], Crop]
-) -> list[Section]:
+) -> list[ReportSection]:
     method = evaluation.methods[-1]
     kinds = (
         (
@@ -214,7 +214,7 @@ def _hard_pair_sections(
     if not pictures:
         return []
     words = f"Among all pairs of the photos, {method.name}. {HARD_NOTE}"
-    return [Section("The hardest pairs", words, pictures=tuple(pictures))]
+    return [ReportSection("The hardest pairs", words, pictures=tuple(pictures))]
 
 
 def _face_pair(pair: HardPair, evaluation: Evaluation, crops: dict[int, Crop]) -> FacePair:
@@ -233,7 +233,7 @@ def _photo_name(evaluation: Evaluation, row: int) -> str:
     return f"{evaluation.people.name_of(row)}: {evaluation.people.photos[row].name}"
 
 
-def _failure_section(evaluation: Evaluation) -> list[Section]:
+def _failure_section(evaluation: Evaluation) -> list[ReportSection]:
     if not evaluation.failures:
         return []
     rows = tuple(
@@ -243,7 +243,7 @@ def _failure_section(evaluation: Evaluation) -> list[Section]:
     words = f"{len(evaluation.failures):,} photos gave no face; the first are listed."
     if evaluation.n_pairs:
         words += f" {lost} of the protocol could not be compared."
-    return [Section("Failures to acquire", words, Table(("photo", "why"), rows))]
+    return [ReportSection("Failures to acquire", words, Table(("photo", "why"), rows))]
 
 
 def _describe_accuracy(method: MethodResult) -> str:
@@ -261,7 +261,7 @@ def _describe_set(figures: ErrorFigures) -> str:
     return f"{figures.name}: {figures.genuine.n:,} genuine, {figures.impostor.n:,} impostor{equal}"
 
 
-def _describe_fnmr(at: OperatingPoint) -> str:
+def _describe_fnmr(at: TargetPoint) -> str:
     if at.fnmr is None:
         seen = ""
         if at.observed_fnmr is not None:

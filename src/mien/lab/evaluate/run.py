@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mien.errors import UsageError
 from mien.lab.evaluate.embeddings import Acquisition, FaceChoice, PhotoEmbeddings, embed_photos
 from mien.lab.evaluate.error_rates import Accuracy, ErrorFigures, measure_accuracy, measure_errors
-from mien.lab.evaluate.protocols import Pairs, People, read_pairs, read_people
+from mien.lab.evaluate.protocols import Pairs, PeoplePhotos, read_pairs, read_people
 from mien.lab.evaluate.scoring import (
     AllPairs,
     Block,
@@ -54,7 +54,7 @@ WITH_COHORT: tuple[Method, ...] = ("normalised", "centred")
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class EvaluationProgress:
     """What wraps the photos and the blocks of comparisons as they get done, such as a bar."""
 
     photos: Callable[[Iterable[Acquisition]], Iterable[Acquisition]] = lambda photos: photos
@@ -62,7 +62,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """How to evaluate.
 
     choice: which face of a photo counts. workers: processes. cohort: of the model, for the
@@ -116,14 +116,14 @@ class Evaluation:
 
     protocol: str
     data: str
-    people: People
+    people: PeoplePhotos
     n_pairs: int
     failures: tuple[tuple[int, str], ...]
     lost_genuine: int
     lost_impostor: int
     computed: int
     model: ModelId
-    plan: Plan
+    plan: EvaluationPlan
     engine: str
     cache_was_damaged: bool
     methods: tuple[MethodResult, ...]
@@ -132,33 +132,39 @@ class Evaluation:
 def evaluate_pairs(
     pairs_file: Path,
     images: Path,
-    plan: Plan,
+    plan: EvaluationPlan,
     *,
     settings: Settings,
-    progress: Progress | None = None,
+    progress: EvaluationProgress | None = None,
 ) -> Evaluation:
     """An LFW-style protocol, and all pairs of the photos that it names.
 
     Raises UsageError for a pairs file that is wrong, or when no face was acquired.
     """
     pairs = read_pairs(pairs_file, images)
-    return _evaluate(pairs.people, pairs, images, plan, settings, progress or Progress())
+    return _evaluate(pairs.people, pairs, images, plan, settings, progress or EvaluationProgress())
 
 
 def evaluate_folder(
-    root: Path, plan: Plan, *, settings: Settings, progress: Progress | None = None
+    root: Path,
+    plan: EvaluationPlan,
+    *,
+    settings: Settings,
+    progress: EvaluationProgress | None = None,
 ) -> Evaluation:
     """All pairs of a folder of people. Raises as `evaluate_pairs` does."""
-    return _evaluate(read_people(root), None, root, plan, settings, progress or Progress())
+    return _evaluate(
+        read_people(root), None, root, plan, settings, progress or EvaluationProgress()
+    )
 
 
 def _evaluate(
-    people: People,
+    people: PeoplePhotos,
     pairs: Pairs | None,
     root: Path,
-    plan: Plan,
+    plan: EvaluationPlan,
     settings: Settings,
-    progress: Progress,
+    progress: EvaluationProgress,
 ) -> Evaluation:
     embedded = embed_photos(
         people.photos,
@@ -194,10 +200,10 @@ def _evaluate(
 def _evaluate_method(
     name: Method,
     embedded: PhotoEmbeddings,
-    people: People,
+    people: PeoplePhotos,
     pairs: Pairs | None,
-    plan: Plan,
-    progress: Progress,
+    plan: EvaluationPlan,
+    progress: EvaluationProgress,
 ) -> MethodResult:
     cohort = plan.cohort if name in WITH_COHORT else None
     known = _photos_of_cohort(cohort, embedded, people)
@@ -234,7 +240,7 @@ def _evaluate_method(
 
 
 def _photos_of_cohort(
-    cohort: Cohort | None, embedded: PhotoEmbeddings, people: People
+    cohort: Cohort | None, embedded: PhotoEmbeddings, people: PeoplePhotos
 ) -> npt.NDArray[np.bool_]:
     """(n,) bool: the photos of people who are in the cohort; none without a cohort."""
     if cohort is None:
@@ -283,7 +289,7 @@ def _pair_figures(scores: FloatArray, pairs: Pairs, seed: int) -> ErrorFigures:
 
 
 def _all_figures(
-    compared: AllPairs, people: People, rows: Rows, tested: npt.NDArray[np.bool_], seed: int
+    compared: AllPairs, people: PeoplePhotos, rows: Rows, tested: npt.NDArray[np.bool_], seed: int
 ) -> ErrorFigures:
     """rows: the photos that were acquired, which `compared` numbers from 0. tested: (n,) of all."""
     person, n = people.person[rows], len(people.names)

@@ -13,8 +13,8 @@ from mien.media.image_file import read_image
 from mien.media.photo_paths import find_people_photos
 from mien.results import ByteArray, FloatArray
 
-Photo = tuple[Path, str]
-PhotoProgress = Callable[[Sequence[Photo]], Iterable[Photo]]
+NamedPhoto = tuple[Path, str]
+PhotoProgress = Callable[[Sequence[NamedPhoto]], Iterable[NamedPhoto]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from mien.app.pipeline import Pipeline
 from mien.lab.explore.folder import AnalysedFolder, PhotoProgress, analyse_folder
 from mien.lab.explore.similarity import pca, similarity_matrix
 from mien.lab.plots import draw_crop_grid, draw_heat_map, draw_pca_map
-from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.html import Picture, ReportSection, Table, write_report
 from mien.lab.report.output import make_folder
 
 MAX_FACES_DRAWN = 60  # of more, so many are drawn, evenly spaced
@@ -33,7 +33,7 @@ def explore_folder(
     return analysed, write_report(out, f"mien explore {root.resolve().name}", sections)
 
 
-def draw_sections(analysed: AnalysedFolder, folder: Path) -> list[Section]:
+def draw_sections(analysed: AnalysedFolder, folder: Path) -> list[ReportSection]:
     """Draw the grid, the heat map and the PCA map into `folder`, as sections of a report."""
     rows = _evenly_spaced(len(analysed.crops))
     crops = [analysed.crops[row] for row in rows]
@@ -47,18 +47,18 @@ def draw_sections(analysed: AnalysedFolder, folder: Path) -> list[Section]:
         components.coordinates, crops, people, components.explained, folder / "map.png"
     )
     sections = [
-        Section(
+        ReportSection(
             "Faces",
             "Each face as it was found, turned upright and cropped for the embedder.",
             pictures=(Picture(grid, "The found faces, by person", part),),
         ),
-        Section("Similarity", HEAT_TEXT, pictures=(Picture(heat, HEAT_ALT, part),)),
-        Section("Map", MAP_TEXT, pictures=(Picture(pca_map, MAP_ALT, part),)),
+        ReportSection("Similarity", HEAT_TEXT, pictures=(Picture(heat, HEAT_ALT, part),)),
+        ReportSection("Map", MAP_TEXT, pictures=(Picture(pca_map, MAP_ALT, part),)),
     ]
     if analysed.left_out:
         listed = tuple((str(path.name), why) for path, why in analysed.left_out)
         sections.append(
-            Section("Left out", "These photos gave no face.", Table(("photo", "why"), listed))
+            ReportSection("Left out", "These photos gave no face.", Table(("photo", "why"), listed))
         )
     return sections
 

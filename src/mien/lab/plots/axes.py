@@ -26,7 +26,7 @@ DASHES = (0.0, (4.0, 3.0))
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class AxesFrame:
     """Where the axes are on the sheet, units."""
 
     left: float
@@ -35,7 +35,7 @@ class Frame:
     height: float
 
 
-def add_axes(canvas: Canvas, frame: Frame) -> Axes:
+def add_axes(canvas: Canvas, frame: AxesFrame) -> Axes:
     """Axes with a light grid. Set limits and scales first, then the ticks by `set_ticks`."""
     axes = canvas.add_axes(frame.left, frame.top, frame.width, frame.height)
     axes.set_axisbelow(True)

@@ -29,7 +29,7 @@ ROW_HEIGHT = SIDE + NAME_HEIGHT + SPACE
 TITLE_HEIGHT = 62.0
 MIN_WIDTH = 380.0
 
-Run = tuple[int, str, list[int], int, int]  # person, name, crop rows, grid row, first column
+CropRun = tuple[int, str, list[int], int, int]  # person, name, crop rows, grid row, first column
 
 
 def draw_crop_grid(
@@ -58,9 +58,9 @@ def draw_crop_grid(
     return canvas.save(path)
 
 
-def _runs(people: dict[str, list[int]]) -> list[Run]:
+def _runs(people: dict[str, list[int]]) -> list[CropRun]:
     """Lay the groups out in reading order; one that fits a row of its own is not broken."""
-    runs: list[Run] = []
+    runs: list[CropRun] = []
     line, column = 0, 0
     for person, (name, rows) in enumerate(people.items()):
         if column and column + len(rows) > COLUMNS:

@@ -20,7 +20,7 @@ from mien.lab.plots.axes import (
     LEGEND_LINE,
     LINE_WIDTH,
     TITLE_HEIGHT,
-    Frame,
+    AxesFrame,
     Tick,
     add_axes,
     add_band,
@@ -128,7 +128,7 @@ def draw_det(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
 def _sheet(n_curves: int) -> tuple[Canvas, Axes]:
     height = TITLE_HEIGHT + HEIGHT + BELOW + n_curves * LEGEND_LINE + MARGIN
     canvas = Canvas(LEFT + WIDTH + MARGIN + 10, height)
-    return canvas, add_axes(canvas, Frame(LEFT, TITLE_HEIGHT, WIDTH, HEIGHT))
+    return canvas, add_axes(canvas, AxesFrame(LEFT, TITLE_HEIGHT, WIDTH, HEIGHT))
 
 
 def _add_legend(axes: Axes, lines: Sequence[Line2D], curves: Sequence[Curve]) -> None:

@@ -18,7 +18,7 @@ from mien.lab.plots.axes import (
     LEFT,
     LEGEND_LINE,
     TITLE_HEIGHT,
-    Frame,
+    AxesFrame,
     add_axes,
     add_legend,
     add_titles,
@@ -58,7 +58,7 @@ def draw_score_histogram(
     ours, theirs = _shares(genuine, edges), _shares(impostor, edges)
     seen = np.concatenate([ours, theirs])
     bottom = math.floor(math.log10(seen[seen > 0].min()) + 1e-9)
-    frame = Frame(LEFT, TITLE_HEIGHT + LABEL_ROOM * len(thresholds), WIDTH, HEIGHT)
+    frame = AxesFrame(LEFT, TITLE_HEIGHT + LABEL_ROOM * len(thresholds), WIDTH, HEIGHT)
     with default_style():
         canvas = Canvas(
             LEFT + WIDTH + MARGIN + 10, frame.top + HEIGHT + BELOW + 2 * LEGEND_LINE + MARGIN
@@ -97,7 +97,7 @@ def _outline(axes: Axes, heights: Values, edges: Values, colour: str) -> Line2D:
 
 
 def _draw_thresholds(
-    canvas: Canvas, axes: Axes, frame: Frame, thresholds: Sequence[tuple[str, float]]
+    canvas: Canvas, axes: Axes, frame: AxesFrame, thresholds: Sequence[tuple[str, float]]
 ) -> None:
     low, high = axes.get_xlim()
     # the leftmost label is the highest: no line further right reaches up to it

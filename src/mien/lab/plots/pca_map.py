@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.lab.labels import display_name, rows_by_label
-from mien.lab.plots.axes import GRID_WIDTH, Frame, Tick, add_axes, add_titles, set_ticks
+from mien.lab.plots.axes import GRID_WIDTH, AxesFrame, Tick, add_axes, add_titles, set_ticks
 from mien.lab.plots.canvas import (
     POINTS_PER_UNIT,
     SCALE,
@@ -87,7 +87,7 @@ def _draw_axes(
     middle = (low + high) / 2
     places: Points = (points - middle) * [scale, -scale] + [WIDTH / 2, HEIGHT / 2]
 
-    axes = add_axes(canvas, Frame(LEFT, TOP, WIDTH, HEIGHT))
+    axes = add_axes(canvas, AxesFrame(LEFT, TOP, WIDTH, HEIGHT))
     axes.set_facecolor("#fafbfc")
     reach = np.array([WIDTH, HEIGHT]) / 2 / scale
     (x_low, y_low), (x_high, y_high) = middle - reach, middle + reach

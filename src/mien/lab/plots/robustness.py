@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.lab.labels import display_name
-from mien.lab.plots.axes import DASHES, Frame, add_axes, set_ticks
+from mien.lab.plots.axes import DASHES, AxesFrame, add_axes, set_ticks
 from mien.lab.plots.canvas import POINTS_PER_UNIT, Canvas, default_style, text_width
 from mien.lab.plots.style import (
     INK,
@@ -47,7 +47,7 @@ LEGEND_NOTES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class RobustnessCurve:
     """One embedder in one panel: parallel values, by rising strength.
 
     mean, low: similarities -1..1, or None where no face was found. found: 0..1.
@@ -72,7 +72,7 @@ class Panel:
 
     title: str
     ends: tuple[str, str]
-    curves: tuple[Curve, ...]
+    curves: tuple[RobustnessCurve, ...]
 
 
 def draw_robustness_chart(
@@ -96,14 +96,14 @@ def draw_robustness_chart(
         for at, panel in enumerate(panels):
             line, column = divmod(at, COLUMNS)
             left = LEFT + column * (PANEL_WIDTH + GAP_X)
-            frame = Frame(left, top + line * (PANEL_HEIGHT + GAP_Y), PANEL_WIDTH, PANEL_HEIGHT)
+            frame = AxesFrame(left, top + line * (PANEL_HEIGHT + GAP_Y), PANEL_WIDTH, PANEL_HEIGHT)
             _draw_panel(canvas, frame, panel, embedders, low, labels=column == 0)
         return canvas.save(path)
 
 
 def _draw_panel(
     canvas: Canvas,
-    frame: Frame,
+    frame: AxesFrame,
     panel: Panel,
     embedders: Sequence[tuple[str, float]],
     low: float,
@@ -130,7 +130,7 @@ def _draw_panel(
     canvas.text(right, below, panel.ends[1], size=SMALL, colour=MUTED, across="right")
 
 
-def _draw_curve(axes: Axes, curve: Curve, at: int) -> None:
+def _draw_curve(axes: Axes, curve: RobustnessCurve, at: int) -> None:
     """From the unchanged photo, whose similarity to itself is 1, outward on both sides."""
     rows = sorted(zip(curve.strengths, curve.mean, curve.low, curve.found, strict=True))
     for side in (1, -1):
@@ -164,7 +164,7 @@ def _threshold_colour(at: int, embedders: Sequence[tuple[str, float]]) -> str:
 
 def _draw_legend(canvas: Canvas, embedders: Sequence[tuple[str, float]]) -> None:
     """A line with its mark, the name and the threshold of each embedder; then the notes."""
-    frame = Frame(0.0, HEAD_HEIGHT, canvas.width, LEGEND_LINE * len(embedders))
+    frame = AxesFrame(0.0, HEAD_HEIGHT, canvas.width, LEGEND_LINE * len(embedders))
     axes = canvas.add_axes(frame.left, frame.top, frame.width, frame.height)
     axes.set_axis_off()
     axes.set(xlim=(0, frame.width), ylim=(frame.height, 0))

@@ -16,7 +16,7 @@ from mien.lab.plots.axes import (
     LEGEND_LINE,
     LINE_WIDTH,
     TITLE_HEIGHT,
-    Frame,
+    AxesFrame,
     add_axes,
     add_legend,
     add_titles,
@@ -43,7 +43,7 @@ def draw_training(
     with default_style():
         height = TITLE_HEIGHT + HEIGHT + BELOW + 2 * LEGEND_LINE + MARGIN
         canvas = Canvas(LEFT + WIDTH + MARGIN + 10, height)
-        axes = add_axes(canvas, Frame(LEFT, TITLE_HEIGHT, WIDTH, HEIGHT))
+        axes = add_axes(canvas, AxesFrame(LEFT, TITLE_HEIGHT, WIDTH, HEIGHT))
         axes.set(xlim=(0, last), ylim=(0, top))
         across, up = nice_step(last / 8), nice_step(top / 6)
         set_ticks(

@@ -18,7 +18,7 @@ import numpy as np
 
 from mien.faces.quality.gate import SHIPPED
 from mien.files import write_whole
-from mien.lab.quality.fit import Samples, fit_gate, label_samples
+from mien.lab.quality.fit import MeasuredPhotos, fit_gate, label_samples
 from mien.lab.quality.measure import NAMES, measure_folder
 from mien.lab.quality.report import report_lines, scores_held_out
 from mien.lab.quality.strangers import Alikeness
@@ -47,7 +47,9 @@ def main(arguments: list[str]) -> None:
         write_whole(SHIPPED / "sface.json", (json.dumps(table, indent=1) + "\n").encode())
 
 
-def gate_table(samples: Samples, alike: Alikeness, source: str, day: str) -> dict[str, object]:
+def gate_table(
+    samples: MeasuredPhotos, alike: Alikeness, source: str, day: str
+) -> dict[str, object]:
     """What `mien.faces.quality.gate.load_gates` reads, fitted to all samples."""
     labels = label_samples(samples, alike)
     rows = np.arange(len(samples.kind))

@@ -24,7 +24,7 @@ HARMLESS, UNCLEAR, HARMFUL = 0, -1, 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Samples:
+class MeasuredPhotos:
     """Measured photos, a row each.
 
     names: of the measures. values: (n, m) float64. kind: (n,) of degradation, "clean" for none;
@@ -50,7 +50,7 @@ class Samples:
         return self.values[:, [self.names.index(name) for name in names]]
 
 
-def label_samples(samples: Samples, alike: Alikeness) -> npt.NDArray[np.int64]:
+def label_samples(samples: MeasuredPhotos, alike: Alikeness) -> npt.NDArray[np.int64]:
     """Label each photo `HARMFUL` if its kind makes strangers alike and it is no exception.
 
     A kind at more than three times the clean FMR is harmful, one at less than 1.3 times it is
@@ -69,7 +69,7 @@ def label_samples(samples: Samples, alike: Alikeness) -> npt.NDArray[np.int64]:
 
 
 def fit_gate(
-    samples: Samples,
+    samples: MeasuredPhotos,
     labels: npt.NDArray[np.int64],
     names: Sequence[str],
     rows: npt.NDArray[np.intp],
@@ -92,7 +92,7 @@ def fit_gate(
     return {"limit": _short(limit), "bias": _short(bias), "measures": table}
 
 
-def gate_scores(table: dict[str, Any], samples: Samples) -> npt.NDArray[np.float64]:
+def gate_scores(table: dict[str, Any], samples: MeasuredPhotos) -> npt.NDArray[np.float64]:
     """The score less the limit of each sample: above 0 it is refused. (n,)"""
     gate = Gate.from_json(table)
     found = [dict(zip(samples.names, row, strict=True)) for row in samples.values.tolist()]
@@ -115,7 +115,9 @@ def _tails(
     return np.concatenate([below, above], axis=1)
 
 
-def _sample_weights(samples: Samples, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _sample_weights(
+    samples: MeasuredPhotos, labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
     weights = np.ones(len(samples.kind))
     for kind in np.unique(samples.kind):
         rows = samples.kind == kind

@@ -19,7 +19,7 @@ from mien.faces.quality.measures import (
 )
 from mien.lab.evaluate.protocols import read_people
 from mien.lab.quality.degrade import HARMFUL, HARMLESS
-from mien.lab.quality.fit import Samples
+from mien.lab.quality.fit import MeasuredPhotos
 from mien.media.image_file import read_image
 from mien.results import ByteArray, Crop, FloatArray
 from mien.settings import Settings
@@ -37,7 +37,7 @@ class _Row:
     vector: FloatArray = field(repr=False)
 
 
-def measure_folder(folder: Path, people: int, settings: Settings) -> Samples:
+def measure_folder(folder: Path, people: int, settings: Settings) -> MeasuredPhotos:
     """Measure the first so many people, each in a sub-folder.
 
     UsageError for fewer than `MIN_PEOPLE`.
@@ -53,7 +53,7 @@ def measure_folder(folder: Path, people: int, settings: Settings) -> Samples:
     for person in chosen:
         photos = [found.photos[row] for row in np.flatnonzero(found.person == person)]
         rows += _rows_of_person(person, photos, pipeline)
-    return Samples(
+    return MeasuredPhotos(
         NAMES,
         np.array([row.values for row in rows], np.float64).reshape(-1, len(NAMES)),
         np.array([row.kind for row in rows]),

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mien.lab.quality.fit import Samples, fit_gate, gate_scores, label_samples
+from mien.lab.quality.fit import MeasuredPhotos, fit_gate, gate_scores, label_samples
 from mien.lab.quality.strangers import Alikeness
 from mien.metrics.evidence import clopper_pearson
 
 
 def scores_held_out(
-    samples: Samples, alike: Alikeness, names: Sequence[str]
+    samples: MeasuredPhotos, alike: Alikeness, names: Sequence[str]
 ) -> npt.NDArray[np.float64]:
     """The score of each photo, less the limit, by the gate fitted to the others."""
     labels = label_samples(samples, alike)
@@ -26,7 +26,7 @@ def scores_held_out(
 
 
 def report_lines(
-    samples: Samples, alike: Alikeness, scores: npt.NDArray[np.float64]
+    samples: MeasuredPhotos, alike: Alikeness, scores: npt.NDArray[np.float64]
 ) -> tuple[str, ...]:
     """A line for each kind: strangers let in, photos refused, and the same of what is left.
 

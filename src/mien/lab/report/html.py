@@ -59,7 +59,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A heading, text (blank lines separate paragraphs), then a table, then pictures."""
 
     heading: str
@@ -71,7 +71,7 @@ class Section:
 def write_report(
     folder: str | os.PathLike[str],
     title: str,
-    sections: Sequence[Section],
+    sections: Sequence[ReportSection],
     *,
     note: str = "",
     footer: str = "",
@@ -121,7 +121,7 @@ class _ShownSection:
     pictures: tuple[_ShownPicture, ...]
 
     @classmethod
-    def of(cls, section: Section) -> _ShownSection:
+    def of(cls, section: ReportSection) -> _ShownSection:
         paragraphs = tuple(part for part in section.text.split("\n\n") if part.strip())
         pictures = tuple(map(_ShownPicture.of, section.pictures))
         return cls(section.heading, paragraphs, section.table, pictures)

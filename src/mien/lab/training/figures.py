@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.lab.audit.steps import STEPS
-from mien.lab.evaluate.error_rates import ErrorFigures, OperatingPoint, measure_errors
+from mien.lab.evaluate.error_rates import ErrorFigures, TargetPoint, measure_errors
 from mien.lab.evaluate.scoring import compare_all
 from mien.matching.cohort import NEAREST, Cohort
 from mien.metrics import (
@@ -31,7 +31,7 @@ MAX_CHANGED = 24  # crops to which the audit's changes are applied
 
 Embed = Callable[[ByteArray], tuple[FloatArray, FloatArray]]
 """Crops (n, side, side, 3) to unit embeddings (n, d) of them and of their mirror images."""
-People = npt.NDArray[np.int64]
+PersonRows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,11 +61,11 @@ class Compared:
     impostor: ImpostorTrials = field(repr=False)
 
     @property
-    def at_fmr(self) -> OperatingPoint:
+    def at_fmr(self) -> TargetPoint:
         return self.figures.at[0]
 
 
-def compare_methods(found: NetEmbeddings, person: People, *, seed: int) -> tuple[Compared, ...]:
+def compare_methods(found: NetEmbeddings, person: PersonRows, *, seed: int) -> tuple[Compared, ...]:
     """The plain comparison first, then flip averaging, centring and a cohort.
 
     The last two need `MIN_COHORT` strangers, and are left out with fewer.
@@ -122,7 +122,7 @@ def _methods(found: NetEmbeddings) -> Iterator[tuple[str, FloatArray, FloatArray
 
 
 def _compare(
-    name: str, vectors: FloatArray, person: People, shifts: FloatArray | None, seed: int
+    name: str, vectors: FloatArray, person: PersonRows, shifts: FloatArray | None, seed: int
 ) -> Compared:
     compared = compare_all(vectors, person, keep=KEPT, shifts=shifts)
     high = compared.highest

@@ -17,7 +17,7 @@ from mien.lab.plots import (
     draw_roc,
     draw_training,
 )
-from mien.lab.report.html import Picture, Section, Table, write_report
+from mien.lab.report.html import Picture, ReportSection, Table, write_report
 from mien.lab.report.output import make_folder, write_output
 from mien.lab.training.figures import FMR, Compared, NetEmbeddings
 from mien.metrics import FnmrChange, det
@@ -64,10 +64,10 @@ def write_training(found: TrainingFindings, out: Path) -> Path:
     make_folder(out)
     write_output(out / JSON_NAME, (json.dumps(training_data(found), indent=2) + "\n").encode())
     sections = [
-        Section("How to read this", READ),
+        ReportSection("How to read this", READ),
         _before_and_after(found),
         _curves(found, out),
-        Section(
+        ReportSection(
             "Changed photos",
             "Mean similarity of a face crop and the same crop changed, as in mien audit; here the "
             "crop is changed, not the photo.",
@@ -136,7 +136,7 @@ def _method_data(one: Compared) -> dict[str, object]:
     }
 
 
-def _before_and_after(found: TrainingFindings) -> Section:
+def _before_and_after(found: TrainingFindings) -> ReportSection:
     rows = [
         (f"{side}, {one.method}", _eer(one), _fnmr(one), f"{embeddings.mirror:.3f}")
         for side, embeddings, methods in zip(
@@ -153,10 +153,10 @@ def _before_and_after(found: TrainingFindings) -> Section:
         f"{found.change.share_worse:.0%} of the draws."
     )
     header = ("embeddings", "EER", f"FNMR at FMR {format_rate(FMR)}", "mirror similarity")
-    return Section("Before and after", words, Table(header, tuple(rows)))
+    return ReportSection("Before and after", words, Table(header, tuple(rows)))
 
 
-def _curves(found: TrainingFindings, out: Path) -> Section:
+def _curves(found: TrainingFindings, out: Path) -> ReportSection:
     curves = [
         Curve(
             f"{side}, {one.method}",
@@ -175,18 +175,18 @@ def _curves(found: TrainingFindings, out: Path) -> Section:
         Picture(draw_roc(curves, out / "roc.png"), "ROC curves before and after training"),
         Picture(draw_det(curves, out / "det.png"), "DET curves before and after training"),
     )
-    return Section("Curves", "Every photo against every other.", pictures=pictures)
+    return ReportSection("Curves", "Every photo against every other.", pictures=pictures)
 
 
-def _training_section(found: TrainingFindings, out: Path) -> list[Section]:
+def _training_section(found: TrainingFindings, out: Path) -> list[ReportSection]:
     if not found.steps:
         return []
     steps, loss, spread = zip(*found.steps, strict=True)
     path = draw_training(steps, loss, spread, out / "training.png")
-    return [Section("Training", pictures=(Picture(path, "Loss and spread of each step"),))]
+    return [ReportSection("Training", pictures=(Picture(path, "Loss and spread of each step"),))]
 
 
-def _maps(found: TrainingFindings, out: Path) -> Section:
+def _maps(found: TrainingFindings, out: Path) -> ReportSection:
     """Some people's faces by the two main directions of the embeddings, before and after."""
     names, counts = np.unique(found.names, return_counts=True)
     most = names[np.argsort(-counts, kind="stable")[:MAP_PEOPLE]]
@@ -199,7 +199,7 @@ def _maps(found: TrainingFindings, out: Path) -> Section:
         )
         for side, one in zip(("before", "after"), found.embeddings, strict=True)
     )
-    return Section("Maps", "The people with the most photos.", pictures=pictures)
+    return ReportSection("Maps", "The people with the most photos.", pictures=pictures)
 
 
 def _draw_map(vectors: FloatArray, rows: np.ndarray, found: TrainingFindings, path: Path) -> Path:

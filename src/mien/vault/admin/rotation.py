@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mien.errors import KeyUnavailable, VaultDamaged
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import KEY_BYTES, VaultCipher
 from mien.vault.integrity.manifest import Manifest
 from mien.vault.limits.attempts import AttemptCount
@@ -53,7 +53,7 @@ def rotate_vault(
         if accept_log is not None and not contents.log_is_whole:
             accept_log(transaction)
         before_commit(transaction)
-        transaction.cells.put(Section.META, HEADER_KEY, transaction.header.to_bytes())
+        transaction.cells.put(VaultTable.META, HEADER_KEY, transaction.header.to_bytes())
     transactions.keys = keys
     try:
         remove_old_keys(transactions, also=old.header.kind)
@@ -106,7 +106,7 @@ class _Contents:
 def _read_contents(old: Transaction, *, accept_log: bool) -> _Contents:
     """VaultDamaged for what does not pass verification, before a new key is made."""
     manifest = old.manifest
-    attempts = [open_count(tag, cell, old) for tag, cell in manifest.scan(Section.ATTEMPT)]
+    attempts = [open_count(tag, cell, old) for tag, cell in manifest.scan(VaultTable.ATTEMPT)]
     log, log_is_whole = _read_log(old, accept=accept_log)
     return _Contents(
         records=list(all_records(old)),
@@ -114,7 +114,7 @@ def _read_contents(old: Transaction, *, accept_log: bool) -> _Contents:
         log=log,
         log_is_whole=log_is_whole,
         # by the manifest alone, because the cells may be damaged
-        centroids=manifest.count(Section.CENTROIDS) > 0,
+        centroids=manifest.count(VaultTable.CENTROIDS) > 0,
     )
 
 
@@ -140,8 +140,8 @@ def _use_new_key(
 
 
 def _clear(old: Transaction) -> None:
-    for section in Section:
-        if section is not Section.META:
+    for section in VaultTable:
+        if section is not VaultTable.META:
             old.cells.clear(section)
 
 

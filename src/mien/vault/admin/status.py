@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mien.errors import KeyUnavailable
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.key_wrap import Header
 from mien.vault.integrity.audit_log import Entry
 from mien.vault.limits.counters import open_count
@@ -56,9 +56,9 @@ def verify_vault(
             return None
         for _ in all_records(transaction):
             pass
-        for tag, cell in transaction.manifest.scan(Section.ATTEMPT):
+        for tag, cell in transaction.manifest.scan(VaultTable.ATTEMPT):
             open_count(tag, cell, transaction)
-        centroids.verify(transaction)
+        centroids.verify_centroids(transaction)
         for entry in transaction.manifest.read_log():
             Entry.from_bytes(entry)
         found = _status_of(transaction, transactions)
@@ -74,10 +74,10 @@ def _status_of(transaction: Transaction, transactions: TransactionManager) -> Va
     return VaultStatus(
         key_kind=header.kind,
         key_location=source.location,
-        people=manifest.count(Section.RECORD),
+        people=manifest.count(VaultTable.RECORD),
         changes=manifest.counter,
         log_entries=manifest.log_count,
-        centroids=manifest.count(Section.CENTROIDS) > 0,
+        centroids=manifest.count(VaultTable.CENTROIDS) > 0,
         unused_keys=_count_unused_keys(header, transactions),
     )
 

@@ -21,7 +21,7 @@ from typing import Literal
 from mien.errors import UsageError, VaultDamaged, quote
 from mien.files import staged_write
 from mien.vault.admin.rotation import convert_record
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher
 from mien.vault.crypto.key_wrap import (
     KEY_ID_BYTES,
@@ -134,7 +134,7 @@ def import_people(
     with transactions.writing() as transaction:
         for record in records:
             tag = user_tag(record.user, transaction.cipher)
-            if transaction.manifest.get(Section.RECORD, tag) is not None:
+            if transaction.manifest.get(VaultTable.RECORD, tag) is not None:
                 if existing == "refuse":
                     raise already_enrolled(record.user, _WAYS_OUT)
                 if existing == "keep":

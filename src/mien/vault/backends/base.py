@@ -14,7 +14,7 @@ MAX_KEY_BYTES = 64
 MAX_VALUE_BYTES = 64 * 1024 * 1024  # the largest template, sealed, is half of it
 
 
-class Section(Enum):
+class VaultTable(Enum):
     """The tables. The value is the table's name in every back end."""
 
     META = "meta"
@@ -28,11 +28,11 @@ class Section(Enum):
 class Cells(Protocol):
     """One consistent view of the store, valid inside its `with` block only."""
 
-    def get(self, section: Section, key: bytes) -> bytes | None:
+    def get(self, section: VaultTable, key: bytes) -> bytes | None:
         """The value, or None."""
         ...
 
-    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """At most `limit` cells, 1 or more, whose key is greater than `after`, by key bytes."""
         ...
 
@@ -40,15 +40,15 @@ class Cells(Protocol):
         """Unix time by the store's own clock; None where the store is on this machine."""
         ...
 
-    def put(self, section: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: VaultTable, key: bytes, value: bytes) -> None:
         """Set the cell. ValueError in a view that only reads."""
         ...
 
-    def drop(self, section: Section, key: bytes) -> bool:
+    def drop(self, section: VaultTable, key: bytes) -> bool:
         """Remove the cell; False if there was none. ValueError in a view that only reads."""
         ...
 
-    def clear(self, section: Section) -> None:
+    def clear(self, section: VaultTable) -> None:
         """Remove every cell of the section, whatever is in it. ValueError in a view that only
         reads."""
         ...
@@ -115,23 +115,23 @@ class NoCells(View):
     def __init__(self) -> None:
         super().__init__(writable=False)
 
-    def get(self, section: Section, key: bytes) -> bytes | None:
+    def get(self, section: VaultTable, key: bytes) -> bytes | None:
         self._expect_open()
         return None
 
-    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
         return []
 
-    def put(self, section: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: VaultTable, key: bytes, value: bytes) -> None:
         self._expect_writable()
 
-    def drop(self, section: Section, key: bytes) -> bool:
+    def drop(self, section: VaultTable, key: bytes) -> bool:
         self._expect_writable()
         return False
 
-    def clear(self, section: Section) -> None:
+    def clear(self, section: VaultTable) -> None:
         self._expect_writable()
 
 

@@ -11,7 +11,7 @@ from mien.errors import UsageError, VaultDamaged, missing_extra, quote
 from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     Cells,
-    Section,
+    VaultTable,
     View,
     check_key,
     check_limit,
@@ -34,7 +34,7 @@ _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     tuple(
         f"CREATE TABLE mien.cell_{section.value} (key bytea PRIMARY KEY, value bytea NOT NULL)"
-        for section in Section
+        for section in VaultTable
     ),
 )
 """Step n, counted from 1, leads to schema n. A step that was released is never edited."""
@@ -80,7 +80,7 @@ class PostgresStore:
 
     def check(self) -> None:
         with self.reading() as cells:
-            for section in Section:
+            for section in VaultTable:
                 cells.scan(section, after=b"", limit=1)
 
     def close(self) -> None:
@@ -182,7 +182,7 @@ class _PostgresCells(View):
         self._place = place
         self._exists = exists
 
-    def get(self, section: Section, key: bytes) -> bytes | None:
+    def get(self, section: VaultTable, key: bytes) -> bytes | None:
         self._expect_open()
         if not self._exists:
             return None
@@ -190,7 +190,7 @@ class _PostgresCells(View):
         row = self._db.execute(query, (key,), binary=True).fetchone()
         return None if row is None else self._bytes(row[0])
 
-    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
         if not self._exists:
@@ -205,7 +205,7 @@ class _PostgresCells(View):
         (wall_s,) = _row(self._db.execute("SELECT extract(epoch FROM clock_timestamp())::float8"))
         return float(wall_s)
 
-    def put(self, section: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: VaultTable, key: bytes, value: bytes) -> None:
         self._expect_writable()
         query = (
             f"INSERT INTO mien.cell_{section.value} (key, value) VALUES (%s, %s)"
@@ -213,12 +213,12 @@ class _PostgresCells(View):
         )
         self._db.execute(query, (check_key(key), check_value(value)))
 
-    def drop(self, section: Section, key: bytes) -> bool:
+    def drop(self, section: VaultTable, key: bytes) -> bool:
         self._expect_writable()
         query = f"DELETE FROM mien.cell_{section.value} WHERE key = %s"
         return self._db.execute(query, (key,)).rowcount > 0
 
-    def clear(self, section: Section) -> None:
+    def clear(self, section: VaultTable) -> None:
         self._expect_writable()
         self._db.execute(f"DELETE FROM mien.cell_{section.value}")
 

@@ -14,7 +14,7 @@ from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     Cells,
     NoCells,
-    Section,
+    VaultTable,
     View,
     check_key,
     check_limit,
@@ -166,32 +166,32 @@ class _SqliteCells(View):
         self._path = path
         self.dropped = False
 
-    def get(self, section: Section, key: bytes) -> bytes | None:
+    def get(self, section: VaultTable, key: bytes) -> bytes | None:
         self._expect_open()
         query = f"SELECT {_VALUE} FROM cell_{section.value} WHERE key = ?"
         row = self._db.execute(query, (key,)).fetchone()
         return None if row is None else self._bytes(row[0])
 
-    def scan(self, section: Section, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         self._expect_open()
         check_limit(limit)
         query = f"SELECT key, {_VALUE} FROM cell_{section.value} WHERE key > ? ORDER BY key LIMIT ?"
         rows = self._db.execute(query, (after, limit)).fetchall()
         return [(self._bytes(key), self._bytes(value)) for key, value in rows]
 
-    def put(self, section: Section, key: bytes, value: bytes) -> None:
+    def put(self, section: VaultTable, key: bytes, value: bytes) -> None:
         self._expect_writable()
         row = (check_key(key), check_value(value))
         self._db.execute(f"REPLACE INTO cell_{section.value} (key, value) VALUES (?, ?)", row)
 
-    def drop(self, section: Section, key: bytes) -> bool:
+    def drop(self, section: VaultTable, key: bytes) -> bool:
         self._expect_writable()
         query = f"DELETE FROM cell_{section.value} WHERE key = ?"
         found = self._db.execute(query, (key,)).rowcount > 0
         self.dropped = self.dropped or found
         return found
 
-    def clear(self, section: Section) -> None:
+    def clear(self, section: VaultTable) -> None:
         self._expect_writable()
         self.dropped = self._db.execute(f"DELETE FROM cell_{section.value}").rowcount > 0 or (
             self.dropped

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mien.errors import VaultDamaged
-from mien.vault.backends.base import Cells, Section
+from mien.vault.backends.base import Cells, VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.audit_log import FIRST_LINK, link, log_damaged, verify_chain
 
@@ -31,7 +31,7 @@ _PURPOSE = "manifest"
 _HEAD = struct.Struct("<8sQQ32s")
 _MAGIC = b"mienIDX1"
 _ENTRY = struct.Struct(f"<B{TAG_BYTES}sQ32s")
-_SECTION_CODES = {Section.RECORD: 1, Section.ATTEMPT: 2, Section.CENTROIDS: 3}
+_SECTION_CODES = {VaultTable.RECORD: 1, VaultTable.ATTEMPT: 2, VaultTable.CENTROIDS: 3}
 _EMPTY = bytes(32)
 _PAGE = 200
 
@@ -67,31 +67,31 @@ class Manifest:
         """The version of the cells that this transaction writes."""
         return self.counter + 1
 
-    def get(self, section: Section, tag: bytes) -> Cell | None:
+    def get(self, section: VaultTable, tag: bytes) -> Cell | None:
         """The verified cell; None if there is none."""
         entry = self._bucket(tag[0]).get((_SECTION_CODES[section], tag))
         value = self._cells.get(section, tag)
         return self._verified(entry, value)
 
-    def put(self, section: Section, tag: bytes, value: bytes) -> None:
+    def put(self, section: VaultTable, tag: bytes, value: bytes) -> None:
         """Store a cell. The value must be sealed for `next_version`."""
         digest = hashlib.sha256(value).digest()
         self._edited(tag[0])[_SECTION_CODES[section], tag] = (self.next_version, digest)
         self._cells.put(section, tag, value)
 
-    def drop(self, section: Section, tag: bytes) -> bool:
+    def drop(self, section: VaultTable, tag: bytes) -> bool:
         """Remove a cell, also a damaged one. False if there was none."""
         found = self._edited(tag[0]).pop((_SECTION_CODES[section], tag), None) is not None
         return self._cells.drop(section, tag) or found
 
-    def clear(self, section: Section) -> None:
+    def clear(self, section: VaultTable) -> None:
         """Remove all cells of the section, also damaged ones and those that do not belong there."""
         for number in range(BUCKETS):
             for tag in self.tags(section, number):
                 del self._edited(number)[_SECTION_CODES[section], tag]
         self._cells.clear(section)
 
-    def scan(self, section: Section) -> Iterator[tuple[bytes, Cell]]:
+    def scan(self, section: VaultTable) -> Iterator[tuple[bytes, Cell]]:
         """All cells of the section by tag; raises at the end if one of them is missing."""
         known = self._known(section)
         after = b""
@@ -106,7 +106,7 @@ class Manifest:
         if known:
             raise _damaged(f"{len(known)} of its cells are missing")
 
-    def scan_bucket(self, section: Section, number: int) -> Iterator[tuple[bytes, Cell]]:
+    def scan_bucket(self, section: VaultTable, number: int) -> Iterator[tuple[bytes, Cell]]:
         """The cells of one bucket, whose tags begin with this byte, by tag."""
         for tag in sorted(self.tags(section, number)):
             cell = self.get(section, tag)
@@ -117,11 +117,11 @@ class Manifest:
         """SHA-256 of one bucket: equal digests mean equal cells."""
         return self._digests[number]
 
-    def count(self, section: Section) -> int:
+    def count(self, section: VaultTable) -> int:
         """How many cells the section has, by the buckets alone."""
         return len(self._known(section))
 
-    def tags(self, section: Section, number: int) -> set[bytes]:
+    def tags(self, section: VaultTable, number: int) -> set[bytes]:
         """The tags of the section in one bucket; their cells are not verified."""
         code = _SECTION_CODES[section]
         return {tag for found, tag in self._bucket(number) if found == code}
@@ -131,14 +131,14 @@ class Manifest:
         number = self.log_count + 1
         key = number.to_bytes(8, "big")
         sealed = self._cipher.seal(entry, purpose="log", bound_to=[key])
-        self._cells.put(Section.LOG, key, sealed)
+        self._cells.put(VaultTable.LOG, key, sealed)
         self.log_count, self.log_head = number, link(self.log_head, entry)
 
     def read_log(self) -> list[bytes]:
         """The whole log, oldest first. VaultDamaged if it was tampered with."""
         entries = []
         last = b""
-        while page := self._cells.scan(Section.LOG, after=last, limit=_PAGE):
+        while page := self._cells.scan(VaultTable.LOG, after=last, limit=_PAGE):
             for key, sealed in page:
                 if len(key) != 8 or key <= last:
                     raise log_damaged("an entry is out of order")
@@ -158,7 +158,7 @@ class Manifest:
         entries = []
         last = b""
         with suppress(VaultDamaged):  # stop where the store can list no further
-            while page := self._cells.scan(Section.LOG, after=last, limit=_PAGE):
+            while page := self._cells.scan(VaultTable.LOG, after=last, limit=_PAGE):
                 if page[0][0] <= last:
                     break
                 last = page[-1][0]
@@ -174,13 +174,13 @@ class Manifest:
             )
             self._digests[number] = hashlib.sha256(packed).digest() if packed else _EMPTY
             if packed:
-                self._cells.put(Section.BUCKET, bytes([number]), packed)
+                self._cells.put(VaultTable.BUCKET, bytes([number]), packed)
             else:
-                self._cells.drop(Section.BUCKET, bytes([number]))
+                self._cells.drop(VaultTable.BUCKET, bytes([number]))
         self.counter += 1
         head = _HEAD.pack(_MAGIC, self.counter, self.log_count, self.log_head)
         sealed = self._cipher.seal(head + b"".join(self._digests), purpose=_PURPOSE, bound_to=[])
-        self._cells.put(Section.META, MANIFEST_KEY, sealed)
+        self._cells.put(VaultTable.META, MANIFEST_KEY, sealed)
         self._changed = {}
 
     def _open_log_entry(self, key: bytes, sealed: bytes) -> bytes | None:
@@ -190,7 +190,7 @@ class Manifest:
         return None
 
     def _read_manifest(self) -> None:
-        sealed = self._cells.get(Section.META, MANIFEST_KEY)
+        sealed = self._cells.get(VaultTable.META, MANIFEST_KEY)
         if sealed is None:
             raise _damaged("its manifest is missing")
         plain = self._cipher.open(sealed, purpose=_PURPOSE, bound_to=[])
@@ -208,7 +208,7 @@ class Manifest:
     def _bucket(self, number: int) -> _Bucket:
         if number in self._changed:
             return self._changed[number]
-        packed = self._cells.get(Section.BUCKET, bytes([number])) or b""
+        packed = self._cells.get(VaultTable.BUCKET, bytes([number])) or b""
         digest = hashlib.sha256(packed).digest() if packed else _EMPTY
         if not hmac.compare_digest(digest, self._digests[number]) or len(packed) % _ENTRY.size:
             raise _damaged("a part of its index was altered, removed or put back")
@@ -217,7 +217,7 @@ class Manifest:
             for code, tag, version, digest in _ENTRY.iter_unpack(packed)
         }
 
-    def _known(self, section: Section) -> dict[bytes, tuple[int, bytes]]:
+    def _known(self, section: VaultTable) -> dict[bytes, tuple[int, bytes]]:
         return {
             tag: entry
             for number in range(BUCKETS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mien.errors import TooManyAttempts, VaultDamaged
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.attempts import (
     FREE_FAILURES,
@@ -81,7 +81,7 @@ def settle_attempt(
 def open_count(tag: bytes, cell: Cell, transaction: Transaction) -> tuple[str, AttemptCount]:
     """Whose count the cell holds, and the count. VaultDamaged if it is not the tag's."""
     plain = open_cell(
-        Section.ATTEMPT, cell.value, tag=tag, version=cell.version, cipher=transaction.cipher
+        VaultTable.ATTEMPT, cell.value, tag=tag, version=cell.version, cipher=transaction.cipher
     )
     packed_name, _, packed = plain.partition(b"\n")
     try:
@@ -90,7 +90,7 @@ def open_count(tag: bytes, cell: Cell, transaction: Transaction) -> tuple[str, A
         raise VaultDamaged(
             "a count of attempts was not written by mien; restore the vault from a backup"
         ) from error
-    if cell_tag(Section.ATTEMPT, name, transaction.cipher) != tag:
+    if cell_tag(VaultTable.ATTEMPT, name, transaction.cipher) != tag:
         raise VaultDamaged(
             "a count of attempts is stored under another name; restore the vault from a backup"
         )
@@ -100,10 +100,10 @@ def open_count(tag: bytes, cell: Cell, transaction: Transaction) -> tuple[str, A
 def store_count(name: str, count: AttemptCount, transaction: Transaction) -> None:
     """Seal the count under its name, as it is."""
     cipher, version = transaction.cipher, transaction.manifest.next_version
-    tag = cell_tag(Section.ATTEMPT, name, cipher)
+    tag = cell_tag(VaultTable.ATTEMPT, name, cipher)
     plain = name.encode() + b"\n" + count.to_bytes()
-    sealed = seal_cell(Section.ATTEMPT, plain, tag=tag, version=version, cipher=cipher)
-    transaction.manifest.put(Section.ATTEMPT, tag, sealed)
+    sealed = seal_cell(VaultTable.ATTEMPT, plain, tag=tag, version=version, cipher=cipher)
+    transaction.manifest.put(VaultTable.ATTEMPT, tag, sealed)
 
 
 def move_count(old: str, new: str, transaction: Transaction) -> None:
@@ -117,8 +117,8 @@ def move_count(old: str, new: str, transaction: Transaction) -> None:
 
 def drop_count(name: str, transaction: Transaction) -> None:
     """Remove the count of this name, also a damaged one."""
-    tag = cell_tag(Section.ATTEMPT, name, transaction.cipher)
-    transaction.manifest.drop(Section.ATTEMPT, tag)
+    tag = cell_tag(VaultTable.ATTEMPT, name, transaction.cipher)
+    transaction.manifest.drop(VaultTable.ATTEMPT, tag)
 
 
 def _read(name: str, transaction: Transaction, now: Moment) -> AttemptCount:
@@ -130,6 +130,6 @@ def _read(name: str, transaction: Transaction, now: Moment) -> AttemptCount:
 
 
 def _stored(name: str, transaction: Transaction) -> AttemptCount | None:
-    tag = cell_tag(Section.ATTEMPT, name, transaction.cipher)
-    cell = transaction.manifest.get(Section.ATTEMPT, tag)
+    tag = cell_tag(VaultTable.ATTEMPT, name, transaction.cipher)
+    cell = transaction.manifest.get(VaultTable.ATTEMPT, tag)
     return None if cell is None else open_count(tag, cell, transaction)[1]

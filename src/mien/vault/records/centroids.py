@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mien.errors import VaultDamaged
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.integrity.manifest import BUCKETS, Cell
 from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import model_hash_of, open_record, user_tag
@@ -62,7 +62,7 @@ def enable(transaction: Transaction) -> None:
     """Compute the centroids of all records, also where there are some already."""
     disable(transaction)
     parts: dict[tuple[str, int], dict[bytes, FloatArray]] = {}
-    for tag, cell in transaction.manifest.scan(Section.RECORD):
+    for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         record = open_record(tag, cell, transaction.cipher)
         parts.setdefault((record.model.sha256, tag[0]), {})[tag] = _centroid(record)
     for (sha256, number), block in parts.items():
@@ -72,7 +72,7 @@ def enable(transaction: Transaction) -> None:
 
 def disable(transaction: Transaction) -> None:
     """Remove the centroids, also damaged ones; the records stay."""
-    transaction.manifest.clear(Section.CENTROIDS)
+    transaction.manifest.clear(VaultTable.CENTROIDS)
 
 
 def update(record: Record, transaction: Transaction) -> None:
@@ -105,7 +105,7 @@ def read(transaction: Transaction, model: ModelId, number: int) -> Centroids:
     if are_enabled(transaction):
         block = _read_block(transaction, model.sha256, number)
     else:
-        cells = transaction.manifest.scan_bucket(Section.RECORD, number)
+        cells = transaction.manifest.scan_bucket(VaultTable.RECORD, number)
         block = {
             tag: _centroid(open_record(tag, cell, transaction.cipher))
             for tag, cell in cells
@@ -116,14 +116,14 @@ def read(transaction: Transaction, model: ModelId, number: int) -> Centroids:
     return Centroids(tuple(block), np.stack(list(block.values())))
 
 
-def verify(transaction: Transaction) -> None:
+def verify_centroids(transaction: Transaction) -> None:
     """VaultDamaged if the centroids are not those of the records."""
     import numpy as np
 
     if not are_enabled(transaction):
         return
     expected: dict[tuple[str, bytes], FloatArray] = {}
-    for tag, cell in transaction.manifest.scan(Section.RECORD):
+    for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         record = open_record(tag, cell, transaction.cipher)
         expected[record.model.sha256, tag] = _centroid(record)
     found = {
@@ -155,7 +155,7 @@ def _write_block(
 
     tag = _block_tag(transaction, sha256, number)
     if not block:
-        transaction.manifest.drop(Section.CENTROIDS, tag)
+        transaction.manifest.drop(VaultTable.CENTROIDS, tag)
         return
     rows = np.stack(list(block.values())).astype("<f4")
     packed = _HEAD.pack(_MAGIC, *rows.shape) + b"".join(block) + rows.tobytes()
@@ -189,16 +189,16 @@ def _write_models(transaction: Transaction, models: list[str]) -> None:
 
 
 def _marker_tag(transaction: Transaction) -> bytes:
-    return cell_tag(Section.CENTROIDS, _MARKER, transaction.cipher)
+    return cell_tag(VaultTable.CENTROIDS, _MARKER, transaction.cipher)
 
 
 def _block_tag(transaction: Transaction, sha256: str, number: int) -> bytes:
-    return cell_tag(Section.CENTROIDS, f"{sha256} {number}", transaction.cipher)
+    return cell_tag(VaultTable.CENTROIDS, f"{sha256} {number}", transaction.cipher)
 
 
 def _get(transaction: Transaction, tag: bytes) -> Cell | None:
     try:
-        return transaction.manifest.get(Section.CENTROIDS, tag)
+        return transaction.manifest.get(VaultTable.CENTROIDS, tag)
     except VaultDamaged as error:
         raise _damaged(
             "a cell of the centroids was altered, removed or put back; the records were not"
@@ -210,16 +210,16 @@ def _read_cell(transaction: Transaction, tag: bytes) -> bytes | None:
     if cell is None:
         return None
     return open_cell(
-        Section.CENTROIDS, cell.value, tag=tag, version=cell.version, cipher=transaction.cipher
+        VaultTable.CENTROIDS, cell.value, tag=tag, version=cell.version, cipher=transaction.cipher
     )
 
 
 def _write_cell(transaction: Transaction, tag: bytes, plain: bytes) -> None:
     version = transaction.manifest.next_version
     sealed = seal_cell(
-        Section.CENTROIDS, plain, tag=tag, version=version, cipher=transaction.cipher
+        VaultTable.CENTROIDS, plain, tag=tag, version=version, cipher=transaction.cipher
     )
-    transaction.manifest.put(Section.CENTROIDS, tag, sealed)
+    transaction.manifest.put(VaultTable.CENTROIDS, tag, sealed)
 
 
 def _damaged(what: str) -> VaultDamaged:

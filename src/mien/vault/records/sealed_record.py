@@ -13,7 +13,7 @@ import json
 import struct
 
 from mien.errors import UsageError, VaultDamaged
-from mien.vault.backends.base import Section
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
 from mien.vault.records.record import Record
@@ -24,7 +24,7 @@ _LENGTH = struct.Struct("<I")
 
 def user_tag(user: str, cipher: VaultCipher) -> bytes:
     """The tag of this user's record, 32 bytes."""
-    return cell_tag(Section.RECORD, user, cipher)
+    return cell_tag(VaultTable.RECORD, user, cipher)
 
 
 def seal_record(record: Record, cipher: VaultCipher, *, version: int) -> bytes:
@@ -33,7 +33,7 @@ def seal_record(record: Record, cipher: VaultCipher, *, version: int) -> bytes:
     if len(sha256) > 255:
         raise ValueError("the model's hash is too long")
     sealed = seal_cell(
-        Section.RECORD,
+        VaultTable.RECORD,
         pack_record(record),
         tag=user_tag(record.user, cipher),
         version=version,
@@ -56,7 +56,7 @@ def open_record(tag: bytes, cell: Cell, cipher: VaultCipher) -> Record:
     """The record in this cell. VaultDamaged if it does not belong to the tag."""
     sha256 = model_hash_of(cell).encode()
     plain = open_cell(
-        Section.RECORD,
+        VaultTable.RECORD,
         cell.value[1 + len(sha256) :],
         tag=tag,
         version=cell.version,

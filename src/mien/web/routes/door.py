@@ -26,7 +26,7 @@ from mien.web.responses import (
 router = APIRouter(tags=["door"])
 
 UserField = Annotated[str, Form(min_length=1, max_length=schemas.MAX_NAME, examples=["anna"])]
-Photo = Annotated[UploadFile, File()]
+UploadedPhoto = Annotated[UploadFile, File()]
 
 
 @router.post(
@@ -34,7 +34,7 @@ Photo = Annotated[UploadFile, File()]
     responses=describe_responses(schemas.Decision, *ATTEMPT_ERRORS, refusal=schemas.Decision),
 )
 async def unlock(
-    user: UserField, photo: Photo, parts: Parts, token_scope: TokenScope
+    user: UserField, photo: UploadedPhoto, parts: Parts, token_scope: TokenScope
 ) -> OutcomeResponse:
     """Does the photo show this user? 403 if not, and if nobody of this name is enrolled."""
     content = await photo.read()
@@ -57,7 +57,7 @@ async def unlock(
         schemas.Identification, 404, *ATTEMPT_ERRORS, refusal=schemas.Identification
     ),
 )
-async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+async def identify(photo: UploadedPhoto, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
     """Which enrolled person does the photo show? 403 if none."""
     content = await photo.read()
     try:
@@ -78,7 +78,9 @@ async def identify(photo: Photo, parts: Parts, token_scope: TokenScope) -> Outco
     "/v1/compare",
     responses=describe_responses(schemas.Decision, *POST_ERRORS, refusal=schemas.Decision),
 )
-async def compare(a: Photo, b: Photo, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+async def compare(
+    a: UploadedPhoto, b: UploadedPhoto, parts: Parts, token_scope: TokenScope
+) -> OutcomeResponse:
     """Do two photos show the same person? Nothing is stored or counted."""
     first, second = await a.read(), await b.read()
     decision, _, _ = await parts.pool.run(
@@ -88,7 +90,7 @@ async def compare(a: Photo, b: Photo, parts: Parts, token_scope: TokenScope) -> 
 
 
 @router.post("/v1/look", responses=describe_responses(schemas.PhotoAdvice, *POST_ERRORS, 422))
-async def look(photo: Photo, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+async def look(photo: UploadedPhoto, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
     """Where is the face, and what would make the photo better? Nothing is stored or counted."""
     content = await photo.read()
     advice = await parts.pool.run(lambda: advise_on_photo(content, parts.pipeline_of(None)))
