@@ -23,6 +23,7 @@ from mien.errors import (
     TooManyAttempts,
     UnreadableImage,
 )
+from mien.matching.calibration import TARGET_FMR
 from mien.matching.matcher import Matcher
 from mien.media.frame import Frame
 from mien.results import ByteArray, Decision, ModelId
@@ -212,11 +213,12 @@ def test_an_unlock_at_a_laxer_target_clears_no_failures_and_is_named_in_the_log(
         try_unlock("eileen", shots[3], vault, pipeline)
 
 
-def test_an_unlock_at_a_stricter_target_is_an_unlock_like_others(
+def test_an_unlock_at_the_usual_or_a_stricter_target_is_an_unlock_like_others(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
-    assert verify_at(1e-5, shots[3], vault, pipeline)
-    assert vault.read_log()[-1].outcome == "unlocked"
+    for target_fmr in (TARGET_FMR, 1e-5):
+        assert verify_at(target_fmr, shots[3], vault, pipeline)
+        assert vault.read_log()[-1].outcome == "unlocked"
 
 
 def test_an_error_after_a_face_was_compared_stays_a_failure(
@@ -239,6 +241,39 @@ def test_frames_of_several_people_without_a_decision_are_charged_and_named(
     assert vault.read_log()[-1].outcome == "undecided"
     with pytest.raises(TooManyAttempts):
         try_unlock("eileen", shots[3], vault, pipeline)
+
+
+def test_a_template_is_verified_by_the_pipeline_of_its_model(
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    asked: list[ModelId | None] = []
+
+    def pipeline_of(model: ModelId | None) -> Pipeline:
+        asked.append(model)
+        return pipeline
+
+    for name in ("eileen", "nobody"):
+        verify(name, shots[3], vault=vault, pipeline_of=pipeline_of, tell_unknown=False)
+    assert asked == [pipeline.model, None]
+
+
+def test_a_name_that_vanishes_with_its_vault_is_not_enrolled(
+    vault: Vault, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vault, "look_up", lambda user: None)
+    with pytest.raises(NotEnrolled, match="eileen is not enrolled"), verifier_of(vault, pipeline):
+        pass
+
+
+def test_a_refusal_under_an_unknown_name_is_the_refusal_by_the_decoy(
+    vault: Vault, pipeline: Pipeline, stranger: ByteArray
+) -> None:
+    """Its similarity is that to the decoy, and not one just under the threshold."""
+    decision = verify(
+        "nobody", stranger, vault=vault, pipeline_of=lambda model: pipeline, tell_unknown=False
+    )
+    assert not decision
+    assert decision.similarity < decision.threshold.value - 0.01
 
 
 def watch(film: list[Frame], attempt: Verifier) -> Decision:

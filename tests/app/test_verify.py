@@ -148,6 +148,18 @@ def test_two_photos_of_one_person_match(pipeline: Pipeline, shots: list[ByteArra
     same, _, _ = compare_images(shots[0], shots[0], pipeline)
     assert same.similarity == pytest.approx(1.0, abs=1e-6)
     assert same.similarity <= 1.0
+    first, second = (pipeline.embed_probe(shot).vector for shot in shots[:2])
+    score = pipeline.matcher.score(first, second)
+    assert decision.odds == pipeline.matcher.odds(score, photos=1)
+    assert decision.odds != ""
+
+
+def test_a_comparison_gives_the_face_of_each_photo(
+    pipeline: Pipeline, astronaut: ByteArray
+) -> None:
+    wide = np.pad(astronaut, ((0, 0), (40, 0), (0, 0)))  # 40 pixels more on the left
+    _, left, right = compare_images(astronaut, wide, pipeline)
+    assert right.box_xyxy[0] - left.box_xyxy[0] == pytest.approx(40, abs=3)
 
 
 def test_compare_needs_a_face_in_each_photo(pipeline: Pipeline, shots: list[ByteArray]) -> None:
