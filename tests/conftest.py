@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import numpy as np
@@ -80,6 +81,16 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         }
     )
     return replace(made, engine="onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def torchvision_datasets() -> ModuleType:
+    """A torchvision made for another torch raises RuntimeError, not ImportError."""
+    try:
+        import torchvision.datasets as found
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"needs a torchvision that imports, beside its own torch: {error}")
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -64,23 +64,13 @@ def test_the_eight_photos_of_the_article_have_their_labels(shared_photos: Path) 
     assert dataset.targets == [0, 0, 0, 1, 1, 2, 2, 2]
 
 
-def torchvision_datasets() -> ModuleType:
-    """A torchvision made for another torch raises RuntimeError, not ImportError."""
-    try:
-        import torchvision.datasets as found
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"needs a torchvision that imports, beside its own torch: {error}")
-    return found
-
-
 @pytest.mark.parametrize("spelled", ["{}", "./{}", "{}/", "{}/../{}"])
 def test_samples_and_labels_equal_those_of_torchvision(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelled: str
+    torchvision_datasets: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelled: str
 ) -> None:
-    datasets = torchvision_datasets()
     monkeypatch.chdir(filled(tmp_path, *(f"faces/{name}" for name in TREE)).as_posix())
     root = spelled.format("faces", "faces")
-    ours, theirs = people_folder(root), datasets.ImageFolder(root)
+    ours, theirs = people_folder(root), torchvision_datasets.ImageFolder(root)
     for name in ("samples", "imgs", "targets", "classes", "class_to_idx", "root"):
         assert getattr(ours, name) == getattr(theirs, name), name
 

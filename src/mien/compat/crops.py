@@ -16,8 +16,17 @@ import numpy.typing as npt
 from mien.errors import UnreadableImage
 from mien.faces.align import margin_box, margin_crop
 from mien.faces.pyramid import AreaTable
+from mien.faces.select import SELECTION_METHODS, unknown_method
 from mien.media.image_file import read_image
 from mien.results import ByteArray, Face, FloatArray
+
+
+def check_crop_settings(image_size: int, margin: int, selection_method: str | None) -> None:
+    """Raises ValueError unless 0 <= margin < image_size and the method is known or None."""
+    if not 0 <= margin < image_size:
+        raise ValueError(f"margin must be 0 to {image_size - 1}, below image_size, not {margin}")
+    if selection_method not in (None, *SELECTION_METHODS):
+        raise ValueError(unknown_method(selection_method))
 
 
 def is_tensor(source: object) -> bool:

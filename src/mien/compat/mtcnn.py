@@ -16,6 +16,7 @@ import numpy as np
 
 from mien.app.pipeline import open_cascade
 from mien.compat.crops import (
+    check_crop_settings,
     cut_face,
     is_batch,
     list_save_paths,
@@ -25,7 +26,7 @@ from mien.compat.crops import (
 )
 from mien.compat.per_process import PerProcess
 from mien.faces.detect import Cascade, CascadeSettings
-from mien.faces.select import SELECTION_METHODS, rank_faces
+from mien.faces.select import rank_faces
 from mien.media.image_file import ImageSource
 from mien.results import ByteArray, Faces, FloatArray
 from mien.settings import load_settings
@@ -64,12 +65,7 @@ class MTCNN:
         engine: str | None = None,
         cascade: Cascade | None = None,
     ) -> None:
-        if not 0 <= margin < image_size:
-            raise ValueError(
-                f"margin must be 0 to {image_size - 1}, below image_size, not {margin}"
-            )
-        if selection_method not in (None, *SELECTION_METHODS):
-            raise ValueError(unknown_method(selection_method))
+        check_crop_settings(image_size, margin, selection_method)
         if str(device or "cpu") != "cpu":
             raise ValueError(f"mien runs on the CPU; device must be None or 'cpu', not {device}")
         first, second, third = thresholds
@@ -174,8 +170,3 @@ class MTCNN:
 def open_detector(engine: str | None, settings: CascadeSettings) -> Cascade:
     """Open the detector's nets by the environment's settings; engine: as for `MTCNN`."""
     return open_cascade(load_settings(engine=engine), settings)
-
-
-def unknown_method(method: object) -> str:
-    """The message for a selection method that does not exist."""
-    return f"unknown selection_method {method!r}; known: {', '.join(SELECTION_METHODS)}"

@@ -64,7 +64,12 @@ def rank_faces(
         middle = np.array([image_shape[1] / 2, image_shape[0] / 2], np.float32)
         centres = (faces.boxes_xyxy[:, :2] + faces.boxes_xyxy[:, 2:]) / 2
         return _descending(areas - centre_weight * np.sum((centres - middle) ** 2, axis=1))
-    raise ValueError(f"unknown selection_method {method!r}; known: {', '.join(SELECTION_METHODS)}")
+    raise ValueError(unknown_method(method))
+
+
+def unknown_method(method: object) -> str:
+    """The message for a selection method that does not exist."""
+    return f"unknown selection_method {method!r}; known: {', '.join(SELECTION_METHODS)}"
 
 
 def _descending(values: np.typing.NDArray[np.float32]) -> IndexArray:

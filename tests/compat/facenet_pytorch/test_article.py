@@ -21,15 +21,6 @@ from torch.utils.data import DataLoader  # noqa: E402 - imports torch
 from mien.facenet_pytorch import MTCNN, InceptionResnetV1, training  # noqa: E402 - imports torch
 
 
-def torchvision_datasets() -> ModuleType:
-    """A torchvision made for another torch raises RuntimeError, not ImportError."""
-    try:
-        import torchvision.datasets as found
-    except (ImportError, RuntimeError) as error:
-        pytest.skip(f"needs a torchvision that imports, beside its own torch: {error}")
-    return found
-
-
 @pytest.fixture
 def album(tmp_path: Path, shots: list[ByteArray]) -> Path:
     """Two people with two photos each."""
@@ -50,8 +41,10 @@ def test_crops_are_stacked_and_embedded(home: Path, shots: list[ByteArray]) -> N
     assert embeddings.shape == (2, 512)
 
 
-def test_an_image_folder_takes_the_detector_as_its_transform(home: Path, album: Path) -> None:
-    folder = torchvision_datasets().ImageFolder(str(album), transform=MTCNN(margin=18))
+def test_an_image_folder_takes_the_detector_as_its_transform(
+    home: Path, album: Path, torchvision_datasets: ModuleType
+) -> None:
+    folder = torchvision_datasets.ImageFolder(str(album), transform=MTCNN(margin=18))
     faces, labels = next(iter(DataLoader(folder, batch_size=4)))
     assert (tuple(faces.shape), labels.tolist()) == ((4, 3, 160, 160), [0, 0, 1, 1])
 

@@ -11,17 +11,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mien.compat.crops import face_at, is_batch, list_save_paths
+from mien.compat.crops import check_crop_settings, face_at, is_batch, list_save_paths
 from mien.compat.facenet_pytorch.images import (
     cut_tensor,
     fixed_image_standardization,
     open_sources,
     read_as_stored,
 )
-from mien.compat.mtcnn import open_detector, unknown_method
+from mien.compat.mtcnn import open_detector
 from mien.compat.per_process import PerProcess
 from mien.faces.detect import Cascade, CascadeSettings
-from mien.faces.select import SELECTION_METHODS, rank_faces
+from mien.faces.select import rank_faces
 from mien.results import Faces
 
 Found = tuple[Any, Any, Any]
@@ -62,12 +62,7 @@ class MTCNN(nn.Module):
         cascade: Cascade | None = None,
     ) -> None:
         super().__init__()
-        if not 0 <= margin < image_size:
-            raise ValueError(
-                f"margin must be 0 to {image_size - 1}, below image_size, not {margin}"
-            )
-        if selection_method not in (None, *SELECTION_METHODS):
-            raise ValueError(unknown_method(selection_method))
+        check_crop_settings(image_size, margin, selection_method)
         self.image_size, self.margin, self.min_face_size = image_size, margin, min_face_size
         self.thresholds, self.factor = list(thresholds), factor
         self.post_process, self.keep_all = post_process, keep_all
