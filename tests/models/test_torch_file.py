@@ -63,14 +63,14 @@ def test_a_file_that_names_another_function_is_refused_and_runs_nothing(tmp_path
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", pickle.dumps(1), b"\x80\x02\x8a"])
 def test_other_bytes_are_refused(content: bytes) -> None:
-    with pytest.raises(ModelAltered, match="get it again"):
+    with pytest.raises(ModelAltered, match="download it again"):
         read_torch_file(content)
 
 
 def test_a_file_that_is_cut_short_is_refused_wherever_the_cut_is(liveness_files: Path) -> None:
     content = next(liveness_files.glob("2.7*.pth")).read_bytes()
     for length in (10, 100, 5_000, 100_000, len(content) - 1):
-        with pytest.raises(ModelAltered, match="get it again"):
+        with pytest.raises(ModelAltered, match="download it again"):
             read_torch_file(content[:length])
 
 

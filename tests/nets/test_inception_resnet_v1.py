@@ -74,7 +74,7 @@ def test_a_file_in_torch_s_older_format_loads_too() -> None:
     file = BytesIO()
     torch.save(light(), file, _use_new_zipfile_serialization=False)
     assert not load_net(file.getvalue()).training
-    refused(file.getvalue()[:-40_000], "get it again")
+    refused(file.getvalue()[:-40_000], "download it again")
 
 
 def test_a_missing_entry_is_named() -> None:
@@ -111,7 +111,7 @@ def test_many_faults_are_reported_on_one_line() -> None:
     ids=["empty", "text", "cut off", "a plain pickle", "a list"],
 )
 def test_a_file_without_weights_is_refused(content: bytes) -> None:
-    refused(content, "get it again")
+    refused(content, "download it again")
 
 
 class Bomb:
@@ -125,8 +125,8 @@ class Bomb:
 
 
 def test_no_code_in_a_file_is_run(tmp_path: Path) -> None:
-    refused(saved({"a": Bomb(tmp_path / "ran")}), "get it again")
-    refused(pickle.dumps(Bomb(tmp_path / "ran")), "get it again")
+    refused(saved({"a": Bomb(tmp_path / "ran")}), "download it again")
+    refused(pickle.dumps(Bomb(tmp_path / "ran")), "download it again")
     assert not (tmp_path / "ran").exists()
 
 

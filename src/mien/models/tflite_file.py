@@ -54,7 +54,7 @@ def read_tflite(content: bytes) -> TfliteGraph:
         return _read_graph(_Table(content, struct.unpack_from("<I", content)[0]))
     except (struct.error, ValueError, KeyError, IndexError) as error:
         raise ModelAltered(
-            f"the file is not a TensorFlow Lite file that can be read ({error}); get it again"
+            f"the file is not a TensorFlow Lite file that can be read ({error}); download it again"
         ) from error
 
 

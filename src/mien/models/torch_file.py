@@ -55,7 +55,7 @@ def read_torch_file(content: bytes) -> dict[str, npt.NDArray[Any]]:
         AttributeError, OverflowError, MemoryError,
     ) as error:  # fmt: skip
         raise ModelAltered(
-            f"the file is not a PyTorch file of the old format ({error}); get it again"
+            f"the file is not a PyTorch file of the old format ({error}); download it again"
         ) from error
 
 

@@ -173,10 +173,11 @@ def load_net(content: bytes) -> InceptionResnetV1:
             stored = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # its errors have no other base in common
         raise ModelAltered(
-            f"the weights file is not one that torch reads ({type(error).__name__}); get it again"
+            f"the weights file is not one that torch reads ({type(error).__name__});"
+            " download it again"
         ) from error
     if not isinstance(stored, Mapping):
-        raise ModelAltered("the weights file holds no table of weights; get it again")
+        raise ModelAltered("the weights file holds no table of weights; download it again")
     classifier = _classifier(stored)
     net = InceptionResnetV1(n_classes=len(classifier["weight"]) if classifier else None)
     weights = _checked_weights(stored, InceptionResnetV1().state_dict())
@@ -227,7 +228,9 @@ def _is_like(given: object, expected: Tensor) -> bool:
 
 def _another_net(what: str, more: int) -> ModelAltered:
     others = f" and {more} more" if more else ""
-    return ModelAltered(f"the weights file {what}{others}: not InceptionResnetV1; get it again")
+    return ModelAltered(
+        f"the weights file {what}{others}: not InceptionResnetV1; download it again"
+    )
 
 
 def _chain(n_in: int, *units: tuple[int, int]) -> nn.Sequential:

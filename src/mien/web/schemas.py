@@ -45,7 +45,7 @@ class Face(StrictModel):
 
     box_xyxy: list[float] = Field(min_length=4, max_length=4, examples=[[102.1, 80.4, 240.0, 260]])
     points_xy: list[Point] = Field(min_length=5, max_length=5, description="eyes, nose, mouth")
-    score: float = Field(ge=0, le=1, description="higher is surer")
+    score: float = Field(ge=0, le=1, description="higher is more certain")
 
 
 class Decision(OutcomeModel):

@@ -50,11 +50,13 @@ def inception_weights(constants: Mapping[str, FloatArray]) -> dict[str, npt.NDAr
             arrays[f"{_block_name(place)}.conv2d.bias"] = constants[name]
         arrays |= _head(constants)
     except (KeyError, ValueError) as error:
-        raise ModelAltered(f"the graph is not InceptionResnetV1: {error}; get it again") from error
+        raise ModelAltered(
+            f"the graph is not InceptionResnetV1: {error}; download it again"
+        ) from error
     if len(offsets) != N_FOLDED:
         raise ModelAltered(
             f"the graph has {len(offsets)} folded convolutions, InceptionResnetV1 has {N_FOLDED}; "
-            "get it again"
+            "download it again"
         )
     return arrays
 

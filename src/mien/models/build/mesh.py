@@ -26,7 +26,7 @@ def build_mesh(published: bytes, g: GraphWriter) -> bytes:
     try:
         output = _Mesh(source, g).write()
     except (KeyError, ValueError, IndexError) as error:
-        raise ModelAltered(f"the file is not the face mesh ({error}); get it again") from error
+        raise ModelAltered(f"the file is not the face mesh ({error}); download it again") from error
     return g.model(
         name="face_mesh", input_shape=["n", 3, SIDE, SIDE], output=output,
         output_shape=["n", OUTPUTS],

@@ -30,7 +30,7 @@ def build_minifas(published: bytes, g: GraphWriter) -> bytes:
     try:
         output = net.write()
     except (KeyError, ValueError) as error:
-        raise ModelAltered(f"the file is not a MiniFASNet ({error}); get it again") from error
+        raise ModelAltered(f"the file is not a MiniFASNet ({error}); download it again") from error
     return g.model(
         name="minifasnet",
         input_shape=["n", 3, SIDE, SIDE],
