@@ -122,7 +122,7 @@ def _unpack(row: ModelRow, content: bytes) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != row.sha256:
         raise ModelAltered(
-            f"the file given for {row.name} is not the expected one: its SHA-256 is {found[:12]}..., "
+            f"the file given for {row.name} has another SHA-256 than expected: {found[:12]}..., "
             f"not {row.sha256[:12]}...; download {row.file_name} again"
         )
     return content
