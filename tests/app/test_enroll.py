@@ -10,7 +10,7 @@ from tests.app.parts import OTHER_MODEL, clock, opened, settings_of, somebody, s
 from tests.vault.memory import open_memory_vault
 from tests.vault.sealed_parts import edit, store_record
 
-from mien.app.enroll import enroll
+from mien.app.enroll import analyse_photos, enroll
 from mien.app.pipeline import Pipeline
 from mien.app.verify import (
     forget,
@@ -165,3 +165,23 @@ def test_a_damaged_record_of_another_person_is_reported_and_does_not_stop_enroll
         made = enroll("ana", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
         assert vault.holds("ana")
     assert any("not compared with the other enrolled people" in line for line in made.advice)
+
+
+def test_a_name_that_was_enrolled_meanwhile_is_not_enrolled_over(
+    pipeline: Pipeline, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process enrolled it after the first look at the vault."""
+    with open_memory_vault() as vault:
+        enroll("eileen", shots[:2], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        before = stored("eileen", vault, pipeline)
+        monkeypatch.setattr(vault, "holds", lambda user: False)
+        with pytest.raises(AlreadyEnrolled):
+            enroll("eileen", shots[2:], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        assert (stored("eileen", vault, pipeline).vectors == before.vectors).all()
+
+
+def test_without_one_usable_photo_the_first_reason_is_raised(pipeline: Pipeline) -> None:
+    blanks = [np.full((64, 64, 3), level, np.uint8) for level in (0, 255)]
+    with pytest.raises(NoFaceFound, match="photo 1") as caught:
+        analyse_photos(blanks, pipeline, may_skip=lambda photo: True)
+    assert "over-exposed" not in str(caught.value)  # that is the second

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from pathlib import Path
 
+import pytest
+from tests.app.parts import OTHER_MODEL, somebody
 from tests.vault.memory import open_memory_vault
+from tests.vault.sealed_parts import store_record
 
 from mien.app.enroll import enroll
 from mien.app.identify import identify
 from mien.app.pipeline import Pipeline
+from mien.errors import NotEnrolled
 from mien.media.image_file import read_image
 from mien.results import ByteArray
 
@@ -67,3 +71,17 @@ def test_everybody_whom_the_face_matches_is_named(
         assert {found.user, *found.also} == {"ana", "twin"}
         assert found.to_dict()["also"] == [*found.also]
         assert identify(read_image(other), vault=vault, pipeline=pipeline).also == ()
+
+
+@pytest.mark.parametrize("of_another_model", [False, True])
+def test_nobody_to_compare_with_is_not_enrolled(
+    pipeline: Pipeline, astronaut: ByteArray, of_another_model: bool
+) -> None:
+    """An empty vault makes no attempt; one with templates of other models alone does."""
+    with open_memory_vault() as vault:
+        if of_another_model:
+            store_record(vault, somebody("ana", 1, OTHER_MODEL))
+        before = len(vault.read_log())
+        with pytest.raises(NotEnrolled, match="nobody is enrolled"):
+            identify(astronaut, vault=vault, pipeline=pipeline)
+        assert len(vault.read_log()) - before == of_another_model
