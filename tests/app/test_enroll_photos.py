@@ -315,3 +315,19 @@ def test_a_poor_photo_of_a_folder_is_left_out_and_named(
     alone = analyse_photos([str(dark)], pipeline, may_skip=lambda photo: True)
     with pytest.raises(EnrollmentRefused, match="too dark"):
         keep_good(alone)
+
+
+@pytest.mark.parametrize("is_optional", [False, True])
+def test_a_photo_without_a_face_is_left_out_only_if_it_is_optional(
+    pipeline: Pipeline, shots: list[ByteArray], is_optional: bool
+) -> None:
+    photos = [shots[0], np.zeros((64, 64, 3), np.uint8)]
+    if not is_optional:
+        with pytest.raises(NoFaceFound, match="photo 2: no face found"):
+            analyse_photos(photos, pipeline)
+        return
+    analysed = analyse_photos(photos, pipeline, may_skip=lambda photo: True)
+    assert [one.name for one in analysed.photos] == ["photo 1"]
+    assert [one.is_optional for one in analysed.photos] == [True]
+    (reason,) = analysed.left_out
+    assert reason.startswith("photo 2: no face found")

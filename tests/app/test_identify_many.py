@@ -11,11 +11,12 @@ from tests.vault.memory import open_memory_vault
 from tests.vault.sealed_parts import store_record
 
 from mien.app.enroll import enroll
-from mien.app.identify import identify
+from mien.app.identify import MAX_TIES, identify
 from mien.app.pipeline import Pipeline
 from mien.errors import NotEnrolled
 from mien.media.image_file import read_image
 from mien.results import ByteArray
+from mien.vault import Record
 
 
 def clock() -> datetime:
@@ -85,3 +86,30 @@ def test_nobody_to_compare_with_is_not_enrolled(
         with pytest.raises(NotEnrolled, match="nobody is enrolled"):
             identify(astronaut, vault=vault, pipeline=pipeline)
         assert len(vault.read_log()) - before == of_another_model
+
+
+def test_a_person_removed_meanwhile_is_not_identified(
+    pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither as the nearest, nor is the next one taken for the nearest."""
+    with open_memory_vault() as vault:
+        for name in ("ana", "bea"):
+            enroll(name, [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        record_at, asked = vault.record_at, []
+
+        def nearest_removed(tag: bytes) -> Record | None:
+            asked.append(tag)
+            return None if len(asked) == 1 else record_at(tag)
+
+        monkeypatch.setattr(vault, "record_at", nearest_removed)
+        with pytest.raises(NotEnrolled, match="nobody is enrolled"):
+            identify(astronaut, vault=vault, pipeline=pipeline)
+
+
+def test_at_most_five_people_are_looked_at(pipeline: Pipeline, astronaut: ByteArray) -> None:
+    with open_memory_vault() as vault:
+        for name in "abcdefg":
+            enroll(name, [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        found = identify(astronaut, vault=vault, pipeline=pipeline)
+    assert found.user is not None
+    assert len(found.also) == MAX_TIES == 4
