@@ -11,6 +11,7 @@ from PIL import Image
 
 import mien
 from mien.app.face_vault import list_photos
+from mien.cli.main import main
 from mien.results import ByteArray
 
 
@@ -121,3 +122,27 @@ def test_a_folder_a_batch_a_list_and_a_single_photo_are_lists_of_photos(tmp_path
     assert [one.shape for one in list_photos(np.stack([image, image]))] == [(4, 5, 3)] * 2  # type: ignore[union-attr]
     assert list_photos((image, image))[1] is image
     assert list_photos(image)[0] is image
+
+
+def test_a_vault_is_closed_at_the_end_of_its_block(empty_home: None) -> None:
+    with mien.open_vault() as vault:
+        assert vault.people() == []
+    with pytest.raises(ValueError, match="closed"):
+        vault.people()
+
+
+def test_a_vault_under_a_passphrase_needs_the_file_with_it(
+    empty_home: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "passphrase").write_text("correct horse battery\n")
+    (tmp_path / "passphrase").chmod(0o600)
+    monkeypatch.setenv("MIEN_VAULT_PASSPHRASE_FILE", str(tmp_path / "passphrase"))
+    assert main(["vault", "init", "--key", "passphrase"]) == 0
+    with mien.open_vault() as vault:
+        assert vault.people() == []
+    monkeypatch.delenv("MIEN_VAULT_PASSPHRASE_FILE")
+    with (
+        pytest.raises(mien.KeyUnavailable, match="needs its passphrase"),
+        mien.open_vault() as vault,
+    ):
+        vault.people()
