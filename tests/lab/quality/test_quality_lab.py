@@ -13,7 +13,7 @@ from mien.faces.quality.gate import Gate
 from mien.lab.quality.degrade import HARMFUL, HARMLESS
 from mien.lab.quality.fit import HARMFUL as HARMFUL_LABEL
 from mien.lab.quality.fit import HARMLESS as HARMLESS_LABEL
-from mien.lab.quality.fit import Samples, fit_gate, gate_scores, label_samples
+from mien.lab.quality.fit import MeasuredPhotos, fit_gate, gate_scores, label_samples
 from mien.lab.quality.measure import measure_folder
 from mien.lab.quality.report import report_lines, scores_held_out
 from mien.lab.quality.strangers import Alikeness
@@ -43,7 +43,7 @@ def test_a_degradation_gives_a_changed_photo_and_the_same_for_a_seed(kind: str) 
 
 
 @pytest.fixture(scope="module")
-def samples() -> Samples:
+def samples() -> MeasuredPhotos:
     """60 people: clean, harmless, and a kind that gives everybody nearly the same vector."""
     rng = np.random.default_rng(0)
     kinds = np.repeat(["clean", "ok_sharp", "fogged"], 60)
@@ -52,15 +52,15 @@ def samples() -> Samples:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     values = rng.normal(0, 1, (180, 2))
     values[120:, 0] -= 8  # the first measure tells; the second does not
-    return Samples(("fog", "other"), values, kinds, np.tile(np.arange(60), 3), vectors)
+    return MeasuredPhotos(("fog", "other"), values, kinds, np.tile(np.arange(60), 3), vectors)
 
 
 @pytest.fixture(scope="module")
-def alike(samples: Samples) -> Alikeness:
+def alike(samples: MeasuredPhotos) -> Alikeness:
     return Alikeness(samples.vectors, samples.person, samples.is_clean, Matcher(SFACE))
 
 
-def test_strangers_are_counted_once_each_pair(samples: Samples, alike: Alikeness) -> None:
+def test_strangers_are_counted_once_each_pair(samples: MeasuredPhotos, alike: Alikeness) -> None:
     clean = alike.of_kind(np.arange(60))
     assert (clean.passes, clean.pairs) == (0, 60 * 59 // 2)
     fogged = alike.of_kind(np.arange(120, 180))
@@ -68,13 +68,15 @@ def test_strangers_are_counted_once_each_pair(samples: Samples, alike: Alikeness
     assert alike.of_kind(np.array([0, 60])).pairs == 0  # one person
 
 
-def test_a_kind_whose_strangers_are_alike_is_harmful(samples: Samples, alike: Alikeness) -> None:
+def test_a_kind_whose_strangers_are_alike_is_harmful(
+    samples: MeasuredPhotos, alike: Alikeness
+) -> None:
     labels = label_samples(samples, alike)
     assert (labels[:120] == HARMLESS_LABEL).all()
     assert (labels[120:] == HARMFUL_LABEL).mean() > 0.9
 
 
-def test_the_fit_weighs_the_measure_that_tells(samples: Samples, alike: Alikeness) -> None:
+def test_the_fit_weighs_the_measure_that_tells(samples: MeasuredPhotos, alike: Alikeness) -> None:
     table = fit_gate(samples, label_samples(samples, alike), samples.names, np.arange(180))
     assert list(table["measures"]) == ["fog"]
     assert table["measures"]["fog"][2] > 0
@@ -85,7 +87,7 @@ def test_the_fit_weighs_the_measure_that_tells(samples: Samples, alike: Alikenes
 
 
 def test_the_report_is_of_people_whom_the_gate_does_not_know(
-    samples: Samples, alike: Alikeness
+    samples: MeasuredPhotos, alike: Alikeness
 ) -> None:
     lines = report_lines(samples, alike, scores_held_out(samples, alike, samples.names))
     assert [line.split(":")[0] for line in lines] == ["clean", "fogged", "ok_sharp"]
