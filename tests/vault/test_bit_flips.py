@@ -19,7 +19,7 @@ from mien.vault import Record, pack_template
 from mien.vault.open import open_vault
 
 MODEL = ModelId("sface", "ab" * 32)
-EVERY = int(os.environ.get("MIEN_TEST_FLIP_EVERY", "29"))
+EVERY = int(os.environ.get("MIEN_TEST_FLIP_EVERY", "61"))
 """Every how manyth byte of the SQLite file is flipped; 1 takes minutes. Of the rest each is."""
 
 Answers = tuple[object, ...]
@@ -111,7 +111,7 @@ def test_a_flipped_byte_of_any_cell_is_detected(copy: Path, table: str) -> None:
         rows = db.execute(f"SELECT key, value FROM cell_{table}").fetchall()
         assert rows
         for key, value in rows:
-            # of the manifest's 8,000 bytes each 7th; it is one seal
+            # of the manifest's 8,000 bytes each 97th; it is one seal
             for at, broken in flips(value, 1 if len(value) < 2000 else 97):
                 db.execute(f"UPDATE cell_{table} SET value = ? WHERE key = ?", (broken, key))
                 with pytest.raises(MienError):
@@ -144,7 +144,7 @@ def test_a_flipped_byte_of_an_export_imports_nobody(tmp_path: Path) -> None:
     whole = file.read_bytes()
     # a flipped parameter of the passphrase asks for up to a gigabyte: those are test_seal's
     start = whole.index(b'"vault_id"')
-    for at, broken in flips(whole[start:], 11):
+    for at, broken in flips(whole[start:], 23):
         file.write_bytes(whole[:start] + broken)
         with open_memory_vault() as other:
             with pytest.raises(MienError):

@@ -74,6 +74,6 @@ def test_unlocks_and_refusals_do_not_make_the_process_larger(service: Service, s
 
     with service.client() as client:
         assert client.post("/v1/people/ana", files=[("photos", photo)]).status_code == 200
-        before = load(client, unlocks=40, others=500)
-        after = load(client, unlocks=80, others=1500)
-    assert after - before < 80 * LEAK_OF_A_PICTURE_MB / 3
+        before = load(client, unlocks=30, others=300)
+        after = load(client, unlocks=50, others=600)
+    assert after - before < 50 * LEAK_OF_A_PICTURE_MB / 3

@@ -80,7 +80,7 @@ def test_responses_to_generated_requests_match_the_description(tmp_path: Path) -
 
         for found in schema.get_all_operations():
             asked = settings(
-                max_examples=30,
+                max_examples=20,
                 deadline=None,
                 derandomize=True,
                 database=None,

@@ -23,7 +23,7 @@ FindFace = Callable[[ByteArray], Face]
 """Finds the face of (H, W, 3) uint8 RGB. Raises NoFaceFound or SeveralFacesFound."""
 
 SURE_SCORE = 0.984  # every upright face of 160 photos of LFW reached it, and few turned ones
-MAX_TURNED_PIXELS = 1_000_000  # of the picture on which turns are compared: bounds their cost
+MAX_TURNED_PIXELS = 160_000  # of the picture on which turns are compared: bounds their cost
 BORDER_SHARE = 0.02  # of the box's height: nearer to the border, the points may be misplaced
 MARGIN_SHARE = 0.4  # of the box's height, black
 

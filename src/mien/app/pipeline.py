@@ -150,18 +150,30 @@ class Pipeline:
         (n, d) float32 unit rows, and the faults that put a photo outside the calibrated quality.
         Takes twice as long as `embed`: the mirror image of each crop is embedded too.
         """
+        if self.gates is None:
+            return self.embed(crops), [
+                _faults(one, crop, None) for one, crop in zip(found, crops, strict=True)
+            ]
+        both, faults = self.embed_both_sides(found, crops)
+        return both[:, 0], faults
+
+    def embed_both_sides(
+        self, found: Sequence[FoundFace], crops: Sequence[Crop]
+    ) -> tuple[FloatArray, list[tuple[str, ...]]]:
+        """As `embed_carefully`, with the mirror images: (n, 2, d) float32 unit rows, and faults."""
         vectors, lengths = self.embedder.embed_with_lengths(crops)
-        assessments: list[Assessment | None] = [None] * len(crops)
-        if self.gates is not None:
-            mirrored = [Crop(crop.pixels[:, ::-1], crop.recipe) for crop in crops]
-            cosines = np.sum(vectors * self.embed(mirrored), axis=1)
-            for row, (one, crop) in enumerate(zip(found, crops, strict=True)):
+        mirrored = self.embed([Crop(crop.pixels[:, ::-1], crop.recipe) for crop in crops])
+        cosines = np.sum(vectors * mirrored, axis=1)
+        faults = []
+        for row, (one, crop) in enumerate(zip(found, crops, strict=True)):
+            assessment = None
+            if self.gates is not None:
                 measures = measure_face(one.face, crop)
                 measures["vector_length"] = float(lengths[row])
                 measures["mirror_cosine"] = float(cosines[row])
-                assessments[row] = self.gates.enrollment.assess(measures)
-        faults = [_faults(*three) for three in zip(found, crops, assessments, strict=True)]
-        return vectors, faults
+                assessment = self.gates.enrollment.assess(measures)
+            faults.append(_faults(one, crop, assessment))
+        return np.stack([vectors, mirrored], axis=1), faults
 
 
 def _faults(found: FoundFace, crop: Crop, assessment: Assessment | None) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from mien.lab.evaluate.report import JSON_NAME, summary_lines, write_evaluation
 from mien.lab.evaluate.run import Evaluation, EvaluationPlan, EvaluationProgress, Method
 from mien.liveness.passive import open_scorer
 from mien.matching.calibration import load_calibration
+from mien.matching.matcher import Matcher
 from mien.models import find_embedder
 from mien.settings import Settings, load_settings, usable_cores
 
@@ -72,7 +73,8 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Evaluation
     """With cohort score normalisation last, where the model has a cohort: unlocking uses it."""
 
     methods = FLIP[args.flip_average]
-    calibration = load_calibration(find_embedder(args.model, settings.data_dir))
+    row = find_embedder(args.model, settings.data_dir)
+    calibration = load_calibration(row)
     cohort = None if calibration is None else calibration.cohort
     if cohort is not None and "plain" in methods:
         methods = (*methods, "normalised")
@@ -91,6 +93,7 @@ def _plan(args: Namespace, choice: FaceChoice, settings: Settings) -> Evaluation
         use_cache=not args.no_cache,
         seed=SEED,
         cohort=cohort,
+        threshold=Matcher(row).threshold_for(photos=1).value,
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from mien.errors import UsageError, one_line, quote_path
 from mien.files import exclusive_lock
+from mien.lab.evaluate.quality_bands import BANDS, GOOD
 from mien.results import UNIT_NORM_TOLERANCE, FloatArray
 
 Result = TypeVar("Result")
@@ -45,9 +46,13 @@ CREATE TABLE embeddings (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedEmbedding:
-    """vectors: (2, d) float32 unit rows, of the crop and its mirror image; None for no face."""
+    """vectors: (2, d) float32 unit rows, of the crop and its mirror image; None for no face.
+
+    band: of the photo's quality, an index of `BANDS`.
+    """
 
     vectors: FloatArray | None = field(repr=False)
+    band: int = GOOD
 
 
 class EmbeddingCache:
@@ -156,7 +161,7 @@ class EmbeddingCache:
         if entry.vectors is not None:
             if entry.vectors.shape != (2, self._dims):
                 raise ValueError(f"expected (2, {self._dims}), got {entry.vectors.shape}")
-            vectors = entry.vectors.astype("<f4").tobytes()
+            vectors = entry.vectors.astype("<f4").tobytes() + bytes([entry.band])
         return self._recipe, photo, vectors, self._checksum(photo, vectors)
 
     def _checked(self, photo: bytes, vectors: object, checksum: object) -> CachedEmbedding | None:
@@ -165,11 +170,11 @@ class EmbeddingCache:
             return None
         if not vectors:
             return CachedEmbedding(None)
-        if len(vectors) != 2 * self._dims * 4:
+        if len(vectors) != 2 * self._dims * 4 + 1 or vectors[-1] >= len(BANDS):
             return None
-        rows = np.frombuffer(vectors, "<f4").reshape(2, self._dims).astype(np.float32)
+        rows = np.frombuffer(vectors[:-1], "<f4").reshape(2, self._dims).astype(np.float32)
         is_unit = np.abs(np.linalg.norm(rows, axis=1) - 1.0) <= UNIT_NORM_TOLERANCE
-        return CachedEmbedding(rows) if is_unit.all() else None
+        return CachedEmbedding(rows, vectors[-1]) if is_unit.all() else None
 
     def _checksum(self, photo: bytes, vectors: bytes) -> bytes:
         content = photo + vectors

@@ -20,10 +20,13 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from mien.app.face_search import FoundFace
 from mien.app.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
 from mien.errors import NoFaceFound, UnreadableImage
+from mien.faces.quality.advice import measure_quality
 from mien.faces.select import rank_faces
 from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
+from mien.lab.evaluate.quality_bands import GOOD, BandArray, band_of
 from mien.lab.evaluate.workers import run_in_workers
 from mien.media.image_file import read_image
 from mien.media.pixels import downscale
@@ -35,7 +38,7 @@ from mien.vectors import unit_rows
 FaceChoice = Literal["centre", "largest"]
 FACE_CHOICES: tuple[FaceChoice, ...] = get_args(FaceChoice)
 
-VERSION = 1  # one more whenever the detector, a crop or a net gives other numbers than before
+VERSION = 2  # one more whenever the detector, a crop or a net gives other numbers than before
 BATCH = 16  # photos that a worker is given at a time; a crash loses no more of each
 HASHED_BYTES = 1 << 20
 
@@ -48,15 +51,16 @@ AcquisitionProgress = Callable[[Iterable["Acquisition"]], Iterable["Acquisition"
 class Acquisition:
     """What came of one photo. row: in the list. why: the reason, where there is no face.
 
-    vectors: (2, d) float32 unit rows, of the crop and its mirror image, or None.
-    photo_sha256: to cache this under; None where it must not be cached, as for a file
-    that could not be read.
+    vectors: (2, d) float32 unit rows, of the crop and its mirror image, or None. band: of the
+    photo's quality, an index of `BANDS`. photo_sha256: to cache this under; None where it must
+    not be cached, as for a file that could not be read.
     """
 
     row: int
     vectors: FloatArray | None = field(repr=False)
     why: str = ""
     photo_sha256: bytes | None = None
+    band: int = GOOD
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,13 +68,15 @@ class PhotoEmbeddings:
     """Embeddings of n photos of a list.
 
     plain, mirrored: (n, d) float32, unit rows, zeros where nothing was acquired.
-    acquired: (n,) bool. failures: (row, why) of the others. computed: how many were not
-    in the cache. cache_was_damaged: the cache could not be read and was created again.
+    acquired: (n,) bool. bands: (n,) int8 of the photos' quality, see `BANDS`. failures: (row, why)
+    of the others. computed: how many were not in the cache. cache_was_damaged: the cache could not
+    be read and was created again.
     """
 
     plain: FloatArray = field(repr=False)
     mirrored: FloatArray = field(repr=False)
     acquired: npt.NDArray[np.bool_] = field(repr=False)
+    bands: BandArray = field(repr=False)
     failures: tuple[tuple[int, str], ...]
     computed: int
     model: ModelId
@@ -107,7 +113,7 @@ def embed_photos(
     cached = cache.read(sha for sha in hashes if sha is not None) if cache else {}
     missing = [at for at, sha in enumerate(hashes) if sha is None or sha not in cached]
     done = [
-        Acquisition(at, cached[sha].vectors, NO_FACE)
+        Acquisition(at, cached[sha].vectors, NO_FACE, band=cached[sha].band)
         for at, sha in enumerate(hashes)
         if sha is not None and sha in cached
     ]
@@ -131,6 +137,10 @@ class PhotoEmbedder:
 
     def crop(self, photo: Path) -> Crop:
         """The aligned face. Raises UnreadableImage, or NoFaceFound with the reason."""
+        return self.find(photo)[1]
+
+    def find(self, photo: Path) -> tuple[FoundFace, Crop]:
+        """The face that is meant, and its crop. Raises as `crop`."""
         image = read_image(photo)
         if self._choice == "largest":
             # a face that is a fifth of the side still has more pixels than a crop wants
@@ -144,13 +154,17 @@ class PhotoEmbedder:
             if self._choice == "centre"
             else int(rank_faces(faces, "largest", image.shape)[0])
         )
-        return self._cut(image, faces[row])
+        return FoundFace(image, faces[row]), self._cut(image, faces[row])
 
-    def embed(self, crops: Sequence[Crop]) -> FloatArray:
-        """(n, 2, d) float32 unit vectors, of each crop and of its mirror image."""
-        mirrored = [Crop(np.ascontiguousarray(crop.pixels[:, ::-1]), crop.recipe) for crop in crops]
-        vectors = self._pipeline.embed([*crops, *mirrored])
-        return np.stack([vectors[: len(crops)], vectors[len(crops) :]], axis=1)
+    def embed(self, found: Sequence[tuple[FoundFace, Crop]]) -> tuple[FloatArray, list[int]]:
+        """(n, 2, d) float32 unit vectors, of each crop and its mirror image; and the bands."""
+        faces, crops = [face for face, _ in found], [crop for _, crop in found]
+        vectors, faults = self._pipeline.embed_both_sides(faces, crops)
+        bands = [
+            band_of(words, measure_quality(one.face, crop).advice)
+            for (one, crop), words in zip(found, faults, strict=True)
+        ]
+        return vectors, bands
 
     def _cut(self, image: ByteArray, face: Face) -> Crop:
         try:
@@ -196,7 +210,7 @@ def _compute(
     for results in run_in_workers(load, batches, workers=workers):
         if cache is not None:
             cache.add(
-                (one.photo_sha256, CachedEmbedding(one.vectors))
+                (one.photo_sha256, CachedEmbedding(one.vectors, one.band))
                 for one in results
                 if one.photo_sha256 is not None
             )
@@ -208,22 +222,24 @@ def _load_worker(settings: Settings, model: str, choice: FaceChoice) -> _Work:
 
 
 def _acquire(embedder: PhotoEmbedder, batch: _Batch) -> list[Acquisition]:
-    results, crops, cut = [], [], []
+    results, found, cut = [], [], []
     for row, photo, sha256 in batch:
         try:
-            crop = embedder.crop(photo)
+            face = embedder.find(photo)
         except UnreadableImage as error:
             results.append(Acquisition(row, None, str(error)))
             continue
         except NoFaceFound as error:
             results.append(Acquisition(row, None, str(error), _if_unchanged(photo, sha256)))
             continue
-        crops.append(crop)
+        found.append(face)
         cut.append((row, _if_unchanged(photo, sha256)))
-    results += [
-        Acquisition(row, vectors, "", sha256)
-        for (row, sha256), vectors in zip(cut, embedder.embed(crops), strict=True)
-    ]
+    if found:
+        vectors, bands = embedder.embed(found)
+        results += [
+            Acquisition(row, both, "", sha256, band)
+            for (row, sha256), both, band in zip(cut, vectors, bands, strict=True)
+        ]
     return results
 
 
@@ -236,14 +252,15 @@ def _gathered(
     done: Sequence[Acquisition], n: int, computed: int, row: EmbedderRow
 ) -> PhotoEmbeddings:
     vectors = np.zeros((2, n, row.dims), np.float32)
-    acquired = np.zeros(n, np.bool_)
+    acquired, bands = np.zeros(n, np.bool_), np.zeros(n, np.int8)
     for one in done:
         if one.vectors is not None:
             vectors[:, one.row] = one.vectors
             acquired[one.row] = True
+            bands[one.row] = one.band
     failures = sorted((one.row, one.why) for one in done if one.vectors is None)
     return PhotoEmbeddings(
-        vectors[0], vectors[1], acquired, tuple(failures), computed, row.id, row.recipe
+        vectors[0], vectors[1], acquired, bands, tuple(failures), computed, row.id, row.recipe
     )
 
 

@@ -9,9 +9,9 @@ from mien import __version__
 from mien.lab.evaluate.error_rates import ErrorFigures, TargetPoint
 from mien.lab.evaluate.run import Evaluation, MethodResult
 from mien.lab.labels import clean_text
-from mien.metrics import Interval
+from mien.metrics import ErrorRate, Interval
 
-FORMAT = 3  # one more when a reader of the JSON would have to change
+FORMAT = 4  # one more when a reader of the JSON would have to change
 
 
 def evaluation_data(evaluation: Evaluation, now: datetime) -> dict[str, Any]:
@@ -59,7 +59,27 @@ def _method_data(method: MethodResult) -> dict[str, Any]:
             }
         )
     data["comparisons"] = [_error_figures_data(figures) for figures in method.figures]
+    data["by_quality"] = [
+        {
+            "quality": one.band,
+            "photos": one.photos,
+            "genuine_refused": _rate_data(one.genuine),
+            "impostor_accepted": _rate_data(one.impostor),
+        }
+        for one in method.by_quality
+    ]
     return data
+
+
+def _rate_data(rate: ErrorRate | None) -> dict[str, object] | None:
+    if rate is None:
+        return None
+    return {
+        "errors": rate.errors,
+        "trials": rate.trials,
+        "rate": rate.value,
+        "interval": _interval_data(rate.interval),
+    }
 
 
 def _error_figures_data(figures: ErrorFigures) -> dict[str, Any]:

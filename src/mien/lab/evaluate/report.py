@@ -26,7 +26,7 @@ from mien.lab.plots import (
 )
 from mien.lab.report.html import Picture, ReportSection, Table, write_report
 from mien.lab.report.output import write_output
-from mien.metrics import det
+from mien.metrics import ErrorRate, det
 from mien.metrics.evidence import format_percent, format_rate
 from mien.results import Crop
 
@@ -62,6 +62,7 @@ def write_evaluation(
     sections = [
         ReportSection("How to read this", READ),
         *_set_sections(evaluation),
+        *_quality_sections(evaluation),
         *_curve_sections(evaluation, out),
         *_hard_pair_sections(evaluation, out, cut),
         *_failure_section(evaluation),
@@ -86,6 +87,11 @@ def summary_lines(evaluation: Evaluation) -> list[str]:
             lines += [
                 f"    FNMR at FMR {format_rate(at.fmr)}: {_describe_fnmr(at)}" for at in figures.at
             ]
+        lines += [
+            f"  {one.band} photos ({one.photos:,}): strangers {_describe_rate(one.impostor)};"
+            f" owners refused {_describe_rate(one.genuine)}"
+            for one in method.by_quality
+        ]
     return lines
 
 
@@ -147,6 +153,31 @@ def _describe_left_out(method: MethodResult) -> str:
 
 def _describe_eer(figures: ErrorFigures) -> str:
     return "none, without both kinds" if figures.eer is None else format_percent(figures.eer.rate)
+
+
+def _quality_sections(evaluation: Evaluation) -> list[ReportSection]:
+    """The errors by the quality of the photos, of the method that an unlock uses."""
+    bands = [one for method in evaluation.methods for one in method.by_quality]
+    if not bands:
+        return []
+    words = (
+        "At the threshold of an unlock with one enrolled photo, by the worse photo of each pair. "
+        "No odds are told for the last kind, and it is refused at enrollment. The intervals are "
+        "those of independent comparisons, which these are not: they are too narrow."
+    )
+    rows = tuple(
+        (one.band, f"{one.photos:,}", _describe_rate(one.impostor), _describe_rate(one.genuine))
+        for one in bands
+    )
+    header = ("quality", "photos", "strangers accepted", "owners refused")
+    return [ReportSection("By the quality of the photos", words, Table(header, rows))]
+
+
+def _describe_rate(rate: ErrorRate | None) -> str:
+    if rate is None:
+        return "no pair"
+    high = format_rate(rate.interval.high)
+    return f"{rate.errors:,} of {rate.trials:,}: {format_rate(rate.value)}, at most {high}"
 
 
 def _curve_sections(evaluation: Evaluation, out: Path) -> list[ReportSection]:

@@ -14,6 +14,7 @@ from mien.errors import UsageError
 from mien.lab.evaluate.embeddings import Acquisition, FaceChoice, PhotoEmbeddings, embed_photos
 from mien.lab.evaluate.error_rates import Accuracy, ErrorFigures, measure_accuracy, measure_errors
 from mien.lab.evaluate.protocols import Pairs, PeoplePhotos, read_pairs, read_people
+from mien.lab.evaluate.quality_bands import BandArray, BandErrors, errors_by_band
 from mien.lab.evaluate.scoring import (
     AllPairs,
     Block,
@@ -66,7 +67,8 @@ class EvaluationPlan:
     """How to evaluate.
 
     choice: which face of a photo counts. workers: processes. cohort: of the model, for the
-    methods `WITH_COHORT`. seed: of the bootstrap.
+    methods `WITH_COHORT`. seed: of the bootstrap. threshold: of an unlock with one enrolled photo,
+    for the errors by quality; None for none.
     """
 
     model: str
@@ -76,6 +78,12 @@ class EvaluationPlan:
     use_cache: bool = True
     seed: int = 0
     cohort: Cohort | None = None
+    threshold: float | None = None
+
+    @property
+    def unlock_method(self) -> Method:
+        """How an unlock makes scores."""
+        return "plain" if self.cohort is None else "normalised"
 
     def __post_init__(self) -> None:
         if set(WITH_COHORT) & set(self.methods) and self.cohort is None:
@@ -94,7 +102,8 @@ class MethodResult:
 
     accuracy: None for a folder, which has no folds. figures: of each set of comparisons,
     the set of the curves last. genuine, highest: comparisons, with rows of `people.photos`.
-    n_in_cohort: photos left out because their person is in the cohort.
+    n_in_cohort: photos left out because their person is in the cohort. by_quality: of the
+    method by which an unlock makes scores; empty for the others.
     """
 
     name: Method
@@ -103,6 +112,7 @@ class MethodResult:
     genuine: ComparedPairs = field(repr=False)
     highest: ComparedPairs = field(repr=False)
     n_in_cohort: int = 0
+    by_quality: tuple[BandErrors, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,7 +217,6 @@ def _evaluate_method(
 ) -> MethodResult:
     cohort = plan.cohort if name in WITH_COHORT else None
     known = _photos_of_cohort(cohort, embedded, people)
-    pairs = None if pairs is None else pairs.without(known)
     rows = np.flatnonzero(embedded.acquired & ~known)
     if not len(rows):
         raise UsageError("all these people are in the model's cohort; choose other photos")
@@ -223,9 +232,9 @@ def _evaluate_method(
         shifts=shifts,
         progress=progress.blocks,
     )
-    sets = [_all_figures(compared, people, rows, ~known, plan.seed)]
-    folds = None
+    sets, folds = [_all_figures(compared, people, rows, ~known, plan.seed)], None
     if pairs is not None:
+        pairs = pairs.without(known)
         scores = _protocol_scores(pairs, vectors, rows, shifts)
         folds = measure_accuracy(scores, pairs.same, pairs.fold)
         sets.insert(0, _pair_figures(scores, pairs, plan.seed))
@@ -236,7 +245,16 @@ def _evaluate_method(
         _with_photo_rows(compared.genuine, rows),
         _with_photo_rows(compared.highest, rows),
         int(known.sum()),
+        _by_quality(name, compared, embedded.bands[rows], person, plan),
     )
+
+
+def _by_quality(
+    name: Method, compared: AllPairs, bands: BandArray, person: CountArray, plan: EvaluationPlan
+) -> tuple[BandErrors, ...]:
+    if plan.threshold is None or name != plan.unlock_method:
+        return ()
+    return errors_by_band(bands, person, compared.genuine, compared.highest, plan.threshold)
 
 
 def _photos_of_cohort(
