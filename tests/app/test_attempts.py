@@ -159,6 +159,17 @@ def test_an_allowed_caller_learns_that_the_name_is_not_enrolled(
 ) -> None:
     with pytest.raises(NotEnrolled, match="nobody is not enrolled; run: mien enroll nobody"):
         try_unlock("nobody", shots[3], vault, pipeline, tell_unknown=True)
+    last = vault.read_log()[-1]
+    assert (last.kind, last.user, last.outcome) == ("unlock", "nobody", "not_enrolled")
+
+
+def test_in_an_absent_vault_an_unknown_name_is_not_enrolled_and_creates_nothing(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    with open_memory_vault() as absent:
+        with pytest.raises(NotEnrolled):
+            try_unlock("nobody", shots[3], absent, pipeline, tell_unknown=True)
+        assert absent.status() is None
 
 
 def test_a_template_of_another_model_never_unlocks(

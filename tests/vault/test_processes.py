@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.vault.sealed_parts import record_of_user
+from tests.vault.sealed_parts import record_of, record_of_user, store_record
 
 from mien.errors import TooManyAttempts
 from mien.results import ModelId
@@ -95,3 +95,29 @@ def test_simultaneous_failures_for_one_name_are_all_counted(tmp_path: Path) -> N
                 raise AssertionError("the sixth attempt was not refused")
         except TooManyAttempts:
             pass
+
+
+KILLED = """
+import os, signal
+with vault.attempt("ana"):
+    print("charged", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_an_attempt_whose_process_was_killed_is_in_the_log(tmp_path: Path) -> None:
+    settings = load_settings({"HOME": str(tmp_path)})
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with open_vault(settings, create=True, surface="library", environ={}) as vault:
+        store_record(vault, record_of("ana", MODEL))
+    ran = subprocess.run(
+        [sys.executable, "-c", PRELUDE + KILLED, str(tmp_path)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout) == (-9, "charged\n"), ran.stderr
+    with open_vault(settings, create=False, surface="library", environ={}) as vault:
+        last = vault.read_log()[-1]
+        assert (last.kind, last.user, last.outcome) == ("unlock", "ana", "unfinished")

@@ -34,7 +34,7 @@ class Verifier:
     The attempt is charged when the block starts, and settled and logged when it ends, however it
     ends: it stays a failure unless `conclude` was given a decision that says otherwise.
 
-    tell_unknown: NotEnrolled for a name that is not enrolled, before anything is charged;
+    tell_unknown: NotEnrolled for a name that is not enrolled, logged and not charged;
     otherwise such a name is refused like a stranger, after the same work, with a member of
     the cohort as the template. Entering raises UsageError, NotEnrolled,
     TooManyAttempts, VaultDamaged and ModelMismatch; then nothing is unlocked.
@@ -58,6 +58,7 @@ class Verifier:
 
     def __enter__(self) -> Verifier:
         if self._tell_unknown and not self._vault.holds(self._user):
+            self._vault.log_unknown_name(self._user)
             raise not_enrolled(self._user)
         with ExitStack() as stack:
             self._attempt: Attempt = stack.enter_context(self._vault.attempt(self._user))

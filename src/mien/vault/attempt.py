@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mien.errors import MienError, Outcome
+from mien.vault.integrity.audit_log import STARTED
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import charge_attempt, settle_attempt
 from mien.vault.transaction import Transaction, TransactionManager
@@ -46,16 +47,17 @@ def charged_attempt(
 
     user: a checked name; None for an identification.
     """
-    name = IDENTIFY if user is None else user
+    name, kind = (IDENTIFY, "identify") if user is None else (user, "unlock")
     with transactions.writing() as transaction:
         charge = charge_attempt(name, transaction, now(transaction))
+        if charge.refused is None:  # in the log from here on, even if the process is killed
+            write_log(transaction, kind, user or "", STARTED)
     if charge.refused is not None:
         raise charge.refused
     attempt = Attempt(user=user or "")
 
     def settle(outcome: Outcome, *, compared: bool) -> None:
         unlocked = outcome is Outcome.UNLOCKED
-        kind = "identify" if user is None else "unlock"
         with transactions.writing() as transaction:
             settle_attempt(
                 name,

@@ -10,13 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from mien.errors import NotEnrolled, quote
+from mien.errors import NotEnrolled, Outcome, quote
 from mien.vault.admin import migrate_v1, rotation, status, transfer
 from mien.vault.admin.status import VaultStatus
 from mien.vault.admin.transfer import Existing, ImportResult
 from mien.vault.attempt import Attempt, charged_attempt
 from mien.vault.backends.base import VaultTable
-from mien.vault.integrity.audit_log import Entry
+from mien.vault.integrity.audit_log import Entry, merge_attempts
 from mien.vault.integrity.manifest import BUCKETS
 from mien.vault.limits.attempts import Moment, moment_now
 from mien.vault.people import (
@@ -293,13 +293,22 @@ class Vault:
         with self._transactions.writing(create=False) as transaction:
             centroids.disable(transaction)
 
+    def log_unknown_name(self, user: str) -> None:
+        """Log an attempt for a name that is not enrolled; nothing where there is no vault yet."""
+        name = check_user_name(user)
+        with self._transactions.reading() as transaction:
+            if transaction is None:
+                return
+        with self._transactions.writing(create=False) as changed:
+            self._write_log(changed, "unlock", name, Outcome.NOT_ENROLLED.value)
+
     def read_log(self) -> list[Entry]:
-        """The whole log, oldest first, with its chain verified."""
+        """The whole log, oldest first, with its chain verified; one entry for each attempt."""
         with self._transactions.reading() as transaction:
             if transaction is None:
                 return []
             entries = transaction.manifest.read_log()
-        return [Entry.from_bytes(entry) for entry in entries]
+        return merge_attempts(Entry.from_bytes(entry) for entry in entries)
 
     def close(self) -> None:
         """Close the store. A second call does nothing."""

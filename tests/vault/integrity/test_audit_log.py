@@ -13,6 +13,7 @@ from mien.vault.integrity.audit_log import (
     Entry,
     describe_entries,
     link,
+    merge_attempts,
     verify_chain,
 )
 
@@ -177,3 +178,66 @@ def test_times_are_in_the_readers_time_zone() -> None:
 def test_an_entry_of_an_unknown_kind_is_not_written() -> None:
     with pytest.raises(ValueError, match="one of"):
         entry(1, kind="party").to_bytes()
+
+
+# attempts ----------------------------------------------------------------------------------
+
+
+def event(kind: str, user: str, outcome: str, where: str = "command", minute: int = 0) -> Entry:
+    return Entry(f"2026-01-31T12:{minute:02}:00+00:00", kind, user, outcome, where)
+
+
+def told(*entries: Entry) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.user, one.outcome) for one in merge_attempts(entries)]
+
+
+def test_an_attempt_is_one_entry_that_of_its_outcome() -> None:
+    entries = [
+        event("unlock", "ana", "started"),
+        event("enroll", "ben", "done"),
+        event("unlock", "ana", "unlocked", minute=1),
+    ]
+    assert told(*entries) == [("enroll", "ben", "done"), ("unlock", "ana", "unlocked")]
+
+
+def test_an_attempt_that_was_killed_stays_in_the_log() -> None:
+    entries = [event("unlock", "ana", "started"), event("identify", "", "started")]
+    assert told(*entries) == [("unlock", "ana", "unfinished"), ("identify", "", "unfinished")]
+    lines = describe_entries(merge_attempts(entries), zone=timezone.utc)
+    assert lines == [
+        "2026-01-31 12:00  an attempt for ana was not finished",
+        "2026-01-31 12:00  an identification was not finished",
+    ]
+
+
+def test_of_attempts_at_once_each_is_told_and_the_unfinished_ones_are_counted() -> None:
+    started = [event("unlock", "ana", "started", minute=at) for at in range(3)]
+    ended = [event("unlock", "ana", "not_the_owner", minute=5), event("unlock", "ana", "unlocked")]
+    assert [outcome for _, _, outcome in told(*started, *ended)] == [
+        "unfinished",
+        "not_the_owner",
+        "unlocked",
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event("unlock", "ben", "unlocked"),
+        event("identify", "ana", "unlocked"),
+        event("unlock", "ana", "unlocked", where="web"),
+        event("rename", "ana", "done"),
+    ],
+)
+def test_another_event_does_not_end_an_attempt(other: Entry) -> None:
+    assert told(event("unlock", "ana", "started"), other)[0] == ("unlock", "ana", "unfinished")
+
+
+def test_an_identification_ends_with_the_name_that_was_found() -> None:
+    entries = [event("identify", "", "started"), event("identify", "ana", "unlocked")]
+    assert told(*entries) == [("identify", "ana", "unlocked")]
+
+
+def test_the_log_of_an_earlier_version_has_no_starts_and_reads_as_before() -> None:
+    entries = [event("unlock", "ana", "not_the_owner"), event("unlock", "ana", "unlocked")]
+    assert merge_attempts(entries) == entries

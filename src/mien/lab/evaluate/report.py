@@ -88,8 +88,8 @@ def summary_lines(evaluation: Evaluation) -> list[str]:
                 f"    FNMR at FMR {format_rate(at.fmr)}: {_describe_fnmr(at)}" for at in figures.at
             ]
         lines += [
-            f"  {one.band} photos ({one.photos:,}): strangers {_describe_rate(one.impostor)};"
-            f" owners refused {_describe_rate(one.genuine)}"
+            f"  quality {one.band}, {one.photos:,} photos: strangers accepted "
+            f"{_describe_rate(one.impostor)}; owners refused {_describe_rate(one.genuine)}"
             for one in method.by_quality
         ]
     return lines

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, tzinfo
 
 from mien.errors import VaultDamaged
@@ -22,6 +23,9 @@ KINDS = (
 FIRST_LINK = hashlib.sha256(b"mien log 1").digest()
 MAX_ENTRY_BYTES = 4096
 FAILED = ("not_the_owner", "not_enrolled", "not_live")
+ATTEMPTS = ("unlock", "identify")
+STARTED = "started"  # written when an attempt is charged; one with its outcome follows
+UNFINISHED = "unfinished"  # of an attempt that started and has no outcome: it was killed, or runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,8 @@ class Entry:
 
     at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
     by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
-    "done"; of an "enroll" also "added" or "replaced"; of an "unlock" also "unlocked_laxer".
-    where: the surface that was used.
+    "done"; of an "enroll" also "added" or "replaced"; of an attempt also `STARTED`; of an "unlock"
+    also "unlocked_laxer". where: the surface that was used.
     """
 
     at: str
@@ -79,6 +83,26 @@ def verify_chain(entries: Iterable[tuple[int, bytes]], *, head: bytes, count: in
         raise log_damaged(what)
     if last != head:
         raise log_damaged("an entry was edited")
+
+
+def merge_attempts(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries with one for each attempt: that of its outcome, or `UNFINISHED` without one.
+
+    An outcome ends the earliest attempt of its kind, name and surface that has none yet. An
+    identification starts without a name.
+    """
+    merged: list[Entry | None] = []
+    running: dict[tuple[str, str, str], deque[int]] = {}
+    for entry in entries:
+        user = "" if entry.kind == "identify" else entry.user
+        started = running.setdefault((entry.kind, user, entry.where), deque())
+        if entry.outcome == STARTED:
+            started.append(len(merged))
+            entry = replace(entry, outcome=UNFINISHED)
+        elif entry.kind in ATTEMPTS and started:
+            merged[started.popleft()] = None
+        merged.append(entry)
+    return [entry for entry in merged if entry is not None]
 
 
 def log_damaged(what: str) -> VaultDamaged:
@@ -147,6 +171,8 @@ def _describe_entry(entry: Entry, zone: tzinfo) -> str:
         ("unlock", "unlocked"): f"{entry.user} unlocked",
         ("unlock", "unlocked_laxer"): f"{entry.user} unlocked with a higher --target-fmr",
         ("unlock", "undecided"): f"frames for {entry.user} showed a face and decided nothing",
+        ("unlock", UNFINISHED): f"an attempt for {entry.user} was not finished",
+        ("identify", UNFINISHED): "an identification was not finished",
         ("unlock", "no_face"): f"no face seen for {entry.user}",
         ("unlock", "several_faces"): f"several faces seen for {entry.user}",
         ("identify", "unlocked"): f"{entry.user} was identified",
