@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mien import __version__
-from mien.cli.main import main
+from mien.cli.main import main, run
 from mien.settings import load_settings
 
 Mien = Callable[..., Any]
@@ -96,12 +96,12 @@ def test_the_command_runs_as_a_module_too(module: str) -> None:
     assert ran.stdout == f"mien {__version__}\n"
 
 
-def test_the_installed_command_is_main() -> None:
+def test_the_installed_command_is_run() -> None:
     path = Path(__file__).resolve().parents[2] / "pyproject.toml"
     if not path.is_file():
         pytest.skip("needs pyproject.toml: run the tests from a checkout")
     named = re.findall(r'^mien = "([\w.]+):(\w+)"$', path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert named == [(main.__module__, main.__name__)]
+    assert named == [(run.__module__, run.__name__)]
 
 
 def test_no_command_exits_with_2_and_prints_the_help(mien: Mien) -> None:
