@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import VaultDamaged
-from mien.files import exclusive_lock
+from mien.files import exclusive_lock, make_folder, write_whole
 
 HOLD = """
 import sys
@@ -56,3 +56,23 @@ def test_an_error_inside_the_block_is_raised_and_releases_the_lock(tmp_path: Pat
         raise OSError("of the work")
     with exclusive_lock(tmp_path / "lock", VaultDamaged, wait_s=0):
         assert os.listdir(tmp_path) == ["lock"]
+
+
+def test_every_folder_that_is_created_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_whole(tmp_path / "a" / "b" / "file", b"")
+        with exclusive_lock(tmp_path / "c" / "d" / "lock", OSError):
+            pass
+    finally:
+        os.umask(before)
+    folders = [tmp_path / name for name in ("a", "a/b", "c", "c/d")]
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700] * 4
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_os_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="file"):
+        write_whole(tmp_path / "file" / "inside", b"")
+    with pytest.raises(FileExistsError):
+        make_folder(tmp_path / "file")

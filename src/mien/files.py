@@ -24,6 +24,18 @@ def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
         put_in_place()
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it that are missing, with mode 0700. Raises OSError.
+
+    `Path.mkdir` gives the folders above it the mode of the umask: with umask 000 anybody could put
+    another folder in the place of that with the key.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)  # FileExistsError if it is a file
+
+
 @contextmanager
 def staged_write(
     path: Path, content: bytes, *, durable: bool = False
@@ -33,7 +45,7 @@ def staged_write(
     What can fail has failed before the caller commits something else. Without the call
     the temporary file is deleted. Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     with suppress(FileNotFoundError):
         os.lstat(path)  # an invalid name, such as one that is too long, fails now
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -95,7 +107,7 @@ def exclusive_lock(
     import fcntl
 
     try:
-        lock_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(lock_path.parent)
         lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     except ValueError as error:  # a zero byte in the path
         raise refused(f"its folder cannot be written ({error})") from error

@@ -166,6 +166,8 @@ def _home(env: Mapping[str, str]) -> Path:
     home = env.get("HOME")
     if not home:
         raise UsageError("HOME is not set, so mien has no folder for its files; set HOME")
+    if not os.path.isabs(home):
+        raise UsageError(f"HOME is {home!r}, which is no whole path; set it to one, from / on")
     return Path(home)
 
 

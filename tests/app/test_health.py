@@ -135,3 +135,11 @@ def test_a_folder_that_anybody_may_write_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_can_be_made_is_ok_and_is_not_made(tmp_path: Path) -> None:
     assert _folder("folder of the vault", tmp_path / "a" / "b").state == "ok"
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away: run as root")
+def test_a_folder_of_another_user_is_named(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12345, -1)
+    check = _folder("folder of the vault", tmp_path / "mien")
+    assert check.state == "advice"
+    assert check.found.endswith("belongs to another user; run mien as that user, or set HOME")

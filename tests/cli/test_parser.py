@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mien import __version__
-from mien.cli.main import main, run
+from mien.cli.main import run
 from mien.settings import load_settings
 
 Mien = Callable[..., Any]

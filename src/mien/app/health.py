@@ -177,6 +177,9 @@ def _folder(what: str, path: Path) -> Check:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         found = f"{str(path)!r} cannot be written; change the mode or owner of {str(nearest)!r}"
         return Check(what, "broken", found, ExitCode.USAGE)
+    if nearest.stat().st_uid != os.geteuid():
+        found = f"{str(nearest)!r} belongs to another user; run mien as that user, or set HOME"
+        return Check(what, "advice", found)
     if nearest == path and path.stat().st_mode & 0o022:
         found = f"anybody may write {str(path)!r}; run: chmod go-w {shlex.quote(str(path))}"
         return Check(what, "advice", found)

@@ -13,6 +13,8 @@ from mien.cli.output import CommandResult, print_error, print_result
 from mien.cli.parser import build_parser
 from mien.errors import ExitCode, MienError, Outcome, one_line
 
+NO_MEMORY = "out of memory; close other programs and try again"
+NOT_LOADED = "failed to map segment"  # of a library: the dynamic linker got no memory for it
 REPORT = "set MIEN_DEBUG=1 to see where, and report it"
 
 
@@ -37,9 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = "interrupted" + args.interrupted
         return print_error(message, Outcome.INTERRUPTED, as_json=args.json)
     except MemoryError:
-        message = "out of memory; close other programs and try again"
-        return print_error(message, Outcome.INTERNAL_ERROR, as_json=args.json)
+        return print_error(NO_MEMORY, Outcome.INTERNAL_ERROR, as_json=args.json)
     except Exception as error:  # noqa: BLE001 - the process ends here, with a code of its own
+        if isinstance(error, ImportError) and NOT_LOADED in str(error):
+            return print_error(NO_MEMORY, Outcome.INTERNAL_ERROR, as_json=args.json)
         if os.environ.get("MIEN_DEBUG"):
             _print_traceback()
         message = f"internal error: {type(error).__name__}: {one_line(error)}; {REPORT}"

@@ -12,6 +12,7 @@ from typing import cast
 from urllib.request import Request, urlopen
 
 from mien.errors import ModelAltered, ModelMissing
+from mien.files import make_folder
 
 TIMEOUT_S = 30.0  # for each read from the server, not for the whole file
 ATTEMPTS = 5  # each resumes the one before, if that one received any bytes
@@ -53,7 +54,7 @@ def _download(url: str, part: Path, size: int, tell: Tell) -> str:
         if have >= size:
             break
         try:
-            part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(part.parent)
             _request_rest(url, part, have, size, tell)
         except (OSError, HTTPException) as error:
             why = " ".join(str(error).split()) or type(error).__name__

@@ -16,6 +16,8 @@ import numpy as np
 from mien.errors import ModelAltered, missing_extra
 from mien.results import FloatArray
 
+OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "bad allocation")
+
 
 class Net(Protocol):
     """A loaded network: (n, channels, height, width) float32 in, one float32 array out."""
@@ -74,7 +76,7 @@ class _OnnxRuntimeNet:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is raised
         # spinning threads would slow the numpy work between two calls to half its speed
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # a packed second copy of the weights costs 20 MB and gains nothing measurable
@@ -83,13 +85,18 @@ class _OnnxRuntimeNet:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         try:
             self._session = onnxruntime.InferenceSession(
-                graph, options, providers=["CPUExecutionProvider"]
+                graph, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:  # its errors have no other common base
+            _raise_if_out_of_memory(error)
             raise ModelAltered(_describe_refusal("ONNX Runtime", error)) from error
 
     def __call__(self, pixels: FloatArray) -> FloatArray:
-        output: FloatArray = self._session.run(None, {"pixels": pixels})[0]
+        try:
+            output: FloatArray = self._session.run(None, {"pixels": pixels})[0]
+        except Exception as error:
+            _raise_if_out_of_memory(error)
+            raise
         return output
 
 
@@ -109,6 +116,7 @@ class _OpenVinoNet:
         try:
             self._compiled = core.compile_model(core.read_model(graph), "CPU", settings)
         except RuntimeError as error:
+            _raise_if_out_of_memory(error)
             raise ModelAltered(_describe_refusal("OpenVINO", error)) from error
         self._requests = threading.local()  # a request serves one thread at a time
 
@@ -118,6 +126,12 @@ class _OpenVinoNet:
         results = self._requests.own.infer({0: pixels}, share_inputs=True)
         output: FloatArray = np.asarray(results[0], dtype=np.float32)
         return output
+
+
+def _raise_if_out_of_memory(error: Exception) -> None:
+    """The engines say so in words only; a graph is not damaged by it."""
+    if any(words in str(error) for words in OUT_OF_MEMORY):
+        raise MemoryError from error
 
 
 def _describe_refusal(engine: str, error: Exception) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from mien.errors import UsageError
+from mien.files import make_folder
 from mien.lab.report.output import write_output
 
 BASE_URL = (
@@ -77,7 +78,7 @@ def find_article_photos(
             content = fetch(BASE_URL + name)
             if hashlib.sha256(content).hexdigest() != PHOTOS[name]:
                 return None
-            (folder / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder((folder / name).parent)
             write_output(folder / name, content)
     except (OSError, UsageError):  # UsageError: the cache cannot be written
         # being offline is normal: the caller runs the small demo instead and says so

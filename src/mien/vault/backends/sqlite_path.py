@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mien.errors import MienError, UsageError, VaultDamaged, quote
+from mien.files import make_folder
 
 # SQLite trusts these files beside it: it copies a journal that a crash left back into the vault
 COMPANION_SUFFIXES = ("-journal", "-wal", "-shm")
@@ -51,7 +52,7 @@ def create_vault_file(path: Path) -> None:
     An existing file stays as it is: another process was faster.
     """
     try:
-        _make_private_folders(path.parent)
+        make_folder(path.parent)
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except (OSError, ValueError) as error:
@@ -97,12 +98,3 @@ def _check_companion(path: Path) -> None:
     except OSError as error:
         raise _cannot("reach", path, error) from error
     _check_own_file(path, status, root_may_own=True)
-
-
-def _make_private_folders(folder: Path) -> None:
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        new.mkdir(mode=0o700, exist_ok=True)
