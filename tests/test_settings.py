@@ -345,8 +345,3 @@ def test_an_address_without_a_path_is_refused(load: Load) -> None:
 def test_a_number_of_thousands_of_digits_is_refused(load: Load) -> None:
     with pytest.raises(UsageError):
         load(MIEN_THREADS="9" * 5000)
-
-
-def test_a_home_that_is_no_whole_path_is_refused() -> None:
-    with pytest.raises(UsageError, match="HOME is 'relative', which is no whole path"):
-        load_settings({"HOME": "relative"})

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien.faces.detect import STRIDE, Cascade, CascadeSettings
+from mien.faces.detect import BATCH, LIMITS, STRIDE, Cascade, CascadeSettings
 from mien.results import FloatArray
 
 SETTINGS = CascadeSettings(min_face_size=12, factor=0.5)
@@ -135,3 +135,57 @@ def test_two_callers_run_p_net_at_the_same_time() -> None:
     image = np.zeros((24, 24, 3), np.uint8)  # two levels
     faces = Cascade(pnet, answer_each(), answer_each(), SETTINGS, pnet_callers=2).find(image)
     assert len(faces) == 0
+
+
+class EveryWindow:
+    """A P-Net that proposes every window, and nets that pass every crop and count them."""
+
+    def __init__(self) -> None:
+        self.crops: dict[int, int] = {24: 0, 48: 0}
+        self.batches: list[int] = []
+
+    @property
+    def largest_batch(self) -> int:
+        return max(self.batches)
+
+    def propose(self, pixels: Any) -> Any:
+        rows, columns = ((side - 12) // STRIDE + 1 for side in pixels.shape[2:])
+        maps = np.zeros((1, 5, rows, columns), np.float32)
+        maps[0, 0] = np.linspace(3, 1, rows * columns).reshape(rows, columns)
+        return maps
+
+    def judge(self, pixels: Any) -> Any:
+        self.crops[pixels.shape[2]] += len(pixels)
+        self.batches.append(len(pixels))
+        return np.tile(np.float32([9.0] + [0.0] * 14), (len(pixels), 1))[:, :, None, None]
+
+    def find(self, search: str, side: int = 300) -> int:
+        nets = (self.propose, self.judge, self.judge)
+        settings = CascadeSettings(min_face_size=12, factor=0.01)  # one level
+        return len(Cascade(*nets, settings).find(np.zeros((side, side, 3), np.uint8), search))
+
+
+def test_a_picture_full_of_faces_is_bounded_work_where_one_face_is_wanted() -> None:
+    limits = LIMITS["largest"]
+    assert limits is not None
+    nets = EveryWindow()
+    assert 0 < nets.find("largest") <= limits.onet
+    assert nets.crops[24] <= limits.rnet
+    assert nets.crops[48] <= limits.onet
+    assert nets.largest_batch <= BATCH
+    assert nets.batches[0] == limits.batch  # there are more than `BATCH`
+
+
+def test_all_faces_of_such_a_picture_are_found_where_all_are_wanted() -> None:
+    nets = EveryWindow()
+    assert nets.find("all") > 1000
+    assert nets.crops[24] > 1000
+    assert nets.largest_batch <= BATCH
+
+
+def test_the_windows_with_the_highest_scores_go_on() -> None:
+    nets = EveryWindow()
+    faces = Cascade(
+        nets.propose, nets.judge, nets.judge, CascadeSettings(min_face_size=12, factor=0.01)
+    ).find(np.zeros((300, 300, 3), np.uint8), "largest")
+    assert faces.boxes_xyxy[:, 1].max() < 30  # the scores fall from the top to the bottom

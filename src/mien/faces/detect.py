@@ -22,7 +22,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from mien.faces.geometry import apply_offsets, make_square, suppress_by_smaller, suppress_by_union
+from mien.faces.geometry import (
+    IndexArray,
+    apply_offsets,
+    make_square,
+    suppress_by_smaller,
+    suppress_by_union,
+)
 from mien.faces.pyramid import AreaTable
 from mien.models import Net
 from mien.results import ByteArray, Faces, FloatArray
@@ -39,6 +45,29 @@ FINER_LEVELS = 2  # that `largest` adds each time nothing was found
 # `largest` searches windows down to this share of the largest face: a second face of half its
 # size is found, and so is a window that P-Net widens more than twofold (0.5 missed some)
 SECOND_FACE_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class WorkLimits:
+    """How many of the highest scores go on: of a level's windows, to R-Net, and to O-Net.
+
+    batch: crops in one call of these nets where there are more than `BATCH`.
+
+    A photo of a few people has fewer. One that is tiled with small faces has tens of thousands,
+    and would take 25 seconds and a gigabyte.
+    """
+
+    level: int
+    rnet: int
+    onet: int
+    batch: int
+
+
+LIMITS: dict[Search, WorkLimits | None] = {
+    "all": None,
+    "largest": WorkLimits(600, 500, 200, batch=32),
+}
+"""None for `all`, whose faces are those of the published cascade whatever they cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +128,7 @@ class Cascade:
         table = AreaTable(image_rgb)
         if search == "largest":
             return self._find_largest(table, scales)
-        return self._refine(table, _concatenate(self._propose_in_parallel(table, scales)))
+        return self._refine(table, _concatenate(self._propose_in_parallel(table, scales)), None)
 
     def _propose_in_parallel(self, table: AreaTable, scales: list[float]) -> list[FloatArray]:
         """The proposals of each level, on as many threads as P-Net accepts callers.
@@ -131,15 +160,16 @@ class Cascade:
 
     def _find_largest(self, table: AreaTable, scales: list[float]) -> Faces:
         """Search coarse to fine; `wanted` is the smallest face that is still to be searched."""
+        limits = LIMITS["largest"]
         proposals: list[FloatArray] = []
         levels = list(reversed(scales))  # coarse to fine
         wanted = min(table.height, table.width) / START_DIVISOR
         done = 0
         while True:
             while done < len(levels) and (CELL / levels[done] >= wanted or not proposals):
-                proposals.append(self._propose(table, levels[done]))
+                proposals.append(self._propose(table, levels[done], limits))
                 done += 1
-            faces = self._refine(table, _concatenate(proposals))
+            faces = self._refine(table, _concatenate(proposals), limits)
             if done == len(levels):
                 return faces
             if len(faces):
@@ -150,11 +180,16 @@ class Cascade:
             else:
                 wanted = CELL / levels[min(done + FINER_LEVELS, len(levels)) - 1]
 
-    def _propose(self, table: AreaTable, scale: float) -> FloatArray:
+    def _propose(
+        self, table: AreaTable, scale: float, limits: WorkLimits | None = None
+    ) -> FloatArray:
         """P-Net on one level, after suppression: (n, 9) float32 of box, logit and offsets."""
         level = table.resized(int(table.height * scale + 1), int(table.width * scale + 1))
         maps = self._pnet_maps(level)  # (5, rows, columns)
         rows, columns = np.nonzero(maps[0] >= _logit(self.settings.thresholds[0]))
+        if limits is not None:
+            highest = _highest(maps[0, rows, columns], limits.level)
+            rows, columns = rows[highest], columns[highest]
         corner = np.stack([columns, rows], axis=1).astype(np.float32) * np.float32(STRIDE) + 1
         boxes = np.concatenate(
             [
@@ -185,18 +220,22 @@ class Cascade:
             parts.append(self._pnet(np.ascontiguousarray(level[:, :, STRIDE * first : end]))[0])
         return np.concatenate(parts, axis=1)
 
-    def _refine(self, table: AreaTable, proposals: FloatArray) -> Faces:
+    def _refine(self, table: AreaTable, proposals: FloatArray, limits: WorkLimits | None) -> Faces:
         """Faces from the proposals of all levels, (n, 9), by R-Net and O-Net."""
         proposals = proposals[suppress_by_union(proposals[:, :4], proposals[:, 4], 0.7)]
+        if limits is not None:
+            proposals = proposals[_highest(proposals[:, 4], limits.rnet)]
         boxes = make_square(apply_offsets(proposals[:, :4], proposals[:, 5:], extra=0.0))
 
-        boxes, outputs = _run_on_boxes(self._rnet, table, boxes, 24)
+        boxes, outputs = _run_on_boxes(self._rnet, table, boxes, 24, limits)
         passed = outputs[:, 0] > _logit(self.settings.thresholds[1])
         boxes, outputs = boxes[passed], outputs[passed]
         kept = suppress_by_union(boxes, outputs[:, 0], 0.7)
+        if limits is not None:
+            kept = kept[_highest(outputs[kept, 0], limits.onet)]
         boxes = make_square(apply_offsets(boxes[kept], outputs[kept, 1:5], extra=1.0))
 
-        boxes, outputs = _run_on_boxes(self._onet, table, boxes, 48)
+        boxes, outputs = _run_on_boxes(self._onet, table, boxes, 48, limits)
         passed = outputs[:, 0] > _logit(self.settings.thresholds[2])
         boxes, outputs = boxes[passed], outputs[passed]
         points = _decode_points(boxes, outputs[:, 5:])
@@ -218,7 +257,7 @@ def pyramid_scales(height: int, width: int, settings: CascadeSettings) -> list[f
 
 
 def _run_on_boxes(
-    net: Net, table: AreaTable, boxes: FloatArray, side: int
+    net: Net, table: AreaTable, boxes: FloatArray, side: int, limits: WorkLimits | None
 ) -> tuple[FloatArray, FloatArray]:
     """The boxes (n, 4) that cover a pixel, and the network's outputs for them, (n, k)."""
     rectangles = np.trunc(boxes).astype(np.intp)
@@ -228,9 +267,10 @@ def _run_on_boxes(
     rectangles[:, 3] = np.minimum(rectangles[:, 3], table.height)
     inside = np.all(rectangles[:, 2:] > rectangles[:, :2], axis=1)
     boxes, rectangles = boxes[inside], rectangles[inside]
+    batch = BATCH if limits is None or len(rectangles) <= BATCH else limits.batch
     parts = [
-        net(table.crops(rectangles[start : start + BATCH], side))[:, :, 0, 0]
-        for start in range(0, len(rectangles), BATCH)
+        net(table.crops(rectangles[start : start + batch], side))[:, :, 0, 0]
+        for start in range(0, len(rectangles), batch)
     ]
     return boxes, np.concatenate(parts) if parts else np.zeros((0, 15), np.float32)
 
@@ -242,6 +282,13 @@ def _decode_points(boxes: FloatArray, shares: FloatArray) -> FloatArray:
     x_then_y = shares.reshape(-1, 2, 5)
     points = sides[:, :, np.newaxis] * x_then_y + corners[:, :, np.newaxis]
     return np.ascontiguousarray(np.swapaxes(points, 1, 2))
+
+
+def _highest(scores: FloatArray, at_most: int) -> IndexArray:
+    """Rows of the highest scores, in the order of the rows."""
+    if len(scores) <= at_most:
+        return np.arange(len(scores))
+    return np.sort(np.argsort(-scores, kind="stable")[:at_most])
 
 
 def _concatenate(proposals: list[FloatArray]) -> FloatArray:
