@@ -159,10 +159,10 @@ class EveryWindow:
         self.batches.append(len(pixels))
         return np.tile(np.float32([9.0] + [0.0] * 14), (len(pixels), 1))[:, :, None, None]
 
-    def find(self, search: str, side: int = 300) -> int:
+    def find(self, search: str) -> int:
         nets = (self.propose, self.judge, self.judge)
         settings = CascadeSettings(min_face_size=12, factor=0.01)  # one level
-        return len(Cascade(*nets, settings).find(np.zeros((side, side, 3), np.uint8), search))
+        return len(Cascade(*nets, settings).find(np.zeros((300, 300, 3), np.uint8), search))
 
 
 def test_a_picture_full_of_faces_is_bounded_work_where_one_face_is_wanted() -> None:
@@ -173,7 +173,16 @@ def test_a_picture_full_of_faces_is_bounded_work_where_one_face_is_wanted() -> N
     assert nets.crops[24] <= limits.rnet
     assert nets.crops[48] <= limits.onet
     assert nets.largest_batch <= BATCH
-    assert nets.batches[0] == limits.batch  # there are more than `BATCH`
+
+
+def test_more_crops_than_a_batch_of_a_bounded_search_are_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mien.faces.detect.BATCH", 150)
+    limits, nets = LIMITS["largest"], EveryWindow()
+    assert limits is not None
+    nets.find("largest")
+    assert nets.batches[0] == limits.batch == 32
 
 
 def test_all_faces_of_such_a_picture_are_found_where_all_are_wanted() -> None:
