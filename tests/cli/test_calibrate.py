@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -127,3 +128,30 @@ def made_up_people(count: int) -> PeopleVectors:
     rows = rng.standard_normal((count, 128))
     vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return PeopleVectors(vectors, np.arange(count), [f"p{row}" for row in range(count)])
+
+
+def test_own_people_are_measured_from_their_photos_and_a_report_is_written(
+    mien: Callable[..., Any], tmp_path: Path, shared_lfw: Path
+) -> None:
+    """Sixty people of LFW, the least that are enough, two photos each."""
+    pytest.importorskip("matplotlib", reason="a report needs matplotlib: pip install '.[lab]'")
+    folders = sorted((shared_lfw / "images").iterdir())
+    people = [one for one in folders if len(list(one.iterdir())) >= 2][:60]
+    for person in people:
+        (tmp_path / "people" / person.name).mkdir(parents=True)
+        for photo in sorted(person.iterdir())[:2]:
+            shutil.copy(photo, tmp_path / "people" / person.name)
+    out = tmp_path / "out"
+    made = mien("calibrate", tmp_path / "people", "--name", "half", "--out", out, "--json")
+    assert made.code == 0, made.complaint
+    assert made.json["calibration"] == "half"
+    shipped = load_calibration(EMBEDDERS["sface"])
+    assert shipped is not None
+    assert made.json["thresholds"]["1"] >= shipped.threshold_among(1, photos=1).value
+    page = (out / "report.html").read_text()
+    assert "of 30 people of people" in page
+    assert f"{made.json['thresholds']['1']:.3f}" in page
+    assert (out / "thresholds.png").stat().st_size > 5000
+    photo = next((tmp_path / "people" / people[0].name).iterdir())
+    said = mien("compare", photo, photo, "--calibration", "half", "--json").json
+    assert said["calibration"] == "half"

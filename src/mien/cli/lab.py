@@ -76,6 +76,13 @@ def _add_calibrate(commands: Commands) -> None:
         default="largest",
         help="Which face of each photo to use.",
     )
+    calibrate.add_argument(
+        "--out",
+        type=Path,
+        default=Path("calibration"),
+        metavar="DIR",
+        help="Folder for the report on your own people; default: calibration.",
+    )
 
 
 def _add_evaluate(commands: Commands) -> None:

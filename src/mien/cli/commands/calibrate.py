@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from argparse import Namespace
 from datetime import datetime, timezone
+from importlib.util import find_spec
+from pathlib import Path
 
 from mien.cli.output import CommandResult
-from mien.errors import ExitCode, UsageError
+from mien.errors import ExitCode, UsageError, install_command
 from mien.lab.calibrate import calibrate as calibrate_folder
 from mien.lab.calibrate import write_calibration
+from mien.lab.calibration_report import write_calibration_report
 from mien.lab.local_calibration import calibrate_own_people, describe_local_calibration
 from mien.matching.calibration import is_calibrated_by_mien, load_calibration
+from mien.matching.local_calibration import LocalCalibration
 from mien.models import EmbedderRow, find_embedder
 from mien.settings import Settings, load_settings
 
@@ -70,11 +74,14 @@ def _calibrate_own_people(
     )
     lines = describe_local_calibration(made)
     lines.append(f"  use it with --calibration {made.name}, or set MIEN_CALIBRATION={made.name}")
+    report = _write_report(made, args.out)
+    lines.append(f"report: {report}" if report else f"for a report: {install_command('lab')}")
     data: dict[str, object] = {
         "outcome": "calibrated",
         "exit_code": 0,
         "model": args.model,
         "calibration": made.name,
+        "report": str(report) if report else None,
         "provenance": made.provenance,
         "thresholds": {
             str(k): made.threshold_among(1, photos=k).value for k in sorted(made.by_photos)
@@ -82,3 +89,10 @@ def _calibrate_own_people(
         "supported_fmr": {str(k): odds.supported_fmr for k, odds in made.by_photos.items()},
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)
+
+
+def _write_report(made: LocalCalibration, out: Path) -> Path | None:
+    """The path of the report; None without the packages that draw it: the calibration is kept."""
+    if find_spec("matplotlib") is None or find_spec("jinja2") is None:
+        return None
+    return write_calibration_report(made, out, now=datetime.now(timezone.utc))
