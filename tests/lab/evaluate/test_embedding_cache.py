@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -180,16 +182,16 @@ def test_an_undamaged_file_is_not_reported_as_damaged(tmp_path: Path) -> None:
 
 
 def test_two_processes_at_once_lose_nothing(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+    code = (
+        "import sys; from pathlib import Path; from tests.lab.evaluate import test_embedding_cache;"
+        "test_embedding_cache._write_many(Path(sys.argv[1]), int(sys.argv[2]))"
+    )
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     writers = [
-        context.Process(target=_write_many, args=(tmp_path, first))
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), str(first)], env=environ)
         for first in (0, PHOTOS_PER_WRITER)
     ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert [writer.wait() for writer in writers] == [0, 0]
     assert len(_cache(tmp_path).read(ALL)) == 2 * PHOTOS_PER_WRITER
 
 
