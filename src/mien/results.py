@@ -178,24 +178,27 @@ class Template:
 class LivenessEvidence:
     """What was checked for a living person, and how it came out.
 
-    tier: "casual" for the passive check, which stops most phones and not a good print. score:
-    mean over the frames, higher is more alive; NaN where it could not be had. threshold: the
-    least score that is not refused. frames: how many were scored.
+    tier: "casual" for the passive check, which stops most phones and not a good print;
+    "print-proof" for a challenge that was passed. challenge: "passed", "denied", or "" where none
+    was asked. score: mean over the frames, higher is more alive; NaN where it could not be had.
+    threshold: the least score that is not refused. frames: how many were scored.
     """
 
     tier: str
     score: float
     threshold: float
     frames: int
+    challenge: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """For JSON. score: None where it is no number."""
-        return {
+        """For JSON. score: None where it is no number. challenge: only where one was asked."""
+        data: dict[str, object] = {
             "tier": self.tier,
             "score": round(self.score, 4) if self.score == self.score else None,
             "threshold": self.threshold,
             "frames": self.frames,
         }
+        return data | {"challenge": self.challenge} if self.challenge else data
 
 
 @dataclass(frozen=True, slots=True, eq=False)

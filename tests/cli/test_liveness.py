@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 
 from mien.app import live_vote
 from mien.media.frame import Frame
+from mien.settings import Settings, load_settings
 
 Mien = Callable[..., Any]
 
@@ -123,3 +125,30 @@ def test_the_real_models_check_a_film(
     assert data["outcome"] in ("unlocked", "not_live")
     assert data["liveness"]["frames"] == 3
     print(data["liveness"])
+
+
+# the challenge -----------------------------------------------------------------------------
+
+
+def test_a_photo_cannot_be_challenged(mien: Mien, vault: Path, album: Path) -> None:
+    ran = mien("unlock", "ana", album / "probe.png", "--challenge")
+    assert ran.code == 2
+    assert "--challenge needs --camera" in ran.complaint
+
+
+def test_a_challenge_without_the_models_stays_locked(mien: Mien, vault: Path, film: Path) -> None:
+    ran = mien("unlock", "ana", "--frames", film, "--challenge")
+    assert ran.code == 10
+    assert "run: mien models add liveness" in ran.complaint
+
+
+def test_a_film_that_does_not_do_what_is_asked_is_9_and_in_the_log(
+    mien: Mien, vault: Path, film: Path, home: Path, with_liveness: Settings
+) -> None:
+    models = load_settings().data_dir / "models"
+    shutil.copytree(with_liveness.data_dir / "models", models, dirs_exist_ok=True)
+    data = mien("unlock", "ana", "--frames", film, "--challenge", "--json").json
+    assert (data["outcome"], data["exit_code"], data["similarity"]) == ("not_live", 9, None)
+    assert data["liveness"]["challenge"] == "denied"
+    assert "the challenge was not passed" in data["reason"]
+    assert mien("log", "--json").json["entries"][-1]["outcome"] == "not_live"

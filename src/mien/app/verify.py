@@ -81,6 +81,11 @@ class Verifier:
         self._attempt.compared |= decision.face is not None
         return decision if self._is_enrolled else _refuse(decision)
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline of the template's model."""
+        return self._pipeline
+
     def conclude(self, decision: Decision) -> Decision:
         """The decision that the attempt ends with; returns it."""
         self._attempt.outcome = decision.outcome

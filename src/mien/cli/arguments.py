@@ -180,9 +180,8 @@ def add_frame_options(parser: CommandParser) -> None:
     parser.add_argument(
         "--timeout",
         type=float,
-        default=10.0,
         metavar="S",
-        help="Read frames for at most this many seconds; default: 10.",
+        help="Read frames for at most this many seconds; default: 10, for a challenge 20.",
     )
 
 

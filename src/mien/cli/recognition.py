@@ -97,6 +97,11 @@ def _add_unlock(commands: Commands) -> None:
     unlock.add_argument("name", metavar="NAME")
     unlock.last_positional = unlock.add_argument("photo", nargs="?", metavar="PHOTO")
     add_frame_options(unlock)
+    unlock.add_argument(
+        "--challenge",
+        action="store_true",
+        help="With a camera: ask for two movements of the head, which a picture cannot make.",
+    )
 
 
 def _run_enroll(args: Namespace) -> CommandResult:

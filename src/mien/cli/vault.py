@@ -22,6 +22,13 @@ def add_commands(commands: Commands) -> None:
     log.add_argument(
         "--verify", action="store_true", help="Also confirm that no entry was edited or removed."
     )
+    log.add_argument("--last", type=int, metavar="N", help="Show only the newest N entries.")
+    log.add_argument("--user", metavar="NAME", help="Show only the entries of this name.")
+    log.add_argument(
+        "--since",
+        metavar="TIME",
+        help="Show only entries from this time on: 2026-01-31, 2026-01-31T12:00, 36h or 7d.",
+    )
 
 
 def _add_key_commands(group: Commands) -> None:
@@ -85,7 +92,7 @@ def _add(group: Commands, name: str, summary: str) -> CommandParser:
 
 
 def _run(args: Namespace) -> CommandResult:
-    from mien.cli.commands import vault
+    from mien.cli.commands import log, vault
 
     functions = {
         "init": vault.init,
@@ -95,6 +102,6 @@ def _run(args: Namespace) -> CommandResult:
         "centroids": vault.centroids,
         "export": vault.export,
         "import": vault.import_people,
-        "log": vault.log,
+        "log": log.log,
     }
     return functions[args.command](args)

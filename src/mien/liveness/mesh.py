@@ -5,8 +5,7 @@ Surface Geometry from Monocular Video on Mobile GPUs", 2019). Degrees are those 
 which is compressed: a profile reads 43. They are not shown to people.
 
 The near-rigid points are this module's choice. The thresholds of `mien.liveness.challenge` were
-measured with 30 points that were not published, so they must be checked before a command relies
-on both.
+measured with 30 points that were not published: how many people pass with these is not known.
 """
 
 from __future__ import annotations
@@ -104,14 +103,14 @@ def measure_turn(points: Float64Array, anchor: Float64Array) -> Turn:
     """How a mesh has turned from the anchor's; (468, 3) each."""
     nose, nose_before = _nose_place(points), _nose_place(anchor)
     return Turn(
-        yaw_deg=_yaw_deg(points) - _yaw_deg(anchor),
+        yaw_deg=yaw_degrees(points) - yaw_degrees(anchor),
         parallax=nose - nose_before,
         residual=_affine_residual(points, anchor),
         scale=_size(points) / _size(anchor),
     )
 
 
-def _yaw_deg(points: Float64Array) -> float:
+def yaw_degrees(points: Float64Array) -> float:
     """Angle of the line between the cheeks to the plane of the picture."""
     across = points[RIGHT_CHEEK] - points[LEFT_CHEEK]
     return math.degrees(math.atan2(across[2], math.hypot(across[0], across[1])))

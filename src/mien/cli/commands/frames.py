@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from mien.errors import UsageError
 from mien.media.frame import Frame, turn_frames
 
+TIMEOUT_S = 10.0
+CHALLENGE_TIMEOUT_S = 20.0  # twelve for the session, and some to sit down
+
 
 def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
     """The frames of --camera or --frames; None where a photo was given. UsageError for two."""
@@ -23,10 +26,13 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
     from mien.media.camera import read_camera
     from mien.media.video import read_video
 
-    if not 0 < args.timeout <= 600:
+    timeout_s = args.timeout
+    if timeout_s is None:
+        timeout_s = CHALLENGE_TIMEOUT_S if getattr(args, "challenge", False) else TIMEOUT_S
+    if not 0 < timeout_s <= 600:
         raise UsageError("--timeout must be more than 0 and at most 600 seconds")
     if args.frames is not None:
-        frames = read_video(args.frames, clock=monotonic, timeout_s=args.timeout)
+        frames = read_video(args.frames, clock=monotonic, timeout_s=timeout_s)
     else:
-        frames = read_camera(args.camera, clock=monotonic, timeout_s=args.timeout)
+        frames = read_camera(args.camera, clock=monotonic, timeout_s=timeout_s)
     return frames if args.rotate in ("auto", "0") else turn_frames(frames, int(args.rotate))

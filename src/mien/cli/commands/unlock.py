@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.commands.frames import frames_of
 from mien.cli.output import CommandResult
+from mien.errors import UsageError
 from mien.models import known_embedders
 from mien.settings import DEFAULT_MODEL, load_settings
 from mien.vault import check_user_name
@@ -40,6 +41,8 @@ def unlock(args: Namespace) -> CommandResult:
         return chosen
 
     user = check_user_name(args.name)
+    if args.challenge and args.photo is not None:
+        raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
     frames = frames_of(args, args.photo is not None)
     shown = _read_photo(args.photo) if frames is None else frames
     if args.target_fmr is not None:  # no more is supported for more photos: not worth an attempt
@@ -84,10 +87,12 @@ def _decide(
     """On the photo, or by a vote of the frames, which are checked for a living person."""
     if not isinstance(shown, Iterator):
         return verifier(shown)
-    from mien.app.live_vote import choose_scorer, vote_live
+    from mien.cli.commands.live_decision import decide_live
 
-    scorer = choose_scorer(settings, is_camera=args.camera is not None)
-    return vote_live(shown, verifier, scorer)
+    is_camera = args.camera is not None
+    return decide_live(
+        verifier, shown, settings, is_camera=is_camera, with_challenge=args.challenge
+    )
 
 
 def _liveness_lines(decision: Decision, args: Namespace, settings: Settings) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import datetime
 
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import VAULT_PROMPT, open_user_vault
@@ -11,7 +10,6 @@ from mien.errors import ExitCode, UsageError
 from mien.settings import load_settings
 from mien.vault.admin.status import VaultStatus
 from mien.vault.crypto.passphrase import new_passphrase, passphrase_prompt
-from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.open import make_vault
 
 EXPORT_PROMPT = "passphrase of the export"
@@ -128,26 +126,6 @@ def import_people(args: Namespace) -> CommandResult:
         "added": list(found.added), "kept": list(found.kept),
     }  # fmt: skip
     return CommandResult(ExitCode.OK, tuple(lines), data)
-
-
-def log(args: Namespace) -> CommandResult:
-    """args.verify: say that the chain passed verification. It is verified in either case."""
-    with open_user_vault(load_settings(), create=False) as vault:
-        entries = vault.read_log()
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None  # astimezone always sets one
-    lines = describe_entries(entries, zone=zone)
-    if args.verify:
-        lines.append(f"verified the chain of {len(entries)} entries: none edited, none removed")
-    data: dict[str, object] = {
-        "outcome": "verified" if args.verify else "shown",
-        "exit_code": 0,
-        "entries": [
-            {"at": e.at, "kind": e.kind, "user": e.user, "outcome": e.outcome, "where": e.where}
-            for e in entries
-        ],
-    }
-    return CommandResult(ExitCode.OK, tuple(lines) or ("the log is empty",), data)
 
 
 def _status_result(found: VaultStatus | None, place: str, outcome: str) -> CommandResult:

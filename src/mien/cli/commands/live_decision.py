@@ -1,0 +1,49 @@
+"""The decision of `mien unlock` on frames: by a vote, or by a challenge told on the terminal."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+
+from mien.app.live_challenge import FrameMeter, decide_by_challenge
+from mien.app.live_vote import choose_scorer, vote_live
+from mien.app.verify import Verifier
+from mien.cli.progress import print_progress
+from mien.liveness.challenge import ChallengeSession
+from mien.liveness.mesh import open_mesh
+from mien.liveness.passive import open_scorer
+from mien.liveness.plan import draw_plan
+from mien.media.frame import Frame
+from mien.results import Decision
+from mien.settings import Settings
+
+ACTIONS = 2
+
+
+def decide_live(
+    verifier: Verifier,
+    frames: Iterator[Frame],
+    settings: Settings,
+    *,
+    is_camera: bool,
+    with_challenge: bool,
+) -> Decision:
+    """Whether the frames show the person of the attempt, alive as far as it is checked."""
+    if with_challenge:
+        return _by_challenge(verifier, frames, settings)
+    return vote_live(frames, verifier, choose_scorer(settings, is_camera=is_camera))
+
+
+def _by_challenge(verifier: Verifier, frames: Iterator[Frame], settings: Settings) -> Decision:
+    """Ask for two movements. Raises ModelMissing, with the command, without the liveness models."""
+    meter = FrameMeter(verifier, verifier.pipeline, open_mesh(settings), open_scorer(settings))
+    plan = draw_plan(
+        "unlock",
+        count=ACTIONS,
+        now_s=time.monotonic(),
+        random_bytes=os.urandom,
+        random_below=secrets.randbelow,
+    )
+    return decide_by_challenge(frames, ChallengeSession(plan), meter, print_progress)
