@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +13,8 @@ from pathlib import Path
 
 LOCK_WAIT_S = 5.0
 LOCK_STEP_S = 0.005
+TEMPORARY_SUFFIX = ".tmp"
+_OLD_TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")  # the names that Python's tempfile gives
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
@@ -40,28 +42,102 @@ def make_folder(folder: Path) -> None:
 def staged_write(
     path: Path, content: bytes, *, durable: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Write a temporary file beside `path`; calling the yielded function renames it to `path`.
+    """Write a file without a name beside `path`; calling the yielded function names it `path`.
 
-    What can fail has failed before the caller commits something else. Without the call
-    the temporary file is deleted. Raises OSError.
+    What can fail has failed before the caller commits something else. Without the call nothing
+    is left, also after a kill: where the file system has no files without a name, or between
+    naming and renaming, a kill leaves a temporary file, which the next write of `path` removes.
+    Raises OSError.
     """
     make_folder(path.parent)
     with suppress(FileNotFoundError):
         os.lstat(path)  # an invalid name, such as one that is too long, fails now
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
+    remove_temporary_files(path)
+    temporary = path.with_name(_temporary_prefix(path) + os.urandom(6).hex() + TEMPORARY_SUFFIX)
+    handle, has_name = _open_temporary(temporary)
+    try:
+        with os.fdopen(handle, "wb", closefd=False) as file:
             file.write(content)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-            yield lambda: _put_in_place(Path(file.name), path, durable=durable)
-        finally:  # also after an interrupt
-            with suppress(FileNotFoundError):
-                os.unlink(file.name)
+        if durable:
+            os.fsync(handle)
+
+        def put_in_place() -> None:
+            if not has_name:  # no link replaces an existing file, so it needs a name to rename
+                os.link(f"/proc/self/fd/{handle}", temporary, src_dir_fd=0, follow_symlinks=True)
+            _rename(temporary, path, durable=durable)
+
+        yield put_in_place
+    finally:  # also after an interrupt
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        os.close(handle)
 
 
-def _put_in_place(beside: Path, path: Path, *, durable: bool) -> None:
-    os.replace(beside, path)
+def temporary_files(folder: Path) -> list[Path]:
+    """Temporary files that killed writers left in the folder, also those of mien 0.1."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [
+        folder / name
+        for name in names
+        if (name.startswith(".") and name.endswith(TEMPORARY_SUFFIX))
+        or _OLD_TEMPORARY.fullmatch(name)
+        if not _is_being_written(folder / name)
+    ]
+
+
+def remove_temporary_files(path: Path) -> None:
+    """Remove the temporary files that killed writers of `path` left beside it. Raises OSError."""
+    for one in temporary_files(path.parent):
+        if one.name.startswith(_temporary_prefix(path)):
+            one.unlink(missing_ok=True)
+
+
+def _temporary_prefix(path: Path) -> str:
+    return f".{path.name[:40]}."
+
+
+def _open_temporary(named: Path) -> tuple[int, bool]:
+    """A new locked file of mode 0600 that can be written, and whether it has its name already."""
+    import fcntl
+
+    flags, has_name = os.O_RDWR | os.O_CLOEXEC, False
+    try:
+        if not os.path.isdir("/proc/self/fd"):  # by which it gets its name
+            raise OSError(errno.EOPNOTSUPP, "")
+        handle = os.open(named.parent, flags | os.O_TMPFILE, 0o600)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            raise
+        handle, has_name = os.open(named, flags | os.O_CREAT | os.O_EXCL, 0o600), True
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return handle, has_name
+
+
+def _is_being_written(temporary: Path) -> bool:
+    """Whether its writer lives: it holds a lock until the file has its last name."""
+    import fcntl
+
+    try:
+        handle = os.open(temporary, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def _rename(temporary: Path, path: Path, *, durable: bool) -> None:
+    os.replace(temporary, path)
     if durable:
         folder = os.open(path.parent, os.O_RDONLY)
         try:

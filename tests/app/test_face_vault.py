@@ -74,12 +74,17 @@ def test_a_vault_is_stored_at_the_given_path(
     monkeypatch.chdir(tmp_path)
     with mien.open_vault("faces.sqlite") as vault:
         vault.enroll("anna", shots[0])
-        assert "faces.sqlite" in repr(vault)
+        assert repr(vault) == f"FaceVault({str(tmp_path / 'faces.sqlite')!r})"
     assert (tmp_path / "faces.sqlite").is_file()
     with mien.open_vault(tmp_path / "faces.sqlite") as vault:
         assert vault.people() == ["anna"]
     with mien.open_vault() as vault:
         assert vault.people() == []
+
+
+def test_a_url_is_a_database_and_not_a_path(empty_home: None) -> None:
+    with mien.open_vault("postgresql://localhost:1/faces") as vault:
+        assert repr(vault) == "FaceVault('postgresql://localhost:1/faces')"
 
 
 def test_two_photos_are_compared_from_any_source(

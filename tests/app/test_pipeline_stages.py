@@ -83,6 +83,11 @@ def test_a_face_whose_points_fall_together_is_no_usable_face(hand_made: Pipeline
         hand_made.crop(np.zeros((300, 300, 3), np.uint8), face)
 
 
+def test_the_crop_of_the_face_that_is_found_has_the_size_of_the_recipe(hand_made: Pipeline) -> None:
+    crop = hand_made.crop_found(np.full((400, 400, 3), 128, np.uint8))
+    assert crop.pixels.shape == (112, 112, 3)
+
+
 def test_without_gates_a_probe_is_embedded_and_not_assessed(hand_made: Pipeline) -> None:
     grey = np.random.default_rng(0).integers(90, 160, (300, 300, 3)).astype(np.uint8)
     probe = hand_made.embed_probe(grey)

@@ -123,6 +123,9 @@ def test_people_are_exported_and_imported_into_another_vault(
     settings = load_settings()
     shutil.rmtree(settings.vault_path.parent)
     settings.key_path.unlink()
+    gone = mien("vault", "import", file, "--passphrase-file", passphrase)
+    assert (gone.code, "is gone" in gone.complaint) == (8, True)
+    assert mien("vault", "verify", "--accept").code == 0
     taken = mien("vault", "import", file, "--passphrase-file", passphrase)
     assert taken.out == "imported 2 people: ana, ben\n"
     assert mien("unlock", "ana", album / "probe.png").code == 0

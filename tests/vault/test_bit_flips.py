@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -126,8 +127,9 @@ def test_a_flipped_byte_of_the_key_file_or_guard_file_gives_the_right_answer_or_
 ) -> None:
     settings = home_settings(copy)
     right = read_all(copy)
-    [seen] = (settings.state_dir / "vaults").glob("*.seen") if which == "guard" else [None]
-    path = settings.key_path if seen is None else seen
+    place = hashlib.sha256(str(settings.vault_path).encode()).hexdigest()[:32]
+    seen = settings.state_dir / "vaults" / f"{place}.seen"
+    path = settings.key_path if which == "key" else seen
     whole = path.read_bytes()
     for at, broken in flips(whole, 1):
         path.write_bytes(broken)

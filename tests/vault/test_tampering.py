@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -205,12 +207,67 @@ def test_a_vault_that_was_deleted_does_not_pass_verification(
         assert vault.verify() is None
 
 
-def test_enrolling_after_a_vault_was_deleted_makes_a_new_one(
+@pytest.mark.parametrize("change", ["deleted", "emptied", "another vault"])
+def test_a_vault_that_was_taken_away_is_missed_by_every_operation(
+    settings: Settings, clock: Clock, model: ModelId, tmp_path: Path, change: str
+) -> None:
+    with opened(settings, clock) as vault:
+        store_record(vault, record_of("ana", model))
+    if change == "another vault":
+        other = replace(settings, vault_path=tmp_path / "other.sqlite")
+        with opened(other, clock) as vault:
+            store_record(vault, record_of("eve", model))
+        os.replace(other.vault_path, settings.vault_path)
+    elif change == "emptied":
+        settings.vault_path.write_bytes(b"")
+    else:
+        settings.vault_path.unlink()
+    before = contents_of(tmp_path)
+    for operation in (
+        lambda vault: vault.holds("ana"),
+        lambda vault: vault.look_up("ana"),
+        lambda vault: vault.is_empty(),
+        lambda vault: vault.list_people(),
+        lambda vault: vault.read_log(),
+        lambda vault: vault.status(),
+        lambda vault: vault.create(),
+        lambda vault: vault.remove("ana"),
+        lambda vault: vault.rename("ana", "anna"),
+        lambda vault: store_record(vault, record_of("ben", model)),
+        lambda vault: fail(vault, "ana"),
+        lambda vault: vault.rotate(),
+    ):
+        with (
+            opened(settings, clock) as vault,
+            pytest.raises(VaultDamaged, match=r"is gone|is not the vault that was last seen"),
+        ):
+            operation(vault)
+    assert contents_of(tmp_path) == before
+
+
+def contents_of(folder: Path) -> dict[Path, bytes]:
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(("-wal", "-shm"))
+    }
+
+
+def test_a_new_vault_after_an_accepted_deletion_notes_it_in_its_log(
     settings: Settings, clock: Clock, model: ModelId
 ) -> None:
     with opened(settings, clock) as vault:
         store_record(vault, record_of("ana", model))
+    old = settings.vault_path.read_bytes()
     settings.vault_path.unlink()
     with opened(settings, clock) as vault:
+        vault.verify(accept=True)
         store_record(vault, record_of("ben", model))
+        assert [(entry.kind, entry.outcome) for entry in vault.read_log()] == [
+            ("accept_copy", "deleted"),
+            ("enroll", "done"),
+        ]
         assert vault.verify() is not None
+    settings.vault_path.write_bytes(old)  # the deleted one comes back
+    with opened(settings, clock) as vault, pytest.raises(VaultDamaged, match="not the vault"):
+        vault.look_up("ana")

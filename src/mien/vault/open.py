@@ -102,8 +102,8 @@ def _seal_plain_vault(
         status = vault.create(key_kind=key_kind, plain_records=plain)
         with transactions.reading() as transaction:
             assert transaction is not None  # it was made just now
-            vault_id = transaction.cipher.vault_id
-    with guard.staged(vault_id, status.changes) as remember:
+            state = transaction.state
+    with guard.staged(state) as remember:
         replace_plain_vault(made, settings.vault_path)
         remember()
     return status

@@ -14,7 +14,7 @@ from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
 from mien.vault.integrity.manifest import Manifest
-from mien.vault.integrity.rollback_guard import LastState, RollbackGuard
+from mien.vault.integrity.rollback_guard import RollbackGuard, VaultState
 
 HEADER_KEY = b"header"
 
@@ -43,13 +43,27 @@ class Keys(Protocol):
 class Transaction:
     """One open transaction: the verified manifest, and the cipher that its cells are under.
 
-    A key rotation replaces manifest, cipher and header.
+    A key rotation replaces manifest, cipher and header. follows_deleted: the vault is new, in the
+    place of one whose deletion was accepted.
     """
 
     manifest: Manifest
     cipher: VaultCipher
     header: Header
     cells: Cells
+    follows_deleted: bool = False
+
+    @property
+    def state(self) -> VaultState:
+        """What the rollback guard remembers: as it was read, or saved last."""
+        manifest = self.manifest
+        return VaultState(
+            self.cipher.vault_id,
+            manifest.counter,
+            manifest.log_count,
+            manifest.log_head,
+            manifest.digest,
+        )
 
 
 class TransactionManager:
@@ -83,8 +97,12 @@ class TransactionManager:
         last = self._last_state(accept=accept)
         with ExitStack() as stack:
             transaction = self._snapshot(stack)
-            if transaction is not None:
-                self._check_not_older(last, transaction)
+            if transaction is None:
+                self._check_never_existed(last)
+            elif self.guard is not None and not accept:
+                self.guard.check(last, transaction.state, transaction.manifest.log_continues)
+                if last is None or last.is_older_than(transaction.state):
+                    self.guard.remember(transaction.state)
             yield transaction
 
     def accept(self, write_note: Callable[[Transaction], None]) -> None:
@@ -98,39 +116,45 @@ class TransactionManager:
 
     @contextmanager
     def writing(
-        self, *, key_kind: str | None = None, create: bool = True, accept: bool = False
+        self,
+        *,
+        key_kind: str | None = None,
+        create: bool = True,
+        accept: bool = False,
+        accept_log: bool = False,
     ) -> Iterator[Transaction]:
         """A change, committed when the block ends without an error.
 
         key_kind: where the key of a vault made here goes; None is the default. create: make
         a vault where there is none; otherwise NotEnrolled. accept: as in `reading`; the
-        state after this change becomes the one that is remembered.
+        state after this change becomes the one that is remembered. accept_log: the log need not
+        continue the one that was seen.
         """
         last = self._last_state(accept=accept)
+        if last is not None and self._unlocked is None:
+            with self.reading():  # a vault that is gone is not made anew
+                pass
         with ExitStack() as staged:
             with self.store.writing() as cells:
                 packed = cells.get(VaultTable.META, HEADER_KEY)
                 if packed is None:
+                    self._check_never_existed(last)
                     transaction = self._new_vault(cells, key_kind, create=create)
+                    transaction.follows_deleted = last is not None
                 else:
                     transaction = self._unlock(packed, cells)
-                    self._check_not_older(last, transaction)
+                    self._check_continues(last, transaction, accept_log=accept_log)
                 yield transaction
                 transaction.manifest.save()
                 # a new vault in the place of one that was deleted restarts the memory
-                forget_last = accept or packed is None
+                forget_last = accept or accept_log or packed is None
                 remember = staged.enter_context(self._staged(transaction, accept=forget_last))
             remember()
 
-    def check_never_existed(self, *, accept: bool = False) -> None:
-        """VaultDamaged if a vault was seen where now is none.
-
-        accept: it was deleted on purpose, and is forgotten.
-        """
-        if self.guard is not None and accept:
-            self.guard.forget()
-        elif self.guard is not None:
-            self.guard.check_never_existed()
+    def accept_deletion(self) -> None:
+        """Where no vault is: the one that was seen was deleted on purpose."""
+        if self.guard is not None:
+            self.guard.accept_deletion()
 
     def new_header(
         self, data_key: bytes, vault_id: bytes, kind: str, *, keys: Keys | None = None
@@ -153,7 +177,7 @@ class TransactionManager:
             random=self.random,
         )
 
-    def _last_state(self, *, accept: bool) -> LastState | None:
+    def _last_state(self, *, accept: bool) -> VaultState | None:
         """Read before the vault, so that it is never ahead of it."""
         return None if self.guard is None or accept else self.guard.read_last()
 
@@ -162,8 +186,20 @@ class TransactionManager:
     ) -> AbstractContextManager[Callable[[], None]]:
         if self.guard is None:
             return nullcontext(lambda: None)
-        vault_id, counter = transaction.cipher.vault_id, transaction.manifest.counter
-        return self.guard.staged(vault_id, counter, accept=accept)
+        return self.guard.staged(transaction.state, accept=accept)
+
+    def _check_never_existed(self, last: VaultState | None) -> None:
+        if self.guard is not None:
+            self.guard.check_never_existed(last)
+
+    def _check_continues(
+        self, last: VaultState | None, transaction: Transaction, *, accept_log: bool
+    ) -> None:
+        if self.guard is not None:
+            continues = transaction.manifest.log_continues
+            self.guard.check(
+                last, transaction.state, (lambda count, head: True) if accept_log else continues
+            )
 
     def _new_vault(self, cells: Cells, key_kind: str | None, *, create: bool) -> Transaction:
         self._check_empty(cells)
@@ -202,11 +238,6 @@ class TransactionManager:
             self._unlocked = (packed, header, cipher)
         _, header, cipher = self._unlocked
         return Transaction(Manifest(cells, cipher), cipher, header, cells)
-
-    def _check_not_older(self, last: LastState | None, transaction: Transaction) -> None:
-        if self.guard is not None:
-            vault_id, counter = transaction.cipher.vault_id, transaction.manifest.counter
-            self.guard.check_not_older(last, vault_id, counter)
 
     def _check_empty(self, cells: Cells) -> None:
         for section in VaultTable:

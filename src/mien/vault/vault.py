@@ -16,7 +16,7 @@ from mien.vault.admin.status import VaultStatus
 from mien.vault.admin.transfer import Existing, ImportResult
 from mien.vault.attempt import Attempt, charged_attempt
 from mien.vault.backends.base import VaultTable
-from mien.vault.integrity.audit_log import Entry, merge_attempts
+from mien.vault.integrity.audit_log import NONCE_BYTES, Entry, merge_attempts
 from mien.vault.integrity.manifest import BUCKETS
 from mien.vault.limits.attempts import Moment, moment_now
 from mien.vault.people import (
@@ -86,8 +86,8 @@ class Vault:
 
     def is_empty(self) -> bool:
         """Whether nobody is enrolled, by the manifest."""
-        with self._transactions.reading() as transaction:
-            return transaction is None or transaction.manifest.count(VaultTable.RECORD) == 0
+        with self._transactions.reading() as found:
+            return found is None or not found.manifest.count(VaultTable.RECORD)
 
     def look_up(self, user: str) -> LookupResult | None:
         """The record of this name and what goes with it; None where there is no vault yet."""
@@ -305,9 +305,7 @@ class Vault:
     def read_log(self) -> list[Entry]:
         """The whole log, oldest first, with its chain verified; one entry for each attempt."""
         with self._transactions.reading() as transaction:
-            if transaction is None:
-                return []
-            entries = transaction.manifest.read_log()
+            entries = [] if transaction is None else transaction.manifest.read_log()
         return merge_attempts(Entry.from_bytes(entry) for entry in entries)
 
     def close(self) -> None:
@@ -332,8 +330,13 @@ class Vault:
         self, transaction: Transaction, kind: str, user: str = "", outcome: str = "done"
     ) -> None:
         at = utc_stamp(datetime.fromtimestamp(self._now(transaction).wall_s, timezone.utc))
-        entry = Entry(at=at, kind=kind, user=user, outcome=outcome, where=self._surface)
-        transaction.manifest.append_log(entry.to_bytes())
+        if transaction.follows_deleted and transaction.manifest.log_count == 0:
+            self._append_log(transaction, Entry(at, "accept_copy", "", "deleted", self._surface))
+        self._append_log(transaction, Entry(at, kind, user, outcome, self._surface))
+
+    def _append_log(self, transaction: Transaction, entry: Entry) -> None:
+        unique = replace(entry, nonce=self._transactions.random(NONCE_BYTES).hex())
+        transaction.manifest.append_log(unique.to_bytes())
 
     def _now(self, transaction: Transaction) -> Moment:
         """With the database's wall clock, if it has one: all machines then see the same."""

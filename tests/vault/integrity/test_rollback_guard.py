@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,13 @@ from tests.vault.sealed_parts import Clock, opened, record_of, rows_of, store_re
 from mien.errors import VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
-from mien.vault.integrity.rollback_guard import LastState, RollbackGuard
+from mien.vault.integrity.rollback_guard import RollbackGuard, VaultState
 
 ONE, TWO = b"1" * 16, b"2" * 16
 
 
 def remember(guard: RollbackGuard, vault_id: bytes, counter: int, *, accept: bool = False) -> None:
-    with guard.staged(vault_id, counter, accept=accept) as commit:
-        commit()
+    guard.remember(VaultState(vault_id, counter), accept=accept)
 
 
 @pytest.fixture
@@ -31,28 +31,73 @@ def test_the_guard_remembers_the_highest_change(guard: RollbackGuard) -> None:
     assert guard.read_last() is None
     for counter in (1, 5, 3):
         remember(guard, ONE, counter)
-    assert guard.read_last() == LastState(ONE, 5)
+    assert guard.read_last() == VaultState(ONE, 5)
 
 
-def test_the_same_and_a_later_state_are_accepted(guard: RollbackGuard) -> None:
-    guard.check_not_older(None, ONE, 1)
-    guard.check_not_older(LastState(ONE, 5), ONE, 5)
-    guard.check_not_older(LastState(ONE, 5), ONE, 6)
+def test_the_same_and_a_later_state_that_continues_are_accepted(guard: RollbackGuard) -> None:
+    last = VaultState(ONE, 5, 3, b"h" * 32, b"d" * 32)
+    guard.check(None, VaultState(ONE, 1), refuse_to_look)
+    guard.check(last, last, refuse_to_look)
+    asked = []
+
+    def continues(count: int, head: bytes) -> bool:
+        asked.append((count, head))
+        return True
+
+    guard.check(last, VaultState(ONE, 6, 4, b"i" * 32, b"e" * 32), continues)
+    assert asked == [(3, b"h" * 32)]
 
 
-def test_an_older_state_and_another_vault_are_refused(guard: RollbackGuard) -> None:
+def test_an_older_state_another_vault_and_another_branch_are_refused(guard: RollbackGuard) -> None:
+    last = VaultState(ONE, 5, 3, b"h" * 32, b"d" * 32)
     with pytest.raises(VaultDamaged, match="old copy: it is at change 4, and change 5 was seen"):
-        guard.check_not_older(LastState(ONE, 5), ONE, 4)
+        guard.check(last, replace(last, counter=4), refuse_to_look)
     with pytest.raises(VaultDamaged, match="is not the vault that was last seen there"):
-        guard.check_not_older(LastState(ONE, 5), TWO, 9)
+        guard.check(last, replace(last, vault_id=TWO, counter=9), refuse_to_look)
+    for counter in (5, 6):
+        branch = replace(last, counter=counter, digest=b"e" * 32)
+        with pytest.raises(VaultDamaged, match="does not continue what was seen at change 5"):
+            guard.check(last, branch, lambda count, head: False)
+
+
+def test_a_deleted_vault_is_missed_until_that_is_accepted(guard: RollbackGuard) -> None:
+    guard.check_never_existed(None)
+    guard.accept_deletion()
+    assert guard.read_last() is None  # there never was one
+    state = VaultState(ONE, 5, 3, b"h" * 32, b"d" * 32)
+    guard.remember(state)
+    with pytest.raises(VaultDamaged, match="is gone: it was seen there at change 5"):
+        guard.check_never_existed(guard.read_last())
+    guard.accept_deletion()
+    last = guard.read_last()
+    assert last == replace(state, deleted=True)
+    guard.check_never_existed(last)
+    with pytest.raises(VaultDamaged, match="is not the vault that was last seen there"):
+        guard.check(last, state, refuse_to_look)
+    guard.remember(VaultState(TWO, 1))
+    assert guard.read_last() == VaultState(TWO, 1)
+
+
+def test_a_state_of_mien_0_1_is_read(guard: RollbackGuard) -> None:
+    remember(guard, TWO, 1)
+    guard._path.write_text(f"mien-seen-1 {ONE.hex()} 5\n")
+    last = guard.read_last()
+    assert last == VaultState(ONE, 5)
+    guard.check(last, VaultState(ONE, 5, 3, b"h" * 32, b"d" * 32), refuse_to_look)
+    guard.remember(VaultState(ONE, 5, 3, b"h" * 32, b"d" * 32))  # now with all that was not known
+    assert guard.read_last() == VaultState(ONE, 5, 3, b"h" * 32, b"d" * 32)
+
+
+def refuse_to_look(count: int, head: bytes) -> bool:
+    pytest.fail("the log was read")
 
 
 def test_only_accept_lowers_the_remembered_counter(guard: RollbackGuard) -> None:
     remember(guard, ONE, 5)
     remember(guard, ONE, 2, accept=True)
-    assert guard.read_last() == LastState(ONE, 2)
+    assert guard.read_last() == VaultState(ONE, 2)
     remember(guard, TWO, 1, accept=True)
-    assert guard.read_last() == LastState(TWO, 1)
+    assert guard.read_last() == VaultState(TWO, 1)
 
 
 def test_each_vault_has_a_guard_of_its_own(tmp_path: Path) -> None:
@@ -70,6 +115,8 @@ def test_the_guard_file_is_private(guard: RollbackGuard) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"mien-seen-1", b"mien-seen-2 " + b"31" * 16 + b" 5\n", b"mien-seen-1 xx 5\n",
+     b"mien-seen-3 " + b"31" * 16 + b" 5 3 00 00\n", b"mien-seen-2 31 5 3 00 00 gone\n",
+     b"mien-seen-1 " + b"31" * 16 + b" 5 deleted\n",
      b"mien-seen-1 " + b"31" * 16 + b" five\n", b"\xff" * 40, b"9" * 10_000],
 )  # fmt: skip
 def test_a_guard_file_that_mien_did_not_write_locks_the_vault(
@@ -79,10 +126,10 @@ def test_a_guard_file_that_mien_did_not_write_locks_the_vault(
     guard._path.write_bytes(content)
     with pytest.raises(VaultDamaged, match="remembers the vault's last state"):
         guard.read_last()
-    with pytest.raises(VaultDamaged), guard.staged(ONE, 2):
+    with pytest.raises(VaultDamaged), guard.staged(VaultState(ONE, 2)):
         raise AssertionError("the vault would be changed here")
     remember(guard, ONE, 7, accept=True)  # the way out
-    assert guard.read_last() == LastState(ONE, 7)
+    assert guard.read_last() == VaultState(ONE, 7)
 
 
 def test_a_directory_or_a_pipe_as_guard_file_locks_the_vault_and_does_not_block(
@@ -100,34 +147,34 @@ def test_a_directory_or_a_pipe_as_guard_file_locks_the_vault_and_does_not_block(
 def test_simultaneous_states_keep_the_highest(guard: RollbackGuard) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda counter: remember(guard, ONE, counter), range(60)))
-    assert guard.read_last() == LastState(ONE, 59)
+    assert guard.read_last() == VaultState(ONE, 59)
 
 
 def test_a_state_is_written_before_the_change_and_remembered_after_it(guard: RollbackGuard) -> None:
     remember(guard, ONE, 1)
-    with guard.staged(ONE, 2) as commit:
-        assert guard.read_last() == LastState(ONE, 1)
+    with guard.staged(VaultState(ONE, 2)) as commit:
+        assert guard.read_last() == VaultState(ONE, 1)
         commit()
-        assert guard.read_last() == LastState(ONE, 2)
-    with guard.staged(ONE, 3):
+        assert guard.read_last() == VaultState(ONE, 2)
+    with guard.staged(VaultState(ONE, 3)):
         pass  # the change was undone
-    assert guard.read_last() == LastState(ONE, 2)
+    assert guard.read_last() == VaultState(ONE, 2)
     assert {one.name for one in guard._path.parent.iterdir()} == {".lock", guard._path.name}
 
 
 def test_a_staged_state_does_not_block_others(guard: RollbackGuard) -> None:
     """SQLite waits for other writers after a commit: who kept the lock would stop them."""
     other = RollbackGuard(guard._path.parent, "/srv/other.sqlite")
-    with guard.staged(ONE, 2) as commit:
+    with guard.staged(VaultState(ONE, 2)) as commit:
         remember(other, TWO, 7)
         remember(guard, ONE, 3)  # a later change was quicker
         commit()
-    assert guard.read_last() == LastState(ONE, 3)
-    assert other.read_last() == LastState(TWO, 7)
+    assert guard.read_last() == VaultState(ONE, 3)
+    assert other.read_last() == VaultState(TWO, 7)
 
 
 def test_an_error_after_the_change_says_that_it_was_made(guard: RollbackGuard) -> None:
-    with guard.staged(ONE, 2) as commit:
+    with guard.staged(VaultState(ONE, 2)) as commit:
         guard._path.mkdir()
         with pytest.raises(VaultDamaged, match="the change was made, but could not be noted"):
             commit()

@@ -55,7 +55,8 @@ def create_vault(
 
 def check_never_sealed(guard: RollbackGuard, place: str) -> None:
     """VaultDamaged if a sealed vault was seen where now is a plain one."""
-    if guard.read_last() is not None:
+    last = guard.read_last()
+    if last is not None and not last.deleted:
         raise VaultDamaged(
             f"{quote(place)} holds unencrypted templates, and a sealed vault was seen there before:"
             " somebody may have put it there; restore the vault from a backup"

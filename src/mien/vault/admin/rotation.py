@@ -42,7 +42,7 @@ def rotate_vault(
     keys = transactions.keys
     if new_passphrase is not None:
         keys = keys.with_passphrase(new_passphrase)
-    with transactions.writing(create=False) as transaction:
+    with transactions.writing(create=False, accept_log=accept_log is not None) as transaction:
         old = Transaction(
             transaction.manifest, transaction.cipher, transaction.header, transaction.cells
         )

@@ -36,7 +36,6 @@ def vault_status(transactions: TransactionManager) -> VaultStatus | None:
     with transactions.reading() as transaction:
         if transaction is not None:
             return _status_of(transaction, transactions)
-    transactions.check_never_existed()
     return None
 
 
@@ -52,7 +51,8 @@ def verify_vault(
     transactions.store.check()
     with transactions.reading(accept=accept is not None) as transaction:
         if transaction is None:
-            transactions.check_never_existed(accept=accept is not None)
+            if accept is not None:
+                transactions.accept_deletion()
             return None
         for _ in all_records(transaction):
             pass

@@ -9,20 +9,22 @@ A key line, in a key file and in a systemd credential:
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from mien.errors import KeyUnavailable, missing_extra, quote
-from mien.files import exclusive_lock, read_regular, write_whole
+from mien.errors import KeyUnavailable, VaultDamaged, missing_extra, quote
+from mien.files import exclusive_lock, read_regular, temporary_files, write_whole
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Kdf, kek_of_passphrase
 from mien.vault.crypto.passphrase import check_length
 
 MAX_FILE_BYTES = 64 * 1024
 CREDENTIAL = "mien.key"
+_KEY_WORD = b"mien-key"
 
 Random = Callable[[int], bytes]
 
@@ -83,10 +85,13 @@ class FileKeys:
         return key
 
     def count_other_keys(self, key_id: bytes) -> int:
-        return sum(self._is_other(line, key_id) for line in self._lines())
+        other = sum(self._is_other(line, key_id) for line in self._lines())
+        return other + len(self._left_by_killed())
 
     def remove_other_keys(self, key_id: bytes) -> None:
         with self._locked():
+            for path in self._left_by_killed():
+                self._remove(path)
             lines = self._lines()
             kept = [line for line in lines if not self._is_other(line, key_id)]
             if len(kept) < len(lines):
@@ -94,6 +99,24 @@ class FileKeys:
 
     def _is_other(self, line: _KeyLine, key_id: bytes) -> bool:
         return line.vault_id == self._vault_id and line.key_id != key_id
+
+    def _left_by_killed(self) -> list[Path]:
+        """The temporary files of killed writers that begin as a file of keys does."""
+        found = []
+        for path in temporary_files(self._path.parent):
+            with suppress(OSError):
+                if read_regular(path, len(_KEY_WORD)) == _KEY_WORD:
+                    found.append(path)
+        return found
+
+    def _remove(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise VaultDamaged(
+                f"cannot remove {quote(str(path))}, which holds a key: {error.strerror};"
+                f" run: rm -- {shlex.quote(str(path))}"
+            ) from error
 
     def _lines(self) -> list[_KeyLine]:
         try:
@@ -282,7 +305,7 @@ def _parse_lines(content: bytes, where: str) -> list[_KeyLine]:
         parts = line.split()
         try:
             vault_id, key_id, key = (bytes.fromhex(part.decode("ascii")) for part in parts[2:])
-            sound = parts[:2] == [b"mien-key", b"1"]
+            sound = parts[:2] == [_KEY_WORD, b"1"]
         except ValueError:
             sound, vault_id, key_id, key = False, b"", b"", b""
         sizes = (len(vault_id), len(key_id), len(key))

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, tzinfo
 
 from mien.errors import VaultDamaged
@@ -22,6 +22,7 @@ KINDS = (
 )
 FIRST_LINK = hashlib.sha256(b"mien log 1").digest()
 MAX_ENTRY_BYTES = 4096
+NONCE_BYTES = 8
 FAILED = ("not_the_owner", "not_enrolled", "not_live")
 ATTEMPTS = ("unlock", "identify")
 STARTED = "started"  # written when an attempt is charged; one with its outcome follows
@@ -35,7 +36,8 @@ class Entry:
     at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
     by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
     "done"; of an "enroll" also "added" or "replaced"; of an attempt also `STARTED`; of an "unlock"
-    also "unlocked_laxer". where: the surface that was used.
+    also "unlocked_laxer". where: the surface that was used. nonce: random, so that two logs of the
+    same events differ, as two machines write them from one earlier state; "" in mien 0.1.
     """
 
     at: str
@@ -43,11 +45,15 @@ class Entry:
     user: str
     outcome: str
     where: str
+    nonce: str = field(default="", compare=False, repr=False)
 
     def to_bytes(self) -> bytes:
         if self.kind not in KINDS:
             raise ValueError(f"a log entry is one of {', '.join(KINDS)}, not {self.kind!r}")
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        fields = asdict(self)
+        if not self.nonce:
+            del fields["nonce"]
+        return json.dumps(fields, sort_keys=True).encode()
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> Entry:
@@ -185,6 +191,7 @@ def _describe_entry(entry: Entry, zone: tzinfo) -> str:
         ("vault", "done"): "the vault was created",
         ("import", "done"): "people were imported from a file",
         ("export", "done"): "all people were exported to a file",
+        ("accept_copy", "deleted"): "an earlier vault was deleted, which was accepted",
         ("accept_copy", "done"): "an older copy of the vault, or another vault, was accepted",
         ("accept_log", "done"): "the log had been tampered with; what was left was accepted",
     }

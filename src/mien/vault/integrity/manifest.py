@@ -59,6 +59,7 @@ class Manifest:
         self._changed: dict[int, _Bucket] = {}
         self._digests = [_EMPTY] * BUCKETS
         self.counter, self.log_count, self.log_head = 0, 0, FIRST_LINK
+        self.digest = b""  # SHA-256 of the sealed manifest; empty before the first `save`
         if not new:
             self._read_manifest()
 
@@ -150,6 +151,21 @@ class Manifest:
         verify_chain(entries, head=self.log_head, count=self.log_count)
         return [entry for _, entry in entries]
 
+    def log_continues(self, count: int, head: bytes) -> bool:
+        """Whether the log continues one of `count` entries whose last link is `head`.
+
+        Reads the entries after these only. VaultDamaged if one of them was altered.
+        """
+        last = head
+        for number in range(count + 1, self.log_count + 1):
+            key = number.to_bytes(8, "big")
+            sealed = self._cells.get(VaultTable.LOG, key)
+            entry = None if sealed is None else self._open_log_entry(key, sealed)
+            if entry is None:
+                raise log_damaged(f"entry {number} was altered or removed")
+            last = link(last, entry)
+        return count <= self.log_count and last == self.log_head
+
     def salvage_log(self) -> list[bytes]:
         """The entries of a log that was tampered with that still open, oldest first.
 
@@ -181,6 +197,7 @@ class Manifest:
         head = _HEAD.pack(_MAGIC, self.counter, self.log_count, self.log_head)
         sealed = self._cipher.seal(head + b"".join(self._digests), purpose=_PURPOSE, bound_to=[])
         self._cells.put(VaultTable.META, MANIFEST_KEY, sealed)
+        self.digest = hashlib.sha256(sealed).digest()
         self._changed = {}
 
     def _open_log_entry(self, key: bytes, sealed: bytes) -> bytes | None:
@@ -197,6 +214,7 @@ class Manifest:
         if len(plain) != _HEAD.size + 32 * BUCKETS or not plain.startswith(_MAGIC):
             raise _damaged("its manifest has another format; upgrade mien")
         _, self.counter, self.log_count, self.log_head = _HEAD.unpack_from(plain)
+        self.digest = hashlib.sha256(sealed).digest()
         digests = plain[_HEAD.size :]
         self._digests = [digests[at : at + 32] for at in range(0, len(digests), 32)]
 

@@ -1,32 +1,79 @@
 """Remember the vault's last state outside the vault, so that an old copy put back is noticed.
 
-There is one small file for each vault, in the user's state folder: the vault's id and the
-highest counter seen. It is read before the vault and raised after a change, so it is never
-ahead of an honest vault; after a crash it may be behind, which only makes it less strict.
-It is written before the change and renamed into place after it, so that a full disk stops
-both. It carries no MAC: whoever could edit it could as well delete it.
+There is one small file for each vault, in the user's state folder: the state that was last seen
+there. A later state has to continue it: with several machines on one vault, an earlier state
+that was put back and changed by another machine has a higher counter, but another log.
+
+The file is read before the vault, and written after a change and after a later state was read.
+So it is never ahead of an honest vault; after a crash it may be behind, which only makes it
+less strict. It is written before the change and put in place after it, so that a full disk
+stops both. It carries no MAC: whoever could edit it could as well delete it.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.errors import VaultDamaged, quote
-from mien.files import exclusive_lock, read_regular, staged_write
+from mien.files import exclusive_lock, read_regular, staged_write, temporary_files
+from mien.vault.integrity.audit_log import FIRST_LINK
 
 _MAX_BYTES = 512
+_WORD, _OLD_WORD = "mien-seen-2", "mien-seen-1"  # of mien 0.1, with the id and the counter only
+_DELETED = "deleted"
+
+LogContinues = Callable[[int, bytes], bool]
+"""Whether the vault's log continues one of this length and last link."""
 
 
 @dataclass(frozen=True, slots=True)
-class LastState:
-    """The id and the counter of the vault when it was last seen."""
+class VaultState:
+    """A state of a vault. counter: of changes. log_head: the last link of its log.
+
+    digest: SHA-256 of the sealed manifest; empty if it is not known. deleted: the vault of this
+    state was deleted, which was accepted.
+    """
 
     vault_id: bytes
     counter: int
+    log_count: int = 0
+    log_head: bytes = FIRST_LINK
+    digest: bytes = b""
+    deleted: bool = False
+
+    def is_older_than(self, state: VaultState) -> bool:
+        """Whether to remember the other state; also if more is known of it, or it is another
+        vault's."""
+        if self.deleted or self.vault_id != state.vault_id:
+            return True
+        return (self.counter, self.digest != b"") < (state.counter, state.digest != b"")
+
+    def to_text(self) -> str:
+        hexadecimal = (self.log_head.hex(), self.digest.hex() or "-")
+        numbers = f"{_WORD} {self.vault_id.hex()} {self.counter} {self.log_count}"
+        return " ".join((numbers, *hexadecimal, *([_DELETED] if self.deleted else []))) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> VaultState:
+        """Read what `to_text`, or mien 0.1, wrote. ValueError for anything else."""
+        word, vault_id, counter, *rest = text.split()
+        state = cls(bytes.fromhex(vault_id), int(counter))
+        if word == _OLD_WORD and not rest:
+            return state
+        count, head, digest, *flags = rest
+        if word != _WORD or flags not in ([], [_DELETED]):
+            raise ValueError(word)
+        return replace(
+            state,
+            log_count=int(count),
+            log_head=bytes.fromhex(head),
+            digest=b"" if digest == "-" else bytes.fromhex(digest),
+            deleted=bool(flags),
+        )
 
 
 class RollbackGuard:
@@ -36,8 +83,8 @@ class RollbackGuard:
         self._place = place
         self._path = folder / f"{hashlib.sha256(place.encode()).hexdigest()[:32]}.seen"
 
-    def read_last(self) -> LastState | None:
-        """The last state; None where this vault was never seen. Call it before reading the vault.
+    def read_last(self) -> VaultState | None:
+        """The last state; None where no vault was ever seen. Call it before reading the vault.
 
         Raises VaultDamaged for a file that mien did not write.
         """
@@ -48,51 +95,55 @@ class RollbackGuard:
         except OSError as error:
             raise self._unusable(error.strerror or "it cannot be read") from error
         try:
-            magic, vault_id, counter = text.decode("ascii").split()
-            if magic != "mien-seen-1" or len(text) > _MAX_BYTES:
-                raise ValueError(magic)
-            return LastState(bytes.fromhex(vault_id), int(counter))
+            if len(text) > _MAX_BYTES:
+                raise ValueError("too long")
+            return VaultState.from_text(text.decode("ascii"))
         except ValueError as error:  # UnicodeDecodeError is one too
             raise self._unusable("mien did not write it") from error
 
-    def check_not_older(self, last: LastState | None, vault_id: bytes, counter: int) -> None:
-        """VaultDamaged if this is not the vault last seen, or an earlier state of it."""
+    def check(self, last: VaultState | None, found: VaultState, continues: LogContinues) -> None:
+        """VaultDamaged if this is not the vault last seen, or neither its last state nor a later
+        one that continues it."""
         if last is None:
             return
-        if last.vault_id != vault_id:
-            raise VaultDamaged(
-                f"{quote(self._place)} is not the vault that was last seen there; if you put"
-                " it there yourself, run: mien vault verify --accept"
+        if last.deleted or last.vault_id != found.vault_id:
+            raise self._refused("is not the vault that was last seen there")
+        if found.counter < last.counter:
+            raise self._refused(
+                f"is an old copy: it is at change {found.counter}, and change {last.counter} was"
+                " seen"
             )
-        if counter < last.counter:
-            raise VaultDamaged(
-                f"{quote(self._place)} is an old copy: it is at change {counter}, and change"
-                f" {last.counter} was seen; if you put the copy there yourself, run:"
-                " mien vault verify --accept"
+        if found.counter == last.counter and last.digest in (b"", found.digest):
+            return
+        if found.counter == last.counter or not continues(last.log_count, last.log_head):
+            raise self._refused(
+                f"does not continue what was seen at change {last.counter}: an old copy was put"
+                " there and changed since, or its log was accepted on another machine"
             )
 
-    def check_never_existed(self) -> None:
-        """Where no vault is, raise VaultDamaged if one was seen."""
-        last = self.read_last()
-        if last is not None:
+    def check_never_existed(self, last: VaultState | None) -> None:
+        """Where no vault is: VaultDamaged if one was seen, unless its deletion is accepted."""
+        if last is not None and not last.deleted:
             raise VaultDamaged(
                 f"the vault {quote(self._place)} is gone: it was seen there at change"
                 f" {last.counter}; restore it from a backup, or, if you deleted it yourself,"
                 " run: mien vault verify --accept"
             )
 
-    def forget(self) -> None:
-        """Forget the last state: the vault was deleted on purpose."""
+    def accept_deletion(self) -> None:
+        """Note that the vault was deleted on purpose; its old copies are refused as before."""
         with self._locked():
-            try:
-                self._path.unlink(missing_ok=True)
-            except OSError as error:
-                raise self._unusable(error.strerror or "it cannot be removed") from error
+            last = self.read_last()
+        if last is not None:
+            self.remember(replace(last, deleted=True), accept=True)
+
+    def remember(self, state: VaultState, *, accept: bool = False) -> None:
+        """Remember a state that was read. accept: as for `staged`."""
+        with self.staged(state, accept=accept) as put_in_place:
+            put_in_place()
 
     @contextmanager
-    def staged(
-        self, vault_id: bytes, counter: int, *, accept: bool = False
-    ) -> Iterator[Callable[[], None]]:
+    def staged(self, state: VaultState, *, accept: bool = False) -> Iterator[Callable[[], None]]:
         """Write the new state at once; calling what is yielded makes it the remembered one.
 
         The vault is committed between the two: where the state cannot be written, the vault
@@ -100,26 +151,25 @@ class RollbackGuard:
         vault. Raises VaultDamaged; from the call for a change that was made. The lock is not
         held between the two, because whoever changes the vault holds the store's lock.
         """
-        state = LastState(vault_id, counter)
         with ExitStack() as written:
             with self._locked():
                 if not accept:
                     self.read_last()
-                line = f"mien-seen-1 {vault_id.hex()} {counter}\n"
                 try:
-                    put = written.enter_context(staged_write(self._path, line.encode()))
+                    self._remove_temporary_files()
+                    write = staged_write(self._path, state.to_text().encode())
+                    put = written.enter_context(write)
                 except OSError as error:
                     raise self._unusable(error.strerror or "it cannot be written") from error
             yield lambda: self._remember(state, put, accept=accept)
 
     def _remember(
-        self, state: LastState, put_in_place: Callable[[], None], *, accept: bool
+        self, state: VaultState, put_in_place: Callable[[], None], *, accept: bool
     ) -> None:
         try:
             with self._locked():
                 last = None if accept else self.read_last()
-                same = last is not None and last.vault_id == state.vault_id
-                if last is None or not same or last.counter < state.counter:
+                if last is None or last.is_older_than(state):
                     put_in_place()
         except (OSError, VaultDamaged) as error:
             raise VaultDamaged(
@@ -128,8 +178,19 @@ class RollbackGuard:
                 "make that folder writable"
             ) from error
 
+    def _remove_temporary_files(self) -> None:
+        for one in temporary_files(self._path.parent):
+            with suppress(FileNotFoundError):
+                one.unlink()
+
     def _locked(self) -> AbstractContextManager[None]:
         return exclusive_lock(self._path.parent / ".lock", self._unusable)
+
+    def _refused(self, what: str) -> VaultDamaged:
+        return VaultDamaged(
+            f"{quote(self._place)} {what}; if you put it there yourself, run:"
+            " mien vault verify --accept"
+        )
 
     def _unusable(self, why: str) -> VaultDamaged:
         return VaultDamaged(
