@@ -136,6 +136,25 @@ def test_waiting_for_another_writer_ends_with_an_error(
     assert "in use by another program; try again" in refusals[0]
 
 
+def test_an_endless_view_in_the_place_of_a_table_is_stopped(
+    store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mien.vault.backends.postgres as module
+
+    monkeypatch.setattr(module, "STATEMENT_TIMEOUT_S", 0.2)
+    store.close()
+    run(postgres_url, "DROP TABLE mien.cell_record")
+    run(
+        postgres_url,
+        "CREATE VIEW mien.cell_record AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 3 - i"
+        " FROM n) SELECT 'ana'::bytea AS key, 'planted'::bytea AS value FROM n WHERE i < 0",
+    )
+    other = PostgresStore(postgres_url)
+    with pytest.raises(VaultDamaged, match="took longer than .*look for what slows the server"):
+        get(other)
+    other.close()
+
+
 @pytest.mark.usefixtures("home")
 def test_the_commands_work_with_a_database(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -160,6 +160,71 @@ with RawVault(sys.argv[1], create=True) as vault:
     assert names == [f"{side} {number:02}" for side in ("left", "right") for number in range(20)]
 
 
+def test_a_file_that_was_replaced_meanwhile_is_opened_anew(filled: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    with RawVault(other, create=True) as vault:
+        vault.put("eve")
+    with RawVault(filled, create=True) as vault:
+        os.replace(other, filled)
+        assert vault.names() == ["eve"]
+        vault.put("ana")
+    with RawVault(filled, create=False) as vault:
+        assert vault.names() == ["ana", "eve"]
+        filled.unlink()
+        assert vault.names() == []
+
+
+def test_a_file_that_is_replaced_during_a_change_is_an_error(filled: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    with RawVault(other, create=True) as vault:
+        vault.put("eve")
+    with RawVault(filled, create=True) as vault:
+        with (
+            pytest.raises(VaultDamaged, match="was replaced while it was changed"),
+            vault.store.writing() as cells,
+        ):
+            cells.put(VaultTable.RECORD, b"ana", b"lost")
+            os.replace(other, filled)
+        assert vault.names() == ["eve"]
+
+
+def test_what_a_reader_keeps_in_the_write_ahead_log_is_reported(filled: Path) -> None:
+    secret = os.urandom(300)
+    log = filled.with_name("vault.sqlite-wal")
+    with RawVault(filled, create=False, busy_timeout_s=0) as vault:
+        with closing(sqlite3.connect(filled)) as reader:
+            vault.put("eve", secret)
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM cell_record").fetchone()
+            with pytest.raises(VaultDamaged, match="the change was made, but what was removed"):
+                vault.remove("eve")
+            assert vault.get("eve") is None
+            assert secret in log.read_bytes()
+        vault.remove("ana")
+        assert secret not in log.read_bytes()
+    assert secret not in filled.read_bytes()
+
+
+def test_what_a_killed_process_removed_is_erased_when_the_file_is_opened_again(
+    filled: Path,
+) -> None:
+    script = """
+vault = RawVault(sys.argv[1], create=False)
+vault.store._empty_write_ahead_log = lambda db: os.kill(os.getpid(), signal.SIGKILL)
+vault.put("eve", bytes.fromhex(sys.argv[2]))
+vault.remove("eve")
+"""
+    secret = os.urandom(300)
+    process = start(script, filled, secret.hex())
+    process.communicate(timeout=300)
+    assert process.returncode == -signal.SIGKILL
+    log = filled.with_name("vault.sqlite-wal")
+    assert secret in log.read_bytes()
+    with RawVault(filled, create=False) as vault:
+        assert vault.get("eve") is None
+        assert secret not in log.read_bytes() + filled.read_bytes()
+
+
 def test_another_thread_may_use_the_store(filled: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

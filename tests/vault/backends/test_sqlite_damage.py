@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,8 @@ from tests.vault.raw_vault import RawVault
 from tests.vault.sealed_parts import edit
 
 from mien.errors import MienError, UsageError, VaultDamaged
-from mien.vault.backends.sqlite import translated_errors
+from mien.vault.backends import sqlite_connection
+from mien.vault.backends.sqlite_connection import connect, transaction, translated_errors
 
 NAMES = ("ana", "ben", "zoë")
 
@@ -33,10 +34,7 @@ def bytes_or_damaged(path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["text", 7, 1.5])
 def test_a_cell_that_is_not_bytes_is_damage(filled: Path, value: object) -> None:
-    edit(filled, "CREATE TABLE loose (key, value)")
-    edit(filled, "DROP TABLE cell_record")
-    edit(filled, "ALTER TABLE loose RENAME TO cell_record")
-    edit(filled, "INSERT INTO cell_record VALUES (?, ?)", b"ana", value)
+    edit(filled, "UPDATE cell_record SET value = ? WHERE key = ?", value, b"ana")
     with RawVault(filled, create=False) as vault, pytest.raises(VaultDamaged, match="not bytes"):
         vault.get("ana")
 
@@ -61,10 +59,63 @@ def test_a_schema_that_asks_for_too_much_memory_is_damage(filled: Path, offset: 
 
 def test_a_missing_table_is_damage(filled: Path) -> None:
     edit(filled, "DROP TABLE cell_record")
-    with RawVault(filled, create=True) as vault:
-        for use in (lambda: vault.get("ana"), vault.names, lambda: vault.put("eve")):
-            with pytest.raises(VaultDamaged, match="no such table"):
-                use()
+    _expect_foreign_schema(filled)
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT x'00' AS key, i"
+FOREIGN_SCHEMAS = {
+    "an endless view in the place of a table": [
+        "DROP TABLE cell_record",
+        f"CREATE VIEW cell_record AS {ENDLESS} AS value FROM n WHERE i < 0",
+    ],
+    "a view with the name of a function": [
+        f"CREATE VIEW pragma_application_id AS {ENDLESS} AS application_id FROM n WHERE i < 0"
+    ],
+    "a trigger": [
+        "CREATE TRIGGER t AFTER INSERT ON cell_log BEGIN DELETE FROM cell_attempt; END"
+    ],
+    "an index": ["CREATE INDEX i ON cell_record (value)"],
+    "another table": ["CREATE TABLE other (a)"],
+    "a generated column": [
+        "DROP TABLE cell_record",
+        "CREATE TABLE cell_record (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL,"
+        " x AS (zeroblob(1000000000)))",
+    ],
+    "many tables": [f"CREATE TABLE t{number} (a)" for number in range(300)],
+}
+
+
+@pytest.mark.parametrize("statements", FOREIGN_SCHEMAS.values(), ids=FOREIGN_SCHEMAS)
+def test_a_schema_that_mien_did_not_make_is_refused_at_once(
+    filled: Path, statements: list[str]
+) -> None:
+    with closing(sqlite3.connect(filled)) as db, db:
+        for statement in statements:
+            db.execute(statement)
+    _expect_foreign_schema(filled)
+
+
+def _expect_foreign_schema(path: Path) -> None:
+    for create in (False, True):
+        with (
+            pytest.raises(VaultDamaged, match="not those that mien made"),
+            RawVault(path, create=create) as vault,
+        ):
+            vault.names()
+
+
+def test_an_endless_statement_is_stopped(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_connection, "STEPS_PER_CALL", 1000)
+    with closing(connect(filled, 1)) as db, translated_errors(filled):
+        for _ in range(2):  # each transaction has the whole budget
+            with transaction(db, "BEGIN"):
+                db.execute("SELECT count(*) FROM cell_record").fetchone()
+        with (
+            pytest.raises(VaultDamaged, match="takes too long to read"),
+            translated_errors(filled),
+            transaction(db, "BEGIN"),
+        ):
+            db.execute(f"SELECT max(i) FROM ({ENDLESS} FROM n)").fetchone()
 
 
 def test_damage_anywhere_gives_the_right_answer_or_a_mien_error(filled: Path) -> None:

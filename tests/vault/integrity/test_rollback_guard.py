@@ -13,6 +13,7 @@ from tests.vault.sealed_parts import Clock, opened, record_of, rows_of, store_re
 from mien.errors import VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
+from mien.vault.integrity.audit_log import FIRST_LINK
 from mien.vault.integrity.rollback_guard import RollbackGuard, VaultState
 
 ONE, TWO = b"1" * 16, b"2" * 16
@@ -198,3 +199,29 @@ def test_a_state_that_cannot_be_written_prevents_the_change(
         with pytest.raises(VaultDamaged, match="remembers the vault's last state"):
             vault.remove("ana")
     assert rows_of(settings.vault_path, "meta") == before
+
+
+def test_a_state_is_older_with_fewer_changes_or_less_known_of_it() -> None:
+    known = VaultState(ONE, 5, 3, b"h" * 32, b"d" * 32)
+    assert VaultState(ONE, 4, 3, b"h" * 32, b"d" * 32).is_older_than(known)
+    assert VaultState(ONE, 5).is_older_than(known)
+    assert not known.is_older_than(VaultState(ONE, 5))
+    assert not known.is_older_than(known)
+    assert known.is_older_than(VaultState(TWO, 1))
+    assert VaultState(ONE, 9, deleted=True).is_older_than(known)
+
+
+def test_the_log_has_to_continue_from_its_start_where_only_the_counter_is_known(
+    guard: RollbackGuard,
+) -> None:
+    asked = []
+    guard.check(VaultState(ONE, 5), VaultState(ONE, 6), lambda *given: asked.append(given) or True)
+    assert asked == [(0, FIRST_LINK)]
+
+
+def test_temporary_files_of_killed_processes_are_removed(guard: RollbackGuard) -> None:
+    remember(guard, ONE, 1)
+    for name in ("tmpab12_xyz", f".{guard._path.name}.00ff.tmp"):
+        (guard._path.parent / name).write_bytes(b"left")
+    remember(guard, ONE, 2)
+    assert {one.name for one in guard._path.parent.iterdir()} == {".lock", guard._path.name}

@@ -17,9 +17,9 @@ from typing import Any
 from mien.errors import UsageError, VaultDamaged, quote
 from mien.vault.admin.rotation import convert_record
 from mien.vault.admin.status import VaultStatus, vault_status
-from mien.vault.backends.sqlite import connect, translated_errors
+from mien.vault.backends.sqlite_connection import connect, translated_errors
 from mien.vault.backends.sqlite_path import COMPANION_SUFFIXES, find_vault_file
-from mien.vault.backends.sqlite_schema import PLAIN_SCHEMA, schema_version
+from mien.vault.backends.sqlite_schema import PLAIN_SCHEMA, check_schema, schema_version
 from mien.vault.integrity.rollback_guard import RollbackGuard
 from mien.vault.people import put_record
 from mien.vault.records.record import Record
@@ -74,6 +74,7 @@ def read_plain_records(path: Path) -> list[Record] | None:
     with translated_errors(path), closing(connect(real, BUSY_TIMEOUT_S)) as db:
         if schema_version(db, path) != PLAIN_SCHEMA:
             return None
+        check_schema(db, path, PLAIN_SCHEMA)
         rows = db.execute(f"SELECT {_COLUMNS} FROM templates ORDER BY user").fetchall()
     return [_plain_record(row) for row in rows]
 

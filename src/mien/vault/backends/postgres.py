@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5
 LOCK_TIMEOUT_S = 10.0
+STATEMENT_TIMEOUT_S = 30.0
 _MISSING = (
     ('database "', "has no database of that name; create it with createdb"),
     ('role "', "does not know that user; create it with createuser, or correct MIEN_VAULT"),
@@ -124,6 +125,7 @@ class PostgresStore:
             "SET search_path = pg_catalog"
         )  # so that no user's functions replace the built-in ones
         db.execute(f"SET lock_timeout = {round(LOCK_TIMEOUT_S * 1000)}")
+        db.execute(f"SET statement_timeout = {round(STATEMENT_TIMEOUT_S * 1000)}")
         db.execute("SET synchronous_commit = on")
         db.execute("SET idle_in_transaction_session_timeout = '60s'")
         self._db = db
@@ -253,6 +255,11 @@ def _translated_errors(place: str) -> Iterator[None]:
     except psycopg.errors.LockNotAvailable as error:
         raise VaultDamaged(
             f"the vault {quote(place)} is in use by another program; try again in a moment"
+        ) from error
+    except psycopg.errors.QueryCanceled as error:
+        raise VaultDamaged(
+            f"a statement on the vault {quote(place)} took longer than {STATEMENT_TIMEOUT_S:.0f}"
+            " seconds; look for what slows the server down, or for tables that mien did not make"
         ) from error
     except psycopg.errors.UndefinedTable as error:
         raise _damaged(place, "one of its tables is missing") from error

@@ -20,19 +20,25 @@ from mien.vault.backends.base import (
     check_limit,
     check_value,
 )
+from mien.vault.backends.sqlite_connection import (
+    connect,
+    damaged,
+    limit_steps,
+    transaction,
+    translated_errors,
+)
 from mien.vault.backends.sqlite_path import create_vault_file, find_vault_file
-from mien.vault.backends.sqlite_schema import PLAIN_SCHEMA, migrate, schema_version
+from mien.vault.backends.sqlite_schema import (
+    PLAIN_SCHEMA,
+    check_schema,
+    migrate,
+    schema_version,
+)
 
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened, for a quick start
     import sqlite3
 
-_MESSAGES = (
-    ("is locked", "is in use by another program; try again in a moment"),
-    ("disk is full", "has no space left on its disk; free some space and try again"),
-    ("readonly database", "is read-only, or its folder is; make both writable and try again"),
-    ("unable to open", "cannot be opened; make the file and its folder readable and writable"),
-    ("disk I/O error", "is on a disk that is full or failing; free some space, or check the disk"),
-)
+_WITH_TEMPLATES = (VaultTable.RECORD, VaultTable.CENTROIDS)
 # a crafted file could exhaust the memory: a value that is too large is not read
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 
@@ -55,6 +61,8 @@ class SqliteStore:
         self._create = create
         self._busy_timeout_s = busy_timeout_s
         self._db: sqlite3.Connection | None = None
+        self._identity = (0, 0)  # device and inode of the open file
+        self._log_inode = 0  # of its write-ahead log
         self._closed = False
         self._lock = threading.Lock()
         self._busy_thread: int | None = None
@@ -73,7 +81,7 @@ class SqliteStore:
                     yield no_cells
                 return
             cells = _SqliteCells(db, self._path, writable=False)
-            with translated_errors(self._path), _transaction(db, "BEGIN"), closing(cells):
+            with translated_errors(self._path), transaction(db, "BEGIN"), closing(cells):
                 yield cells
 
     @contextmanager
@@ -83,11 +91,15 @@ class SqliteStore:
             if db is None:
                 raise UsageError(f"there is no vault at {quote(self.place)}; run: mien vault init")
             cells = _SqliteCells(db, self._path, writable=True)
-            with translated_errors(self._path), _transaction(db, "BEGIN IMMEDIATE"), closing(cells):
+            with translated_errors(self._path), transaction(db, "BEGIN IMMEDIATE"), closing(cells):
                 yield cells
+            if not self._is_in_place():
+                raise VaultDamaged(
+                    f"the vault {quote(self.place)} was replaced while it was changed, and the"
+                    " change is in the file that was replaced; try again"
+                )
             if cells.dropped:  # so that the write-ahead log keeps nothing of a forgotten person
-                with translated_errors(self._path):
-                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._empty_write_ahead_log(db)
 
     def check(self) -> None:
         with self._exclusive():
@@ -95,9 +107,10 @@ class SqliteStore:
             if db is None:
                 return
             with translated_errors(self._path):
+                limit_steps(db)
                 verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if verdict != "ok":
-                raise _damaged(self._path, verdict.splitlines()[-1])
+                raise damaged(self._path, verdict.splitlines()[-1])
 
     def close(self) -> None:
         if self._busy_thread == threading.get_ident():
@@ -125,9 +138,40 @@ class SqliteStore:
             finally:
                 self._busy_thread = None
 
+    def _empty_write_ahead_log(self, db: sqlite3.Connection) -> None:
+        with translated_errors(self._path):
+            # waits for readers as long as for writers
+            [is_busy, *_] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_busy:
+            raise VaultDamaged(
+                f"the change was made, but what was removed from the vault {quote(self.place)} is"
+                " still in its write-ahead log, which another program reads; end that program,"
+                " then run: mien vault verify"
+            )
+
+    def _remove_old_write_ahead_log(self) -> None:
+        """Remove that of a file that was replaced: SQLite would copy it into the new file."""
+        log = Path(f"{os.path.realpath(self._path)}-wal")
+        with suppress(FileNotFoundError):
+            if os.stat(log).st_ino == self._log_inode:
+                log.unlink()
+                log.with_name(log.name.removesuffix("wal") + "shm").unlink()
+
+    def _is_in_place(self) -> bool:
+        """Whether the open file is still the one at its path."""
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._identity
+
     def _connect(self, *, create: bool) -> sqlite3.Connection | None:
-        if self._db is not None:
+        if self._db is not None and self._is_in_place():
             return self._db
+        if self._db is not None:  # its file was deleted or replaced since
+            self._db.close()
+            self._db = None
+            self._remove_old_write_ahead_log()
         real = find_vault_file(self._path)
         if real is None and create:
             create_vault_file(self._path)
@@ -135,6 +179,7 @@ class SqliteStore:
         if real is None:
             return None
         with translated_errors(self._path):
+            status = os.stat(real)
             db = connect(real, self._busy_timeout_s)
             try:
                 version = schema_version(db, self._path)
@@ -147,15 +192,20 @@ class SqliteStore:
                     if not create:
                         db.close()
                         return None
-                    with _transaction(db, "BEGIN IMMEDIATE"):
+                    with transaction(db, "BEGIN IMMEDIATE"):
                         migrate(db, self._path)
+                check_schema(db, self._path)
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
                 db.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted with zeros
+                # a process that was killed may have left what it removed; it can wait for readers
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except BaseException:
                 db.close()
                 raise
-        self._db = db
+        self._db, self._identity = db, (status.st_dev, status.st_ino)
+        with suppress(FileNotFoundError):
+            self._log_inode = os.stat(f"{real}-wal").st_ino
         return db
 
 
@@ -188,81 +238,17 @@ class _SqliteCells(View):
         self._expect_writable()
         query = f"DELETE FROM cell_{section.value} WHERE key = ?"
         found = self._db.execute(query, (key,)).rowcount > 0
-        self.dropped = self.dropped or found
+        self.dropped = self.dropped or (found and section in _WITH_TEMPLATES)
         return found
 
     def clear(self, section: VaultTable) -> None:
         self._expect_writable()
-        self.dropped = self._db.execute(f"DELETE FROM cell_{section.value}").rowcount > 0 or (
-            self.dropped
-        )
+        found = self._db.execute(f"DELETE FROM cell_{section.value}").rowcount > 0
+        self.dropped = self.dropped or (found and section in _WITH_TEMPLATES)
 
     def _bytes(self, value: object) -> bytes:
         if value is None:
-            raise _damaged(self._path, "a cell is too large, or empty")
+            raise damaged(self._path, "a cell is too large, or empty")
         if not isinstance(value, bytes):  # SQLite stores any type in any column
-            raise _damaged(self._path, "a cell is not bytes")
+            raise damaged(self._path, "a cell is not bytes")
         return value
-
-
-def connect(real: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    """Connect to an existing file. The caller must keep threads apart."""
-    import sqlite3
-
-    # mode=rw never makes a file; isolation_level=None leaves BEGIN and COMMIT to the caller
-    return sqlite3.connect(
-        real.as_uri() + "?mode=rw",
-        uri=True,
-        timeout=busy_timeout_s,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-
-
-@contextmanager
-def _transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
-    import sqlite3
-
-    db.execute(begin)
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.Error):  # raise the first error, not a later one
-            if db.in_transaction:  # on a full disk SQLite rolls back by itself
-                db.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def translated_errors(path: Path) -> Iterator[None]:
-    """Raise VaultDamaged for SQLite's errors."""
-    import sqlite3
-
-    try:
-        yield
-    except sqlite3.ProgrammingError:
-        raise  # an error of the calling code, not of the file
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        # UnicodeDecodeError: SQLite quotes bytes of a damaged schema in its message
-        raise _translated(error, path) from error
-    except MemoryError as error:
-        # SQLite allocates the sizes that a damaged schema names
-        raise VaultDamaged(
-            f"the vault {quote(str(path))} needs more memory than there is: close other"
-            " programs; if it still does, it is damaged: restore it from a backup"
-        ) from error
-
-
-def _translated(error: Exception, path: Path) -> VaultDamaged:
-    for text, message in _MESSAGES:
-        if text in str(error):
-            return VaultDamaged(f"the vault {quote(str(path))} {message}")
-    return _damaged(path, str(error))
-
-
-def _damaged(path: Path, why: str) -> VaultDamaged:
-    return VaultDamaged(
-        f"{quote(str(path))} is damaged, or not a vault ({quote(why)});"
-        " restore it from a backup, or move it away and enroll again"
-    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import VaultDamaged, quote
+from mien.vault.backends.sqlite_connection import transaction
 
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened
     import sqlite3
@@ -38,6 +40,7 @@ Schema 1 kept templates unencrypted. A file of that schema is never migrated in 
 """
 
 SCHEMA_VERSION = len(MIGRATIONS)
+MAX_TABLES = 100  # more than any version has; a crafted file could have millions
 PLAIN_SCHEMA = 1
 
 
@@ -71,6 +74,18 @@ def schema_version(db: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def check_schema(db: sqlite3.Connection, path: Path, version: int = SCHEMA_VERSION) -> None:
+    """VaultDamaged unless the tables are exactly those of the version.
+
+    A view in the place of a table could compute for ever, and a trigger change other cells.
+    """
+    if _tables(db) != _expected_tables(version):
+        raise VaultDamaged(
+            f"the tables of the vault {quote(path)} are not those that mien made;"
+            " restore it from a backup"
+        )
+
+
 def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Migrate the file to the newest schema, inside the caller's transaction."""
     for number in range(schema_version(db, path) + 1, SCHEMA_VERSION + 1):
@@ -81,12 +96,30 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _numbers(db: sqlite3.Connection) -> tuple[int, int, int]:
-    """Application id, schema version and count of tables, read in one statement."""
-    application, version, tables = db.execute(
-        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
-        " FROM pragma_application_id, pragma_user_version"
-    ).fetchone()
+    """Application id, schema version and count of tables, of one state of the file."""
+    if not db.in_transaction:
+        with transaction(db, "BEGIN"):
+            return _numbers(db)
+    # not from table-valued functions: a view may have the name of one
+    [application] = db.execute("PRAGMA application_id").fetchone()
+    [version] = db.execute("PRAGMA user_version").fetchone()
+    [tables] = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return application, version, tables
+
+
+def _expected_tables(version: int) -> list[tuple[object, ...]]:
+    import sqlite3
+
+    with closing(sqlite3.connect(":memory:")) as db:
+        for statements in MIGRATIONS[:version]:
+            for statement in statements:
+                db.execute(statement)
+        return _tables(db)
+
+
+def _tables(db: sqlite3.Connection) -> list[tuple[object, ...]]:
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name LIMIT ?"
+    return db.execute(query, (MAX_TABLES,)).fetchall()
 
 
 def _of_another_program(path: Path) -> VaultDamaged:
