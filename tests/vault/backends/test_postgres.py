@@ -150,7 +150,7 @@ def test_an_endless_view_in_the_place_of_a_table_is_stopped(
         " FROM n) SELECT 'ana'::bytea AS key, 'planted'::bytea AS value FROM n WHERE i < 0",
     )
     other = PostgresStore(postgres_url)
-    with pytest.raises(VaultDamaged, match="took longer than .*look for what slows the server"):
+    with pytest.raises(VaultDamaged, match=r"took longer than .*look for what slows the server"):
         get(other)
     other.close()
 

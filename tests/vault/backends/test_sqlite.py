@@ -179,12 +179,14 @@ def test_a_file_that_is_replaced_during_a_change_is_an_error(filled: Path, tmp_p
     with RawVault(other, create=True) as vault:
         vault.put("eve")
     with RawVault(filled, create=True) as vault:
-        with (
-            pytest.raises(VaultDamaged, match="was replaced while it was changed"),
-            vault.store.writing() as cells,
-        ):
-            cells.put(VaultTable.RECORD, b"ana", b"lost")
-            os.replace(other, filled)
+
+        def change() -> None:
+            with vault.store.writing() as cells:
+                cells.put(VaultTable.RECORD, b"ana", b"lost")
+                os.replace(other, filled)
+
+        with pytest.raises(VaultDamaged, match="was replaced while it was changed"):
+            change()
         assert vault.names() == ["eve"]
 
 
