@@ -71,9 +71,7 @@ FOREIGN_SCHEMAS = {
     "a view with the name of a function": [
         f"CREATE VIEW pragma_application_id AS {ENDLESS} AS application_id FROM n WHERE i < 0"
     ],
-    "a trigger": [
-        "CREATE TRIGGER t AFTER INSERT ON cell_log BEGIN DELETE FROM cell_attempt; END"
-    ],
+    "a trigger": ["CREATE TRIGGER t AFTER INSERT ON cell_log BEGIN DELETE FROM cell_attempt; END"],
     "an index": ["CREATE INDEX i ON cell_record (value)"],
     "another table": ["CREATE TABLE other (a)"],
     "a generated column": [
