@@ -42,6 +42,20 @@ def test_a_line_has_the_time_in_utc_the_route_and_the_outcome(tmp_path: Path) ->
     ]
 
 
+def test_of_one_kind_of_library_message_ten_lines_a_minute_are_written() -> None:
+    lines, seconds = [], iter(range(0, 1000, 2))  # the clock is read twice for each line
+    with log_library_warnings(lines.append, lambda: NOON + timedelta(seconds=next(seconds) // 2)):
+        for number in range(35):
+            logging.getLogger("asyncio").error("accept() out of resources %d", number)
+        logging.getLogger("asyncio").error("another message")
+        assert len(lines) == 11
+        for _ in range(40):
+            logging.getLogger("some.parser").warning("cannot read")
+    assert json.loads(lines[11])["logger"] == "some.parser"
+    left_out = [json.loads(line) for line in lines if "left_out" in line]
+    assert [(one["logger"], one["left_out"]) for one in left_out] == [("asyncio", 25)]
+
+
 def test_a_librarys_log_records_are_written_without_their_arguments(tmp_path: Path) -> None:
     lines: list[str] = []
     with log_library_warnings(lines.append, lambda: NOON):

@@ -20,7 +20,13 @@ from tests.web.in_process import (
 )
 
 from mien.web.auth import REQUIRED_SCOPES
-from mien.web.middleware import BodyLimits, BodyMemory, BodyReader, BodyRefused
+from mien.web.middleware import (
+    BodyLimits,
+    BodyMemory,
+    BodyReader,
+    BodyRefused,
+    RequestState,
+)
 
 AS_FORM = [("content-type", FORM)]
 PART_HEADERS = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="p.jpg"\r\n\r\n'
@@ -50,7 +56,7 @@ def test_with_a_scope_that_is_too_small_no_byte_is_read_either(tmp_path: Path) -
 
 def test_while_the_pool_is_full_no_byte_of_a_post_is_read(tmp_path: Path) -> None:
     with run_in_process(tmp_path) as service:
-        service.app.pool_is_full = lambda: True
+        service.app.pool_is_full = lambda client: True
         response = asyncio.run(post(service, KIB))
         assert (response.status, response.reads) == (503, 0)
         assert response.headers["retry-after"] == "1"
@@ -164,7 +170,7 @@ def test_all_bodies_together_have_limited_memory_and_the_next_request_is_503(
         assert not again.done()
         again.cancel()
 
-    with run_in_process(tmp_path, body=BodyLimits(total_bytes=5000)) as service:
+    with run_in_process(tmp_path, body=BodyLimits(total_bytes=10_000)) as service:
         asyncio.run(send_three())
 
 
@@ -175,7 +181,13 @@ def reader(memory: BodyMemory, *parts: bytes, **limits: Any) -> BodyReader:
     """Of a body with these parts; its clock stands still."""
     next_message = body_parts(*parts)
     limits = {"max_bytes": 10, "total_bytes": 0, "timeout_s": 30.0, **limits}
-    return BodyReader(next_message, limits=BodyLimits(**limits), memory=memory, clock=lambda: 5.0)
+    return BodyReader(
+        next_message,
+        RequestState(client="a"),
+        limits=BodyLimits(**limits),
+        memory=memory,
+        clock=lambda: 5.0,
+    )
 
 
 def test_a_body_may_have_as_many_bytes_as_the_limits_say_and_not_one_more() -> None:
@@ -193,17 +205,32 @@ def test_a_body_may_have_as_many_bytes_as_the_limits_say_and_not_one_more() -> N
 
 def test_the_memory_of_a_body_is_reserved_as_it_arrives_and_released_once() -> None:
     async def read() -> None:
-        memory = BodyMemory(10)
+        memory = BodyMemory(20)
         body = reader(memory, b"123", b"4567")
         await body.receive()
-        assert (memory.has_room_for(7), memory.has_room_for(8)) == (True, False)
+        assert room(memory, "a") == 7
         await body.receive()
-        assert (memory.has_room_for(3), memory.has_room_for(4)) == (True, False)
+        assert room(memory, "a") == 3
         body.release()
         body.release()
-        assert (memory.has_room_for(10), memory.has_room_for(11)) == (True, False)
+        assert room(memory, "a") == 10
 
     asyncio.run(read())
+
+
+def room(memory: BodyMemory, client: str) -> int:
+    """The largest body of this client that fits now."""
+    return max(size for size in range(100) if memory.has_room_for(size, client))
+
+
+def test_one_client_gets_half_of_the_memory_and_all_together_no_more_than_there_is() -> None:
+    memory = BodyMemory(20)
+    memory.reserve(8, "a")
+    assert (room(memory, "a"), room(memory, "b")) == (2, 10)
+    memory.reserve(7, "b")
+    assert (room(memory, "a"), room(memory, "b"), room(memory, "c")) == (2, 3, 5)
+    memory.release(8, "a")
+    assert (room(memory, "a"), room(memory, "b"), room(memory, "c")) == (10, 3, 10)
 
 
 def test_after_the_end_of_the_body_a_disconnect_is_waited_for_without_a_deadline() -> None:
@@ -218,7 +245,11 @@ def test_after_the_end_of_the_body_a_disconnect_is_waited_for_without_a_deadline
 
     async def read() -> None:
         body = BodyReader(
-            receive, limits=BodyLimits(), memory=BodyMemory(10), clock=lambda: next(times_s)
+            receive,
+            RequestState(),
+            limits=BodyLimits(),
+            memory=BodyMemory(20),
+            clock=lambda: next(times_s),
         )
         await body.receive()
         assert (await body.receive())["type"] == "http.disconnect"
@@ -232,8 +263,9 @@ def test_the_deadline_holds_for_the_whole_body_and_not_for_each_part() -> None:
     async def read() -> None:
         body = BodyReader(
             body_parts(b"1", b"2"),  # the second part is there, but too late
+            RequestState(),
             limits=BodyLimits(timeout_s=30.0),
-            memory=BodyMemory(10),
+            memory=BodyMemory(20),
             clock=lambda: next(times_s),
         )
         await body.receive()

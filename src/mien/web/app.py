@@ -48,7 +48,7 @@ def create_app(
         parts.tokens,
         now=parts.clock,
         log=log,
-        pool_is_full=lambda: parts.pool.is_full,
+        pool_is_full=parts.pool.is_full,
     )
 
 
@@ -58,7 +58,8 @@ def _close_at_end(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        parts.pool.close()  # accepted calls are finished first
+        parts.pool.close()  # running calls are finished first
+        parts.readiness.close()
         parts.vault.close()
 
     return lifespan

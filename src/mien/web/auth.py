@@ -118,7 +118,7 @@ class TokenStore:
 
         Every known token is compared, so the time does not tell which one matched.
         """
-        digest = hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+        digest = _digest(secret)
         scope = None
         for token in (*self._temporary, *self._read()):
             if hmac.compare_digest(token.sha256, digest):
@@ -179,13 +179,27 @@ def authorize(tokens: TokenStore, authorization: str, *, required: str) -> str:
 
     Raises NotAuthenticated, NotPermitted, and UsageError if the token file cannot be used.
     """
-    scheme, _, secret = authorization.partition(" ")
-    scope = tokens.scope_of(secret.strip()) if scheme.lower() == "bearer" else None
+    scheme, secret = _split(authorization)
+    scope = tokens.scope_of(secret) if scheme == "bearer" else None
     if scope is None:
         raise NotAuthenticated
     if not allows(scope, required):
         raise NotPermitted
     return scope
+
+
+def token_digest(authorization: str) -> str:
+    """SHA-256 of the token in an Authorization header, however the header is spelled."""
+    return _digest(_split(authorization)[1])
+
+
+def _split(authorization: str) -> tuple[str, str]:
+    scheme, _, secret = authorization.partition(" ")
+    return scheme.lower(), secret.strip()
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def _new_token(
@@ -194,4 +208,4 @@ def _new_token(
     if scope not in SCOPES:
         raise UsageError(f"unknown scope {quote(scope)}; choose one of {', '.join(SCOPES)}")
     secret = TOKEN_PREFIX + random(SECRET_BYTES)
-    return secret, Token(name, scope, hashlib.sha256(secret.encode()).hexdigest(), created_at)
+    return secret, Token(name, scope, _digest(secret), created_at)

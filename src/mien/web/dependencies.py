@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -15,7 +16,8 @@ from mien.web.auth import NotAuthenticated, TokenStore
 from mien.web.log import LogClock, now_utc
 from mien.web.metrics import Metrics
 from mien.web.middleware import RequestLimits
-from mien.web.pool import WorkerPool
+from mien.web.pool import ClientPool, WorkerPool
+from mien.web.readiness import Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,15 @@ class ServiceParts:
     limits: RequestLimits
     metrics: Metrics = field(default_factory=Metrics)
     clock: LogClock = now_utc
+    readiness: Readiness = field(init=False)
+
+    def __post_init__(self) -> None:
+        check = self._check_ready
+        object.__setattr__(self, "readiness", Readiness(check, time.monotonic))
+
+    def _check_ready(self) -> None:
+        self.pipeline_of(None)
+        self.vault.is_empty()
 
 
 async def _parts_of(request: Request) -> ServiceParts:
@@ -43,6 +54,14 @@ async def _token_scope_of(request: Request) -> str:
     return token_scope
 
 
+async def _pool_of(request: Request) -> ClientPool:
+    parts: ServiceParts = request.app.state.parts
+    return parts.pool.of(request.scope["mien"].client)
+
+
 Parts = Annotated[ServiceParts, Depends(_parts_of)]
+Pool = Annotated[ClientPool, Depends(_pool_of)]
+"""The worker pool for this client's calls."""
+
 TokenScope = Annotated[str, Depends(_token_scope_of)]
 """The scope of the request's token, which the middleware found to be enough for the route."""

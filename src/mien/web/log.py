@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+
+LINES_PER_MINUTE = 10
 
 WriteLine = Callable[[str], None]
 LogClock = Callable[[], datetime]
@@ -35,13 +38,32 @@ class LibraryLogHandler(logging.Handler):
     uvicorn's messages are written as their source has them, with no argument filled in. Of
     other libraries only the logger's name is written: their messages may quote the request. Of
     an exception only its class and the line that raised it: its message may name somebody.
+    Of one kind of message at most `LINES_PER_MINUTE` are written, and then how many were left out.
     """
 
     def __init__(self, write: WriteLine, clock: LogClock) -> None:
         super().__init__(logging.WARNING)
         self._write, self._clock = write, clock
+        self._minute, self._count = "", Counter[tuple[str, str]]()
 
     def emit(self, record: logging.LogRecord) -> None:
+        kind = (record.name, str(record.msg)[:100])
+        self._begin_minute()
+        self._count[kind] += 1
+        if self._count[kind] <= LINES_PER_MINUTE:
+            self._emit(record)
+
+    def _begin_minute(self) -> None:
+        minute = self._clock().astimezone(timezone.utc).isoformat(timespec="minutes")
+        if minute == self._minute:
+            return
+        for (name, _), count in self._count.items():
+            if count > LINES_PER_MINUTE:
+                left_out = count - LINES_PER_MINUTE
+                self._write(log_line(self._clock, logger=name, left_out=left_out))
+        self._minute, self._count = minute, Counter()
+
+    def _emit(self, record: logging.LogRecord) -> None:
         fields: dict[str, object] = {"logger": record.name, "level": record.levelname.lower()}
         if record.name.startswith("uvicorn"):
             fields["message"] = str(record.msg).strip()

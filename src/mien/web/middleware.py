@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from mien.web.auth import (
     TokenStore,
     authorize,
     route_pattern,
+    token_digest,
 )
 from mien.web.log import LogClock, WriteLine, log_line, now_utc, write_line
 from mien.web.metrics import Metrics, known_method
@@ -49,11 +51,13 @@ UNREPEATABLE_HEADERS = (b"host", b"origin", b"content-length", b"authorization")
 class RequestState:
     """What middleware and route tell each other of a request; in its ASGI scope under "mien".
 
-    token_scope: of the token, where the route requires one. outcome: for the log.
+    token_scope: of the token, where the route requires one. outcome: for the log. client: who asks,
+    for fair places: the token, or without one the address.
     """
 
     token_scope: str | None = None
     outcome: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Middleware:
     clock: Callable[[], float] = time.monotonic
     now: LogClock = now_utc
     log: WriteLine = write_line
-    pool_is_full: Callable[[], bool] = lambda: False
+    pool_is_full: Callable[[str], bool] = lambda client: False
     _memory: BodyMemory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,7 +110,10 @@ class Middleware:
         # HEAD is answered wherever GET is: the same response without its body
         routed_as = "GET" if method == "HEAD" else method
         scope = {**scope, "mien": RequestState(), "method": routed_as}
-        body = BodyReader(receive, limits=self.limits.body, memory=self._memory, clock=self.clock)
+        state = scope["mien"]
+        body = BodyReader(
+            receive, state, limits=self.limits.body, memory=self._memory, clock=self.clock
+        )
         sender = ResponseSender(send, without_body=method == "HEAD")
         try:
             await self._respond(scope, receive, body, sender)
@@ -172,6 +179,8 @@ class Middleware:
     def _check_token(self, scope: Scope, headers: Headers) -> OutcomeResponse | None:
         pattern = route_pattern(scope["method"], scope["path"])
         required = REQUIRED_SCOPES[scope["method"], pattern] if pattern else None
+        address, _ = scope.get("client") or ("", 0)
+        scope["mien"].client = f"address {address}"
         if required is None:
             return None
         authorization = headers.get(b"authorization", b"").decode("latin-1")
@@ -185,6 +194,7 @@ class Middleware:
         except UsageError:  # its message names a file of this machine
             message = "the service's tokens cannot be read; for the reason: mien token list"
             return internal_error_response(message)
+        scope["mien"].client = f"token {token_digest(authorization)}"
         return None
 
     def _check_body(self, scope: Scope, headers: Headers) -> OutcomeResponse | None:
@@ -193,8 +203,9 @@ class Middleware:
             return message_response("usage", 400, "Content-Length is not a valid number")
         if int(length) > self.limits.body.max_bytes:
             return _too_large(self.limits.body)
+        client = scope["mien"].client
         if scope["method"] == "POST" and (
-            self.pool_is_full() or not self._memory.has_room_for(int(length))
+            self.pool_is_full(client) or not self._memory.has_room_for(int(length), client)
         ):
             return busy_response()
         return None
@@ -226,22 +237,27 @@ class BodyRefused(Exception):
 
 
 class BodyMemory:
-    """The memory for all request bodies together, in bytes."""
+    """The memory for all request bodies together, in bytes; one client gets half of it at most."""
 
     def __init__(self, size: int) -> None:
-        self._free = size
+        self._free, self._for_each = size, size // 2
+        self._taken: Counter[str] = Counter()
 
-    def has_room_for(self, size: int) -> bool:
+    def has_room_for(self, size: int, client: str) -> bool:
         """Whether a body of this size fits now."""
-        return size <= self._free
+        return size <= self._free and self._taken[client] + size <= self._for_each
 
-    def reserve(self, size: int) -> None:
+    def reserve(self, size: int, client: str) -> None:
         """Take this much; the caller asks `has_room_for` first."""
         self._free -= size
+        self._taken[client] += size
 
-    def release(self, size: int) -> None:
+    def release(self, size: int, client: str) -> None:
         """Give this much back."""
         self._free += size
+        self._taken[client] -= size
+        if not self._taken[client]:
+            del self._taken[client]  # clients come and go
 
 
 class BodyReader:
@@ -254,13 +270,15 @@ class BodyReader:
     def __init__(
         self,
         receive: Receive,
+        state: RequestState,
         *,
         limits: BodyLimits,
         memory: BodyMemory,
         clock: Callable[[], float],
     ) -> None:
         self.refusal: OutcomeResponse | None = None
-        self._receive, self._limits, self._memory, self._clock = receive, limits, memory, clock
+        self._receive, self._state = receive, state
+        self._limits, self._memory, self._clock = limits, memory, clock
         self._deadline = clock() + limits.timeout_s
         self._reserved, self._complete = 0, False
 
@@ -280,17 +298,17 @@ class BodyReader:
 
     def release(self) -> None:
         """Free the memory of this body, at the end of the request."""
-        self._memory.release(self._reserved)
+        self._memory.release(self._reserved, self._state.client)
         self._reserved = 0
 
     def _reserve(self, size: int) -> None:
         if self._reserved + size > self._limits.max_bytes:
             self.refusal = _too_large(self._limits)
             raise BodyRefused
-        if not self._memory.has_room_for(size):
+        if not self._memory.has_room_for(size, self._state.client):
             self.refusal = busy_response()
             raise BodyRefused
-        self._memory.reserve(size)
+        self._memory.reserve(size, self._state.client)
         self._reserved += size
 
 

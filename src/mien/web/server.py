@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import re
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.app.pipeline import load_pipelines
-from mien.errors import UsageError, quote, quote_path
+from mien.errors import ExitCode, UsageError, quote, quote_path
 from mien.settings import Settings, usable_cores
 from mien.vault.vault import Vault
 from mien.web.app import create_app
 from mien.web.auth import TokenStore, tokens_path
+from mien.web.connection import TLS_HANDSHAKE_TIMEOUT_S, Connection, raise_file_limit
 from mien.web.dependencies import ServiceParts
 from mien.web.log import log_library_warnings
 from mien.web.middleware import Middleware, RequestLimits
@@ -29,9 +33,9 @@ from mien.web.pool import WorkerPool
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ALL_ADDRESSES = ("", "0.0.0.0", "::")
-SHUTDOWN_TIMEOUT_S = 30  # for accepted calls, before the process ends
+SHUTDOWN_TIMEOUT_S = 8  # for the calls that run, before they are cancelled
+HARD_END_S = 15.0  # after SIGTERM the process ends, whatever runs
 KEEP_ALIVE_S = 15
-IDLE_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ def run_service(
     on_listening: Callable[[str], None],
     with_page: bool = True,
 ) -> None:
-    """Listen until SIGTERM or SIGINT; then finish the accepted calls.
+    """Listen until SIGTERM or SIGINT; then finish the running calls, in `HARD_END_S` at most.
 
     on_listening: gets the address as soon as the service listens; with the page it ends in # and
     a token of this run. with_page: without the page no such token is made.
@@ -161,12 +165,43 @@ def run_service(
     scheme = "http" if options.certificate is None else "https"
     host = options.names[0] if options.host in ALL_ADDRESSES else options.host
     on_listening(f"{scheme}://{_host_header(host, port)}/{token}")
+    raise_file_limit()
+
+    def stop() -> None:
+        parts.pool.stop()
+        _end_after(HARD_END_S)
+
     with log_library_warnings():
-        Server(_server_config(app, options)).run(sockets=[listening])
+        Server(_server_config(app, options), on_stop=stop).run(sockets=[listening])
+
+
+def _end_after(seconds: float) -> None:
+    """End the process even if a call does not: what it changes is one transaction, or nothing."""
+    timer = threading.Timer(seconds, os._exit, [ExitCode.INTERRUPTED])
+    timer.daemon = True
+    timer.start()
 
 
 class Server(uvicorn.Server):
-    """Returns after SIGTERM or SIGINT; uvicorn's own would raise the signal again at the end."""
+    """Returns after SIGTERM or SIGINT; uvicorn's own would raise the signal again at the end.
+
+    on_stop: called when it begins to stop.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.config.is_ssl:
+            loop: Any = asyncio.get_running_loop()  # uvicorn has no option for this
+            timeout_s = TLS_HANDSHAKE_TIMEOUT_S
+            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=timeout_s)
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -178,53 +213,11 @@ class Server(uvicorn.Server):
                 signal.signal(one, handler)
 
 
-class Connection(H11Protocol):
-    """uvicorn's HTTP/1.1 connection, closed if the client sends no complete request in time.
-
-    That holds for headers that never end, too, and for a body that goes on after its refusal.
-    idle_timeout_s: how long a connection may stay open while no call is running.
-    """
-
-    idle_timeout_s: float = IDLE_TIMEOUT_S
-    _timeout: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._update_timeout()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._update_timeout()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._cancel_timeout()
-
-    def _update_timeout(self) -> None:
-        """Further bytes do not extend a running timeout; only a complete request ends it."""
-        if self._is_running_call():
-            self._cancel_timeout()
-        elif self._timeout is None:
-            self._timeout = self.loop.call_later(self.idle_timeout_s, self._close_idle)
-
-    def _cancel_timeout(self) -> None:
-        if self._timeout is not None:
-            self._timeout.cancel()
-            self._timeout = None
-
-    def _close_idle(self) -> None:
-        self._timeout = None
-        if not self._is_running_call() and not self.transport.is_closing():
-            self.transport.close()
-
-    def _is_running_call(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-
 def _server_config(app: Middleware, options: ListenOptions) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Connection,
+        loop="asyncio",
         lifespan="on",
         log_config=None,
         server_header=False,

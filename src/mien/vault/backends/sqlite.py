@@ -180,32 +180,38 @@ class SqliteStore:
             return None
         with translated_errors(self._path):
             status = os.stat(real)
-            db = connect(real, self._busy_timeout_s)
-            try:
-                version = schema_version(db, self._path)
-                if version == PLAIN_SCHEMA:
-                    raise UsageError(
-                        f"the vault {quote(self.place)} was made by an older mien and is not"
-                        " sealed; run: mien vault init"
-                    )
-                if version == 0:
-                    if not create:
-                        db.close()
-                        return None
-                    with transaction(db, "BEGIN IMMEDIATE"):
-                        migrate(db, self._path)
-                check_schema(db, self._path)
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                db.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted with zeros
-                # a process that was killed may have left what it removed; it can wait for readers
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            except BaseException:
-                db.close()
-                raise
+            db = self._open(real, create=create)
+        if db is None:
+            return None
         self._db, self._identity = db, (status.st_dev, status.st_ino)
         with suppress(FileNotFoundError):
             self._log_inode = os.stat(f"{real}-wal").st_ino
+        return db
+
+    def _open(self, real: Path, *, create: bool) -> sqlite3.Connection | None:
+        db = connect(real, self._busy_timeout_s)
+        try:
+            version = schema_version(db, self._path)
+            if version == PLAIN_SCHEMA:
+                raise UsageError(
+                    f"the vault {quote(self.place)} was made by an older mien and is not"
+                    " sealed; run: mien vault init"
+                )
+            if version == 0:
+                if not create:
+                    db.close()
+                    return None
+                with transaction(db, "BEGIN IMMEDIATE"):
+                    migrate(db, self._path)
+            check_schema(db, self._path)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted with zeros
+            # a process that was killed may have left what it removed; it can wait for readers
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except BaseException:
+            db.close()
+            raise
         return db
 
 

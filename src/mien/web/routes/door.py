@@ -15,7 +15,7 @@ from mien.media.image_file import read_image
 from mien.results import Face
 from mien.web import schemas
 from mien.web.auth import allows
-from mien.web.dependencies import Parts, TokenScope
+from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
 from mien.web.responses import (
     OutcomeResponse,
@@ -34,11 +34,11 @@ UploadedPhoto = Annotated[UploadFile, File()]
     responses=describe_responses(schemas.Decision, *ATTEMPT_ERRORS, refusal=schemas.Decision),
 )
 async def unlock(
-    user: UserField, photo: UploadedPhoto, parts: Parts, token_scope: TokenScope
+    user: UserField, photo: UploadedPhoto, parts: Parts, pool: Pool, token_scope: TokenScope
 ) -> OutcomeResponse:
     """Does the photo show this user? 403 if not, and if nobody of this name is enrolled."""
     content = await photo.read()
-    decision = await parts.pool.run(
+    decision = await pool.run(
         lambda: verify(
             user,
             read_image(content),
@@ -57,11 +57,13 @@ async def unlock(
         schemas.Identification, 404, *ATTEMPT_ERRORS, refusal=schemas.Identification
     ),
 )
-async def identify(photo: UploadedPhoto, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+async def identify(
+    photo: UploadedPhoto, parts: Parts, pool: Pool, token_scope: TokenScope
+) -> OutcomeResponse:
     """Which enrolled person does the photo show? 403 if none."""
     content = await photo.read()
     try:
-        found = await parts.pool.run(
+        found = await pool.run(
             lambda: identify_photo(
                 read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
             )
@@ -79,21 +81,23 @@ async def identify(photo: UploadedPhoto, parts: Parts, token_scope: TokenScope) 
     responses=describe_responses(schemas.Decision, *POST_ERRORS, refusal=schemas.Decision),
 )
 async def compare(
-    a: UploadedPhoto, b: UploadedPhoto, parts: Parts, token_scope: TokenScope
+    a: UploadedPhoto, b: UploadedPhoto, parts: Parts, pool: Pool, token_scope: TokenScope
 ) -> OutcomeResponse:
     """Do two photos show the same person? Nothing is stored or counted."""
     first, second = await a.read(), await b.read()
-    decision, _, _ = await parts.pool.run(
+    decision, _, _ = await pool.run(
         lambda: compare_images(read_image(first), read_image(second), parts.pipeline_of(None))
     )
     return decision_response(decision, with_scores=True)
 
 
 @router.post("/v1/look", responses=describe_responses(schemas.PhotoAdvice, *POST_ERRORS, 422))
-async def look(photo: UploadedPhoto, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+async def look(
+    photo: UploadedPhoto, parts: Parts, pool: Pool, token_scope: TokenScope
+) -> OutcomeResponse:
     """Where is the face, and what would make the photo better? Nothing is stored or counted."""
     content = await photo.read()
-    advice = await parts.pool.run(lambda: advise_on_photo(content, parts.pipeline_of(None)))
+    advice = await pool.run(lambda: advise_on_photo(content, parts.pipeline_of(None)))
     return OutcomeResponse(advice)
 
 

@@ -17,7 +17,7 @@ from mien.lab.explore.similarity import pca, similarity_matrix
 from mien.media.image_file import read_image
 from mien.results import ByteArray, Crop, FloatArray
 from mien.web import schemas
-from mien.web.dependencies import Parts, TokenScope
+from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.openapi import POST_ERRORS, describe_responses
 from mien.web.responses import OutcomeResponse
 
@@ -29,13 +29,11 @@ router = APIRouter(tags=["lab"])
 
 @router.post("/v1/explore", responses=describe_responses(schemas.Exploration, *POST_ERRORS))
 async def explore(
-    photos: Annotated[list[UploadFile], File()], parts: Parts, token_scope: TokenScope
+    photos: Annotated[list[UploadFile], File()], parts: Parts, pool: Pool, token_scope: TokenScope
 ) -> OutcomeResponse:
     """Show the faces of photos, their similarities, and a map of them. Nothing is stored."""
     named = [(printable_name(photo.filename), await photo.read()) for photo in photos]
-    return OutcomeResponse(
-        await parts.pool.run(lambda: explore_photos(named, parts.pipeline_of(None)))
-    )
+    return OutcomeResponse(await pool.run(lambda: explore_photos(named, parts.pipeline_of(None))))
 
 
 def explore_photos(photos: Sequence[tuple[str, bytes]], pipeline: Pipeline) -> schemas.Exploration:

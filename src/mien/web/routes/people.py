@@ -22,7 +22,7 @@ from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.vault import Vault
 from mien.web import schemas
 from mien.web.auth import PERSON_PATTERN
-from mien.web.dependencies import Parts, TokenScope
+from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.error_handlers import NOT_FOUND
 from mien.web.openapi import POST_ERRORS, describe_responses
 from mien.web.responses import OutcomeResponse, message_response
@@ -34,9 +34,9 @@ User = Annotated[str, PathParameter(min_length=1, max_length=schemas.MAX_NAME, e
 
 
 @router.get("/v1/people", responses=describe_responses(schemas.People, 401, 503))
-async def people(parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+async def people(parts: Parts, pool: Pool, token_scope: TokenScope) -> OutcomeResponse:
     """List who is enrolled, and how good each template is."""
-    found = await parts.pool.run(lambda: list_people(parts.vault, parts.pipeline_of(None)))
+    found = await pool.run(lambda: list_people(parts.vault, parts.pipeline_of(None)))
     return OutcomeResponse(schemas.People(outcome="listed", exit_code=0, people=found))
 
 
@@ -48,13 +48,14 @@ async def enroll(
     user: User,
     photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
     parts: Parts,
+    pool: Pool,
     token_scope: TokenScope,
     mode: Annotated[Literal["new", "add", "replace", "replace_person"], Form()] = "new",
 ) -> OutcomeResponse:
     """Enroll a person from photos. If one photo is refused, nothing is stored."""
     contents = [await photo.read() for photo in photos]
     try:
-        enrollment = await parts.pool.run(
+        enrollment = await pool.run(
             lambda: enroll_photos(
                 user,
                 contents,
@@ -76,10 +77,10 @@ async def enroll(
 
 
 @router.delete(PERSON_PATTERN, responses=describe_responses(schemas.Forgotten, 401, 404, 503))
-async def forget(user: User, parts: Parts, token_scope: TokenScope) -> OutcomeResponse:
+async def forget(user: User, parts: Parts, pool: Pool, token_scope: TokenScope) -> OutcomeResponse:
     """Delete a person's template."""
     try:
-        name = await parts.pool.run(lambda: forget_person(user, parts.vault))
+        name = await pool.run(lambda: forget_person(user, parts.vault))
     except NotEnrolled as error:  # its message names a command
         raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
     return OutcomeResponse(schemas.Forgotten(outcome="forgotten", exit_code=0, user=name))
@@ -94,13 +95,13 @@ async def refuse_name(user: str, token_scope: TokenScope) -> OutcomeResponse:
 
 @router.get("/v1/log", responses=describe_responses(schemas.Log, 401, 503))
 async def log(
-    parts: Parts, token_scope: TokenScope, last: Annotated[int, Query(ge=1)] = 1000
+    parts: Parts, pool: Pool, token_scope: TokenScope, last: Annotated[int, Query(ge=1)] = 1000
 ) -> OutcomeResponse:
     """The log of unlocks and changes as text, oldest first, after its whole chain was verified.
 
     last: how many of the newest lines; `earlier` is the number of lines before them.
     """
-    entries = await parts.pool.run(parts.vault.read_log)
+    entries = await pool.run(parts.vault.read_log)
     lines = describe_entries(entries, zone=timezone.utc)
     content = schemas.Log(
         outcome="verified",

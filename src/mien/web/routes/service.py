@@ -23,7 +23,7 @@ async def health() -> Response:
 @router.get("/v1/ready", responses=describe_responses(schemas.Ready, 503))
 async def ready(parts: Parts) -> Response:
     """The models are loaded and the vault opens, so a call would be processed."""
-    await parts.pool.run(lambda: (parts.pipeline_of(None), parts.vault.is_empty()))
+    await parts.readiness.wait()
     return OutcomeResponse(schemas.Ready(outcome="ready"))
 
 
