@@ -203,6 +203,18 @@ def test_of_too_many_connections_of_an_address_the_one_idle_longest_is_closed() 
     asyncio.run(check())
 
 
+def test_a_connection_that_sent_something_outlasts_those_that_sent_nothing() -> None:
+    async def check() -> None:
+        server = Server(respond_at_once)
+        first, transport = server.accept("192.0.2.1")
+        first.data_received(HEADERS)
+        silent = [server.accept("192.0.2.1")[1] for _ in range(2 * MAX_PER_ADDRESS)]
+        assert sum(one.closed for one in silent) == MAX_PER_ADDRESS + 1
+        assert not transport.closed
+
+    asyncio.run(check())
+
+
 def test_of_too_many_connections_in_all_the_address_with_the_most_loses_one() -> None:
     async def check() -> None:
         server = Server(respond_at_once)

@@ -15,7 +15,9 @@ from mien.web.responses import SECURITY_HEADERS
 IDLE_TIMEOUT_S = 20.0
 TLS_HANDSHAKE_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 512
-MAX_PER_ADDRESS = 128
+MAX_PER_ADDRESS = 256
+ACCEPTED_AT_ONCE = 64  # far fewer than an address may have: a request is read before its turn
+WAITING_CONNECTIONS = 1024
 OPEN_FILES = 4096  # the usual limit of 1,024 is soon reached by clients that only connect
 
 
@@ -23,13 +25,14 @@ class Connection(H11Protocol):
     """uvicorn's HTTP/1.1 connection, closed if the client sends no complete request in time.
 
     That holds for headers that never end, too, and for a body that goes on after its refusal.
-    Of too many connections the one that was idle longest makes room for a new one: of the same
-    address, or of the address with the most. idle_timeout_s: how long a connection may stay open
-    while no call is running.
+    Of too many connections one that sent nothing, or else was idle longest, makes room for a new
+    one: of the same address, or of the address with the most. idle_timeout_s: how long a connection
+    may stay open while no call is running.
     """
 
     idle_timeout_s: float = IDLE_TIMEOUT_S
     idle_since: float = 0.0
+    has_sent: bool = False
     _timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -39,6 +42,7 @@ class Connection(H11Protocol):
         self._update_timeout()
 
     def data_received(self, data: bytes) -> None:
+        self.has_sent = True
         super().data_received(data)
         self._update_timeout()
 
@@ -80,7 +84,8 @@ class Connection(H11Protocol):
             return
         idle = [one for one in connections if one.is_idle and one.address == address]
         others = [one for one in idle if one is not self]
-        min(others, key=lambda one: one.idle_since, default=self).transport.close()
+        victim = min(others, key=lambda one: (one.has_sent, one.idle_since), default=self)
+        victim.transport.close()
 
     def _update_timeout(self) -> None:
         """Further bytes do not extend a running timeout; only a complete request ends it."""

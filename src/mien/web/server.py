@@ -25,7 +25,13 @@ from mien.settings import Settings, usable_cores
 from mien.vault.vault import Vault
 from mien.web.app import create_app
 from mien.web.auth import TokenStore, tokens_path
-from mien.web.connection import TLS_HANDSHAKE_TIMEOUT_S, Connection, raise_file_limit
+from mien.web.connection import (
+    ACCEPTED_AT_ONCE,
+    TLS_HANDSHAKE_TIMEOUT_S,
+    WAITING_CONNECTIONS,
+    Connection,
+    raise_file_limit,
+)
 from mien.web.dependencies import ServiceParts
 from mien.web.log import log_library_warnings
 from mien.web.middleware import Middleware, RequestLimits
@@ -198,6 +204,8 @@ class Server(uvicorn.Server):
             timeout_s = TLS_HANDSHAKE_TIMEOUT_S
             loop.create_server = partial(loop.create_server, ssl_handshake_timeout=timeout_s)
         await super().startup(sockets)
+        for listening in sockets or []:
+            listening.listen(WAITING_CONNECTIONS)  # asyncio accepts as many at once as may wait
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()
@@ -218,6 +226,7 @@ def _server_config(app: Middleware, options: ListenOptions) -> uvicorn.Config:
         app,
         http=Connection,
         loop="asyncio",
+        backlog=ACCEPTED_AT_ONCE,
         lifespan="on",
         log_config=None,
         server_header=False,
