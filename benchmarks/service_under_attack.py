@@ -220,7 +220,8 @@ def measure(photos: Path, probe: Path, seconds: float) -> None:
                 started = time.monotonic()
                 process.terminate()
                 code = process.wait()
-                print(f"SIGTERM under load: ended after {time.monotonic() - started:.1f} s ({code})")
+                took_s = time.monotonic() - started
+                print(f"SIGTERM under load: ended after {took_s:.1f} s ({code})")
 
 
 def main() -> None:

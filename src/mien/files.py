@@ -146,6 +146,15 @@ def _rename(temporary: Path, path: Path, *, durable: bool) -> None:
             os.close(folder)
 
 
+def fault_of_owner(status: os.stat_result) -> str | None:
+    """Why another user could have written the file, and what to do; None if nobody could."""
+    if status.st_uid not in (os.geteuid(), 0):
+        return f"it belongs to user id {status.st_uid}; if you trust it, run chown on it"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "other users can write it; if you trust its content, run chmod 600 on it"
+    return None
+
+
 def read_regular(
     path: Path,
     at_most: int,

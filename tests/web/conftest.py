@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import httpx
@@ -30,7 +31,10 @@ HANG_TIMEOUT_S = 120.0
 
 @dataclass
 class Service:
-    """address: http://127.0.0.1:PORT. token: of the page, which may do everything; or ""."""
+    """address: http://127.0.0.1:PORT. token: of the page, which may do everything; or "".
+
+    tickets: those of the printed addresses; the first one was swapped for the token.
+    """
 
     address: str
     token: str
@@ -38,6 +42,7 @@ class Service:
     home: Path
     log: Path
     reader: threading.Thread
+    tickets: Queue[str]
 
     @property
     def headers(self) -> dict[str, str]:
@@ -68,6 +73,17 @@ def environment(home: Path) -> dict[str, str]:
     return environ
 
 
+ADDRESS = re.compile(r"open (\S+)/#(\S+)")
+
+
+def redeem(address: str, ticket: str) -> httpx.Response:
+    """Swap a ticket of the printed address for a token."""
+    headers = {"Authorization": f"Ticket {ticket}"}
+    return httpx.post(
+        f"{address}/v1/session", headers=headers, timeout=HANG_TIMEOUT_S, verify=False
+    )
+
+
 @contextmanager
 def start_service(home: Path, *arguments: str) -> Iterator[Service]:
     """Run `mien serve` with these arguments, for a user with this home."""
@@ -78,22 +94,25 @@ def start_service(home: Path, *arguments: str) -> Iterator[Service]:
         process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         first = process.stderr.readline()
-        found = re.search(r"open (\S+)/#(\S+)", first) or re.search(
-            r'"listening": "(\S+)/()"', first
-        )
+        found = ADDRESS.search(first) or re.search(r'"listening": "(\S+)/()"', first)
         if found is None:
             pytest.fail(f"the service did not start: {process.communicate()[1]}")
+
+        tickets: Queue[str] = Queue()
 
         def copy(lines: Iterable[str]) -> None:
             for line in lines:
                 errors.write(line)
+                if printed := ADDRESS.search(line):
+                    tickets.put(printed[2])
             errors.flush()
 
         # a thread reads the rest, because a full pipe would block the service
         reader = threading.Thread(target=copy, args=[process.stderr])
         reader.start()
         try:
-            yield Service(found[1], found[2], process, home, log, reader)
+            token = redeem(found[1], found[2]).json()["token"] if found[2] else ""
+            yield Service(found[1], token, process, home, log, reader, tickets)
         finally:
             if process.poll() is None:
                 process.kill()

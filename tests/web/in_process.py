@@ -18,8 +18,9 @@ from mien.vault.vault import Vault
 from mien.web.app import create_app
 from mien.web.auth import TokenStore
 from mien.web.dependencies import ServiceParts
-from mien.web.middleware import BodyLimits, Middleware, RequestLimits
+from mien.web.middleware import Middleware, RequestLimits
 from mien.web.pool import WorkerPool
+from mien.web.request_body import BodyLimits
 
 HOST = "127.0.0.1:8437"
 FORM = "multipart/form-data; boundary=x"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.web.conftest import Service, create_token
 from tests.web.page_actions import Page, enroll, expect, focused, open_view, portraits, unlock
 
 
@@ -63,9 +64,16 @@ def test_no_face_several_faces_and_no_picture_are_locked_with_the_reason(
 
 
 def test_five_failures_block_an_enrolled_and_an_unknown_name_alike(
-    page: Page, shots: Path, shared_photos: Path
+    page: Page, service: Service, shots: Path, shared_photos: Path
 ) -> None:
+    """With scope unlock; whoever may list the names is told."""
     enroll(page, "eileen", portraits(shots))
+    assert unlock(page, "nobody", shots / "her4.jpg") == (
+        "Locked",
+        "Nobody is not enrolled; GET /v1/people lists who is.",
+    )
+    page.goto(f"{service.address}/#{create_token(service, 'unlock')}")
+    expect(page.locator("nav a:visible")).to_have_count(1)
     stranger = shared_photos / "faces_test" / "me_test.jpg"
     for name in ("eileen", "nobody"):
         for _ in range(5):

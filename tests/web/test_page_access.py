@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.web.conftest import Service, create_token
+from tests.web.conftest import HANG_TIMEOUT_S, Service, create_token
 from tests.web.page_actions import (
     Page,
     enroll,
@@ -37,11 +37,14 @@ def test_without_a_token_the_page_shows_no_view(browser: Any, service: Service) 
 def test_the_printed_address_opens_the_page_in_a_locked_tab(browser: Any, service: Service) -> None:
     page = open_page(browser, f"{service.address}/#mien_of_an_earlier_start")
     expect(page.locator("#notice")).to_contain_text("This token is not valid.")
-    page.goto(f"{service.address}/#{service.token}")
+    ticket = service.tickets.get(timeout=HANG_TIMEOUT_S)
+    page.goto(f"{service.address}/#{ticket}")
     page.wait_for_selector("#view-unlock:not([hidden])")
-    assert service.token not in page.url
-    page.reload()
-    page.wait_for_selector("#view-unlock:not([hidden])")
+    assert ticket not in page.url
+    assert page.evaluate("[sessionStorage.length, localStorage.length, document.cookie]") == [
+        *(0, 0),
+        "",
+    ]
     page.goto(f"{service.address}/#mien_wrong")  # another token closes what was open
     page.wait_for_selector("#view-locked:not([hidden])")
     assert "mien_wrong" not in page.url
@@ -49,6 +52,25 @@ def test_the_printed_address_opens_the_page_in_a_locked_tab(browser: Any, servic
     page.click("#token-form button")
     page.wait_for_selector("#view-unlock:not([hidden])")
     page.close()
+
+
+def test_a_printed_address_opens_the_page_once_and_the_next_one_is_printed(
+    browser: Any, service: Service
+) -> None:
+    ticket = service.tickets.get(timeout=HANG_TIMEOUT_S)
+    for pasted in (False, True):
+        page = open_page(browser, service.address)
+        if pasted:
+            page.fill("#token", f"{service.address}/#{ticket}")
+            page.click("#token-form button")
+        else:
+            page.goto(f"{service.address}/#{ticket}")
+        page.wait_for_selector("#view-unlock:not([hidden])")
+        page.goto(f"{service.address}/#{ticket}")
+        expect(page.locator("#notice")).to_contain_text("This address was used before.")
+        assert page.is_visible("#view-locked")
+        page.close()
+        ticket = service.tickets.get(timeout=HANG_TIMEOUT_S)
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,9 @@ from tests.web.in_process import (
     send_request,
 )
 
+from mien.web.asgi import RequestState
 from mien.web.auth import REQUIRED_SCOPES
-from mien.web.middleware import (
-    BodyLimits,
-    BodyMemory,
-    BodyReader,
-    BodyRefused,
-    RequestState,
-)
+from mien.web.request_body import BodyLimits, BodyMemory, BodyReader, BodyRefused
 
 AS_FORM = [("content-type", FORM)]
 PART_HEADERS = b'--x\r\nContent-Disposition: form-data; name="photo"; filename="p.jpg"\r\n\r\n'

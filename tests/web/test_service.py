@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.web.conftest import Service, create_token, picture
+from tests.web.conftest import HANG_TIMEOUT_S, Service, create_token, picture, redeem
 
 from mien.web import schemas
 
@@ -126,12 +126,23 @@ def test_enroll_creates_adds_replaces_and_refuses(client: httpx.Client, shots: P
     )
 
 
-def test_after_five_failures_the_next_attempt_is_429_with_retry_after(
-    try_unlock: TryUnlock,
+def test_whoever_may_list_the_names_is_told_that_a_name_is_not_enrolled(
+    try_unlock: TryUnlock, shared_service: Service
 ) -> None:
+    for scope, status in (("unlock", 403), ("enroll", 404), ("admin", 404)):
+        token = create_token(shared_service, scope)
+        response = try_unlock("nobody3", headers={"Authorization": f"Bearer {token}"})
+        assert response.status_code == status
+    assert response.json()["error"] == "nobody3 is not enrolled; GET /v1/people lists who is"
+
+
+def test_after_five_failures_the_next_attempt_is_429_with_retry_after(
+    try_unlock: TryUnlock, shared_service: Service
+) -> None:
+    headers = {"Authorization": f"Bearer {create_token(shared_service, 'unlock')}"}
     for _ in range(5):
-        assert try_unlock("mallory").status_code == 403
-    response = try_unlock("mallory")
+        assert try_unlock("mallory", headers=headers).status_code == 403
+    response = try_unlock("mallory", headers=headers)
     assert response.status_code == 429
     assert 1 <= int(response.headers["retry-after"]) <= 30
     assert response.json()["exit_code"] == 7
@@ -168,3 +179,42 @@ def test_health_ready_metrics_and_openapi_respond(
     assert "eileen" not in text
     paths = client.get("/v1/openapi.json").json()["paths"]
     assert {"/v1/unlock", "/v1/identify", "/v1/people/{user}", "/v1/log"} <= set(paths)
+
+
+def test_a_repeated_field_is_400_and_changes_nothing(client: httpx.Client, shots: Path) -> None:
+    her, wall = picture("photo", shots / "her4.jpg"), picture("photo", shots / "wall.jpg")
+    photos = [picture("photos", shots / "her1.jpg")]
+    form = "application/x-www-form-urlencoded"
+    repeated = {
+        "user": client.post("/v1/unlock", data={"user": ["nobody", "eileen"]}, files=[her]),
+        "photo": client.post("/v1/unlock", data={"user": "eileen"}, files=[wall, her]),
+        "mode": client.post("/v1/people/zz", data={"mode": ["new", "replace"]}, files=photos),
+        "a": client.post("/v1/compare", files=[("a", her[1]), ("a", her[1]), ("b", wall[1])]),
+    }
+    for field, response in repeated.items():
+        assert (response.status_code, response.json()["outcome"]) == (400, "usage")
+        assert response.json()["error"] == f"the field '{field}' is repeated; send it once"
+    assert "zz" not in [one["user"] for one in client.get("/v1/people").json()["people"]]
+    assert client.post("/v1/session", headers={"content-type": form}).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["%ff%fe", "a%80b", "%c3", "%ed%a0%80"])
+def test_a_path_that_is_not_utf8_is_400(client: httpx.Client, shots: Path, name: str) -> None:
+    photos = [picture("photos", shots / "her1.jpg")]
+    for response in (
+        client.post(f"/v1/people/{name}", files=photos),
+        client.delete(f"/v1/people/{name}"),
+    ):
+        assert response.status_code == 400
+        assert response.json()["error"] == "the address is not UTF-8"
+
+
+def test_a_ticket_is_worth_one_token_and_the_next_one_is_printed(service: Service) -> None:
+    ticket = service.tickets.get(timeout=HANG_TIMEOUT_S)
+    assert redeem(service.address, "ticket_wrong").status_code == 401
+    assert redeem(service.address, service.token).status_code == 401
+    first = redeem(service.address, ticket)
+    assert (first.status_code, redeem(service.address, ticket).status_code) == (200, 401)
+    with service.client(first.json()["token"]) as client:
+        assert client.get("/metrics").status_code == 200
+    assert redeem(service.address, service.tickets.get(timeout=HANG_TIMEOUT_S)).status_code == 200

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mien.vault.backends.base import VaultTable
 from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.records import centroids
+from mien.vault.records.new_names import check_new_name
 from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import model_hash_of, open_record, seal_record, user_tag
 from mien.vault.transaction import Transaction
@@ -45,7 +46,12 @@ def put_record(record: Record, transaction: Transaction) -> None:
 
 
 def store_record(record: Record, transaction: Transaction) -> None:
-    """Store the record, and its centroid where the vault keeps centroids."""
+    """Store the record, and its centroid where the vault keeps centroids.
+
+    UsageError for a new name that `check_new_name` refuses.
+    """
+    if not is_enrolled(record.user, transaction):
+        check_new_name(record.user, lambda name: is_enrolled(name, transaction))
     put_record(record, transaction)
     centroids.update(record, transaction)
 
@@ -58,7 +64,10 @@ def remove_record(name: str, transaction: Transaction) -> bool:
 
 
 def rename_record(record: Record, new: str, transaction: Transaction) -> None:
-    """Store the record and its count of failed attempts under another name."""
+    """Store the record and its count of failed attempts under another name.
+
+    UsageError for one that `check_new_name` refuses.
+    """
     _drop_record(record.user, transaction)
     store_record(replace(record, user=new), transaction)
     move_count(record.user, new, transaction)

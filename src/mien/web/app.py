@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
 
 from mien import __version__
-from mien.web.dependencies import ServiceParts
+from mien.web.dependencies import ServiceParts, expect_single_fields
 from mien.web.error_handlers import add_error_handlers
 from mien.web.log import WriteLine, write_line
 from mien.web.middleware import Middleware
@@ -37,7 +37,7 @@ def create_app(
     app.state.parts = parts
     add_error_handlers(app)
     for module in (door, people, lab, service):
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=[Depends(expect_single_fields)])
     if with_page:
         app.include_router(page.create_router())
     complete_openapi(app)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -16,13 +17,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mien.errors import UsageError, quote, quote_path
-from mien.files import exclusive_lock, write_whole
+from mien.files import exclusive_lock, fault_of_owner, read_regular, write_whole
 from mien.settings import Settings
 
 SCOPES = ("unlock", "enroll", "admin")
 """Each scope may do what the one before it may, and more."""
 
 TOKEN_PREFIX = "mien_"
+TICKET_PREFIX = "ticket_"
 SECRET_BYTES = 32
 MAX_FILE_BYTES = 1 << 20
 _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -43,6 +45,7 @@ REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("GET", "/metrics"): "admin",
     ("GET", "/v1/health"): None,
     ("GET", "/v1/ready"): None,
+    ("POST", "/v1/session"): None,  # swaps the page's ticket for a token
 }
 """(method, route pattern) -> scope; None needs no token. This is the only table of scopes. A route
 that is missing here gets no scope, and every route that depends on a scope then refuses."""
@@ -127,8 +130,7 @@ class TokenStore:
 
     def _read(self) -> list[Token]:
         try:
-            with open(self._path, "rb") as file:
-                content = file.read(MAX_FILE_BYTES + 1)
+            content = read_regular(self._path, MAX_FILE_BYTES + 1, expect=self._expect_own)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -144,6 +146,11 @@ class TokenStore:
             raise self._unusable("mien did not write this file; move it away") from error
         return tokens
 
+    def _expect_own(self, status: os.stat_result) -> None:
+        fault = fault_of_owner(status)
+        if fault:  # whoever can write it can add a token of their own
+            raise self._unusable(fault)
+
     def _write(self, tokens: list[Token]) -> None:
         content = json.dumps([asdict(one) for one in tokens], indent=1).encode()
         try:
@@ -156,6 +163,36 @@ class TokenStore:
 
     def _unusable(self, reason: str) -> UsageError:
         return UsageError(f"cannot use the tokens in {quote_path(self._path)}: {reason}")
+
+
+class PageTicket:
+    """The secret in the printed address: it is worth one token of scope admin, once.
+
+    An address stays in the browser's history, where a used ticket is worth nothing. announce: gets
+    a new ticket at the start and after each use.
+    """
+
+    def __init__(self, tokens: TokenStore, announce: Callable[[str], None]) -> None:
+        self._tokens, self._announce = tokens, announce
+        self._sha256 = ""
+
+    def issue(self) -> None:
+        """Announce a new ticket; the one before is worth nothing any more."""
+        secret = TICKET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        self._sha256 = _digest(secret)
+        self._announce(secret)
+
+    def redeem(self, authorization: str) -> str:
+        """The token for the ticket in an Authorization header of the scheme "Ticket".
+
+        Raises NotAuthenticated for a ticket that is unknown or was used.
+        """
+        scheme, secret = _split(authorization)
+        if scheme != "ticket" or not hmac.compare_digest(_digest(secret), self._sha256):
+            raise NotAuthenticated
+        token = self._tokens.create_temporary("page", "admin")
+        self.issue()
+        return token
 
 
 def tokens_path(settings: Settings) -> Path:

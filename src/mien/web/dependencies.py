@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -10,9 +11,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from mien.app.pipeline import Pipeline
+from mien.errors import UsageError, quote
 from mien.results import ModelId
 from mien.vault.vault import Vault
-from mien.web.auth import NotAuthenticated, TokenStore
+from mien.web.auth import NotAuthenticated, PageTicket, TokenStore
 from mien.web.log import LogClock, now_utc
 from mien.web.metrics import Metrics
 from mien.web.middleware import RequestLimits
@@ -22,7 +24,10 @@ from mien.web.readiness import Readiness
 
 @dataclass(frozen=True, slots=True)
 class ServiceParts:
-    """pipeline_of: the pipeline of a model, or of None, the default one; called from any thread."""
+    """pipeline_of: the pipeline of a model, or of None, the default one; called from any thread.
+
+    page_ticket: of the page; None without a page.
+    """
 
     vault: Vault
     pipeline_of: Callable[[ModelId | None], Pipeline]
@@ -31,6 +36,7 @@ class ServiceParts:
     limits: RequestLimits
     metrics: Metrics = field(default_factory=Metrics)
     clock: LogClock = now_utc
+    page_ticket: PageTicket | None = None
     readiness: Readiness = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +63,19 @@ async def _token_scope_of(request: Request) -> str:
 async def _pool_of(request: Request) -> ClientPool:
     parts: ServiceParts = request.app.state.parts
     return parts.pool.of(request.scope["mien"].client)
+
+
+async def expect_single_fields(request: Request) -> None:
+    """UsageError for a form field that is sent twice: two readers could take another one each.
+
+    Only `photos` is a list. Without a token no body is read.
+    """
+    if request.method != "POST" or request.scope["mien"].token_scope is None:
+        return
+    counts = Counter(name for name, _ in (await request.form()).multi_items())
+    for name, count in counts.items():
+        if count > 1 and name != "photos":
+            raise UsageError(f"the field {quote(name)} is repeated; send it once")
 
 
 Parts = Annotated[ServiceParts, Depends(_parts_of)]

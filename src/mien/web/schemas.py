@@ -199,6 +199,13 @@ class Health(StrictModel):
     status: Literal["ok"]
 
 
+class Session(OutcomeModel):
+    """A token for the page, of scope admin, until the service stops."""
+
+    outcome: Literal["done"]
+    token: str
+
+
 class Ready(OutcomeModel):
     """A call would be processed."""
 

@@ -24,7 +24,7 @@ from mien.errors import ExitCode, UsageError, quote, quote_path
 from mien.settings import Settings, usable_cores
 from mien.vault.vault import Vault
 from mien.web.app import create_app
-from mien.web.auth import TokenStore, tokens_path
+from mien.web.auth import PageTicket, TokenStore, tokens_path
 from mien.web.connection import (
     ACCEPTED_AT_ONCE,
     TLS_HANDSHAKE_TIMEOUT_S,
@@ -150,35 +150,48 @@ def run_service(
     """Listen until SIGTERM or SIGINT; then finish the running calls, in `HARD_END_S` at most.
 
     on_listening: gets the address as soon as the service listens; with the page it ends in # and
-    a token of this run. with_page: without the page no such token is made.
+    a ticket for one use, and is called with another one after that. with_page: without the page
+    there is no ticket.
     """
     tokens = TokenStore(tokens_path(settings))
     check_listen_options(options, tokens)
     check_certificate(options)
     listening = open_listening_socket(options)
-    port = listening.getsockname()[1]
+    address = _address_of(options, listening.getsockname()[1])
+    # a browser never sends what follows the #
+    ticket = PageTicket(tokens, lambda secret: on_listening(f"{address}#{secret}"))
     parts = ServiceParts(
         vault=vault,
         pipeline_of=load_pipelines(replace(settings, threads=1)),
         tokens=tokens,
         pool=WorkerPool(usable_cores()),
-        limits=RequestLimits(hosts=allowed_hosts(options, port)),
+        limits=RequestLimits(hosts=allowed_hosts(options, listening.getsockname()[1])),
+        page_ticket=ticket if with_page else None,
     )
     parts.pipeline_of(None)  # a missing model stops the start, not the first unlock
     app = create_app(parts, with_page=with_page)
-    # a browser never sends what follows the #
-    token = "#" + tokens.create_temporary("page", "admin") if with_page else ""
-    scheme = "http" if options.certificate is None else "https"
-    host = options.names[0] if options.host in ALL_ADDRESSES else options.host
-    on_listening(f"{scheme}://{_host_header(host, port)}/{token}")
+    if with_page:
+        ticket.issue()
+    else:
+        on_listening(address)
+    _run(_server_config(app, options), listening, on_stop=parts.pool.stop)
+
+
+def _run(config: uvicorn.Config, listening: socket.socket, *, on_stop: Callable[[], None]) -> None:
     raise_file_limit()
 
     def stop() -> None:
-        parts.pool.stop()
+        on_stop()
         _end_after(HARD_END_S)
 
     with log_library_warnings():
-        Server(_server_config(app, options), on_stop=stop).run(sockets=[listening])
+        Server(config, on_stop=stop).run(sockets=[listening])
+
+
+def _address_of(options: ListenOptions, port: int) -> str:
+    scheme = "http" if options.certificate is None else "https"
+    host = options.names[0] if options.host in ALL_ADDRESSES else options.host
+    return f"{scheme}://{_host_header(host, port)}/"
 
 
 def _end_after(seconds: float) -> None:

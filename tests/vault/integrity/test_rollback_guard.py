@@ -225,3 +225,13 @@ def test_temporary_files_of_killed_processes_are_removed(guard: RollbackGuard) -
         (guard._path.parent / name).write_bytes(b"left")
     remember(guard, ONE, 2)
     assert {one.name for one in guard._path.parent.iterdir()} == {".lock", guard._path.name}
+
+
+def test_a_guard_file_that_others_can_write_locks_the_vault(guard: RollbackGuard) -> None:
+    remember(guard, ONE, 1)
+    for mode in (0o666, 0o620, 0o602):
+        guard._path.chmod(mode)
+        with pytest.raises(VaultDamaged, match="other users can write it; .* run chmod 600 on it"):
+            guard.read_last()
+    guard._path.chmod(0o644)
+    assert guard.read_last() == VaultState(ONE, 1)

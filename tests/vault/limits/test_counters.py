@@ -6,7 +6,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from tests.vault.sealed_parts import NOON, Clock, fail, opened, record_of, store_record
+from tests.vault.sealed_parts import (
+    NOON,
+    Clock,
+    fail,
+    opened,
+    record_of,
+    rows_of,
+    store_record,
+)
 
 from mien.errors import Outcome, TooManyAttempts
 from mien.results import ModelId
@@ -165,3 +173,49 @@ def test_two_machines_with_one_database_use_its_clock(
         noon = datetime.fromtimestamp(NOON.wall_s, timezone.utc)
         times = [datetime.fromisoformat(entry.at) for entry in a.read_log()]
         assert all(abs(at - noon) > timedelta(minutes=5) for at in times)  # so does the log
+
+
+def test_the_failures_of_a_name_leave_the_common_count_when_it_unlocks(vault: Vault) -> None:
+    """So 49 failures of others are as far from the common wait as they were."""
+    for number in range(10):
+        fail(vault, f"guessed {number}", 4)
+    for _ in range(30):
+        fail(vault, "ana", 4)
+        with vault.attempt("ana") as attempt:
+            attempt.outcome = Outcome.UNLOCKED
+    for number in range(9):
+        fail(vault, f"later {number}")
+    fail(vault, "the fiftieth")
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "somebody else")
+
+
+def test_failures_that_cost_a_wait_stay_in_the_common_count(vault: Vault, clock: Clock) -> None:
+    """A guesser at one name had tried it when its owner came: four failures leave, three stay."""
+    fail(vault, "ana", 5)
+    clock.wait(30)
+    fail(vault, "ana")
+    clock.wait(60)
+    fail(vault, "ana")
+    clock.wait(120)
+    with vault.attempt("ana") as attempt:
+        attempt.outcome = Outcome.UNLOCKED
+    for number in range(47):
+        fail(vault, f"other {number}")
+    with pytest.raises(TooManyAttempts):
+        fail(vault, "somebody else")
+
+
+def test_attempts_that_are_none_and_successes_leave_no_cell(
+    settings: Settings, clock: Clock, model: ModelId
+) -> None:
+    with opened(settings, clock) as vault:
+        store_record(vault, record_of("ana", model))
+        for number in range(20):
+            with vault.attempt(f"blank {number}") as attempt:
+                attempt.outcome = Outcome.NO_FACE
+        with vault.attempt("ana") as attempt:
+            attempt.outcome = Outcome.UNLOCKED
+        assert len(rows_of(settings.vault_path, "attempt")) == 1  # of all names together
+        fail(vault, "ana")
+        assert len(rows_of(settings.vault_path, "attempt")) == 2

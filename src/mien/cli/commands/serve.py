@@ -44,7 +44,7 @@ def _print_address(address: str) -> None:
     """On standard error: standard output has the command's result only."""
     print(f"open {address}", file=sys.stderr, flush=True)
     print(
-        "keep this address secret: it gives full access. To stop: ctrl-c",
+        "keep this address secret: it gives full access, once. To stop: ctrl-c",
         file=sys.stderr,
         flush=True,
     )

@@ -13,13 +13,14 @@ stops both. It carries no MAC: whoever could edit it could as well delete it.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.errors import VaultDamaged, quote
-from mien.files import exclusive_lock, read_regular, staged_write, temporary_files
+from mien.files import exclusive_lock, fault_of_owner, read_regular, staged_write, temporary_files
 from mien.vault.integrity.audit_log import FIRST_LINK
 
 _MAX_BYTES = 512
@@ -89,7 +90,7 @@ class RollbackGuard:
         Raises VaultDamaged for a file that mien did not write.
         """
         try:
-            text = read_regular(self._path, _MAX_BYTES + 1)
+            text = read_regular(self._path, _MAX_BYTES + 1, expect=self._expect_own)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -182,6 +183,11 @@ class RollbackGuard:
         for one in temporary_files(self._path.parent):
             with suppress(FileNotFoundError):
                 one.unlink()
+
+    def _expect_own(self, status: os.stat_result) -> None:
+        fault = fault_of_owner(status)
+        if fault:
+            raise self._unusable(fault)
 
     def _locked(self) -> AbstractContextManager[None]:
         return exclusive_lock(self._path.parent / ".lock", self._unusable)

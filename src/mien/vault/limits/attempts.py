@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mien.errors import VaultDamaged
@@ -93,12 +93,14 @@ class AttemptCount:
 
         Its wait is removed too, unless another attempt was charged since.
         """
-        failures, as_of = max(0, self.failures - 1), _later(self.as_of, now)
-        if self.failures == charged:
-            return AttemptCount(failures, 0.0, as_of)
-        return AttemptCount(
-            failures, min(self.wait_s, _wait_for_s(failures - free_failures)), as_of
-        )
+        count = self if self.failures != charged else replace(self, wait_s=0.0)
+        return count.without(1, now, free_failures=free_failures)
+
+    def without(self, failures: int, now: Moment, *, free_failures: int) -> AttemptCount:
+        """So many failures less, and no longer wait than those that are left would cost."""
+        left = max(0, self.failures - failures)
+        wait_s = min(self.wait_s, _wait_for_s(left - free_failures))
+        return AttemptCount(left, wait_s, _later(self.as_of, now))
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True).encode()
@@ -116,6 +118,47 @@ class AttemptCount:
         if not sound or count.to_bytes() != packed:
             raise _damaged()
         return count
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """own: failures of one name. common: of all names; a guesser may try one after the other."""
+
+    own: AttemptCount
+    common: AttemptCount
+
+    @property
+    def wait_s(self) -> float:
+        """How long the name must wait; 0 if it may try."""
+        return max(self.own.wait_s, self.common.wait_s)
+
+    def charged(self, now: Moment) -> Counts:
+        """One more failure of both, before the comparison."""
+        return Counts(
+            self.own.after_failure(now, free_failures=FREE_FAILURES),
+            self.common.after_failure(now, free_failures=GLOBAL_FREE_FAILURES),
+        )
+
+    def refunded(self, now: Moment, *, charged: Counts) -> Counts:
+        """Without the failure that was charged: no face was compared. charged: what it led to."""
+        own, common = charged.own.failures, charged.common.failures
+        return Counts(
+            self.own.after_refund(now, charged=own, free_failures=FREE_FAILURES),
+            self.common.after_refund(now, charged=common, free_failures=GLOBAL_FREE_FAILURES),
+        )
+
+    def unlocked(self, now: Moment, *, charged: Counts) -> Counts:
+        """The name has no failures any more, and those before a wait leave the common count too.
+
+        They were the owner's own, and at hundreds of attempts a day would lock everybody out in
+        some days. More failures than those are a guesser's, and stay.
+        """
+        earlier = min(self.own.failures - 1, FREE_FAILURES - 1)
+        common = self.refunded(now, charged=charged).common
+        return Counts(
+            self.own.after_success(now),
+            common.without(earlier, now, free_failures=GLOBAL_FREE_FAILURES),
+        )
 
 
 def describe_wait(wait_s: float) -> str:

@@ -7,13 +7,7 @@ from dataclasses import dataclass
 from mien.errors import TooManyAttempts, VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.integrity.manifest import Cell
-from mien.vault.limits.attempts import (
-    FREE_FAILURES,
-    GLOBAL_FREE_FAILURES,
-    AttemptCount,
-    Moment,
-    describe_wait,
-)
+from mien.vault.limits.attempts import AttemptCount, Counts, Moment, describe_wait
 from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
 from mien.vault.transaction import Transaction
 
@@ -23,13 +17,12 @@ FORGET_COMMON_AFTER_S = 86_400.0  # a day without failures clears the common cou
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What an attempt was charged: the failures that it raised the name and all names to.
+    """What an attempt was charged. counts: the counts with its failure.
 
     refused: raise it once the transaction has been committed; the attempt may not go on.
     """
 
-    own: int
-    common: int
+    counts: Counts
     refused: TooManyAttempts | None = None
 
 
@@ -38,18 +31,15 @@ def charge_attempt(name: str, transaction: Transaction, now: Moment) -> Charge:
 
     If either count must wait, nothing is counted, and `refused` is set.
     """
-    own, common = _read(name, transaction, now), _read(ALL_NAMES, transaction, now)
-    wait_s = max(own.wait_s, common.wait_s)
+    counts = _read(name, transaction, now)
     refused = None
-    if wait_s <= 0:
-        own = own.after_failure(now, free_failures=FREE_FAILURES)
-        common = common.after_failure(now, free_failures=GLOBAL_FREE_FAILURES)
+    if counts.wait_s <= 0:
+        counts = counts.charged(now)
     else:
-        refused = TooManyAttempts(f"too many failed attempts; {describe_wait(wait_s)}")
-        refused.wait_s = wait_s
-    store_count(name, own, transaction)
-    store_count(ALL_NAMES, common, transaction)
-    return Charge(own.failures, common.failures, refused)
+        refused = TooManyAttempts(f"too many failed attempts; {describe_wait(counts.wait_s)}")
+        refused.wait_s = counts.wait_s
+    _store(name, counts, transaction)
+    return Charge(counts, refused)
 
 
 def settle_attempt(
@@ -63,19 +53,14 @@ def settle_attempt(
 ) -> None:
     """Correct the charge after the comparison.
 
-    unlocked: clear this name's failures, and take the charge off the common count.
+    unlocked: clear this name's failures; see `Counts.unlocked` for the common count.
     compared: False takes the charge off both counts, since no face was compared.
     """
     if compared and not unlocked:
         return
-    own, common = _read(name, transaction, now), _read(ALL_NAMES, transaction, now)
-    if unlocked:
-        own = own.after_success(now)
-    else:
-        own = own.after_refund(now, charged=charge.own, free_failures=FREE_FAILURES)
-    common = common.after_refund(now, charged=charge.common, free_failures=GLOBAL_FREE_FAILURES)
-    store_count(name, own, transaction)
-    store_count(ALL_NAMES, common, transaction)
+    counts = _read(name, transaction, now)
+    correct = counts.unlocked if unlocked else counts.refunded
+    _store(name, correct(now, charged=charge.counts), transaction)
 
 
 def open_count(tag: bytes, cell: Cell, transaction: Transaction) -> tuple[str, AttemptCount]:
@@ -121,12 +106,21 @@ def drop_count(name: str, transaction: Transaction) -> None:
     transaction.manifest.drop(VaultTable.ATTEMPT, tag)
 
 
-def _read(name: str, transaction: Transaction, now: Moment) -> AttemptCount:
-    count = _stored(name, transaction)
-    if count is None:
-        return AttemptCount.none(now)
-    forget_after_s = FORGET_COMMON_AFTER_S if name == ALL_NAMES else None
-    return count.advanced_to(now, forget_after_s=forget_after_s)
+def _read(name: str, transaction: Transaction, now: Moment) -> Counts:
+    own, common = _stored(name, transaction), _stored(ALL_NAMES, transaction)
+    none = AttemptCount.none(now)
+    return Counts(
+        none if own is None else own.advanced_to(now),
+        none if common is None else common.advanced_to(now, forget_after_s=FORGET_COMMON_AFTER_S),
+    )
+
+
+def _store(name: str, counts: Counts, transaction: Transaction) -> None:
+    for one, count in ((name, counts.own), (ALL_NAMES, counts.common)):
+        if count.failures or one == ALL_NAMES:
+            store_count(one, count, transaction)
+        else:
+            drop_count(one, transaction)  # attempts that were none leave no cell behind
 
 
 def _stored(name: str, transaction: Transaction) -> AttemptCount | None:

@@ -1,7 +1,7 @@
 // What every view needs: requests to the service, DOM elements, and error messages.
-// Requests go to the page's own origin only; nothing is stored except the token, for this tab.
+// Requests go to the page's own origin only; nothing is stored: the token is gone with the page.
 
-const TOKEN_KEY = "mien-token";
+let currentToken = "";
 const MB = 1024 * 1024;
 export const BODY_LIMIT = 32 * MB; // of the service, for one request
 export const $ = (id) => document.getElementById(id);
@@ -36,7 +36,7 @@ export async function request(method, path, form) {
     // a response without JSON still has its status
   }
   if (response.status === 401 && token === getToken()) {
-    sessionStorage.removeItem(TOKEN_KEY);
+    setToken("");
     dispatchEvent(new Event("mien-token-rejected"));
   }
   if (response.status === 413) throw tooLarge(size);
@@ -135,5 +135,21 @@ export function toSentence(text) {
 }
 
 export const plural = (count, noun, nouns = `${noun}s`) => `${count} ${count === 1 ? noun : nouns}`;
-export const getToken = () => sessionStorage.getItem(TOKEN_KEY);
-export const setToken = (token) => sessionStorage.setItem(TOKEN_KEY, token);
+export const getToken = () => currentToken;
+export const setToken = (token) => {
+  currentToken = token;
+};
+
+// The token for the ticket of the printed address; "" if it was used before.
+export async function redeemTicket(ticket) {
+  try {
+    const response = await fetch("/v1/session", {
+      method: "POST",
+      headers: { Authorization: `Ticket ${ticket}` },
+      credentials: "omit",
+    });
+    return response.ok ? (await response.json()).token : "";
+  } catch {
+    return "";
+  }
+}

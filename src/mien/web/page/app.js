@@ -1,6 +1,8 @@
 // Which view is shown, and which views the token may use.
 
-import { $, getToken, latestOnly, request, setToken, showNotice } from "./api.js";
+import {
+  $, getToken, latestOnly, redeemTicket, request, setToken, showNotice,
+} from "./api.js";
 import * as enroll from "./enroll.js";
 import * as explore from "./explore.js";
 import * as log from "./log.js";
@@ -17,6 +19,7 @@ const SCOPES = {
   log: ["admin"],
 };
 const TOKEN_PREFIX = "mien_";
+const TICKET_PREFIX = "ticket_";
 const root = document.documentElement; // the style sheet hides what data-scope may not use
 
 const startRouting = latestOnly();
@@ -45,9 +48,9 @@ function isAllowed(name) {
 async function route() {
   const isNewest = startRouting();
   const fragment = location.hash.slice(1);
-  if (fragment.startsWith(TOKEN_PREFIX)) {
-    history.replaceState(null, "", "#unlock"); // the token leaves the address bar
-    useToken(fragment);
+  if ([TOKEN_PREFIX, TICKET_PREFIX].some((prefix) => fragment.startsWith(prefix))) {
+    history.replaceState(null, "", "#unlock"); // the secret leaves the address bar
+    await useSecret(fragment);
     return;
   }
   if (!getToken()) {
@@ -67,10 +70,15 @@ async function route() {
   await VIEWS[name].enter?.();
 }
 
-function useToken(token) {
+// secret: a token, or the ticket of the printed address
+async function useSecret(secret) {
   delete root.dataset.scope;
-  setToken(token);
-  route();
+  const isTicket = secret.startsWith(TICKET_PREFIX);
+  setToken(isTicket ? await redeemTicket(secret) : secret);
+  await route();
+  if (isTicket && !getToken()) {
+    showNotice("This address was used before. mien serve printed a new one: open that.");
+  }
 }
 
 // The token's scope, found by asking for what each scope may read.
@@ -97,7 +105,7 @@ $("token-form").addEventListener("submit", (event) => {
   const pasted = $("token").value.trim();
   $("token").value = "";
   location.hash = "#unlock";
-  useToken(pasted.slice(pasted.indexOf("#") + 1)); // the whole address may be pasted, too
+  useSecret(pasted.slice(pasted.indexOf("#") + 1)); // the whole address may be pasted, too
 });
 addEventListener("hashchange", route);
 addEventListener("mien-token-rejected", () => {

@@ -26,7 +26,7 @@ function nameError(name) {
   if (name.startsWith("-")) {
     return "A name cannot start with a dash, as an option does; choose one such as ana.";
   }
-  if (/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(name)) {
+  if (/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/u.test(name)) {
     return "The name contains an invisible character; type it again.";
   }
   return null;

@@ -31,24 +31,31 @@ UploadedPhoto = Annotated[UploadFile, File()]
 
 @router.post(
     "/v1/unlock",
-    responses=describe_responses(schemas.Decision, *ATTEMPT_ERRORS, refusal=schemas.Decision),
+    responses=describe_responses(schemas.Decision, 404, *ATTEMPT_ERRORS, refusal=schemas.Decision),
 )
 async def unlock(
     user: UserField, photo: UploadedPhoto, parts: Parts, pool: Pool, token_scope: TokenScope
 ) -> OutcomeResponse:
-    """Does the photo show this user? 403 if not, and if nobody of this name is enrolled."""
+    """Does the photo show this user? 403 if not.
+
+    If nobody of this name is enrolled: 404 for whoever may list the names, else 403 too.
+    """
     content = await photo.read()
-    decision = await pool.run(
-        lambda: verify(
-            user,
-            read_image(content),
-            vault=parts.vault,
-            pipeline_of=parts.pipeline_of,
-            tell_unknown=False,
+    may_list = allows(token_scope, "enroll")
+    try:
+        decision = await pool.run(
+            lambda: verify(
+                user,
+                read_image(content),
+                vault=parts.vault,
+                pipeline_of=parts.pipeline_of,
+                tell_unknown=may_list,
+            )
         )
-    )
+    except NotEnrolled as error:  # its message names a command
+        raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
     parts.metrics.record_decision(decision.outcome.value)
-    return decision_response(decision, with_scores=allows(token_scope, "enroll"))
+    return decision_response(decision, with_scores=may_list)
 
 
 @router.post(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from mien.web import schemas
+from mien.web.auth import NotAuthenticated
 from mien.web.dependencies import Parts, TokenScope
 from mien.web.metrics import CONTENT_TYPE
-from mien.web.openapi import describe_responses
+from mien.web.openapi import POST_ERRORS, describe_responses
 from mien.web.responses import OutcomeResponse
 
 router = APIRouter(tags=["service"])
@@ -25,6 +26,15 @@ async def ready(parts: Parts) -> Response:
     """The models are loaded and the vault opens, so a call would be processed."""
     await parts.readiness.wait()
     return OutcomeResponse(schemas.Ready(outcome="ready"))
+
+
+@router.post("/v1/session", responses=describe_responses(schemas.Session, *POST_ERRORS))
+async def begin_session(request: Request, parts: Parts) -> Response:
+    """Swap the ticket of the printed address for a token: Authorization: Ticket TICKET."""
+    if parts.page_ticket is None:
+        raise NotAuthenticated
+    token = parts.page_ticket.redeem(request.headers.get("authorization", ""))
+    return OutcomeResponse(schemas.Session(outcome="done", token=token))
 
 
 @router.get(
