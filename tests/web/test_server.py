@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 import stat
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -229,15 +228,13 @@ def test_with_a_certificate_the_service_speaks_tls(
             assert client.get(f"{url}/v1/people").json()["people"] == []
 
 
-def test_a_token_file_that_others_can_write_is_refused(
-    tokens: TokenStore, tmp_path: Path
-) -> None:
+def test_a_token_file_that_others_can_write_is_refused(tokens: TokenStore, tmp_path: Path) -> None:
     """Whoever can write it can add the hash of a token of their own."""
     secret = tokens.create("door", "unlock", created_at="2026-01-31T12:00:00+00:00")
     assert tokens.scope_of(secret) == "unlock"
     for mode in (0o666, 0o660, 0o602):
         (tmp_path / "tokens.json").chmod(mode)
-        with pytest.raises(UsageError, match="other users can write it; .* run chmod 600 on it"):
+        with pytest.raises(UsageError, match=r"other users can write it; .* run chmod 600 on it"):
             tokens.scope_of(secret)
 
 

@@ -231,7 +231,7 @@ def test_a_guard_file_that_others_can_write_locks_the_vault(guard: RollbackGuard
     remember(guard, ONE, 1)
     for mode in (0o666, 0o620, 0o602):
         guard._path.chmod(mode)
-        with pytest.raises(VaultDamaged, match="other users can write it; .* run chmod 600 on it"):
+        with pytest.raises(VaultDamaged, match=r"other users can write it; .* run chmod 600 on it"):
             guard.read_last()
     guard._path.chmod(0o644)
     assert guard.read_last() == VaultState(ONE, 1)
