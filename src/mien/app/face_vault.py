@@ -177,8 +177,12 @@ def list_photos(images: Any) -> list[ImageSource]:
     return [images]
 
 
-@lru_cache(maxsize=2)
 def _loaded_pipeline(settings: Settings, model: str) -> Pipeline:
+    return _loaded_in_process(settings, model, os.getpid())
+
+
+@lru_cache(maxsize=2)
+def _loaded_in_process(settings: Settings, model: str, process: int) -> Pipeline:
     return open_pipeline(settings, model)
 
 

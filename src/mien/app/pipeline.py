@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
@@ -215,20 +216,23 @@ def open_pipeline(
 def load_pipelines(
     settings: Settings, *, default: str = DEFAULT_MODEL
 ) -> Callable[[ModelId | None], Pipeline]:
-    """A function that gives a model's pipeline; each is loaded once, when first asked for.
+    """A function that gives a model's pipeline; each is loaded once in each process, when first
+    asked for.
 
     default: the model for None, and for a model that mien does not have.
     """
-    loaded: dict[str, Pipeline] = {}
-    lock = Lock()
+    # an engine's threads do not exist in a forked process, and its lock may be held for ever
+    loaded: dict[tuple[int, str], Pipeline] = {}
+    locks: dict[int, Lock] = {}
 
     def pipeline_of(model: ModelId | None) -> Pipeline:
         known = known_embedders(settings.data_dir)
         name = model.name if model is not None and model.name in known else default
-        with lock:
-            if name not in loaded:
-                loaded[name] = open_pipeline(settings, name)
-            return loaded[name]
+        process = os.getpid()
+        with locks.setdefault(process, Lock()):
+            if (process, name) not in loaded:
+                loaded[process, name] = open_pipeline(settings, name)
+            return loaded[process, name]
 
     return pipeline_of
 

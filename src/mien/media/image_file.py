@@ -79,6 +79,16 @@ closed before it was read, some versions raise AssertionError and others Attribu
 _DECODE_LOCK = threading.Lock()
 
 
+def _renew_decode_lock() -> None:
+    """In a forked child: a thread that it does not have may have held the lock."""
+    global _DECODE_LOCK
+    _DECODE_LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_decode_lock)
+
+
 def read_image(
     source: ImageSource, *, max_pixels: int = MAX_PIXELS, white_level: WhiteLevel = white_of_sensor
 ) -> ByteArray:

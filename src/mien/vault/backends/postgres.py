@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from mien.vault.backends.base import (
     check_limit,
     check_value,
 )
+from mien.vault.backends.one_transaction import OneTransaction
 
 if TYPE_CHECKING:
     import psycopg
@@ -55,9 +55,8 @@ class PostgresStore:
         self._url = url
         self._place = _without_password(url)
         self._db: psycopg.Connection[Any] | None = None
-        self._closed = False
-        self._lock = threading.Lock()
-        self._busy_thread: int | None = None
+        self._inherited: list[object] = []  # of a forked process: never closed here
+        self._one = OneTransaction()
 
     @property
     def place(self) -> str:
@@ -85,20 +84,14 @@ class PostgresStore:
                 cells.scan(section, after=b"", limit=1)
 
     def close(self) -> None:
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("end the transaction before the store is closed")
-        with self._lock:
-            self._closed = True
+        self._leave_parents_connection()
+        with self._one.last_turn():
             self._drop_connection()
 
     @contextmanager
     def _transaction(self, isolation: str) -> Iterator[psycopg.Connection[Any]]:
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("a store has one transaction at a time; end the first one")
-        with self._lock:
-            if self._closed:
-                raise ValueError("the store is closed")
-            self._busy_thread = threading.get_ident()
+        self._leave_parents_connection()
+        with self._one.turn():
             try:
                 with _translated_errors(self._place):
                     db = self._connected()
@@ -108,8 +101,12 @@ class PostgresStore:
             except BaseException:
                 self._roll_back()
                 raise
-            finally:
-                self._busy_thread = None
+
+    def _leave_parents_connection(self) -> None:
+        """In a forked child: closing the connection would end that of the parent."""
+        if self._one.is_forked() and self._db is not None:
+            self._inherited.append(self._db)
+            self._db = None
 
     def _connected(self) -> psycopg.Connection[Any]:
         driver = _driver()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from mien.vault.backends.base import (
     check_limit,
     check_value,
 )
+from mien.vault.backends.one_transaction import OneTransaction
 from mien.vault.backends.sqlite_connection import (
     connect,
     damaged,
@@ -63,9 +63,8 @@ class SqliteStore:
         self._db: sqlite3.Connection | None = None
         self._identity = (0, 0)  # device and inode of the open file
         self._log_inode = 0  # of its write-ahead log
-        self._closed = False
-        self._lock = threading.Lock()
-        self._busy_thread: int | None = None
+        self._inherited: list[object] = []  # of a forked process: never closed here
+        self._one = OneTransaction()
         find_vault_file(self._path)  # raises for a place that cannot be a vault
 
     @property
@@ -113,10 +112,8 @@ class SqliteStore:
                 raise damaged(self._path, verdict.splitlines()[-1])
 
     def close(self) -> None:
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("end the transaction before the store is closed")
-        with self._lock:
-            self._closed = True
+        self._leave_parents_connection()
+        with self._one.last_turn():
             if self._db is not None:
                 import sqlite3
 
@@ -127,16 +124,15 @@ class SqliteStore:
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("a store has one transaction at a time; end the first one")
-        with self._lock:
-            if self._closed:
-                raise ValueError("the store is closed")
-            self._busy_thread = threading.get_ident()
-            try:
-                yield
-            finally:
-                self._busy_thread = None
+        self._leave_parents_connection()
+        with self._one.turn():
+            yield
+
+    def _leave_parents_connection(self) -> None:
+        """In a forked child: closing the connection would release the locks of the parent."""
+        if self._one.is_forked() and self._db is not None:
+            self._inherited.append(self._db)
+            self._db = None
 
     def _empty_write_ahead_log(self, db: sqlite3.Connection) -> None:
         with translated_errors(self._path):
