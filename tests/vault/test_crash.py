@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 WRITER = Path(__file__).with_name("crash_writer.py")
 
@@ -42,3 +45,38 @@ def test_a_database_survives_a_client_that_is_killed_while_changing_it(postgres_
     assert report["kills"] == 25
     for state in ("old state", "new state"):
         assert any(outcome.endswith(state) for outcome in report["outcomes"])
+
+
+@pytest.fixture(scope="module")
+def kill_at_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that kills its process before a chosen system call."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("needs a C compiler: apt install gcc")
+    source = Path(__file__).with_name("kill_at_call.c")
+    library = tmp_path_factory.mktemp("shim") / "kill_at_call.so"
+    command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(source), "-ldl"]
+    subprocess.run(command, check=True)
+    return library
+
+
+@pytest.mark.parametrize(
+    ("operation", "at_least"), [("enroll", 20), ("forget", 20), ("rotate", 50)]
+)
+def test_a_kill_before_any_system_call_leaves_no_key_or_template(
+    kill_at_call: Path, tmp_path: Path, operation: str, at_least: int
+) -> None:
+    program = Path(__file__).with_name("kill_at_call.py")
+    environ = os.environ | {
+        "LD_PRELOAD": str(kill_at_call),
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    ran = subprocess.run(
+        [sys.executable, str(program), str(kill_at_call), str(tmp_path), operation],
+        env={name: value for name, value in environ.items() if not name.startswith("XDG_")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert int(ran.stdout) >= at_least
