@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(
 
 Load = Callable[..., Settings]
 VALUES = {"engine": "openvino", "liveness": "off", "threads": "5", "vault_key": "keyring"}
+VALUES |= {"liveness_service": "active"}
 
 
 @pytest.fixture

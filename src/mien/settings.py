@@ -19,10 +19,12 @@ SHIPPED_CALIBRATION = "shipped"
 ENGINES = ("onnxruntime", "openvino")
 DEFAULT_MODEL = "sface"  # a row of the model table, which needs numpy; --help does without
 KEY_KINDS = ("file", "keyring", "passphrase")
-LIVENESS = ("off", "passive")
+LIVENESS = ("off", "passive", "active", "auto")
+SERVICE_LIVENESS = ("off", "active")
 KEYS = (
     "engine",
     "liveness",
+    "liveness_service",
     "models",
     "photos",
     "threads",
@@ -40,7 +42,9 @@ POSTGRES = ("postgresql://", "postgres://")
 class Settings:
     """engine: one of `ENGINES`. threads: per inference call, 1 or more.
 
-    liveness: one of `LIVENESS`; None checks a camera if the models were added.
+    liveness: of frames, one of `LIVENESS`; None checks a camera passively if the models were added.
+    liveness_service: "active" lets `mien serve` unlock by a challenge only; one of
+    `SERVICE_LIVENESS`.
 
     models_dir: a folder that is searched for weights. photos_dir: the demo's folder of
     people. vault_path: the SQLite file. vault_url: of a PostgreSQL database instead of the
@@ -65,6 +69,7 @@ class Settings:
     data_dir: Path
     state_dir: Path
     calibration: str = SHIPPED_CALIBRATION
+    liveness_service: str = SERVICE_LIVENESS[0]
 
 
 def load_settings(
@@ -100,6 +105,11 @@ def load_settings(
         data_dir=_data_dir(env),
         state_dir=_platform_dir(env, "XDG_STATE_HOME", ".local/state", "state"),
         calibration=calibration or values.get("calibration", SHIPPED_CALIBRATION),
+        liveness_service=_choice(
+            "liveness_service",
+            values.get("liveness_service", SERVICE_LIVENESS[0]),
+            SERVICE_LIVENESS,
+        ),
     )
 
 

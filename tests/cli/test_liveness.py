@@ -110,10 +110,10 @@ def test_a_photo_file_cannot_be_checked_and_that_is_said(
 def test_another_value_of_the_setting_is_refused(
     mien: Mien, vault: Path, film: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MIEN_LIVENESS", "active")
+    monkeypatch.setenv("MIEN_LIVENESS", "strict")
     ran = mien("unlock", "ana", "--frames", film)
     assert ran.code == 2
-    assert "unknown liveness 'active'; choose one of off, passive" in ran.complaint
+    assert "unknown liveness 'strict'; choose one of off, passive, active, auto" in ran.complaint
 
 
 def test_the_real_models_check_a_film(

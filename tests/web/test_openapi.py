@@ -38,7 +38,7 @@ def test_every_operation_names_the_scope_that_it_requires(description: dict[str,
         assert found[key].get("security") == (expected and [{"token": [expected]}])
     scheme = description["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    for scope in ("unlock", "enroll", "admin"):
+    for scope in ("camera", "unlock", "enroll", "admin"):
         assert scope in scheme["description"]
 
 

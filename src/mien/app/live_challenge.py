@@ -113,21 +113,23 @@ def decide_by_challenge(
     """
     told = ""
     for frame in frames:
-        words = _instruction(session)
+        words = instruction_of(session)
         if words != told:
             tell(words)
             told = words
         if session.add(meter.measure(frame, session.phase)) in (Phase.PASSED, Phase.DENIED):
             break
     session.end()
-    return _decision(session, meter)
+    return decision_of(session, meter)
 
 
-def _instruction(session: ChallengeSession) -> str:
+def instruction_of(session: ChallengeSession) -> str:
+    """What the person is asked to do now, in words."""
     return FACE_THE_CAMERA if session.action is None else INSTRUCTIONS[session.action]
 
 
-def _decision(session: ChallengeSession, meter: FrameMeter) -> Decision:
+def decision_of(session: ChallengeSession, meter: FrameMeter) -> Decision:
+    """The decision of a session that ended. NoFaceFound if no frame showed one face."""
     if not meter.decisions:
         raise NoFaceFound("no frame shows one face; face the camera, in more light or closer")
     last = meter.decisions[-1]

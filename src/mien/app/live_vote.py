@@ -26,11 +26,12 @@ COMPARED = (Outcome.UNLOCKED, Outcome.NOT_THE_OWNER)
 def choose_scorer(settings: Settings, *, is_camera: bool) -> ScoreFace | None:
     """The passive check that the policy asks for, or None for no check.
 
-    `liveness = "passive"`: always; ModelMissing where its models were not added. "off": never.
-    Without the setting: a camera is checked if the models were added, a film is not. Raises
-    ModelAltered for a model that was altered, whatever the policy, unless it is "off".
+    `liveness = "passive"`, "active" and "auto": always; ModelMissing where its models were not
+    added. "off": never. Without the setting: a camera is checked if the models were added, a film
+    is not. Raises ModelAltered for a model that was altered, whatever the policy, unless it is
+    "off".
     """
-    if settings.liveness == "passive":
+    if settings.liveness in ("passive", "active", "auto"):
         return open_scorer(settings)
     if settings.liveness == "off" or not is_camera:
         return None

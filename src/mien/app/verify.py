@@ -86,6 +86,11 @@ class Verifier:
         """The pipeline of the template's model."""
         return self._pipeline
 
+    @property
+    def earlier_failures(self) -> int:
+        """How many attempts of this name failed since its last success."""
+        return self._attempt.earlier_failures
+
     def conclude(self, decision: Decision) -> Decision:
         """The decision that the attempt ends with; returns it."""
         self._attempt.outcome = decision.outcome

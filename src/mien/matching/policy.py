@@ -15,6 +15,8 @@ from mien.vectors import centre_of
 
 NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved or a frame apart
 
+NOT_SIMILAR_ENOUGH = "not similar enough"
+
 
 class VectorSpace(Protocol):
     """The vector space of templates. Its maps keep every cosine. (n, d) unit rows, float32."""
@@ -67,7 +69,7 @@ def decide(
     if score.reaches(threshold):
         reason, outcome = "the same person", Outcome.UNLOCKED
     else:
-        reason, outcome = "not similar enough", Outcome.NOT_THE_OWNER
+        reason, outcome = NOT_SIMILAR_ENOUGH, Outcome.NOT_THE_OWNER
     return Decision(score.cosine, moved, reason, outcome, face, odds, faults)
 
 

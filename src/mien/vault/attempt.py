@@ -30,13 +30,14 @@ class Attempt:
     compared: a face was compared; then the charge stays unless the user unlocks, also where later
     frames show no face or raise an error.
     is_laxer: the threshold was below the default one; then UNLOCKED does not clear the failures
-    of the user, and the log names it.
+    of the user, and the log names it. earlier_failures: of this name since its last success.
     """
 
     outcome: Outcome | None = None
     user: str = ""
     compared: bool = False
     is_laxer: bool = False
+    earlier_failures: int = 0
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def charged_attempt(
             write_log(transaction, kind, user or "", STARTED)
     if charge.refused is not None:
         raise charge.refused
-    attempt = Attempt(user=user or "")
+    attempt = Attempt(user=user or "", earlier_failures=charge.counts.own.failures - 1)
 
     def settle(outcome: Outcome, *, compared: bool) -> None:
         unlocked = outcome is Outcome.UNLOCKED

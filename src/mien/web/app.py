@@ -14,7 +14,7 @@ from mien.web.error_handlers import add_error_handlers
 from mien.web.log import WriteLine, write_line
 from mien.web.middleware import Middleware
 from mien.web.openapi import complete_openapi
-from mien.web.routes import door, lab, page, people, service
+from mien.web.routes import challenge, door, lab, page, people, service
 
 
 def create_app(
@@ -36,7 +36,7 @@ def create_app(
     )
     app.state.parts = parts
     add_error_handlers(app)
-    for module in (door, people, lab, service):
+    for module in (door, challenge, people, lab, service):
         app.include_router(module.router, dependencies=[Depends(expect_single_fields)])
     if with_page:
         app.include_router(page.create_router())
@@ -60,6 +60,8 @@ def _close_at_end(
         yield
         parts.pool.close()  # running calls are finished first
         parts.readiness.close()
+        if parts.challenges is not None:
+            parts.challenges.end_idle(all_of_them=True)
         parts.vault.close()
 
     return lifespan

@@ -20,8 +20,9 @@ from mien.errors import UsageError, quote, quote_path
 from mien.files import exclusive_lock, fault_of_owner, read_regular, write_whole
 from mien.settings import Settings
 
-SCOPES = ("unlock", "enroll", "admin")
-"""Each scope may do what the one before it may, and more."""
+SCOPES = ("camera", "unlock", "enroll", "admin")
+"""Each scope may do what the one before it may, and more. With "camera" a device may only take part
+in challenges: its token opens nothing with a saved photo."""
 
 TOKEN_PREFIX = "mien_"
 TICKET_PREFIX = "ticket_"
@@ -35,6 +36,8 @@ PERSON_PATTERN = PEOPLE_PREFIX + "{user}"
 REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/unlock"): "unlock",
     ("POST", "/v1/identify"): "unlock",
+    ("POST", "/v1/challenge"): "camera",
+    ("POST", "/v1/challenge/frame"): "camera",
     ("POST", "/v1/compare"): "enroll",
     ("POST", "/v1/look"): "enroll",
     ("POST", "/v1/explore"): "enroll",

@@ -15,6 +15,7 @@ from mien.errors import UsageError, quote
 from mien.results import ModelId
 from mien.vault.vault import Vault
 from mien.web.auth import NotAuthenticated, PageTicket, TokenStore
+from mien.web.challenges import Challenges
 from mien.web.log import LogClock, now_utc
 from mien.web.metrics import Metrics
 from mien.web.middleware import RequestLimits
@@ -26,7 +27,8 @@ from mien.web.readiness import Readiness
 class ServiceParts:
     """pipeline_of: the pipeline of a model, or of None, the default one; called from any thread.
 
-    page_ticket: of the page; None without a page.
+    page_ticket: of the page; None without a page. challenges: None where the liveness models are
+    not at hand. needs_challenge: photos unlock nothing, a challenge does.
     """
 
     vault: Vault
@@ -37,6 +39,8 @@ class ServiceParts:
     metrics: Metrics = field(default_factory=Metrics)
     clock: LogClock = now_utc
     page_ticket: PageTicket | None = None
+    challenges: Challenges | None = None
+    needs_challenge: bool = False
     readiness: Readiness = field(init=False)
 
     def __post_init__(self) -> None:

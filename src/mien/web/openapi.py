@@ -15,7 +15,8 @@ SECURITY_SCHEME = {
     "scheme": "bearer",
     "bearerFormat": "mien_...",
     "description": "Created by `mien token create NAME --scope SCOPE`. Each scope may do what the"
-    " one before it may: **unlock** may unlock and identify, and gets outcome and reason;"
+    " one before it may: **camera** may take part in challenges, with which no saved photo unlocks;"
+    " **unlock** may unlock and identify, and gets outcome and reason;"
     " **enroll** also gets the numbers, and may enroll, compare, look, list and explore; **admin**"
     " forgets, and reads the log and the metrics. Each operation names the scope that it requires.",
 }

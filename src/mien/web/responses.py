@@ -15,6 +15,7 @@ from mien.errors import (
     Outcome,
     TooManyAttempts,
 )
+from mien.matching.policy import NOT_SIMILAR_ENOUGH
 from mien.results import Decision
 from mien.web import schemas
 
@@ -33,6 +34,12 @@ STATUS_OF_OUTCOME = {
 
 UNLOCK_SCOPE_FIELDS = ("outcome", "exit_code", "reason")
 """The fields of a decision for scope unlock, without the similarity, which helps an attacker."""
+
+NOT_SIMILAR = {
+    "outcome": Outcome.NOT_THE_OWNER.value,
+    "exit_code": int(Outcome.NOT_THE_OWNER.exit_code),
+    "reason": NOT_SIMILAR_ENOUGH,
+}
 
 SECURITY_HEADERS = (
     (
@@ -84,6 +91,15 @@ def decision_response(decision: Decision, *, with_scores: bool) -> OutcomeRespon
     return OutcomeResponse(content, STATUS_OF_OUTCOME[decision.outcome])
 
 
+def challenge_response(decision: Decision, *, with_scores: bool) -> OutcomeResponse:
+    """The response to the last frame of a challenge. with_scores: as for `decision_response`."""
+    fields = _decision_fields(decision, with_scores)
+    if with_scores and decision.liveness is not None:
+        fields["liveness"] = decision.liveness.to_dict()
+    content = schemas.ChallengeFrame.model_validate(fields)
+    return OutcomeResponse(content, STATUS_OF_OUTCOME[decision.outcome])
+
+
 def identification_response(
     decision: Decision, user: str | None, also: Sequence[str] = (), *, with_scores: bool
 ) -> OutcomeResponse:
@@ -99,6 +115,8 @@ def _decision_fields(decision: Decision, with_scores: bool) -> dict[str, object]
     fields = decision.to_dict()
     if with_scores:
         return fields
+    if decision.outcome is Outcome.NOT_LIVE:  # told to strangers in the words of any refusal
+        fields |= NOT_SIMILAR
     return {name: value for name, value in fields.items() if name in UNLOCK_SCOPE_FIELDS}
 
 

@@ -69,6 +69,37 @@ class Decision(OutcomeModel):
     face: Face | None = None
 
 
+class Liveness(StrictModel):
+    """What was checked for a living person. score: higher is more alive."""
+
+    tier: Literal["casual", "print-proof"]
+    score: float | None
+    threshold: float
+    frames: int
+    challenge: str | None = Field(default=None, examples=["passed"])
+
+
+class ChallengeStart(OutcomeModel):
+    """nonce: for the frames of this name, once. valid_s: until the first frame."""
+
+    outcome: Literal["challenge"]
+    nonce: str
+    instruction: str = Field(examples=["face the camera"])
+    valid_s: float
+
+
+class ChallengeFrame(Decision):
+    """The next instruction, while `outcome` is "challenge"; then the decision."""
+
+    outcome: Literal[  # type: ignore[assignment]
+        "challenge", "unlocked", "not_the_owner", "not_live", "no_face", "several_faces"
+    ]
+    exit_code: int | None = None  # type: ignore[assignment]
+    reason: str | None = None  # type: ignore[assignment]
+    instruction: str | None = Field(default=None, examples=["turn your head to your left"])
+    liveness: Liveness | None = None
+
+
 class Identification(Decision):
     """user: who it is; null if nobody matches. also: others who match; for enroll and admin."""
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,10 +22,13 @@ import uvicorn
 
 from mien.app.pipeline import load_pipelines
 from mien.errors import ExitCode, UsageError, quote, quote_path
+from mien.liveness.mesh import open_mesh
+from mien.liveness.passive import open_scorer
 from mien.settings import Settings, usable_cores
 from mien.vault.vault import Vault
 from mien.web.app import create_app
 from mien.web.auth import PageTicket, TokenStore, tokens_path
+from mien.web.challenges import Challenges, LivenessModels
 from mien.web.connection import (
     ACCEPTED_AT_ONCE,
     TLS_HANDSHAKE_TIMEOUT_S,
@@ -167,7 +171,11 @@ def run_service(
         pool=WorkerPool(usable_cores()),
         limits=RequestLimits(hosts=allowed_hosts(options, listening.getsockname()[1])),
         page_ticket=ticket if with_page else None,
+        challenges=Challenges(lambda: _open_liveness(settings), time.monotonic),
+        needs_challenge=settings.liveness_service == "active",
     )
+    if parts.needs_challenge:
+        _open_liveness(settings)  # missing models stop the start, not the first unlock
     parts.pipeline_of(None)  # a missing model stops the start, not the first unlock
     app = create_app(parts, with_page=with_page)
     if with_page:
@@ -175,6 +183,11 @@ def run_service(
     else:
         on_listening(address)
     _run(_server_config(app, options), listening, on_stop=parts.pool.stop)
+
+
+def _open_liveness(settings: Settings) -> LivenessModels:
+    single = replace(settings, threads=1)
+    return LivenessModels(open_mesh(single), open_scorer(single))
 
 
 def _run(config: uvicorn.Config, listening: socket.socket, *, on_stop: Callable[[], None]) -> None:

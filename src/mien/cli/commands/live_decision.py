@@ -11,6 +11,7 @@ from mien.app.live_challenge import FrameMeter, decide_by_challenge
 from mien.app.live_vote import choose_scorer, vote_live
 from mien.app.verify import Verifier
 from mien.cli.progress import print_progress
+from mien.errors import Outcome
 from mien.liveness.challenge import ChallengeSession
 from mien.liveness.mesh import open_mesh
 from mien.liveness.passive import open_scorer
@@ -30,10 +31,22 @@ def decide_live(
     is_camera: bool,
     with_challenge: bool,
 ) -> Decision:
-    """Whether the frames show the person of the attempt, alive as far as it is checked."""
-    if with_challenge:
+    """Whether the frames show the person of the attempt, alive as far as it is checked.
+
+    with_challenge: ask for movements, as the setting `liveness = "active"` does. "auto" asks for
+    them after a failed attempt, and where the passive check refuses.
+    """
+    is_auto = settings.liveness == "auto"
+    if (
+        with_challenge
+        or settings.liveness == "active"
+        or (is_auto and verifier.earlier_failures > 0)
+    ):
         return _by_challenge(verifier, frames, settings)
-    return vote_live(frames, verifier, choose_scorer(settings, is_camera=is_camera))
+    decision = vote_live(frames, verifier, choose_scorer(settings, is_camera=is_camera))
+    if is_auto and decision.outcome is Outcome.NOT_LIVE:
+        return _by_challenge(verifier, frames, settings)
+    return decision
 
 
 def _by_challenge(verifier: Verifier, frames: Iterator[Frame], settings: Settings) -> Decision:

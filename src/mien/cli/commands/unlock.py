@@ -100,7 +100,7 @@ def _liveness_lines(decision: Decision, args: Namespace, settings: Settings) -> 
     if not decision or decision.liveness is not None:
         return ()
     if args.photo is not None:
-        wanted = settings.liveness == "passive"
+        wanted = settings.liveness not in (None, "off")
         return ("  note: a photo file cannot be checked for life",) if wanted else ()
     if args.camera is None:
         return ()
