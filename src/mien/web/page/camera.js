@@ -4,6 +4,7 @@ import { createElement, createForm, request, toSentence } from "./api.js";
 
 const ADVICE_INTERVAL_MS = 350;
 const MIN_PAUSE_MS = 50;
+const MAX_FRAME_MS = 300;
 const CONSTRAINTS = {
   video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" },
   audio: false,
@@ -40,6 +41,7 @@ export class Camera {
     this.button = createElement(
       "button", { class: "start", type: "button", onclick }, "Start the camera",
     );
+    this.isPaused = false; // a challenge gives the guidance meanwhile
     this.run = 0; // counts starts and stops, so that what waited for an earlier one gives up
     stage.append(this.video, this.overlay, this.guidance, this.button);
     this.setState("off", OFF);
@@ -120,14 +122,38 @@ export class Camera {
     return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
   }
 
+  // until the picture has changed, and for so many milliseconds at least
+  async waitForNextFrame(atLeastMs) {
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, atLeastMs)));
+    if (!this.video.requestVideoFrameCallback) return;
+    await Promise.race([
+      new Promise((resolve) => this.video.requestVideoFrameCallback(resolve)),
+      new Promise((resolve) => setTimeout(resolve, MAX_FRAME_MS)),
+    ]);
+  }
+
+  pauseAdvice() {
+    this.isPaused = true;
+    this.clearOverlay();
+  }
+
+  resumeAdvice() {
+    this.isPaused = false;
+  }
+
   // one request after the other, never two at once
   async showAdvice(run) {
     while (run === this.run) {
       const started = performance.now();
+      if (this.isPaused) {
+        await new Promise((resolve) => setTimeout(resolve, ADVICE_INTERVAL_MS));
+        continue;
+      }
       try {
         const form = createForm([["photo", await this.takeFrame()]]);
         const seen = await request("POST", "/v1/look", form);
         if (run !== this.run) return;
+        if (this.isPaused) continue;
         this.drawFace(seen);
         this.setGuidance(toSentence(seen.advice[0] || "Good. Hold still."));
       } catch (error) {

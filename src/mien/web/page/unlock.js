@@ -4,10 +4,12 @@ import {
   $, createElement, createForm, latestOnly, request, showNotice, toSentence, whileBusy,
 } from "./api.js";
 import { Camera } from "./camera.js";
+import { runChallenge } from "./challenge.js";
 import { shrink } from "./photos.js";
 
 const camera = new Camera(document.querySelector("[data-camera=unlock]"), $("unlock-camera"));
 const startAttempt = latestOnly();
+const CHALLENGE_NEEDED = Symbol("challenge needed");
 const GAUGE_FROM = -0.2; // similarity at the left end of the gauge; the right end is 1
 
 export async function enter() {
@@ -33,8 +35,8 @@ function clearDecision() {
   $("unlock-decision").hidden = true;
 }
 
-// getPhoto: gives the photo; null starts the camera first
-async function unlock(getPhoto, button) {
+// getPhoto: gives the photo; null starts the camera first. fromCamera: a challenge can follow
+async function unlock(getPhoto, button, fromCamera = false) {
   const user = $("unlock-user").value.trim();
   if (!user) {
     showNotice("Type a name first.", $("unlock-user"));
@@ -48,7 +50,11 @@ async function unlock(getPhoto, button) {
   await whileBusy(button, async () => {
     clearDecision();
     const isNewest = startAttempt();
-    const decision = await requestDecision(user, await getPhoto());
+    let decision = await requestDecision(user, await getPhoto());
+    if (decision === CHALLENGE_NEEDED) {
+      if (!fromCamera) throw new Error("A photo opens nothing here; use the camera");
+      decision = await runChallenge(camera, user);
+    }
     if (isNewest()) showDecision(decision);
   });
 }
@@ -58,6 +64,9 @@ async function requestDecision(user, photo) {
   try {
     return await request("POST", "/v1/unlock", createForm([["user", user], ["photo", photo]]));
   } catch (error) {
+    const outcome = error.data?.outcome;
+    // the service asks for a challenge, or this token is good for challenges only
+    if (outcome === "not_live" || outcome === "forbidden") return CHALLENGE_NEEDED;
     if (!error.data?.exit_code || error.status >= 500) throw error;
     return error.data;
   }
@@ -96,7 +105,7 @@ function gaugePlace(value) {
 $("unlock-user").addEventListener("input", clearDecision);
 $("unlock-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  await unlock(camera.isOn ? () => camera.takeFrame() : null, $("unlock-camera"));
+  await unlock(camera.isOn ? () => camera.takeFrame() : null, $("unlock-camera"), true);
 });
 $("unlock-file").addEventListener("change", async (event) => {
   const [file] = event.target.files;
