@@ -49,6 +49,15 @@ class Scorer:
         return self.scores.pop(0)
 
 
+def test_a_camera_whose_frames_repeat_bit_for_bit_is_refused() -> None:
+    alive = (9.0, 9.0, 9.0)
+    repeated, fresh = frames(HER, HER, HER), frames(HER, HER + 1, HER + 2)
+    refused = vote_live(repeated, verifier, Scorer(*alive), is_camera=True)
+    assert refused.outcome is Outcome.NOT_LIVE
+    assert vote_live(fresh, verifier, Scorer(*alive), is_camera=True)
+    assert vote_live(repeated, verifier, Scorer(*alive))  # a film may have the same frame twice
+
+
 def test_a_living_owner_is_unlocked_with_the_evidence() -> None:
     decision = vote_live(frames(HER, HER, HER), verifier, Scorer(1.0, -0.5, 2.5))
     assert decision

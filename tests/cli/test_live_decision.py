@@ -47,7 +47,8 @@ def test_the_policy_chooses_the_checks(
 ) -> None:
     made: list[str] = []
 
-    def vote_live(*_: Any) -> Decision:
+    def vote_live(*_: Any, is_camera: bool) -> Decision:
+        assert is_camera
         made.append("vote")
         return Decision(0.5, THRESHOLD, "of the vote", vote)
 

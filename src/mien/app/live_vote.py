@@ -6,6 +6,7 @@ only refuses: what the vote locked stays locked.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -42,21 +43,32 @@ def choose_scorer(settings: Settings, *, is_camera: bool) -> ScoreFace | None:
 
 
 def vote_live(
-    frames: Iterable[Frame], verifier: DecideFrame, score_face: ScoreFace | None
+    frames: Iterable[Frame],
+    verifier: DecideFrame,
+    score_face: ScoreFace | None,
+    *,
+    is_camera: bool = False,
 ) -> Decision:
     """`vote`, and then NOT_LIVE if the faces that voted do not look alive.
 
-    score_face: None for no check; then the decision has no liveness evidence. A refusal says
-    nothing about similarity, so that a picture is not told whose it resembles. Raises as `vote`.
+    score_face: None for no check; then the decision has no liveness evidence. is_camera: two
+    frames that are the same bit for bit are no sensor's, and refuse too; a film may have such. A
+    refusal says nothing about similarity, so that a picture is not told whose it resembles.
+    Raises as `vote`.
     """
     if score_face is None:
         return vote(frames, verifier)
     scores: list[float] = []
+    seen: set[bytes] = set()
 
     def decide_and_score(image_rgb: ByteArray) -> Decision:
         decision = verifier(image_rgb)
         if decision.outcome in COMPARED:
-            scores.append(_score(image_rgb, decision.face, score_face))
+            digest = hashlib.sha256(image_rgb.tobytes()).digest()
+            is_repeated = is_camera and digest in seen
+            seen.add(digest)
+            score = _score(image_rgb, decision.face, score_face)
+            scores.append(math.nan if is_repeated else score)  # NaN refuses the attempt
         return decision
 
     decision = vote(frames, decide_and_score)

@@ -6,14 +6,18 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from mien.errors import UsageError
+from mien.media.camera_device import refuse_virtual_camera
 from mien.media.frame import Frame, turn_frames
 
 TIMEOUT_S = 10.0
 CHALLENGE_TIMEOUT_S = 20.0  # twelve for the session, and some to sit down
 
 
-def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
-    """The frames of --camera or --frames; None where a photo was given. UsageError for two."""
+def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Iterator[Frame] | None:
+    """The frames of --camera or --frames; None where a photo was given. UsageError for two.
+
+    real_camera: a virtual one is refused with CameraUnavailable.
+    """
     given = [photo, args.camera is not None, args.frames is not None]
     if sum(given) != 1:
         raise UsageError(
@@ -21,6 +25,8 @@ def frames_of(args: Namespace, photo: bool) -> Iterator[Frame] | None:
         )
     if photo:
         return None
+    if real_camera and args.camera is not None:
+        refuse_virtual_camera(args.camera)
     from time import monotonic
 
     from mien.media.camera import read_camera

@@ -43,7 +43,8 @@ def decide_live(
         or (is_auto and verifier.earlier_failures > 0)
     ):
         return _by_challenge(verifier, frames, settings)
-    decision = vote_live(frames, verifier, choose_scorer(settings, is_camera=is_camera))
+    scorer = choose_scorer(settings, is_camera=is_camera)
+    decision = vote_live(frames, verifier, scorer, is_camera=is_camera)
     if is_auto and decision.outcome is Outcome.NOT_LIVE:
         return _by_challenge(verifier, frames, settings)
     return decision

@@ -43,7 +43,8 @@ def unlock(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
     if args.challenge and args.photo is not None:
         raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
-    frames = frames_of(args, args.photo is not None)
+    needs_life = settings.liveness not in (None, "off") or args.challenge
+    frames = frames_of(args, args.photo is not None, real_camera=needs_life)
     shown = _read_photo(args.photo) if frames is None else frames
     if args.target_fmr is not None:  # no more is supported for more photos: not worth an attempt
         usual.matcher.threshold_for(photos=1, target_fmr=args.target_fmr)
