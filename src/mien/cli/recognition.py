@@ -1,4 +1,4 @@
-"""The arguments of `mien enroll`, `unlock`, `identify`, `compare`, `list` and `forget`."""
+"""The arguments of the commands that enroll, recognise and manage people."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ def add_commands(commands: Commands) -> None:
         commands, "forget", _run_people, "Delete a person's template.", interrupted=SEE_LIST
     )
     forget.add_argument("name", metavar="NAME")
+    forget.add_argument("--yes", action="store_true", help="Do not ask.")
+    rename = add_command(
+        commands, "rename", _run_people, "Give a person another name.", interrupted=SEE_LIST
+    )
+    rename.add_argument("name", metavar="NAME")
+    rename.add_argument("new_name", metavar="NEW_NAME")
 
 
 def _add_enroll(commands: Commands) -> None:
@@ -123,6 +129,7 @@ def _run_compare(args: Namespace) -> CommandResult:
 
 
 def _run_people(args: Namespace) -> CommandResult:
-    from mien.cli.commands.people import forget, list_people
+    from mien.cli.commands import people
 
-    return forget(args) if args.command == "forget" else list_people(args)
+    commands = {"list": people.list_people, "forget": people.forget, "rename": people.rename}
+    return commands[args.command](args)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -16,6 +15,7 @@ from mien.app.voting import choose_frames
 from mien.cli.commands.frames import frames_of
 from mien.cli.output import CommandResult
 from mien.cli.progress import photo_bar
+from mien.cli.questions import ask_yes
 from mien.cli.user_vault import open_user_vault
 from mien.errors import AnotherFace, ExitCode, UsageError
 from mien.media.image_file import ImageSource
@@ -72,8 +72,5 @@ def _mode(args: Namespace) -> Mode:
 
 def _is_confirmed(error: AnotherFace) -> bool:
     """Ask at the terminal whether another face may take the place; no without a terminal."""
-    if sys.stdin is None or not sys.stdin.isatty():
-        return False
     what_happened = str(error).partition(";")[0]
-    print(f"mien: {what_happened}. Replace that face? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return ask_yes(f"{what_happened}. Replace that face?", default=False)
