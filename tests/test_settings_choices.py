@@ -21,7 +21,7 @@ def test_every_liveness_policy_is_accepted(liveness: str, tmp_path: Path) -> Non
     assert settings.liveness == liveness
 
 
-@pytest.mark.parametrize("liveness", ["on", "active", "auto", "Passive"])
+@pytest.mark.parametrize("liveness", ["on", "Active", "automatic", "Passive"])
 def test_another_liveness_policy_is_refused(liveness: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="choose one of off, passive"):
         load_settings({"HOME": str(tmp_path), "MIEN_LIVENESS": liveness})

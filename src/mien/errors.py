@@ -157,12 +157,6 @@ class NotEnrolled(MienError):
     outcome = Outcome.NOT_ENROLLED
 
 
-class NotLive(MienError):
-    """What was shown cannot prove a living person."""
-
-    outcome = Outcome.NOT_LIVE
-
-
 class TooManyAttempts(MienError):
     """No attempt is accepted for a while, because too many failed; the message says for how long.
 

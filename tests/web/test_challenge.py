@@ -127,7 +127,10 @@ def run(
                 **parts,
             ) as service:
                 token = service.tokens.create_temporary("device", scope)
-                return asyncio.run(work(Camera(service, time, token), time, vault))
+                try:
+                    return asyncio.run(work(Camera(service, time, token), time, vault))
+                finally:
+                    challenges.end_idle(all_of_them=True)
 
     return run
 

@@ -106,7 +106,7 @@ def test_a_decision_disappears_with_another_name_or_view(
     page: Page, shots: Path, leaving: str
 ) -> None:
     enroll(page, "eileen", portraits(shots))
-    assert unlock(page, "eileen", shots / "her4.jpg")[0] == "Unlocked"
+    assert unlock(page, "eileen", shots / "her4.jpg") == ("Unlocked", "The same person.")
     if leaving == "another name":
         page.fill("#unlock-user", "eileena")
     else:

@@ -7,7 +7,6 @@ import resource
 from collections import Counter
 from typing import cast
 
-import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.web.responses import SECURITY_HEADERS
@@ -57,10 +56,16 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """The answer to what is no HTTP, with the headers of every other answer."""
-        headers = [*SECURITY_HEADERS, (b"content-type", b"text/plain"), (b"connection", b"close")]
-        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
-        for event in (response, h11.Data(data=msg.encode("ascii")), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
+        body = msg.encode("ascii", "replace")
+        length = str(len(body)).encode()
+        headers = (
+            *SECURITY_HEADERS,
+            (b"content-type", b"text/plain"),
+            (b"content-length", length),
+            (b"connection", b"close"),
+        )
+        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers)]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
         self.transport.close()
 
     @property

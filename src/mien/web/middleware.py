@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
 
 from mien.errors import UsageError
 from mien.web.asgi import App, Headers, Message, Receive, RequestState, Scope, Send
@@ -35,6 +34,7 @@ from mien.web.responses import (
     token_required_response,
 )
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"  # in the place of bytes that are not UTF-8
 UNREPEATABLE_HEADERS = (b"host", b"origin", b"content-length", b"authorization")
 """With two of one of these, two readers could each take another one."""
 
@@ -122,8 +122,8 @@ class Middleware:
                 message = f"the header {name.decode()} is repeated; send it once"
                 return message_response("usage", 400, message)
             headers[name] = value
-        if not _is_utf8(scope):
-            # read with replacement characters, two such names could be one person
+        if REPLACEMENT in scope["path"]:
+            # what two names are made of that are not UTF-8 could be one person
             return message_response("usage", 400, "the address is not UTF-8")
         return (
             self._check_origin(scope, headers)
@@ -200,15 +200,6 @@ class ResponseSender:
         elif self._without_body:
             message = {**message, "body": b""}
         await self._send(message)
-
-
-def _is_utf8(scope: Scope) -> bool:
-    path = unquote_to_bytes(scope.get("raw_path") or b"")
-    try:
-        path.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _is_link_to_page(scope: Scope, headers: Headers) -> bool:

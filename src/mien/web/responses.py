@@ -91,6 +91,12 @@ def decision_response(decision: Decision, *, with_scores: bool) -> OutcomeRespon
     return OutcomeResponse(content, STATUS_OF_OUTCOME[decision.outcome])
 
 
+def challenge_needed_response() -> OutcomeResponse:
+    """The response to a photo where a challenge unlocks: a saved photo proves no life."""
+    message = "this service unlocks by a challenge only; POST /v1/challenge begins one"
+    return message_response(Outcome.NOT_LIVE.value, 403, message)
+
+
 def challenge_response(decision: Decision, *, with_scores: bool) -> OutcomeResponse:
     """The response to the last frame of a challenge. with_scores: as for `decision_response`."""
     fields = _decision_fields(decision, with_scores)

@@ -9,16 +9,17 @@ from fastapi import APIRouter, File, Form, UploadFile
 from mien.app.identify import identify as identify_photo
 from mien.app.pipeline import Pipeline
 from mien.app.verify import compare_images, verify
-from mien.errors import NoFaceFound, NotEnrolled, NotLive, SeveralFacesFound
+from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
 from mien.faces.quality.advice import measure_quality
 from mien.media.image_file import read_image
 from mien.results import Face
 from mien.web import schemas
 from mien.web.auth import allows
-from mien.web.dependencies import Parts, Pool, ServiceParts, TokenScope
+from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
 from mien.web.responses import (
     OutcomeResponse,
+    challenge_needed_response,
     decision_response,
     identification_response,
 )
@@ -40,7 +41,8 @@ async def unlock(
 
     If nobody of this name is enrolled: 404 for whoever may list the names, else 403 too.
     """
-    _expect_photos_unlock(parts)
+    if parts.needs_challenge:
+        return challenge_needed_response()
     content = await photo.read()
     may_list = allows(token_scope, "enroll")
     try:
@@ -69,7 +71,8 @@ async def identify(
     photo: UploadedPhoto, parts: Parts, pool: Pool, token_scope: TokenScope
 ) -> OutcomeResponse:
     """Which enrolled person does the photo show? 403 if none."""
-    _expect_photos_unlock(parts)
+    if parts.needs_challenge:
+        return challenge_needed_response()
     content = await photo.read()
     try:
         found = await pool.run(
@@ -108,12 +111,6 @@ async def look(
     content = await photo.read()
     advice = await pool.run(lambda: advise_on_photo(content, parts.pipeline_of(None)))
     return OutcomeResponse(advice)
-
-
-def _expect_photos_unlock(parts: ServiceParts) -> None:
-    """A saved photo proves no life."""
-    if parts.needs_challenge:
-        raise NotLive("this service unlocks by a challenge only; POST /v1/challenge begins one")
 
 
 def advise_on_photo(content: bytes, pipeline: Pipeline) -> schemas.PhotoAdvice:
