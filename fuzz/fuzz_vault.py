@@ -57,8 +57,8 @@ STORE = TRANSACTIONS.store
 assert isinstance(STORE, MemoryStore)
 CELLS = dict(STORE._cells)
 with fill(open_vault(SETTINGS, create=True, surface="library", environ={})) as made:
+    made.export_people(HOME / "people", PASSPHRASE)  # the log names it
     CONTENT_OF_FILE = read_all(made)
-    made.export_people(HOME / "people", PASSPHRASE)
 FILE = SETTINGS.vault_path.read_bytes()
 KEY = SETTINGS.key_path.read_bytes()
 [GUARD_PATH] = (SETTINGS.state_dir / "vaults").glob("*.seen")

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from mien.app.face_search import (
+    LARGE_FROM_PIXELS,
     MARGIN_SHARE,
     MAX_TURNED_PIXELS,
+    MAX_TURNED_PIXELS_AGAIN,
     SURE_SCORE,
     FindFace,
     FoundFace,
@@ -194,3 +196,45 @@ def test_a_face_that_fills_the_photo_is_found_as_on_the_whole_photo(
     tight = np.ascontiguousarray(astronaut[top:bottom, left:right])
     whole = pipeline.embed_probe(astronaut).vector
     assert float(pipeline.embed_probe(tight).vector @ whole) > 0.8
+
+
+def test_turns_of_an_unsure_face_are_searched_around_it_and_not_over_a_large_photo() -> None:
+    image = np.zeros((2000, 3000, 3), np.uint8)
+    shapes: list[tuple[int, ...]] = []
+
+    def find(seen: ByteArray) -> Face:
+        shapes.append(seen.shape[:2])
+        return face_at(1500, 1000, size=100, score=0.9)
+
+    find_upright(image, find)
+    assert shapes[:4] == [(2000, 3000), (300, 300), (300, 300), (300, 300)]
+
+
+def test_the_surroundings_of_a_face_end_at_the_border() -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def find(seen: ByteArray) -> Face:
+        shapes.append(seen.shape[:2])
+        return face_at(-20, 180, size=40, score=0.9)
+
+    find_upright(marked(200, 300), find)
+    assert shapes[1] == (60, 60)  # turned: rows 140 to 200, columns 0 to 60
+
+
+@pytest.mark.parametrize(("height", "width"), [(1000, 1000), (1000, 1001), (2000, 3000)])
+def test_a_large_photo_without_a_face_is_searched_once_more_less_shrunk(
+    height: int, width: int
+) -> None:
+    searched: list[int] = []
+
+    def find(seen: ByteArray) -> Face:
+        searched.append(seen.shape[0] * seen.shape[1])
+        raise NoFaceFound("no face")
+
+    with pytest.raises(NoFaceFound):
+        find_upright(np.zeros((height, width, 3), np.uint8), find)
+    passes = 1 + (height * width > LARGE_FROM_PIXELS)
+    assert len(searched) == 1 + 3 * passes
+    assert max(searched[1:4]) <= MAX_TURNED_PIXELS
+    assert all(size <= MAX_TURNED_PIXELS_AGAIN for size in searched[4:])
+    assert not searched[4:] or min(searched[4:]) > MAX_TURNED_PIXELS

@@ -24,6 +24,8 @@ FindFace = Callable[[ByteArray], Face]
 
 SURE_SCORE = 0.984  # every upright face of 160 photos of LFW reached it, and few turned ones
 MAX_TURNED_PIXELS = 160_000  # of the picture on which turns are compared: bounds their cost
+LARGE_FROM_PIXELS = 1_000_000  # a face that is small on such a photo may be lost in the small one
+MAX_TURNED_PIXELS_AGAIN = 1_000_000
 BORDER_SHARE = 0.02  # of the box's height: nearer to the border, the points may be misplaced
 MARGIN_SHARE = 0.4  # of the box's height, black
 
@@ -67,7 +69,8 @@ def find_upright(image_rgb: ByteArray, find: FindFace) -> FoundFace:
         if turns == 0:
             raise
     else:
-        turns = 0 if face.score >= SURE_SCORE else _surest_turn(image_rgb, face.score, find)
+        around = _surroundings(image_rgb, face)
+        turns = 0 if face.score >= SURE_SCORE else _surest_turn(around, face.score, find)
     if turns:
         turned = np.ascontiguousarray(np.rot90(image_rgb, turns))
         try:
@@ -97,15 +100,38 @@ def find_near_border(image_rgb: ByteArray, face: Face, find: FindFace) -> Face:
     return again
 
 
+def _surroundings(image_rgb: ByteArray, face: Face) -> ByteArray:
+    """The face and as much again on each side: on a large photo, turns are told there."""
+    left, top, right, bottom = (float(edge) for edge in face.box_xyxy)
+    side = max(right - left, bottom - top)
+    height, width = image_rgb.shape[:2]
+    rows = slice(max(0, int(top - side)), min(height, math.ceil(bottom + side)))
+    columns = slice(max(0, int(left - side)), min(width, math.ceil(right + side)))
+    return image_rgb[rows, columns]
+
+
 def _surest_turn(image_rgb: ByteArray, score: float, find: FindFace) -> int:
-    """Which of the turns 1, 2, 3 has the face with the highest score above `score`; else 0."""
+    """Which of the turns 1, 2, 3 has the face with the highest score above `score`; else 0.
+
+    A large photo in which a small one of it shows none is searched once more, less shrunk.
+    """
     pixels = image_rgb.shape[0] * image_rgb.shape[1]
-    factor = math.ceil(math.sqrt(pixels / MAX_TURNED_PIXELS))
-    small = image_rgb if factor <= 1 else downscale(image_rgb, factor)
+    best = _surest_turn_of(_shrunk(image_rgb, MAX_TURNED_PIXELS), score, find)
+    if best == 0 and pixels > LARGE_FROM_PIXELS:
+        best = _surest_turn_of(_shrunk(image_rgb, MAX_TURNED_PIXELS_AGAIN), score, find)
+    return best
+
+
+def _shrunk(image_rgb: ByteArray, most_pixels: int) -> ByteArray:
+    factor = math.ceil(math.sqrt(image_rgb.shape[0] * image_rgb.shape[1] / most_pixels))
+    return image_rgb if factor <= 1 else downscale(image_rgb, factor)
+
+
+def _surest_turn_of(image_rgb: ByteArray, score: float, find: FindFace) -> int:
     best = 0
     for turns in (1, 2, 3):
         try:
-            found = find(np.ascontiguousarray(np.rot90(small, turns)))
+            found = find(np.ascontiguousarray(np.rot90(image_rgb, turns)))
         except (NoFaceFound, SeveralFacesFound):
             continue
         if found.score > score:
