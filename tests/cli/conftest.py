@@ -160,3 +160,14 @@ def people(album: Path, tmp_path: Path) -> Path:
     shutil.copy(album / "wall.png", root / "me" / "wall.png")
     shutil.copy(album / "text.jpg", root / "me" / "text.jpg")
     return root
+
+
+@pytest.fixture
+def film(album: Path, tmp_path: Path) -> Path:
+    """Motion JPEG: her for four frames."""
+    target = tmp_path / "film.mjpeg"
+    with target.open("wb") as stream:
+        for name in ("me/1", "me/2", "me/3", "probe"):
+            with Image.open(album / f"{name}.png") as picture:
+                picture.convert("RGB").save(stream, "JPEG", quality=95)
+    return target

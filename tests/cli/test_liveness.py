@@ -18,17 +18,6 @@ from mien.settings import Settings, load_settings
 Mien = Callable[..., Any]
 
 
-@pytest.fixture
-def film(album: Path, tmp_path: Path) -> Path:
-    """Motion JPEG: her for four frames."""
-    target = tmp_path / "film.mjpeg"
-    with target.open("wb") as stream:
-        for name in ("me/1", "me/2", "me/3", "probe"):
-            with Image.open(album / f"{name}.png") as picture:
-                picture.convert("RGB").save(stream, "JPEG", quality=95)
-    return target
-
-
 def score_always(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
     monkeypatch.setattr(live_vote, "open_scorer", lambda settings: lambda image, face: score)
 

@@ -67,6 +67,11 @@ def _add_enroll(commands: Commands) -> None:
         "photos", nargs="*", metavar="PHOTO", help="Files, folders and quoted glob patterns."
     )
     add_frame_options(enroll)
+    enroll.add_argument(
+        "--challenge",
+        action="store_true",
+        help="With --frames: ask for movements of the head, as --camera does.",
+    )
     existing = enroll.add_mutually_exclusive_group()
     existing.add_argument(
         "--add", action="store_true", help="Keep the photos that NAME was enrolled with before."

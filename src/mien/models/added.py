@@ -242,6 +242,13 @@ def record_path(name: str, data_dir: Path) -> Path:
     return data_dir / "models" / f"{name}.json"
 
 
+def liveness_is_added(engine: str, data_dir: Path) -> bool:
+    """Whether the store has every model of the liveness checks for this engine."""
+    return all(
+        added_graph_path(row.graph_sha256[engine], data_dir).is_file() for row in LIVENESS_ROWS
+    )
+
+
 def added_graph_path(sha256: str, data_dir: Path) -> Path:
     """Path of the graph with this SHA-256."""
     return data_dir / "models" / f"{sha256}.onnx"

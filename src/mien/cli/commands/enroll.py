@@ -9,34 +9,48 @@ from datetime import datetime, timezone
 from mien.app import enroll as use_cases
 from mien.app.enroll import Mode
 from mien.app.enrollment import Enrollment
+from mien.app.live_challenge import NOT_PASSED
 from mien.app.messages import enrollment_lines
 from mien.app.pipeline import open_pipeline
 from mien.app.voting import choose_frames
 from mien.cli.commands.frames import frames_of
+from mien.cli.commands.live_decision import living_frames
 from mien.cli.output import CommandResult
 from mien.cli.progress import photo_bar
 from mien.cli.questions import ask_yes
 from mien.cli.user_vault import open_user_vault
-from mien.errors import AnotherFace, ExitCode, UsageError
+from mien.errors import AnotherFace, ExitCode, Outcome, UsageError
 from mien.media.image_file import ImageSource
 from mien.media.photo_paths import find_photos, named_files
-from mien.settings import load_settings
+from mien.models.added import liveness_is_added
+from mien.settings import Settings, load_settings
 from mien.vault import check_user_name
+
+NOT_CHECKED = (
+    "  warning: not checked for a living person, a photo held to the camera may have been enrolled;"
+    " run: mien models add liveness"
+)
 
 
 def enroll(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
     if args.yes and not args.replace:
         raise UsageError("--yes needs --replace; pass both or neither")
-    frames = frames_of(args, bool(args.photos))
+    if args.challenge and args.photos:
+        raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
+    settings = load_settings(engine=args.engine, calibration=args.calibration)
+    args.challenge = args.challenge or needs_challenge(args, settings)
+    frames = frames_of(args, bool(args.photos), real_camera=args.challenge)
     photos: Sequence[ImageSource] = [] if frames else find_photos(args.photos)
     named: frozenset[ImageSource] = frozenset() if frames else named_files(args.photos)
-    settings = load_settings(engine=args.engine, calibration=args.calibration)
     with open_user_vault(settings, create=True) as vault:
         pipeline = open_pipeline(settings, args.model)
         if frames is not None:
             pipeline.search_turns = args.rotate == "auto"
-            photos = choose_frames(frames, pipeline)
+            living = living_frames(frames, pipeline, settings) if args.challenge else frames
+            if living is None:
+                return _not_living(user)
+            photos = choose_frames(living, pipeline)
 
         def store(mode: Mode) -> Enrollment:
             return use_cases.enroll(
@@ -57,11 +71,34 @@ def enroll(args: Namespace) -> CommandResult:
             if not _is_confirmed(error):
                 raise
             enrollment = store("replace_person")
-    return CommandResult(
-        ExitCode.OK,
-        enrollment_lines(user, enrollment, verbose=args.verbose),
-        enrollment.to_dict(user),
-    )
+    return _enrolled(user, enrollment, args)
+
+
+def _enrolled(user: str, enrollment: Enrollment, args: Namespace) -> CommandResult:
+    lines = enrollment_lines(user, enrollment, verbose=args.verbose)
+    if args.camera is not None and not args.challenge:
+        lines = (*lines, NOT_CHECKED)
+    return CommandResult(ExitCode.OK, lines, enrollment.to_dict(user))
+
+
+def needs_challenge(args: Namespace, settings: Settings) -> bool:
+    """Whether whoever sits before the camera must show to be alive: if the models were added.
+
+    With a setting that asks for a living person also without them, which is then an error.
+    """
+    if args.camera is None or settings.liveness == "off":
+        return False
+    return settings.liveness is not None or liveness_is_added(settings.engine, settings.data_dir)
+
+
+def _not_living(user: str) -> CommandResult:
+    data: dict[str, object] = {
+        "outcome": Outcome.NOT_LIVE.value,
+        "exit_code": int(ExitCode.NOT_LIVE),
+        "user": user,
+        "reason": NOT_PASSED,
+    }
+    return CommandResult(ExitCode.NOT_LIVE, (f"not enrolled: {user}, {NOT_PASSED}",), data)
 
 
 def _mode(args: Namespace) -> Mode:

@@ -1,4 +1,4 @@
-"""The decision of `mien unlock` on frames: by a vote, or by a challenge told on the terminal."""
+"""Frames of `mien unlock` and `mien enroll`: a vote, or a challenge told on the terminal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import time
 from collections.abc import Iterator
 
 from mien.app.live_challenge import FrameMeter, decide_by_challenge
+from mien.app.live_enrollment import frames_of_living_person
 from mien.app.live_vote import choose_scorer, vote_live
+from mien.app.pipeline import Pipeline
 from mien.app.verify import Verifier
 from mien.cli.progress import print_progress
 from mien.errors import Outcome
 from mien.liveness.challenge import ChallengeSession
 from mien.liveness.mesh import open_mesh
 from mien.liveness.passive import open_scorer
-from mien.liveness.plan import draw_plan
+from mien.liveness.plan import ChallengePlan, draw_plan
 from mien.media.frame import Frame
 from mien.results import Decision
 from mien.settings import Settings
@@ -50,14 +52,34 @@ def decide_live(
     return decision
 
 
+def living_frames(
+    frames: Iterator[Frame], pipeline: Pipeline, settings: Settings
+) -> list[Frame] | None:
+    """The frames to enroll from, of whoever passes a challenge; None if it was not passed.
+
+    Raises ModelMissing, with the command, without the liveness models.
+    """
+    return frames_of_living_person(
+        frames,
+        ChallengeSession(_plan()),
+        pipeline,
+        find_mesh=open_mesh(settings),
+        score_face=open_scorer(settings),
+        tell=print_progress,
+    )
+
+
 def _by_challenge(verifier: Verifier, frames: Iterator[Frame], settings: Settings) -> Decision:
     """Ask for two movements. Raises ModelMissing, with the command, without the liveness models."""
     meter = FrameMeter(verifier, verifier.pipeline, open_mesh(settings), open_scorer(settings))
-    plan = draw_plan(
-        "unlock",
+    return decide_by_challenge(frames, ChallengeSession(_plan()), meter, print_progress)
+
+
+def _plan() -> ChallengePlan:
+    return draw_plan(
+        "of the terminal",
         count=ACTIONS,
         now_s=time.monotonic(),
         random_bytes=os.urandom,
         random_below=secrets.randbelow,
     )
-    return decide_by_challenge(frames, ChallengeSession(plan), meter, print_progress)
