@@ -15,6 +15,7 @@ from mien.errors import UsageError, quote
 from mien.results import ModelId
 from mien.vault.vault import Vault
 from mien.web.auth import NotAuthenticated, PageTicket, TokenStore
+from mien.web.blank_limit import BlankLimit
 from mien.web.challenges import Challenges
 from mien.web.log import LogClock, now_utc
 from mien.web.metrics import Metrics
@@ -42,6 +43,7 @@ class ServiceParts:
     challenges: Challenges | None = None
     needs_challenge: bool = False
     readiness: Readiness = field(init=False)
+    blanks: BlankLimit = field(default_factory=lambda: BlankLimit(time.monotonic))
 
     def __post_init__(self) -> None:
         check = self._check_ready

@@ -241,3 +241,14 @@ def test_an_identification_ends_with_the_name_that_was_found() -> None:
 def test_the_log_of_an_earlier_version_has_no_starts_and_reads_as_before() -> None:
     entries = [event("unlock", "ana", "not_the_owner"), event("unlock", "ana", "unlocked")]
     assert merge_attempts(entries) == entries
+
+
+def test_attempts_without_a_face_in_a_row_are_one_line() -> None:
+    entries = [entry(minute, "no_face") for minute in range(5)]
+    entries += [entry(5, "several_faces"), entry(6, "no_face"), entry(7, "no_face", user="ben")]
+    assert describe_entries(entries, zone=UTC) == [
+        "2026-01-31 12:00  no face seen for ana, 5 times, the last at 2026-01-31 12:04",
+        "2026-01-31 12:05  several faces seen for ana",
+        "2026-01-31 12:06  no face seen for ana",
+        "2026-01-31 12:07  no face seen for ben",
+    ]

@@ -24,6 +24,7 @@ FIRST_LINK = hashlib.sha256(b"mien log 1").digest()
 MAX_ENTRY_BYTES = 4096
 NONCE_BYTES = 8
 FAILED = ("not_the_owner", "not_enrolled", "not_live")
+NO_ATTEMPT = ("no_face", "several_faces")
 ATTEMPTS = ("unlock", "identify")
 STARTED = "started"  # written when an attempt is charged; one with its outcome follows
 UNFINISHED = "unfinished"  # of an attempt that started and has no outcome: it was killed, or runs
@@ -131,6 +132,12 @@ def describe_entries(entries: Sequence[Entry], *, zone: tzinfo) -> list[str]:
         if failures:
             lines.append(_describe_failures(failures, entries, at, zone))
             at += len(failures)
+        elif _count_alike(entries, at) > 1:
+            count = _count_alike(entries, at)
+            last = _local_time(entries[at + count - 1], zone)
+            first = _describe_entry(entries[at], zone)
+            lines.append(f"{first}, {count} times, the last at {last}")
+            at += count
         elif _is_rename(entries, at):
             old, new = entries[at].user, entries[at + 1].user
             lines.append(f"{_local_time(entries[at], zone)}  {old} was renamed to {new}")
@@ -154,6 +161,20 @@ def _failures_from(entries: Sequence[Entry], start: int) -> list[Entry]:
             break
         failures.append(entry)
     return failures
+
+
+def _count_alike(entries: Sequence[Entry], start: int) -> int:
+    """How many attempts from `start` on showed no one face in the same way; 0 for another entry."""
+    first = entries[start]
+    if first.kind not in ATTEMPTS or first.outcome not in NO_ATTEMPT:
+        return 0
+    alike = (first.kind, first.user, first.outcome)
+    count = 0
+    for entry in entries[start:]:
+        if (entry.kind, entry.user, entry.outcome) != alike:
+            break
+        count += 1
+    return count
 
 
 def _describe_failures(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from mien.app.identify import identify as identify_photo
 from mien.app.pipeline import Pipeline
 from mien.app.verify import compare_images, verify
-from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
+from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.faces.quality.advice import measure_quality
 from mien.media.image_file import read_image
 from mien.results import Face
@@ -43,6 +43,7 @@ async def unlock(
     """
     if parts.needs_challenge:
         return challenge_needed_response()
+    parts.blanks.check(pool.client)
     content = await photo.read()
     may_list = allows(token_scope, "enroll")
     try:
@@ -57,6 +58,8 @@ async def unlock(
         )
     except NotEnrolled as error:  # its message names a command
         raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
+    if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
+        parts.blanks.add(pool.client)
     parts.metrics.record_decision(decision.outcome.value)
     return decision_response(decision, with_scores=may_list)
 
@@ -73,6 +76,7 @@ async def identify(
     """Which enrolled person does the photo show? 403 if none."""
     if parts.needs_challenge:
         return challenge_needed_response()
+    parts.blanks.check(pool.client)
     content = await photo.read()
     try:
         found = await pool.run(
@@ -80,6 +84,9 @@ async def identify(
                 read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
             )
         )
+    except (NoFaceFound, SeveralFacesFound):
+        parts.blanks.add(pool.client)
+        raise
     except NotEnrolled as error:  # its message names a command
         raise NotEnrolled("nobody is enrolled; POST /v1/people/NAME enrolls a person") from error
     parts.metrics.record_decision(found.decision.outcome.value)
