@@ -263,7 +263,7 @@ def test_the_log_describes_what_happened(mien: Mien, album: Path, vault: Path) -
     mien("identify", album / "probe.png")
     mien("vault", "rotate")
     mien("forget", "ben")
-    lines = [line[18:] for line in mien("log").out.splitlines()]
+    lines = [line[24:] for line in mien("log").out.splitlines()]
     assert lines[2:5] == [
         "ana unlocked",
         lines[3],

@@ -90,12 +90,12 @@ def test_only_the_bytes_of_an_entry_are_read_as_one() -> None:
 
 
 def describe(*entries: Entry) -> list[str]:
-    return [line[18:] for line in describe_entries(entries, zone=UTC)]
+    return [line[24:] for line in describe_entries(entries, zone=UTC)]
 
 
 def test_failures_in_a_row_are_one_line() -> None:
     assert describe(*(entry(minute) for minute in (1, 2, 9))) == [
-        "3 failed attempts for ana, the last at 2026-01-31 12:09"
+        "3 failed attempts for ana, the last at 2026-01-31 12:09 +0000"
     ]
     assert describe(entry(1)) == ["1 failed attempt for ana"]
 
@@ -104,7 +104,7 @@ def test_failures_between_two_unlocks_are_described_so() -> None:
     lines = describe(entry(1, "unlocked"), entry(2), entry(3), entry(4), entry(5, "unlocked"))
     assert lines == [
         "ana unlocked",
-        "3 failed attempts for ana between two unlocks by ana, the last at 2026-01-31 12:04",
+        "3 failed attempts for ana between two unlocks by ana, the last at 2026-01-31 12:04 +0000",
         "ana unlocked",
     ]
 
@@ -172,7 +172,7 @@ def test_other_entries_are_described_by_their_fields() -> None:
 
 def test_times_are_in_the_readers_time_zone() -> None:
     zone = timezone(timedelta(hours=9))
-    assert describe_entries([entry(1, "unlocked")], zone=zone)[0].startswith("2026-01-31 21:01  ")
+    assert describe_entries([entry(1, "unlocked")], zone=zone)[0].startswith("2026-01-31 21:01 +0900  ")
 
 
 def test_an_entry_of_an_unknown_kind_is_not_written() -> None:
@@ -205,8 +205,8 @@ def test_an_attempt_that_was_killed_stays_in_the_log() -> None:
     assert told(*entries) == [("unlock", "ana", "unfinished"), ("identify", "", "unfinished")]
     lines = describe_entries(merge_attempts(entries), zone=timezone.utc)
     assert lines == [
-        "2026-01-31 12:00  an attempt for ana was not finished",
-        "2026-01-31 12:00  an identification was not finished",
+        "2026-01-31 12:00 +0000  an attempt for ana was not finished",
+        "2026-01-31 12:00 +0000  an identification was not finished",
     ]
 
 
@@ -247,8 +247,8 @@ def test_attempts_without_a_face_in_a_row_are_one_line() -> None:
     entries = [entry(minute, "no_face") for minute in range(5)]
     entries += [entry(5, "several_faces"), entry(6, "no_face"), entry(7, "no_face", user="ben")]
     assert describe_entries(entries, zone=UTC) == [
-        "2026-01-31 12:00  no face seen for ana, 5 times, the last at 2026-01-31 12:04",
-        "2026-01-31 12:05  several faces seen for ana",
-        "2026-01-31 12:06  no face seen for ana",
-        "2026-01-31 12:07  no face seen for ben",
+        "2026-01-31 12:00 +0000  no face seen for ana, 5 times, the last at 2026-01-31 12:04 +0000",
+        "2026-01-31 12:05 +0000  several faces seen for ana",
+        "2026-01-31 12:06 +0000  no face seen for ana",
+        "2026-01-31 12:07 +0000  no face seen for ben",
     ]

@@ -222,4 +222,4 @@ def _describe_entry(entry: Entry, zone: tzinfo) -> str:
 
 
 def _local_time(entry: Entry, zone: tzinfo) -> str:
-    return datetime.fromisoformat(entry.at).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    return datetime.fromisoformat(entry.at).astimezone(zone).strftime("%Y-%m-%d %H:%M %z")
