@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from mien.errors import (
 )
 from mien.results import ModelId, Template
 from mien.settings import Settings
-from mien.vault import Record, pack_template, unpack_template
+from mien.vault import Record, pack_template, people, unpack_template
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import Kdf
 from mien.vault.rotated_space import SpaceOf
@@ -186,3 +187,18 @@ def test_a_reader_during_a_rotation_continues_with_the_new_key(
         settings.key_path.unlink()
         with pytest.raises(KeyUnavailable, match="is not in"):
             reader.list_people()
+
+
+def test_records_are_opened_after_the_transaction_so_that_others_do_not_wait(
+    vault: Vault, model: ModelId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_record(vault, record_of("ana", model))
+    opened = people.open_record
+
+    def open_and_use(*given: Any) -> Record:
+        assert vault.holds("ana")  # inside a transaction of this thread it would be an error
+        return opened(*given)
+
+    monkeypatch.setattr(people, "open_record", open_and_use)
+    assert [head.user for head in vault.list_people()] == ["ana"]
+    assert [record.user for record in vault.records_of(model)[0]] == ["ana"]

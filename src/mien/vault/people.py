@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from mien.vault.backends.base import VaultTable
+from mien.vault.crypto.aead import VaultCipher
+from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.records import centroids
 from mien.vault.records.new_names import check_new_name
@@ -33,9 +35,34 @@ def record_at(tag: bytes, transaction: Transaction) -> Record | None:
 
 def all_records(transaction: Transaction, sha256: str | None = None) -> Iterator[Record]:
     """All records by tag. sha256: of a model, whose records alone are opened."""
-    for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
-        if sha256 is None or model_hash_of(cell) == sha256:
-            yield open_record(tag, cell, transaction.cipher)
+    return sealed_records(transaction, sha256).opened()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SealedRecords:
+    """Records as they are stored, to be opened after their transaction: that takes long for many,
+    and the transactions of others wait for it."""
+
+    cells: list[tuple[bytes, Cell]] = field(repr=False)
+    cipher: VaultCipher | None
+
+    def opened(self) -> Iterator[Record]:
+        """Each record, by tag."""
+        if self.cipher is not None:
+            for tag, cell in self.cells:
+                yield open_record(tag, cell, self.cipher)
+
+
+def sealed_records(transaction: Transaction | None, sha256: str | None = None) -> SealedRecords:
+    """All records, or those of one model; none where there is no vault yet."""
+    if transaction is None:
+        return SealedRecords([], None)
+    cells = [
+        (tag, cell)
+        for tag, cell in transaction.manifest.scan(VaultTable.RECORD)
+        if sha256 is None or model_hash_of(cell) == sha256
+    ]
+    return SealedRecords(cells, transaction.cipher)
 
 
 def put_record(record: Record, transaction: Transaction) -> None:

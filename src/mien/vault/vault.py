@@ -20,12 +20,12 @@ from mien.vault.integrity.audit_log import NONCE_BYTES, Entry, merge_attempts
 from mien.vault.integrity.manifest import BUCKETS
 from mien.vault.limits.attempts import Moment, moment_now
 from mien.vault.people import (
-    all_records,
     find_record,
     is_enrolled,
     record_at,
     remove_record,
     rename_record,
+    sealed_records,
     store_record,
 )
 from mien.vault.records import centroids
@@ -104,8 +104,8 @@ class Vault:
     def list_people(self) -> list[RecordHead]:
         """Who is enrolled, sorted by user name in code point order. Opens every record."""
         with self._transactions.reading() as transaction:
-            found = [] if transaction is None else list(all_records(transaction))
-        return sorted((record.head for record in found), key=lambda head: head.user)
+            found = sealed_records(transaction)
+        return sorted((record.head for record in found.opened()), key=lambda head: head.user)
 
     def records_of(self, model: ModelId) -> tuple[list[Record], RotatedSpace | None]:
         """All records of this model, sorted by user name, and the space of their templates.
@@ -115,9 +115,10 @@ class Vault:
         with self._transactions.reading() as transaction:
             if transaction is None:
                 return [], None
-            found = [one for one in all_records(transaction, model.sha256) if one.model == model]
+            found = sealed_records(transaction, model.sha256)
             space = RotatedSpace(transaction.cipher, model)
-            return sorted(found, key=lambda one: one.user), space
+        records = [one for one in found.opened() if one.model == model]
+        return sorted(records, key=lambda one: one.user), space
 
     def centroids_of(self, model: ModelId) -> tuple[Centroids, RotatedSpace | None]:
         """The centroids of all templates of this model, and their space, for one matrix product.

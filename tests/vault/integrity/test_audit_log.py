@@ -172,7 +172,9 @@ def test_other_entries_are_described_by_their_fields() -> None:
 
 def test_times_are_in_the_readers_time_zone() -> None:
     zone = timezone(timedelta(hours=9))
-    assert describe_entries([entry(1, "unlocked")], zone=zone)[0].startswith("2026-01-31 21:01 +0900  ")
+    assert describe_entries([entry(1, "unlocked")], zone=zone)[0].startswith(
+        "2026-01-31 21:01 +0900  "
+    )
 
 
 def test_an_entry_of_an_unknown_kind_is_not_written() -> None:
