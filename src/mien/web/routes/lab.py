@@ -17,6 +17,7 @@ from mien.lab.explore.similarity import pca, similarity_matrix
 from mien.media.image_file import read_image
 from mien.results import ByteArray, Crop, FloatArray
 from mien.web import schemas
+from mien.web.budget import within_budget
 from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.openapi import POST_ERRORS, describe_responses
 from mien.web.responses import OutcomeResponse
@@ -43,7 +44,7 @@ def explore_photos(photos: Sequence[tuple[str, bytes]], pipeline: Pipeline) -> s
     names: list[str] = []
     crops: list[Crop] = []
     left_out: list[schemas.LeftOutPhoto] = []
-    for name, content in photos:
+    for name, content in within_budget(photos):
         try:
             crops.append(pipeline.crop_found(read_image(content)))
             names.append(name)

@@ -22,6 +22,7 @@ from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.vault import Vault
 from mien.web import schemas
 from mien.web.auth import PERSON_PATTERN
+from mien.web.budget import within_budget
 from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.error_handlers import NOT_FOUND
 from mien.web.openapi import POST_ERRORS, describe_responses
@@ -63,6 +64,7 @@ async def enroll(
                 vault=parts.vault,
                 mode=mode,
                 clock=parts.clock,
+                progress=within_budget,
             )
         )
     except AlreadyEnrolled as error:  # its message names options of the command line
