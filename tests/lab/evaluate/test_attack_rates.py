@@ -103,3 +103,17 @@ def test_the_summary_says_what_the_data_cannot_say() -> None:
     assert "not stated: APCER of mask: 1 clips, 30 are needed" in lines
     assert "APCER of mask " not in lines.replace("not stated: APCER of mask", "")
     json.dumps(evaluation_data(evaluation), allow_nan=False)
+
+
+def test_all_attacks_together_and_the_best_of_three_are_counted_over_subjects() -> None:
+    scores = clips(-1, -1, 1, -1, -1, -1, -1, species="print")  # a seventh starts no three
+    scores += clips(-1, -1, -1, species="print", subject="ben")
+    scores += clips(1, 1, -1, species="tablet", subject="ben") + clips(1, 1)
+    found = rates(scores)
+    assert (found.overall.errors, found.overall.trials) == (3, 13)
+    assert (found.best_of_three.errors, found.best_of_three.trials) == (2, 4)
+    assert found.overall.interval.basis == "bootstrap over people"
+    alone = rates(clips(1, -1, species="print"))
+    assert alone.best_of_three is None
+    assert (alone.overall.errors, alone.overall.trials) == (1, 2)
+    assert rates(clips(1, 1)).overall is None

@@ -65,6 +65,9 @@ def evaluate_attacks(args: Namespace) -> CommandResult:
     data = attacks.evaluation_data(evaluation)
     path = attacks.write_scores(data, args.out)
     lines = (*attacks.summary_lines(evaluation), f"scores: {path}")
+    picture = attacks.draw_rates(evaluation, args.out)
+    if picture is not None:
+        lines = (*lines, f"picture: {picture}")
     data = {"outcome": "evaluated", "exit_code": 0, "json": str(path), **data}
     return CommandResult(ExitCode.OK, lines, data)
 

@@ -3,7 +3,8 @@
 APCER: share of attacks of one species that are taken for a living person; the figure of a system
 is that of its worst species. BPCER: share of living people who are refused. APNRR and BPNRR: the
 share of attacks and of living people in whose clips no face was found; such clips are not counted
-in the other two. Intervals are exact (Clopper and Pearson) and take clips as independent.
+in the other two. Intervals of a species are exact (Clopper and Pearson) and take clips as
+independent; those over all clips resample the subjects, because clips of one person are not.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mien.errors import NotEnoughEvidence
+from mien.lab.evaluate.attack_manifest import Clip
 from mien.lab.evaluate.attack_scoring import ClipScore
 from mien.liveness.personal import personal_threshold
 from mien.metrics import ErrorRate, independent_rate
+from mien.metrics.bootstrap import PersonCounts, draw_people, widen_interval
 
 MIN_CLIPS = 30  # of a species, to state a rate for it
 BPCERS = (0.05, 0.10)  # at which APCER is stated
+ROUNDS, SEED, LEVEL = 2000, 0, 0.95  # of the bootstrap over subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,9 @@ class AttackRates:
 
     apcer: by species, of those with `MIN_CLIPS` and more. refused: species with fewer, and how
     many they have. worst: the species with the highest APCER, None if a species was refused
-    or there is none. bpcer: None without a clip of a living person.
+    or there is none. bpcer: None without a clip of a living person. overall: of all attacks
+    together, None without any. best_of_three: of three attempts of one person with one kind of
+    attack, the share of which at least one passes; None without three.
     """
 
     name: str
@@ -36,6 +44,8 @@ class AttackRates:
     refused: Mapping[str, int]
     worst: str | None
     bpcer: ErrorRate | None
+    overall: ErrorRate | None = None
+    best_of_three: ErrorRate | None = None
 
 
 def personal_thresholds(scores: Sequence[ClipScore]) -> dict[str, float]:
@@ -52,12 +62,14 @@ def measure_attacks(
     *, with_motion: bool,
 ) -> AttackRates:  # fmt: skip
     """Rates on the test split. thresholds: by subject; default: of subjects without one."""
+    verdicts = [
+        (one.clip, _passes(one, thresholds.get(one.clip.subject, default), with_motion=with_motion))
+        for one in scores
+        if one.clip.split == "test" and one.is_response
+    ]
     passed: dict[str, list[bool]] = defaultdict(list)
-    for one in scores:
-        if one.clip.split == "test" and one.is_response:
-            threshold = thresholds.get(one.clip.subject, default)
-            is_live = one.score >= threshold and not (with_motion and one.motion is not None)
-            passed[one.clip.species].append(is_live)
+    for clip, is_live in verdicts:
+        passed[clip.species].append(is_live)
     living = passed.pop("", [])
     enough = {name: got for name, got in sorted(passed.items()) if len(got) >= MIN_CLIPS}
     apcer = {name: independent_rate(sum(got), len(got)) for name, got in enough.items()}
@@ -65,8 +77,47 @@ def measure_attacks(
     worst = None
     if apcer and not refused:
         worst = max(apcer, key=lambda species: apcer[species].errors / apcer[species].trials)
-    bpcer = independent_rate(living.count(False), len(living)) if living else None
-    return AttackRates(name, apcer, refused, worst, bpcer)
+    return AttackRates(
+        name,
+        apcer,
+        refused,
+        worst,
+        independent_rate(living.count(False), len(living)) if living else None,
+        _rate_over_subjects([(c.subject, live) for c, live in verdicts if c.is_attack]),
+        _rate_over_subjects(_in_threes([(c, live) for c, live in verdicts if c.is_attack])),
+    )
+
+
+def _passes(one: ClipScore, threshold: float, *, with_motion: bool) -> bool:
+    return one.score >= threshold and not (with_motion and one.motion is not None)
+
+
+def _in_threes(verdicts: Sequence[tuple[Clip, bool]]) -> list[tuple[str, bool]]:
+    """(subject, whether one of three attempts in the order of the manifest passes)."""
+    attempts: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for clip, passes in verdicts:
+        attempts[clip.subject, clip.species].append(passes)
+    return [
+        (subject, any(tries[at : at + 3]))
+        for (subject, _), tries in attempts.items()
+        for at in range(0, len(tries) - 2, 3)
+    ]
+
+
+def _rate_over_subjects(passed: Sequence[tuple[str, bool]]) -> ErrorRate | None:
+    """The share that passes, with an interval that resamples subjects where there are two."""
+    if not passed:
+        return None
+    errors = sum(passes for _, passes in passed)
+    subjects = sorted({subject for subject, _ in passed})
+    if len(subjects) < 2:
+        return independent_rate(errors, len(passed))
+    of = [subjects.index(subject) for subject, _ in passed]
+    wrong = [at for at, (_, passes) in zip(of, passed, strict=True) if passes]
+    trials = PersonCounts.of(of, len(subjects))
+    draws = draw_people(len(subjects), ROUNDS, np.random.default_rng(SEED))
+    rounds = PersonCounts.of(wrong, len(subjects)).weigh(draws) / trials.weigh(draws)
+    return widen_interval(rounds, errors, trials, level=LEVEL)
 
 
 def threshold_at_bpcer(scores: Sequence[ClipScore], bpcer: float) -> float:

@@ -19,11 +19,12 @@ from mien.lab.evaluate.attack_rates import (
     threshold_at_bpcer,
 )
 from mien.lab.evaluate.attack_scoring import ClipScore, FindFace, ScoreFace, score_clip
+from mien.lab.plots.attacks import draw_attacks
 from mien.lab.report.output import write_output
 from mien.liveness.passive import FLOOR
 from mien.metrics import ErrorRate
 
-JSON_NAME = "attacks.json"
+JSON_NAME, PICTURE_NAME = "attacks.json", "attacks.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ def summary_lines(evaluation: AttackEvaluation) -> list[str]:
         lines += [f"  APCER of {species} {rate}" for species, rate in rates.apcer.items()]
         if rates.worst is not None:
             lines.append(f"  worst species: {rates.worst}")
+        if rates.overall is not None:
+            lines.append(f"  attacks of every species that pass {rates.overall}")
+        if rates.best_of_three is not None:
+            lines.append(f"  at least one of three attempts passes {rates.best_of_three}")
     lines += [f"{name} {rate}" for name, rate in evaluation.non_response.items()]
     lines += [f"not stated: {refusal}" for refusal in evaluation.refusals]
     return lines
@@ -96,6 +101,10 @@ def evaluation_data(evaluation: AttackEvaluation) -> dict[str, object]:
                 "bpcer": None if rates.bpcer is None else _rate(rates.bpcer),
                 "apcer": {species: _rate(rate) for species, rate in rates.apcer.items()},
                 "worst": rates.worst,
+                "overall": None if rates.overall is None else _rate(rates.overall),
+                "best_of_three": (
+                    None if rates.best_of_three is None else _rate(rates.best_of_three)
+                ),
             }
             for rates in evaluation.rates
         ],
@@ -119,6 +128,12 @@ def evaluation_data(evaluation: AttackEvaluation) -> dict[str, object]:
 def write_scores(data: dict[str, object], folder: Path) -> Path:
     """Write the JSON file; returns its path. UsageError if it cannot be written."""
     return write_output(folder / JSON_NAME, (json.dumps(data, indent=2) + "\n").encode())
+
+
+def draw_rates(evaluation: AttackEvaluation, folder: Path) -> Path | None:
+    """Draw the rates of every species that can be stated; None where none can."""
+    ways = {rates.name: rates.apcer for rates in evaluation.rates if rates.apcer}
+    return draw_attacks(ways, folder / PICTURE_NAME) if ways else None
 
 
 def _rate(rate: ErrorRate) -> dict[str, object]:
