@@ -37,3 +37,19 @@ def test_clips_are_scored_and_the_rates_are_written(
     data = json.loads((tmp_path / "out" / "attacks.json").read_text())
     assert [clip["frames"] for clip in data["clips"]] == [3, 3]
     assert data["clips"][0]["score"] == data["clips"][1]["score"]
+
+
+def test_a_clip_is_recorded_and_can_be_evaluated(
+    mien: Mien, film: Path, liveness_files: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "recorded"
+    given = ("--frames", film, "--subject", "ana", "--rotate", "0")
+    ran = mien("evaluate", "record", folder, *given, "--label", "live", "--json")
+    assert (ran.code, ran.json["clip"], ran.json["frames"]) == (0, "clips/0001", 4)
+    ran = mien("evaluate", "record", folder, *given, "--label", "attack", "--species", "print")
+    assert "print: 1 clips of the split test; 29 more to state a rate" in ran.out
+    assert mien("evaluate", "record", folder, *given, "--label", "attack").code == 2
+    assert mien("evaluate", "record", folder, *given, "--label", "live", "--seconds", "0").code == 2
+    assert mien("models", "add", "liveness", "--file", liveness_files).code == 0
+    ran = mien("evaluate", "attacks", folder / "manifest.csv", "--out", tmp_path / "out")
+    assert (ran.code, "2 clips scored" in ran.out) == (0, True)

@@ -10,6 +10,7 @@ from mien.cli.arguments import (
     Commands,
     add_command,
     add_engine_option,
+    add_frame_options,
     add_group,
     add_model_options,
     add_out_option,
@@ -17,6 +18,7 @@ from mien.cli.arguments import (
 from mien.cli.output import CommandResult
 from mien.settings import DEFAULT_MODEL
 
+LABELS, SPLITS = ("live", "attack"), ("enroll", "devel", "test")  # as in the manifest of attacks
 A_FOLDER_PER_PERSON = "A folder with one subfolder of photos per person."
 
 
@@ -119,6 +121,23 @@ def _add_evaluate(commands: Commands) -> None:
         "manifest", type=Path, metavar="MANIFEST", help="A CSV file with a line for each clip."
     )
     add_out_option(attacks, "mien-attacks")
+    _add_record(group)
+
+
+def _add_record(group: Commands) -> None:
+    record = add_command(
+        group, "record", _run_measurement, "Record a clip for `mien evaluate attacks`."
+    )
+    record.add_argument("folder", type=Path, metavar="DIR", help="Gets clips and manifest.csv.")
+    add_frame_options(record)
+    record.add_argument("--seconds", type=float, default=8.0, metavar="S", help="Default: 8.")
+    record.add_argument("--label", choices=LABELS, required=True)
+    record.add_argument("--split", choices=SPLITS, default="test", help="Default: test.")
+    record.add_argument("--subject", required=True, metavar="NAME", help="Whose face it is.")
+    record.add_argument("--species", default="", help="Kind of attack, such as print.")
+    for name, what in (("instrument", "Such as the printer."), ("support", "Hand or fixed.")):
+        record.add_argument(f"--{name}", default="", help=what)
+    record.add_argument("--light", default="", help="Such as daylight.")
 
 
 def _add_evaluate_options(parser: CommandParser) -> None:
@@ -172,5 +191,6 @@ def _run_measurement(args: Namespace) -> CommandResult:
         "pairs": evaluate.evaluate_pairs,
         "folder": evaluate.evaluate_folder,
         "attacks": evaluate.evaluate_attacks,
+        "record": evaluate.record,
     }
     return runs[args.command](args)

@@ -1,15 +1,16 @@
-"""`mien evaluate pairs`, `mien evaluate folder` and `mien evaluate attacks`."""
+"""`mien evaluate pairs`, `folder`, `attacks` and `record`."""
 
 from __future__ import annotations
 
 from argparse import Namespace
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 
 from mien.app.pipeline import open_pipeline
+from mien.cli.commands.frames import frames_of
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar
 from mien.errors import ExitCode, UsageError
-from mien.lab.evaluate import attacks, run
+from mien.lab.evaluate import attacks, recording, run
 from mien.lab.evaluate.attack_manifest import read_manifest
 from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
 from mien.lab.evaluate.json_data import evaluation_data
@@ -21,6 +22,8 @@ from mien.matching.matcher import Matcher
 from mien.models import find_embedder
 from mien.settings import Settings, load_settings, usable_cores
 
+MAX_SECONDS = 60.0
+STARTING_S = 10.0  # that a camera may take before its first frame
 SEED = 20071001  # of the bootstrap; the month in which LFW was published
 FLIP: dict[str, tuple[Method, ...]] = {
     "both": ("plain", "flip-averaged"),
@@ -69,6 +72,36 @@ def evaluate_attacks(args: Namespace) -> CommandResult:
     if picture is not None:
         lines = (*lines, f"picture: {picture}")
     data = {"outcome": "evaluated", "exit_code": 0, "json": str(path), **data}
+    return CommandResult(ExitCode.OK, lines, data)
+
+
+def record(args: Namespace) -> CommandResult:
+    """args.folder; --camera or --frames; the columns of the manifest."""
+    if not 0 < args.seconds <= MAX_SECONDS:
+        raise UsageError(f"--seconds must be more than 0 and at most {MAX_SECONDS:.0f}")
+    args.timeout = args.timeout or args.seconds + STARTING_S
+    frames = frames_of(args, photo=False)
+    assert frames is not None
+    columns = {
+        **{name: getattr(args, name) for name in ("label", "split", "subject", "species")},
+        **{name: getattr(args, name) for name in ("instrument", "support", "light")},
+        "session_day": date.today().isoformat(),
+        "camera": args.camera or str(args.frames),
+    }
+    made = recording.record_clip(frames, args.folder, columns, seconds=args.seconds)
+    manifest = args.folder / recording.MANIFEST_NAME
+    lines = (
+        f"recorded {made.name}: {made.frames} frames, {made.fps:.1f} a second, in {manifest}",
+        *recording.what_is_missing(read_manifest(manifest)),
+    )
+    data: dict[str, object] = {
+        "outcome": "recorded",
+        "exit_code": 0,
+        "clip": made.name,
+        "frames": made.frames,
+        "fps": round(made.fps, 3),
+        "manifest": str(manifest),
+    }
     return CommandResult(ExitCode.OK, lines, data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -67,14 +68,15 @@ def read_manifest(path: Path) -> list[Clip]:
     clips = []
     for number, row in enumerate(rows, 2):
         try:
-            clips.append(_clip(row, path.parent))
+            clips.append(check_row(row, path.parent))
         except ValueError as error:
             raise UsageError(f"{quote_path(path)}, line {number}: {error}") from error
     _expect_apart(clips)
     return clips
 
 
-def _clip(row: dict[str, str], folder: Path) -> Clip:
+def check_row(row: Mapping[str, str], folder: Path) -> Clip:
+    """The clip of one line. ValueError for what no clip can have."""
     if "more" in row or not row["clip"]:
         raise ValueError("it has more values than columns, or no clip; correct it")
     try:
