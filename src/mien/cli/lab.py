@@ -47,6 +47,11 @@ def add_commands(commands: Commands) -> None:
     audit.add_argument(
         "--model", action="append", metavar="MODEL", help="Audit this model; may be repeated."
     )
+    audit.add_argument(
+        "--attacks",
+        action="store_true",
+        help="Also show prints and screens, as a simulation, to the liveness check.",
+    )
     add_out_option(audit, "mien-audit")
     _add_calibrate(commands)
     _add_evaluate(commands)

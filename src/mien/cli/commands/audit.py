@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar
-from mien.errors import ExitCode, ModelMissing, quote_path
+from mien.errors import ExitCode, ModelMissing, UnreadableImage, quote_path
 from mien.lab.audit.report import (
     JSON_NAME,
     NONE,
@@ -19,19 +21,29 @@ from mien.lab.audit.report import (
     table_rows,
     write_audit,
 )
-from mien.lab.audit.run import Audit, ModelAudit, run_audit
+from mien.lab.audit.run import Audit, ModelAudit, limit_size, run_audit
+from mien.lab.audit.simulated_attacks import ScoreFace, measure_simulated
 from mien.lab.audit.steps import STEPS
 from mien.lab.labels import display_name
+from mien.liveness.passive import open_scorer
+from mien.media.image_file import read_image
+from mien.media.photo_paths import find_people_photos
+from mien.metrics import ErrorRate
 from mien.models import ADDED_ROWS, find_embedder
+from mien.results import ByteArray
 from mien.settings import DEFAULT_MODEL, Settings, load_settings
 
 SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
 
 
 def audit(args: Namespace) -> CommandResult:
-    """args.folder, args.out: Paths. args.model: names of embedders, or None for the default."""
+    """args.folder, args.out: Paths. args.model: names of embedders, or None for the default.
+
+    args.attacks: also simulate attacks on the liveness check. Raises ModelMissing without it.
+    """
 
     settings = load_settings()
+    scorer = open_scorer(settings) if args.attacks else None  # missing models are said at once
     pipelines, skipped = _pipelines(args.model or [], settings)
     found = run_audit(
         args.folder,
@@ -41,16 +53,39 @@ def audit(args: Namespace) -> CommandResult:
     )
     title = f"mien audit {display_name(args.folder.resolve().name)}"
     report = write_audit(args.out, found, title=title, seed=SEED)
-    lines = [*_lines(found), *(f"skipped: {why}" for why in skipped), f"report: {report}"]
+    simulated = {} if scorer is None else _simulated(args.folder, pipelines[0], scorer)
+    lines = [*_lines(found), *_simulated_lines(simulated)]
+    lines += [*(f"skipped: {why}" for why in skipped), f"report: {report}"]
     data: dict[str, object] = {
         "outcome": "audited",
         "exit_code": 0,
         **audit_data(found, seed=SEED),
         "skipped": list(skipped),
+        "simulated_attacks": {
+            name: {"passed": rate.errors, "of": rate.trials} for name, rate in simulated.items()
+        },
         "report": str(report),
         "figures": str(args.out / JSON_NAME),
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)
+
+
+def _simulated(folder: Path, pipeline: Pipeline, scorer: ScoreFace) -> dict[str, ErrorRate]:
+    paths = [path for path, _ in find_people_photos(folder)]
+
+    def readable() -> Iterator[ByteArray]:
+        for path in bar(paths, "simulating attacks"):
+            with suppress(UnreadableImage):  # the audit has listed it
+                yield limit_size(read_image(path))
+
+    return measure_simulated(readable(), pipeline, scorer, np.random.default_rng(SEED))
+
+
+def _simulated_lines(simulated: Mapping[str, ErrorRate]) -> list[str]:
+    if not simulated:
+        return []
+    lines = ["simulated attacks that pass the passive check (a simulation, not a recording):"]
+    return lines + [f"  {name} {rate}" for name, rate in simulated.items()]
 
 
 def _pipelines(asked: Sequence[str], settings: Settings) -> tuple[list[Pipeline], list[str]]:
