@@ -287,4 +287,5 @@ def test_a_folder_in_which_no_face_is_found_is_a_usage_error(home: Path, tmp_pat
 
 
 def audited(folder: Path, out: Path, models: list[str] | None) -> CommandResult:
-    return audit_commands.audit(Namespace(folder=folder, out=out, model=models, json=False))
+    args = Namespace(folder=folder, out=out, model=models, json=False, attacks=False)
+    return audit_commands.audit(args)
