@@ -36,6 +36,9 @@ ACTOR = """
     pictures[yaw] = new Image();
     pictures[yaw].src = url;
   }
+  Promise.all(Object.values(pictures).map((one) => one.decode())).then(() => {
+    document.documentElement.dataset.pictures = "ready";
+  });
   const targets = %(targets)s;
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 512;
@@ -127,7 +130,7 @@ def open_before(
     told = json.dumps(targets)
     page.add_init_script(ACTOR % {"pictures": pictures, "targets": told, "attack": attack})
     page.goto(f"{guarded.address}/#{guarded.token}")
-    page.wait_for_selector("#view-unlock:not([hidden])")
+    page.wait_for_selector("html[data-pictures=ready] #view-unlock:not([hidden])")
     page.fill("#unlock-user", "eileen")
     page.click("#view-unlock .start")
     expect(page.locator("#view-unlock .stage")).to_have_attribute("data-state", "on")
