@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.web.conftest import PLAIN_NAME, Service, start_service
 from tests.web.page_actions import Page, expect, focused, open_page, open_view
 
 SAID = "#view-unlock .guidance"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all tests here: none of them minds what another one enrolled."""
+    with start_service(tmp_path_factory.mktemp("home")) as service:
+        yield service
 
 
 def test_the_camera_stops_when_the_view_is_left(page: Page) -> None:

@@ -37,7 +37,7 @@ ACTOR = """
     pictures[yaw].src = url;
   }
   Promise.all(Object.values(pictures).map((one) => one.decode())).then(() => {
-    document.documentElement.dataset.pictures = "ready";
+    window.picturesAreReady = true;
   });
   const targets = %(targets)s;
   const canvas = document.createElement("canvas");
@@ -130,7 +130,8 @@ def open_before(
     told = json.dumps(targets)
     page.add_init_script(ACTOR % {"pictures": pictures, "targets": told, "attack": attack})
     page.goto(f"{guarded.address}/#{guarded.token}")
-    page.wait_for_selector("html[data-pictures=ready] #view-unlock:not([hidden])")
+    page.wait_for_selector("#view-unlock:not([hidden])")
+    page.wait_for_function("window.picturesAreReady")
     page.fill("#unlock-user", "eileen")
     page.click("#view-unlock .start")
     expect(page.locator("#view-unlock .stage")).to_have_attribute("data-state", "on")

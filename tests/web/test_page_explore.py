@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.web.conftest import Service
+from tests.web.conftest import Service, start_service
 from tests.web.page_actions import Page, expect, open_view, portraits
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all tests here: none of them minds what another one enrolled."""
+    with start_service(tmp_path_factory.mktemp("home")) as service:
+        yield service
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-from PIL import Image
 
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, SeveralFacesFound
@@ -108,6 +107,8 @@ def _face_and_surroundings(photo: ByteArray, pipeline: Pipeline) -> ByteArray | 
 
 
 def _sized(shown: ByteArray) -> ByteArray:
+    from PIL import Image
+
     image = Image.fromarray(shown).resize((PICTURE_W, PICTURE_H), Image.Resampling.LANCZOS)
     return np.asarray(image)
 
@@ -124,6 +125,8 @@ def _on_paper(picture: ByteArray, rng: np.random.Generator) -> ByteArray:
 
 def _in_room(held: ByteArray, rng: np.random.Generator) -> ByteArray:
     """Before a wall with light from one side, as a camera of a laptop sees and compresses it."""
+    from PIL import Image
+
     wall = rng.uniform(70, 150, 3) + np.linspace(-25, 25, SCENE_W)[np.newaxis, :, np.newaxis]
     scene = np.broadcast_to(wall, (SCENE_H, SCENE_W, 3)).copy()
     height, width = held.shape[:2]

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from mien.errors import UsageError, one_line, quote_path
 from mien.files import make_folder, write_whole
 from mien.lab.evaluate.attack_manifest import COLUMNS, Clip, check_row, read_manifest
@@ -91,6 +89,8 @@ def _thinned(frames: Iterable[Frame], seconds: float) -> Iterator[Frame]:
 
 
 def _write_frame(frame: Frame, number: int, folder: Path) -> float:
+    from PIL import Image
+
     stream = io.BytesIO()
     Image.fromarray(frame.image_rgb).save(stream, "PNG", compress_level=1)
     write_whole(folder / f"{number:06}.png", stream.getvalue())
