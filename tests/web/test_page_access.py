@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.web.conftest import HANG_TIMEOUT_S, Service, create_token, start_service
+from tests.web.conftest import HANG_TIMEOUT_S, Service, create_token
 from tests.web.page_actions import (
     Page,
     enroll,
@@ -18,13 +17,6 @@ from tests.web.page_actions import (
     portraits,
     unlock,
 )
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One for all tests here: none of them minds what another one enrolled."""
-    with start_service(tmp_path_factory.mktemp("home")) as service:
-        yield service
 
 
 def test_without_a_token_the_page_shows_no_view(browser: Any, service: Service) -> None:

@@ -18,7 +18,10 @@ export async function enter() {
     const { people } = await request("GET", "/v1/people");
     const options = people.map((one) => createElement("option", { value: one.user }));
     $("names").replaceChildren(...options);
-    if (people.length === 1 && !$("unlock-user").value) $("unlock-user").value = people[0].user;
+    const field = $("unlock-user");
+    // whoever began to type meanwhile would get two names in one
+    const isUntouched = !field.value && document.activeElement !== field;
+    if (people.length === 1 && isUntouched) field.value = people[0].user;
   } catch {
     // a token of scope unlock may not list names
   }
