@@ -6,11 +6,14 @@ name and `VALID_S` seconds.
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 NONCE_BYTES = 16
+ACTIONS = 2
 VALID_S = 60.0  # from drawing the plan to its first frame
 LEAST_DELAY_S, MOST_DELAY_S = 0.5, 1.5  # from facing the camera to the next instruction
 DELAY_STEPS = 1000
@@ -65,6 +68,17 @@ def draw_plan(
     step = (MOST_DELAY_S - LEAST_DELAY_S) / DELAY_STEPS
     delays = tuple(LEAST_DELAY_S + step * random_below(DELAY_STEPS + 1) for _ in actions)
     return ChallengePlan(random_bytes(NONCE_BYTES).hex(), user, actions, delays, now_s + VALID_S)
+
+
+def draw_secret_plan(user: str, *, now_s: float) -> ChallengePlan:
+    """A plan of `ACTIONS` actions that nobody can know before."""
+    return draw_plan(
+        user,
+        count=ACTIONS,
+        now_s=now_s,
+        random_bytes=os.urandom,
+        random_below=secrets.randbelow,
+    )
 
 
 class PlanStore:

@@ -6,8 +6,6 @@ number must be the next one, so that frames cannot be replayed, reordered or sen
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,12 +15,11 @@ from mien.app.live_challenge import FindMesh, FrameMeter, ScoreFace, decision_of
 from mien.app.verify import Verifier
 from mien.errors import NoFaceFound, UsageError
 from mien.liveness.challenge import ChallengeSession, Phase
-from mien.liveness.plan import ChallengePlan, PlanStore, draw_plan
+from mien.liveness.plan import ChallengePlan, PlanStore, draw_secret_plan
 from mien.media.frame import Frame
 from mien.results import ByteArray, Decision
 from mien.web.pool import PoolFull
 
-ACTIONS = 2
 MAX_SESSIONS = 16
 IDLE_S = 5.0  # without a frame, after which a session is ended
 
@@ -67,13 +64,7 @@ class Challenges:
         """A plan for this name; nothing is charged yet. Raises ModelMissing."""
         self._models()
         now_s = self._clock()
-        plan = draw_plan(
-            user,
-            count=ACTIONS,
-            now_s=now_s,
-            random_bytes=os.urandom,
-            random_below=secrets.randbelow,
-        )
+        plan = draw_secret_plan(user, now_s=now_s)
         with self._lock:
             self._plans.add(plan, now_s=now_s)
         return plan

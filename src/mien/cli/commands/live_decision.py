@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Iterator
 
@@ -17,12 +15,10 @@ from mien.errors import Outcome
 from mien.liveness.challenge import ChallengeSession
 from mien.liveness.mesh import open_mesh
 from mien.liveness.passive import open_scorer
-from mien.liveness.plan import ChallengePlan, draw_plan
+from mien.liveness.plan import draw_secret_plan
 from mien.media.frame import Frame
 from mien.results import Decision
 from mien.settings import Settings
-
-ACTIONS = 2
 
 
 def decide_live(
@@ -61,7 +57,7 @@ def living_frames(
     """
     return frames_of_living_person(
         frames,
-        ChallengeSession(_plan()),
+        _new_session(),
         pipeline,
         find_mesh=open_mesh(settings),
         score_face=open_scorer(settings),
@@ -72,14 +68,8 @@ def living_frames(
 def _by_challenge(verifier: Verifier, frames: Iterator[Frame], settings: Settings) -> Decision:
     """Ask for two movements. Raises ModelMissing, with the command, without the liveness models."""
     meter = FrameMeter(verifier, verifier.pipeline, open_mesh(settings), open_scorer(settings))
-    return decide_by_challenge(frames, ChallengeSession(_plan()), meter, print_progress)
+    return decide_by_challenge(frames, _new_session(), meter, print_progress)
 
 
-def _plan() -> ChallengePlan:
-    return draw_plan(
-        "of the terminal",
-        count=ACTIONS,
-        now_s=time.monotonic(),
-        random_bytes=os.urandom,
-        random_below=secrets.randbelow,
-    )
+def _new_session() -> ChallengeSession:
+    return ChallengeSession(draw_secret_plan("of the terminal", now_s=time.monotonic()))
