@@ -71,6 +71,11 @@ class Settings:
     calibration: str = SHIPPED_CALIBRATION
     liveness_service: str = SERVICE_LIVENESS[0]
 
+    @property
+    def asks_for_life(self) -> bool:
+        """Whether frames must show a living person, and missing liveness models are an error."""
+        return self.liveness not in (None, "off")
+
 
 def load_settings(
     environ: Mapping[str, str] | None = None,

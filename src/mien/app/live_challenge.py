@@ -7,7 +7,6 @@ show the anchor's face, so the face that is alive is the face that is identified
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -19,15 +18,13 @@ from mien.app.voting import DecideFrame
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
 from mien.liveness.challenge import FRONTAL_DEG, ChallengeSession, Denial, Observation, Phase
 from mien.liveness.mesh import Float64Array, Turn, measure_turn, yaw_degrees
-from mien.liveness.passive import judge_frames
+from mien.liveness.passive import ScoreFace, judge_frames
 from mien.liveness.plan import Action
-from mien.media.frame import Frame
+from mien.media.frame import Frame, frame_digest
 from mien.results import ByteArray, Decision, Face, FloatArray, LivenessEvidence
 
 FindMesh = Callable[[ByteArray, Face], Float64Array]
 """(468, 3) points of a face on (H, W, 3) uint8 RGB: a `MeshFinder`."""
-ScoreFace = Callable[[ByteArray, Face], float]
-"""Scores a face, higher is more alive: a `PassiveScorer`."""
 Tell = Callable[[str], None]
 
 FACE_THE_CAMERA = "face the camera"
@@ -57,7 +54,7 @@ class FrameMeter:
     def measure(self, frame: Frame, phase: Phase) -> Observation:
         """What the session asks of a frame. phase: before it."""
         image = frame.image_rgb
-        digest = hashlib.sha256(image.tobytes()).digest()
+        digest = frame_digest(image)
         try:
             probe = self.pipeline.embed_probe(image)
         except NoFaceFound:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mien.app.live_challenge import FindMesh, FrameMeter, ScoreFace, Tell, decide_by_challenge
+from mien.app.live_challenge import FindMesh, FrameMeter, Tell, decide_by_challenge
 from mien.app.pipeline import Pipeline
-from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
+from mien.errors import Outcome
 from mien.liveness.challenge import ChallengeSession, Phase
+from mien.liveness.passive import ScoreFace
 from mien.media.frame import Frame
-from mien.results import ByteArray, Decision
+from mien.results import Decision
 
 MAX_KEPT = 40  # frames: at 640 x 480 these are 37 MB
 FACING = (Phase.ANCHOR, Phase.DELAY, Phase.RETURN)
@@ -40,21 +41,9 @@ def frames_of_living_person(
                 kept.append(frame)
             yield frame
 
-    meter = FrameMeter(_AnyFace(pipeline), pipeline, find_mesh, score_face)
+    # there is no template yet: the meter asks about frames on which it found one face
+    threshold = pipeline.matcher.threshold_for(photos=1)
+    one_face = Decision(1.0, threshold, "one face", Outcome.UNLOCKED)
+    meter = FrameMeter(lambda image_rgb: one_face, pipeline, find_mesh, score_face)
     decide_by_challenge(keeping(), session, meter, tell)
     return kept if session else None
-
-
-class _AnyFace:
-    """Accepts each frame with one face: there is no template yet."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._threshold = pipeline.matcher.threshold_for(photos=1)
-
-    def __call__(self, image_rgb: ByteArray) -> Decision:
-        try:
-            face = self._pipeline.find_face(image_rgb).face_as_read
-        except (NoFaceFound, SeveralFacesFound) as error:
-            return Decision(float("nan"), self._threshold, str(error), error.outcome)
-        return Decision(1.0, self._threshold, "one face", Outcome.UNLOCKED, face)

@@ -6,20 +6,16 @@ only refuses: what the vote locked stays locked.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from mien.app.voting import DecideFrame, vote
 from mien.errors import ModelMissing, Outcome
-from mien.liveness.passive import judge_frames, open_scorer
-from mien.media.frame import Frame
+from mien.liveness.passive import ScoreFace, judge_frames, open_scorer
+from mien.media.frame import Frame, frame_digest
 from mien.results import ByteArray, Decision, Face, LivenessEvidence
 from mien.settings import Settings
-
-ScoreFace = Callable[[ByteArray, Face], float]
-"""Scores a face of (H, W, 3) uint8 RGB; higher is more alive: a `PassiveScorer`."""
 
 COMPARED = (Outcome.UNLOCKED, Outcome.NOT_THE_OWNER)
 
@@ -32,7 +28,7 @@ def choose_scorer(settings: Settings, *, is_camera: bool) -> ScoreFace | None:
     is not. Raises ModelAltered for a model that was altered, whatever the policy, unless it is
     "off".
     """
-    if settings.liveness in ("passive", "active", "auto"):
+    if settings.asks_for_life:
         return open_scorer(settings)
     if settings.liveness == "off" or not is_camera:
         return None
@@ -59,21 +55,21 @@ def vote_live(
     if score_face is None:
         return vote(frames, verifier)
     scores: list[float] = []
-    seen: set[bytes] = set()
+    digests: list[bytes] = []
 
     def decide_and_score(image_rgb: ByteArray) -> Decision:
         decision = verifier(image_rgb)
         if decision.outcome in COMPARED:
-            digest = hashlib.sha256(image_rgb.tobytes()).digest()
-            is_repeated = is_camera and digest in seen
-            seen.add(digest)
-            score = _score(image_rgb, decision.face, score_face)
-            scores.append(math.nan if is_repeated else score)  # NaN refuses the attempt
+            scores.append(_score(image_rgb, decision.face, score_face))
+            if is_camera:
+                digests.append(frame_digest(image_rgb))
         return decision
 
     decision = vote(frames, decide_and_score)
     if decision.outcome not in COMPARED:
         return decision
+    if len(set(digests)) < len(digests):
+        scores[-1] = math.nan  # refuses the attempt
     result = judge_frames(scores)
     evidence = LivenessEvidence("casual", result.score, result.threshold, result.frames)
     if result:

@@ -8,7 +8,7 @@ more alive; 0 means that the nets call it even. The score is used to refuse, nev
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,8 @@ CLIP = 1e-4  # probabilities are cut to this and to 1 - this: one sure frame dec
 FLOOR = 0.0  # least mean score of an attempt; a personal threshold is never below it
 
 Float64Array = npt.NDArray[np.float64]
+ScoreFace = Callable[[ByteArray, Face], float]
+"""Scores a face of (H, W, 3) uint8 RGB; higher is more alive: a `PassiveScorer`."""
 
 
 class PassiveScorer:

@@ -11,10 +11,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from mien.app.live_challenge import FindMesh, FrameMeter, ScoreFace, decision_of, instruction_of
+from mien.app.live_challenge import FindMesh, FrameMeter, decision_of, instruction_of
 from mien.app.verify import Verifier
 from mien.errors import NoFaceFound, UsageError
 from mien.liveness.challenge import ChallengeSession, Phase
+from mien.liveness.passive import ScoreFace
 from mien.liveness.plan import ChallengePlan, PlanStore, draw_secret_plan
 from mien.media.frame import Frame
 from mien.results import ByteArray, Decision

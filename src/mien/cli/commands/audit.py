@@ -22,10 +22,10 @@ from mien.lab.audit.report import (
     write_audit,
 )
 from mien.lab.audit.run import Audit, ModelAudit, limit_size, run_audit
-from mien.lab.audit.simulated_attacks import ScoreFace, measure_simulated
+from mien.lab.audit.simulated_attacks import measure_simulated
 from mien.lab.audit.steps import STEPS
 from mien.lab.labels import display_name
-from mien.liveness.passive import open_scorer
+from mien.liveness.passive import ScoreFace, open_scorer
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_people_photos
 from mien.metrics import ErrorRate

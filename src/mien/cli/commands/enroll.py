@@ -88,7 +88,7 @@ def needs_challenge(args: Namespace, settings: Settings) -> bool:
     """
     if args.camera is None or settings.liveness == "off":
         return False
-    return settings.liveness is not None or liveness_is_added(settings.engine, settings.data_dir)
+    return settings.asks_for_life or liveness_is_added(settings.engine, settings.data_dir)
 
 
 def _not_living(user: str) -> CommandResult:

@@ -43,8 +43,8 @@ def unlock(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
     if args.challenge and args.photo is not None:
         raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
-    needs_life = settings.liveness not in (None, "off") or args.challenge
-    frames = frames_of(args, args.photo is not None, real_camera=needs_life)
+    real_camera = settings.asks_for_life or args.challenge
+    frames = frames_of(args, args.photo is not None, real_camera=real_camera)
     shown = _read_photo(args.photo) if frames is None else frames
     if args.target_fmr is not None:  # no more is supported for more photos: not worth an attempt
         usual.matcher.threshold_for(photos=1, target_fmr=args.target_fmr)
@@ -101,8 +101,8 @@ def _liveness_lines(decision: Decision, args: Namespace, settings: Settings) -> 
     if not decision or decision.liveness is not None:
         return ()
     if args.photo is not None:
-        wanted = settings.liveness not in (None, "off")
-        return ("  note: a photo file cannot be checked for life",) if wanted else ()
+        note = "  note: a photo file cannot be checked for life"
+        return (note,) if settings.asks_for_life else ()
     if args.camera is None:
         return ()
     if settings.liveness == "off":

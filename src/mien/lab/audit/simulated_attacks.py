@@ -15,11 +15,10 @@ import numpy as np
 
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, SeveralFacesFound
-from mien.liveness.passive import judge_frames
+from mien.liveness.passive import ScoreFace, judge_frames
 from mien.metrics import ErrorRate, independent_rate
-from mien.results import ByteArray, Face
+from mien.results import ByteArray
 
-ScoreFace = Callable[[ByteArray, Face], float]
 Present = Callable[[ByteArray, np.random.Generator], ByteArray]
 
 SCENE_H, SCENE_W = 480, 640

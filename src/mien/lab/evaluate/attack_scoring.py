@@ -21,6 +21,7 @@ from mien.liveness.motion import (
     judge_motion,
     measure_pair,
 )
+from mien.liveness.passive import ScoreFace
 from mien.media.frame import is_dark
 from mien.media.optical_flow import track_points
 from mien.media.video import read_video
@@ -33,7 +34,6 @@ AROUND = 1.6  # boxes: points further from the face than this are of the surroun
 
 FindFace = Callable[[ByteArray], Face]
 """The face at the door of (H, W, 3) uint8 RGB: `Pipeline.door_face`."""
-ScoreFace = Callable[[ByteArray, Face], float]
 Region = npt.NDArray[np.bool_]
 
 

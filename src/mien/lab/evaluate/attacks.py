@@ -18,10 +18,10 @@ from mien.lab.evaluate.attack_rates import (
     personal_thresholds,
     threshold_at_bpcer,
 )
-from mien.lab.evaluate.attack_scoring import ClipScore, FindFace, ScoreFace, score_clip
+from mien.lab.evaluate.attack_scoring import ClipScore, FindFace, score_clip
 from mien.lab.plots.attacks import draw_attacks
 from mien.lab.report.output import write_output
-from mien.liveness.passive import FLOOR
+from mien.liveness.passive import FLOOR, ScoreFace
 from mien.metrics import ErrorRate
 
 JSON_NAME, PICTURE_NAME = "attacks.json", "attacks.png"
