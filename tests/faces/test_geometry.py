@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from mien.faces.geometry import (
     apply_offsets,
     box_areas,
+    cut_around,
     make_square,
     similarity_transform,
     suppress_by_smaller,
     suppress_by_union,
 )
-from mien.results import FloatArray
+from mien.results import Face, FloatArray
 
 SUPPRESSIONS = [suppress_by_union, suppress_by_smaller]
 NO_BOXES = np.zeros((0, 4), np.float32)
@@ -288,3 +289,16 @@ def test_noise_is_fitted_in_the_least_squares_sense() -> None:
 def test_points_that_no_transform_fits_are_refused(source: FloatArray, target: FloatArray) -> None:
     with pytest.raises(ValueError, match=r"fits them|at least two points"):
         similarity_transform(source.astype(np.float32), target.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("margin_px", "rows", "columns"),
+    [(0, (4, 7), (2, 6)), (1, (3, 8), (1, 7)), (20, (0, 9), (0, 12))],
+)
+def test_a_cut_around_a_face_has_every_pixel_its_box_touches_and_the_margin(
+    margin_px: float, rows: tuple[int, int], columns: tuple[int, int]
+) -> None:
+    photo = np.arange(9 * 12 * 3, dtype=np.uint8).reshape(9, 12, 3)
+    face = Face(np.array([2.5, 4.0, 5.5, 6.2], np.float32), np.zeros((5, 2), np.float32), 0.9)
+    expected = photo[slice(*rows), slice(*columns)]
+    assert np.array_equal(cut_around(photo, face, margin_px), expected)

@@ -9,14 +9,14 @@ docs/quality.md has the measurements.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mien.errors import NoFaceFound, SeveralFacesFound
-from mien.media.pixels import downscale
+from mien.faces.geometry import cut_around
+from mien.media.pixels import shrink_to
 from mien.results import ByteArray, Face
 
 FindFace = Callable[[ByteArray], Face]
@@ -69,8 +69,10 @@ def find_upright(image_rgb: ByteArray, find: FindFace) -> FoundFace:
         if turns == 0:
             raise
     else:
-        around = _surroundings(image_rgb, face)
-        turns = 0 if face.score >= SURE_SCORE else _surest_turn(around, face.score, find)
+        turns = 0
+        if face.score < SURE_SCORE:  # on a large photo, the turns are told around the face
+            side = max(face.width_px, face.height_px)
+            turns = _surest_turn(cut_around(image_rgb, face, side), face.score, find)
     if turns:
         turned = np.ascontiguousarray(np.rot90(image_rgb, turns))
         try:
@@ -100,31 +102,16 @@ def find_near_border(image_rgb: ByteArray, face: Face, find: FindFace) -> Face:
     return again
 
 
-def _surroundings(image_rgb: ByteArray, face: Face) -> ByteArray:
-    """The face and as much again on each side: on a large photo, turns are told there."""
-    left, top, right, bottom = (float(edge) for edge in face.box_xyxy)
-    side = max(right - left, bottom - top)
-    height, width = image_rgb.shape[:2]
-    rows = slice(max(0, int(top - side)), min(height, math.ceil(bottom + side)))
-    columns = slice(max(0, int(left - side)), min(width, math.ceil(right + side)))
-    return image_rgb[rows, columns]
-
-
 def _surest_turn(image_rgb: ByteArray, score: float, find: FindFace) -> int:
     """Which of the turns 1, 2, 3 has the face with the highest score above `score`; else 0.
 
     A large photo in which a small one of it shows none is searched once more, less shrunk.
     """
     pixels = image_rgb.shape[0] * image_rgb.shape[1]
-    best = _surest_turn_of(_shrunk(image_rgb, MAX_TURNED_PIXELS), score, find)
+    best = _surest_turn_of(shrink_to(image_rgb, MAX_TURNED_PIXELS), score, find)
     if best == 0 and pixels > LARGE_FROM_PIXELS:
-        best = _surest_turn_of(_shrunk(image_rgb, MAX_TURNED_PIXELS_AGAIN), score, find)
+        best = _surest_turn_of(shrink_to(image_rgb, MAX_TURNED_PIXELS_AGAIN), score, find)
     return best
-
-
-def _shrunk(image_rgb: ByteArray, most_pixels: int) -> ByteArray:
-    factor = math.ceil(math.sqrt(image_rgb.shape[0] * image_rgb.shape[1] / most_pixels))
-    return image_rgb if factor <= 1 else downscale(image_rgb, factor)
 
 
 def _surest_turn_of(image_rgb: ByteArray, score: float, find: FindFace) -> int:

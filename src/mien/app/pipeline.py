@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from mien.faces.quality.words import describe_faults
 from mien.faces.select import choose_door_face
 from mien.matching.matcher import Matcher
 from mien.media.frame import is_overexposed
-from mien.media.pixels import downscale
+from mien.media.pixels import downscale, factor_to_fit
 from mien.models import (
     ONET,
     PNET,
@@ -109,8 +108,8 @@ class Pipeline:
         A larger picture is shrunk by a whole factor first. A person in front of the camera stays
         large enough, and the search would otherwise take a second and a gigabyte.
         """
-        factor = math.ceil(math.sqrt(image_rgb.shape[0] * image_rgb.shape[1] / MAX_DOOR_PIXELS))
-        if factor <= 1:
+        factor = factor_to_fit(image_rgb, MAX_DOOR_PIXELS)
+        if factor == 1:
             return self.faces(image_rgb, "largest")
         found = self.faces(downscale(image_rgb, factor), "largest")
         # pixel i of the small picture covers the pixels factor * i and on: edges scale as they are

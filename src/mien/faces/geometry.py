@@ -6,10 +6,12 @@ accept n = 0.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
-from mien.results import FloatArray
+from mien.results import ByteArray, Face, FloatArray
 
 IndexArray = npt.NDArray[np.intp]
 
@@ -134,3 +136,12 @@ def _intersections(a: FloatArray, b: FloatArray, *, extra: float) -> FloatArray:
     sides = np.maximum(high - low + np.float32(extra), 0)
     inter: FloatArray = sides[..., 0] * sides[..., 1]
     return inter
+
+
+def cut_around(image_rgb: ByteArray, face: Face, margin_px: float) -> ByteArray:
+    """The part of (H, W, 3) uint8 RGB with the face's box and a margin, within the image."""
+    left, top, right, bottom = (float(edge) for edge in face.box_xyxy)
+    height, width = image_rgb.shape[:2]
+    rows = slice(max(0, int(top - margin_px)), min(height, math.ceil(bottom + margin_px)))
+    columns = slice(max(0, int(left - margin_px)), min(width, math.ceil(right + margin_px)))
+    return image_rgb[rows, columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -76,6 +77,18 @@ def downscale(image_rgb: ByteArray, factor: int) -> ByteArray:
     from PIL import Image
 
     return np.asarray(Image.fromarray(image_rgb).reduce(factor))
+
+
+def factor_to_fit(image_rgb: ByteArray, most_pixels: int) -> int:
+    """The least whole factor by which the picture has at most so many pixels; 1 or more."""
+    pixels = image_rgb.shape[0] * image_rgb.shape[1]
+    return max(1, math.ceil(math.sqrt(pixels / most_pixels)))
+
+
+def shrink_to(image_rgb: ByteArray, most_pixels: int) -> ByteArray:
+    """`downscale` by `factor_to_fit`; the picture itself where it is small enough."""
+    factor = factor_to_fit(image_rgb, most_pixels)
+    return image_rgb if factor == 1 else downscale(image_rgb, factor)
 
 
 def scale_to_bytes(values: npt.NDArray[Any], scale: float) -> ByteArray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, SeveralFacesFound
+from mien.faces.geometry import cut_around
 from mien.liveness.passive import ScoreFace, judge_frames
 from mien.metrics import ErrorRate, independent_rate
 from mien.results import ByteArray
@@ -23,7 +24,7 @@ Present = Callable[[ByteArray, np.random.Generator], ByteArray]
 
 SCENE_H, SCENE_W = 480, 640
 PICTURE_H, PICTURE_W = 360, 280  # of the print or screen in the scene
-AROUND = 1.1  # face heights on each side of the box that the picture shows
+AROUND = 0.55  # face heights on each side of the box that the picture shows
 BORDER_PX = 14
 
 
@@ -97,12 +98,7 @@ def _face_and_surroundings(photo: ByteArray, pipeline: Pipeline) -> ByteArray | 
         face = pipeline.door_face(photo)
     except (NoFaceFound, SeveralFacesFound):
         return None
-    left, top, right, bottom = (float(edge) for edge in face.box_xyxy)
-    around = AROUND * face.height_px / 2
-    height, width = photo.shape[:2]
-    rows = slice(max(0, int(top - around)), min(height, math.ceil(bottom + around)))
-    columns = slice(max(0, int(left - around)), min(width, math.ceil(right + around)))
-    return photo[rows, columns]
+    return cut_around(photo, face, AROUND * face.height_px)
 
 
 def _sized(shown: ByteArray) -> ByteArray:

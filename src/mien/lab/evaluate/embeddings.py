@@ -29,7 +29,7 @@ from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
 from mien.lab.evaluate.quality_bands import GOOD, BandArray, band_of
 from mien.lab.evaluate.workers import run_in_workers
 from mien.media.image_file import read_image
-from mien.media.pixels import downscale
+from mien.media.pixels import shrink_to
 from mien.models import DETECTOR_ROWS, EmbedderRow, find_embedder
 from mien.results import ByteArray, Crop, Face, FloatArray, ModelId
 from mien.settings import Settings
@@ -144,8 +144,7 @@ class PhotoEmbedder:
         image = read_image(photo)
         if self._choice == "largest":
             # a face that is a fifth of the side still has more pixels than a crop wants
-            area = image.shape[0] * image.shape[1]
-            image = downscale(image, max(1, math.ceil(math.sqrt(area / MAX_DOOR_PIXELS))))
+            image = shrink_to(image, MAX_DOOR_PIXELS)
         faces = self._pipeline.faces(image, "all" if self._choice == "centre" else "largest")
         if not len(faces):
             raise NoFaceFound(NO_FACE)
