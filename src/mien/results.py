@@ -181,7 +181,9 @@ class LivenessEvidence:
     tier: "casual" for the passive check, which stops most phones and not a good print;
     "print-proof" for a challenge that was passed. challenge: "passed", "denied", or "" where none
     was asked. score: mean over the frames, higher is more alive; NaN where it could not be had.
-    threshold: the least score that is not refused. frames: how many were scored.
+    threshold: the least score that is not refused. frames: how many were scored. motion: how the
+    rules on motion came out, "passed", "frozen", "rigid" or "not_measured"; "" where the look was
+    shorter than they need.
     """
 
     tier: str
@@ -189,16 +191,18 @@ class LivenessEvidence:
     threshold: float
     frames: int
     challenge: str = ""
+    motion: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """For JSON. score: None where it is no number. challenge: only where one was asked."""
+        """For JSON. score: None where it is no number; challenge, motion: only where checked."""
         data: dict[str, object] = {
             "tier": self.tier,
             "score": round(self.score, 4) if self.score == self.score else None,
             "threshold": self.threshold,
             "frames": self.frames,
         }
-        return data | {"challenge": self.challenge} if self.challenge else data
+        checked = {"challenge": self.challenge, "motion": self.motion}
+        return data | {name: result for name, result in checked.items() if result}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.app.parts import OTHER_MODEL, clock, opened, settings_of, somebody, stored
 from tests.vault.memory import open_memory_vault
-from tests.vault.sealed_parts import edit, store_record
+from tests.vault.sealed_parts import edit, record_of_user, store_record
 
-from mien.app.enroll import analyse_photos, enroll
+from mien.app.enroll import Mode, analyse_photos, enroll
 from mien.app.pipeline import Pipeline
 from mien.app.verify import (
     forget,
@@ -28,6 +28,7 @@ from mien.errors import (
     VaultDamaged,
 )
 from mien.results import ByteArray
+from mien.vault.records.record import LivenessHistory
 
 
 def test_an_enrolled_template_is_stored_with_model_and_time(
@@ -77,6 +78,25 @@ def test_two_spellings_of_one_name_are_one_person(
         enroll("Zoe\u0308", shots[:1], pipeline=pipeline, vault=vault, mode="new", clock=clock)
         assert [head.user for head in vault.list_people()] == ["Zo\u00eb"]
         assert forget("Zoe\u0308", vault) == "Zo\u00eb"
+
+
+def test_how_alive_a_person_looked_is_stored_kept_by_added_photos_and_dropped_by_other_ones(
+    pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    def stored_after(mode: Mode, liveness: LivenessHistory | None) -> LivenessHistory | None:
+        enroll(
+            "ana", shots[:1], pipeline=pipeline, vault=vault, mode=mode, clock=clock,
+            liveness=liveness,
+        )  # fmt: skip
+        record = record_of_user(vault, "ana")
+        assert record is not None
+        return record.liveness
+
+    with open_memory_vault() as vault:
+        assert stored_after("new", LivenessHistory(5.0)) == LivenessHistory(5.0)
+        assert stored_after("add", None) == LivenessHistory(5.0)
+        assert stored_after("add", LivenessHistory(4.0)) == LivenessHistory(4.0)
+        assert stored_after("replace", None) is None
 
 
 def test_photos_cannot_be_added_to_a_template_of_another_model(

@@ -133,6 +133,15 @@ def test_a_denial_locks_without_a_similarity_and_says_the_same_words(
     assert decision.liveness.challenge == "denied"
 
 
+def test_a_person_s_own_threshold_holds_in_a_challenge_too() -> None:
+    actor, session = Actor(), ChallengeSession(PLAN)
+    meter = FrameMeter(actor.verify, actor, actor.mesh, actor.score, threshold=1.5)
+    decision = decide_by_challenge(film(*PASSING), session, meter, lambda words: None)
+    assert session.denial is Denial.NOT_LIVE
+    assert decision.liveness is not None
+    assert (decision.liveness.score, decision.liveness.threshold) == (1.0, 1.5)
+
+
 def test_a_repeated_frame_is_denied() -> None:
     actor, session = Actor(), ChallengeSession(PLAN)
     first, second = list(film((2, 0, {})))

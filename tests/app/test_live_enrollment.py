@@ -9,7 +9,7 @@ import pytest
 from tests.app.turning_head import TurningHead
 
 from mien.app.live_challenge import INSTRUCTIONS
-from mien.app.live_enrollment import MAX_KEPT, frames_of_living_person
+from mien.app.live_enrollment import MAX_KEPT, LivingFrames, frames_of_living_person
 from mien.app.pipeline import Pipeline
 from mien.liveness.challenge import ChallengeSession
 from mien.liveness.mesh import MeshFinder, open_mesh
@@ -53,7 +53,7 @@ class Actor:
 
 def kept_of(
     actor: Actor, pipeline: Pipeline, mesh: MeshFinder, settings: Settings
-) -> list[Frame] | None:
+) -> LivingFrames | None:
     return frames_of_living_person(
         actor.frames(),
         ChallengeSession(PLAN),
@@ -71,7 +71,9 @@ def test_a_person_who_does_what_is_asked_gives_frames_that_face_the_camera(
     actor = Actor(head.seen)
     kept = kept_of(actor, pipeline, mesh, with_liveness)
     assert kept is not None
-    assert 5 <= len(kept) <= MAX_KEPT
+    assert 5 <= len(kept.frames) <= MAX_KEPT
+    assert kept.history.enrolled_score > 0  # of the frames that passed the passive check
+    assert kept.history.success_days == ()
     assert actor.told == [
         "face the camera",
         INSTRUCTIONS[Action.TURN_RIGHT],

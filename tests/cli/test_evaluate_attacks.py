@@ -23,7 +23,7 @@ def test_clips_are_scored_and_the_rates_are_written(
     manifest = tmp_path / "clips.csv"
     lines = [
         ",".join(COLUMNS),
-        "live,10,ana,,,,live,,,,test",
+        "live,10,ana,,,,live,,,,enroll",
         "print,10,ana,,,,attack,print,,,test",
     ]
     manifest.write_text("\n".join(lines) + "\n")
@@ -36,6 +36,9 @@ def test_clips_are_scored_and_the_rates_are_written(
     assert "not stated: APCER of print: 1 clips, 30 are needed" in ran.out
     data = json.loads((tmp_path / "out" / "attacks.json").read_text())
     assert [clip["frames"] for clip in data["clips"]] == [3, 3]
+    # photos of the same three poses, so they match; the passive check has the last word
+    assert "IAPAR, attacks on enrolled people that unlock" in ran.out
+    assert (data["iapar"]["trials"], data["iapar"]["errors"]) in ((1, 0), (1, 1))
     assert data["clips"][0]["score"] == data["clips"][1]["score"]
 
 

@@ -44,6 +44,7 @@ from mien.vault import (
 )
 
 if TYPE_CHECKING:
+    from mien.vault.records.record import LivenessHistory
     from mien.vault.rotated_space import SpaceOf
     from mien.vault.vault import Vault
 
@@ -69,12 +70,14 @@ def enroll(
     clock: Clock,
     progress: SourceProgress = lambda photos: photos,
     may_skip: MaySkip = skip_none,
+    liveness: LivenessHistory | None = None,
 ) -> Enrollment:
     """Make a template and store it in one step; on any error the vault stays as it was.
 
     mode: new refuses a name that is enrolled (AlreadyEnrolled), replace drops the
     earlier photos if the new ones show the same face (AnotherFace), replace_person drops them
-    whoever the new ones show, add keeps them. Other errors: those of `enroll_photos`.
+    whoever the new ones show, add keeps them. liveness: how alive the person looked; None for
+    photos that were not checked. Other errors: those of `enroll_photos`.
     """
     user = check_user_name(user)
     if mode == "new" and vault.holds(user):
@@ -88,17 +91,21 @@ def enroll(
     def make(stored: Record | None, space_of: SpaceOf) -> Record:
         if stored is not None and mode == "new":
             raise already_enrolled(user)
-        onto = None
-        if stored is not None:
-            onto = unpack_template(stored.payload, expected_model=pipeline.model)
-        space = space_of(pipeline.model)
-        made.append(merge(analysed, pipeline, onto=onto, space=space))
+        onto = unpack_template(stored.payload, expected_model=pipeline.model) if stored else None
+        made.append(merge(analysed, pipeline, onto=onto, space=space_of(pipeline.model)))
         payload = pack_template(made[-1].template)
-        return Record(user, pipeline.model, utc_stamp(clock()), payload)
+        history = _merged(liveness, None if stored is None else stored.liveness)
+        return Record(user, pipeline.model, utc_stamp(clock()), payload, history)
 
     # replace does not look at what is stored: it is the way out of a damaged record
     vault.update(user, make, replace=mode in ("replace", "replace_person"))
     return _compare_with_others(user, made[-1], vault, pipeline)
+
+
+def _merged(
+    liveness: LivenessHistory | None, earlier: LivenessHistory | None
+) -> LivenessHistory | None:
+    return earlier if liveness is None else liveness.merged_with(earlier)
 
 
 def _compare_with_others(

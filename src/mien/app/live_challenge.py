@@ -18,7 +18,7 @@ from mien.app.voting import DecideFrame
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
 from mien.liveness.challenge import FRONTAL_DEG, ChallengeSession, Denial, Observation, Phase
 from mien.liveness.mesh import Float64Array, Turn, measure_turn, yaw_degrees
-from mien.liveness.passive import ScoreFace, judge_frames
+from mien.liveness.passive import FLOOR, PassiveResult, ScoreFace, judge_frames
 from mien.liveness.plan import Action
 from mien.media.frame import Frame, frame_digest
 from mien.results import ByteArray, Decision, Face, FloatArray, LivenessEvidence
@@ -40,12 +40,16 @@ NOT_PASSED = (
 
 @dataclass(slots=True)
 class FrameMeter:
-    """Measures frames against the anchor. decisions, scores: of the frames of the anchor."""
+    """Measures frames against the anchor.
+
+    threshold: the least mean passive score. decisions, scores: of the frames of the anchor.
+    """
 
     verifier: DecideFrame
     pipeline: Pipeline
     find_mesh: FindMesh
     score_face: ScoreFace
+    threshold: float = FLOOR
     decisions: list[Decision] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     _anchor: tuple[Float64Array, FloatArray] | None = None
@@ -97,8 +101,12 @@ class FrameMeter:
             self.scores.append(self.score_face(image, face))
         except ValueError:
             self.scores.append(math.nan)
-        is_live = bool(judge_frames(self.scores))
+        is_live = bool(self.passive_result())
         return replace(found, matches_template=bool(decision), is_live=is_live)
+
+    def passive_result(self) -> PassiveResult:
+        """Of the frames of the anchor so far."""
+        return judge_frames(self.scores, threshold=self.threshold)
 
 
 def decide_by_challenge(
@@ -132,7 +140,7 @@ def decision_of(session: ChallengeSession, meter: FrameMeter) -> Decision:
     last = meter.decisions[-1]
     if session.denial is Denial.NOT_THE_TEMPLATE:
         return last
-    result = judge_frames(meter.scores)
+    result = meter.passive_result()
     evidence = LivenessEvidence(
         "print-proof" if session else "casual",
         result.score,

@@ -7,6 +7,7 @@ this face is alive, is what the challenge proves.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from mien.app.live_challenge import FindMesh, FrameMeter, Tell, decide_by_challenge
 from mien.app.pipeline import Pipeline
@@ -15,9 +16,18 @@ from mien.liveness.challenge import ChallengeSession, Phase
 from mien.liveness.passive import ScoreFace
 from mien.media.frame import Frame
 from mien.results import Decision
+from mien.vault.records.record import LivenessHistory
 
 MAX_KEPT = 40  # frames: at 640 x 480 these are 37 MB
 FACING = (Phase.ANCHOR, Phase.DELAY, Phase.RETURN)
+
+
+@dataclass(frozen=True, slots=True)
+class LivingFrames:
+    """Frames on which a person faced the camera. history: how alive the person looked."""
+
+    frames: list[Frame]
+    history: LivenessHistory
 
 
 def frames_of_living_person(
@@ -28,7 +38,7 @@ def frames_of_living_person(
     find_mesh: FindMesh,
     score_face: ScoreFace,
     tell: Tell,
-) -> list[Frame] | None:
+) -> LivingFrames | None:
     """Run the challenge. The frames on which the person faced the camera; None if it was denied.
 
     tell: gets each instruction once. Raises NoFaceFound if no frame showed one face.
@@ -46,4 +56,5 @@ def frames_of_living_person(
     one_face = Decision(1.0, threshold, "one face", Outcome.UNLOCKED)
     meter = FrameMeter(lambda image_rgb: one_face, pipeline, find_mesh, score_face)
     decide_by_challenge(keeping(), session, meter, tell)
-    return kept if session else None
+    score = meter.passive_result().score
+    return LivingFrames(kept, LivenessHistory(score)) if session else None

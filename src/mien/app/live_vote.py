@@ -8,16 +8,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from mien.app.face_search import FindFace
+from mien.app.live_motion import PASSED, MotionWatch
 from mien.app.voting import DecideFrame, vote
 from mien.errors import ModelMissing, Outcome
-from mien.liveness.passive import ScoreFace, judge_frames, open_scorer
+from mien.liveness.passive import FLOOR, ScoreFace, judge_frames, open_scorer
+from mien.liveness.personal import personal_threshold
 from mien.media.frame import Frame, frame_digest
 from mien.results import ByteArray, Decision, Face, LivenessEvidence
 from mien.settings import Settings
+from mien.vault.records.record import LivenessHistory
 
 COMPARED = (Outcome.UNLOCKED, Outcome.NOT_THE_OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class PassiveCheck:
+    """How a look is checked for a living person. threshold: the least mean score; see
+    `threshold_from`."""
+
+    score_face: ScoreFace
+    find_face: FindFace
+    threshold: float = FLOOR
+
+
+def threshold_from(history: LivenessHistory | None) -> float:
+    """The passive threshold of a person who looked so before; `FLOOR` for one not checked."""
+    if history is None:
+        return FLOOR
+    return personal_threshold([history.enrolled_score], history.success_days)
 
 
 def choose_scorer(settings: Settings, *, is_camera: bool) -> ScoreFace | None:
@@ -41,43 +62,59 @@ def choose_scorer(settings: Settings, *, is_camera: bool) -> ScoreFace | None:
 def vote_live(
     frames: Iterable[Frame],
     verifier: DecideFrame,
-    score_face: ScoreFace | None,
+    check: PassiveCheck | None,
     *,
     is_camera: bool = False,
 ) -> Decision:
     """`vote`, and then NOT_LIVE if the faces that voted do not look alive.
 
-    score_face: None for no check; then the decision has no liveness evidence. is_camera: two
-    frames that are the same bit for bit are no sensor's, and refuse too; a film may have such. A
-    refusal says nothing about similarity, so that a picture is not told whose it resembles.
-    Raises as `vote`.
+    check: None for no check; then the decision has no liveness evidence. is_camera: two frames that
+    are the same bit for bit are no sensor's, and refuse too; a film may have such. A look of six
+    seconds and more is also judged by how face and surroundings move. A refusal says nothing about
+    similarity, so that a picture is not told whose it resembles. Raises as `vote`.
     """
-    if score_face is None:
+    if check is None:
         return vote(frames, verifier)
-    scores: list[float] = []
-    digests: list[bytes] = []
-
-    def decide_and_score(image_rgb: ByteArray) -> Decision:
-        decision = verifier(image_rgb)
-        if decision.outcome in COMPARED:
-            scores.append(_score(image_rgb, decision.face, score_face))
-            if is_camera:
-                digests.append(frame_digest(image_rgb))
-        return decision
-
-    decision = vote(frames, decide_and_score)
+    look = _Look(check, verifier, is_camera=is_camera)
+    decision = vote(look.motion.watch(frames), look.decide)
     if decision.outcome not in COMPARED:
         return decision
-    if len(set(digests)) < len(digests):
-        scores[-1] = math.nan  # refuses the attempt
-    result = judge_frames(scores)
-    evidence = LivenessEvidence("casual", result.score, result.threshold, result.frames)
-    if result:
+    is_live, evidence = look.judge()
+    if is_live:
         return replace(decision, liveness=evidence)
     reason = "the camera does not show a living person; face it yourself, in even light"
     return Decision(
         math.nan, decision.threshold, reason, Outcome.NOT_LIVE, decision.face, liveness=evidence
     )
+
+
+class _Look:
+    """The frames of one look: each is decided on, and scored if it showed one face."""
+
+    def __init__(self, check: PassiveCheck, verifier: DecideFrame, *, is_camera: bool) -> None:
+        self._check, self._verifier, self._is_camera = check, verifier, is_camera
+        self._scores: list[float] = []
+        self._digests: list[bytes] = []
+        self.motion = MotionWatch()
+
+    def decide(self, image_rgb: ByteArray) -> Decision:
+        decision = self._verifier(image_rgb)
+        if decision.outcome in COMPARED:
+            self._scores.append(_score(image_rgb, decision.face, self._check.score_face))
+            if self._is_camera:
+                self._digests.append(frame_digest(image_rgb))
+        return decision
+
+    def judge(self) -> tuple[bool, LivenessEvidence]:
+        """Whether nothing refuses, and what was found."""
+        repeated = len(set(self._digests)) < len(self._digests)
+        scores = [math.nan] if repeated else self._scores  # not a number refuses
+        result = judge_frames(scores, threshold=self._check.threshold)
+        motion = self.motion.judge(self._check.find_face)
+        is_live = bool(result) and motion in ("", PASSED)
+        return is_live, LivenessEvidence(
+            "casual", result.score, result.threshold, len(self._scores), motion=motion
+        )
 
 
 def _score(image_rgb: ByteArray, face: Face | None, score_face: ScoreFace) -> float:

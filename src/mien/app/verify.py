@@ -18,6 +18,7 @@ from mien.vault import Record, check_user_name, unpack_template
 
 if TYPE_CHECKING:
     from mien.vault.attempt import Attempt
+    from mien.vault.records.record import LivenessHistory
     from mien.vault.rotated_space import LookupResult
     from mien.vault.vault import Vault
 
@@ -91,9 +92,15 @@ class Verifier:
         """How many attempts of this name failed since its last success."""
         return self._attempt.earlier_failures
 
+    @property
+    def liveness_history(self) -> LivenessHistory | None:
+        """How alive the person looked before; None for an unknown name and one not checked."""
+        return self._history
+
     def conclude(self, decision: Decision) -> Decision:
         """The decision that the attempt ends with; returns it."""
         self._attempt.outcome = decision.outcome
+        self._attempt.is_live = decision.liveness is not None
         return decision
 
     def __exit__(
@@ -107,6 +114,7 @@ class Verifier:
     def _choose_template(self, found: LookupResult) -> None:
         record = found.record
         self._is_enrolled = record is not None
+        self._history = None if record is None else record.liveness
         self._pipeline = self._pipeline_of(None if record is None else record.model)
         self._space = found.space_of(self._pipeline.model)
         if record is not None:

@@ -10,6 +10,7 @@ from mien.errors import MienError, Outcome
 from mien.vault.integrity.audit_log import STARTED
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import charge_attempt, settle_attempt
+from mien.vault.people import add_success_day
 from mien.vault.transaction import Transaction, TransactionManager
 
 IDENTIFY = "/identify"  # counts identifications; no user name has a slash
@@ -30,13 +31,15 @@ class Attempt:
     compared: a face was compared; then the charge stays unless the user unlocks, also where later
     frames show no face or raise an error.
     is_laxer: the threshold was below the default one; then UNLOCKED does not clear the failures
-    of the user, and the log names it. earlier_failures: of this name since its last success.
+    of the user, and the log names it. is_live: a passive liveness check was passed; then UNLOCKED
+    notes the day in the user's record. earlier_failures: of this name since its last success.
     """
 
     outcome: Outcome | None = None
     user: str = ""
     compared: bool = False
     is_laxer: bool = False
+    is_live: bool = False
     earlier_failures: int = 0
 
 
@@ -44,10 +47,7 @@ class Attempt:
 def charged_attempt(
     user: str | None, transactions: TransactionManager, *, now: Now, write_log: WriteLog
 ) -> Iterator[Attempt]:
-    """Charge an attempt at once, and settle it when the block ends. See `Vault.attempt`.
-
-    user: a checked name; None for an identification.
-    """
+    """Charge an attempt to `user`, None to identify, and settle it at the end: `Vault.attempt`."""
     name, kind = (IDENTIFY, "identify") if user is None else (user, "unlock")
     with transactions.writing() as transaction:
         charge = charge_attempt(name, transaction, now(transaction))
@@ -68,6 +68,8 @@ def charged_attempt(
                 unlocked=unlocked and not attempt.is_laxer,
                 compared=compared and not unlocked,
             )
+            if unlocked and attempt.is_live:
+                add_success_day(name, now(transaction).wall_s, transaction)
             write_log(transaction, kind, attempt.user, _log_word(attempt, outcome))
 
     try:
@@ -76,11 +78,15 @@ def charged_attempt(
         settle(error.outcome, compared=attempt.compared)
         raise
     except BaseException as error:  # logged, and it stays a failure
-        interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
-        settle(Outcome.INTERRUPTED if interrupted else Outcome.INTERNAL_ERROR, compared=True)
+        settle(_outcome_of(error), compared=True)
         raise
     outcome = attempt.outcome or Outcome.NOT_THE_OWNER
     settle(outcome, compared=attempt.compared or outcome not in NOT_COMPARED)
+
+
+def _outcome_of(error: BaseException) -> Outcome:
+    interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
+    return Outcome.INTERRUPTED if interrupted else Outcome.INTERNAL_ERROR
 
 
 def _log_word(attempt: Attempt, outcome: Outcome) -> str:

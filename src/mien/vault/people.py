@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
@@ -98,6 +99,16 @@ def rename_record(record: Record, new: str, transaction: Transaction) -> None:
     _drop_record(record.user, transaction)
     store_record(replace(record, user=new), transaction)
     move_count(record.user, new, transaction)
+
+
+def add_success_day(name: str, wall_s: float, transaction: Transaction) -> None:
+    """Note in the record that the person passed the passive check on this day, if that is new."""
+    record = find_record(name, transaction)
+    if record is None or record.liveness is None:
+        return
+    history = record.liveness.with_success(datetime.fromtimestamp(wall_s, timezone.utc).date())
+    if history is not record.liveness:
+        put_record(replace(record, liveness=history), transaction)
 
 
 def _drop_record(name: str, transaction: Transaction) -> bool:

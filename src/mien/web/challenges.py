@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from mien.app.live_challenge import FindMesh, FrameMeter, decision_of, instruction_of
+from mien.app.live_vote import threshold_from
 from mien.app.verify import Verifier
 from mien.errors import NoFaceFound, UsageError
 from mien.liveness.challenge import ChallengeSession, Phase
@@ -131,7 +132,13 @@ class Challenges:
             raise UsageError("the challenge is unknown, used or has expired; begin a new one")
         models = self._models()
         verifier = begin(user).__enter__()
-        meter = FrameMeter(verifier, verifier.pipeline, models.find_mesh, models.score_face)
+        meter = FrameMeter(
+            verifier,
+            verifier.pipeline,
+            models.find_mesh,
+            models.score_face,
+            threshold_from(verifier.liveness_history),
+        )
         running = _Running(user, verifier, ChallengeSession(plan), meter, at_s)
         with self._lock:
             self._running[nonce] = running

@@ -34,23 +34,22 @@ NOT_CHECKED = (
 
 def enroll(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
-    if args.yes and not args.replace:
-        raise UsageError("--yes needs --replace; pass both or neither")
-    if args.challenge and args.photos:
-        raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
+    _check_options(args)
     settings = load_settings(engine=args.engine, calibration=args.calibration)
     args.challenge = args.challenge or needs_challenge(args, settings)
     frames = frames_of(args, bool(args.photos), real_camera=args.challenge)
     photos: Sequence[ImageSource] = [] if frames else find_photos(args.photos)
     named: frozenset[ImageSource] = frozenset() if frames else named_files(args.photos)
     with open_user_vault(settings, create=True) as vault:
-        pipeline = open_pipeline(settings, args.model)
+        pipeline, history = open_pipeline(settings, args.model), None
         if frames is not None:
             pipeline.search_turns = args.rotate == "auto"
-            living = living_frames(frames, pipeline, settings) if args.challenge else frames
-            if living is None:
-                return _not_living(user)
-            photos = choose_frames(living, pipeline)
+            if args.challenge:
+                living = living_frames(frames, pipeline, settings)
+                if living is None:
+                    return _not_living(user)
+                frames, history = iter(living.frames), living.history
+            photos = choose_frames(frames, pipeline)
 
         def store(mode: Mode) -> Enrollment:
             return use_cases.enroll(
@@ -63,6 +62,7 @@ def enroll(args: Namespace) -> CommandResult:
                 progress=photo_bar,
                 # frames are arrays, which no set can hold
                 may_skip=lambda photo: frames is not None or photo not in named,
+                liveness=history,
             )
 
         try:
@@ -72,6 +72,13 @@ def enroll(args: Namespace) -> CommandResult:
                 raise
             enrollment = store("replace_person")
     return _enrolled(user, enrollment, args)
+
+
+def _check_options(args: Namespace) -> None:
+    if args.yes and not args.replace:
+        raise UsageError("--yes needs --replace; pass both or neither")
+    if args.challenge and args.photos:
+        raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
 
 
 def _enrolled(user: str, enrollment: Enrollment, args: Namespace) -> CommandResult:

@@ -61,9 +61,8 @@ def evaluate_attacks(args: Namespace) -> CommandResult:
     settings = load_settings(engine=args.engine)
     clips = read_manifest(args.manifest)
     scorer = open_scorer(settings)
-    pipeline = open_pipeline(settings)
     evaluation = attacks.evaluate_attacks(
-        bar(clips, "scoring clips"), find_face=pipeline.door_face, score_face=scorer
+        bar(clips, "scoring clips"), pipeline=open_pipeline(settings), score_face=scorer
     )
     data = attacks.evaluation_data(evaluation)
     path = attacks.write_scores(data, args.out)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 
 from mien.app.live_challenge import FrameMeter, decide_by_challenge
-from mien.app.live_enrollment import frames_of_living_person
-from mien.app.live_vote import choose_scorer, vote_live
+from mien.app.live_enrollment import LivingFrames, frames_of_living_person
+from mien.app.live_vote import PassiveCheck, choose_scorer, threshold_from, vote_live
 from mien.app.pipeline import Pipeline
 from mien.app.verify import Verifier
 from mien.cli.progress import print_progress
@@ -42,7 +42,11 @@ def decide_live(
     ):
         return _by_challenge(verifier, frames, settings)
     scorer = choose_scorer(settings, is_camera=is_camera)
-    decision = vote_live(frames, verifier, scorer, is_camera=is_camera)
+    check = None
+    if scorer is not None:
+        threshold = threshold_from(verifier.liveness_history)
+        check = PassiveCheck(scorer, verifier.pipeline.door_face, threshold)
+    decision = vote_live(frames, verifier, check, is_camera=is_camera)
     if is_auto and decision.outcome is Outcome.NOT_LIVE:
         return _by_challenge(verifier, frames, settings)
     return decision
@@ -50,7 +54,7 @@ def decide_live(
 
 def living_frames(
     frames: Iterator[Frame], pipeline: Pipeline, settings: Settings
-) -> list[Frame] | None:
+) -> LivingFrames | None:
     """The frames to enroll from, of whoever passes a challenge; None if it was not passed.
 
     Raises ModelMissing, with the command, without the liveness models.
@@ -67,7 +71,13 @@ def living_frames(
 
 def _by_challenge(verifier: Verifier, frames: Iterator[Frame], settings: Settings) -> Decision:
     """Ask for two movements. Raises ModelMissing, with the command, without the liveness models."""
-    meter = FrameMeter(verifier, verifier.pipeline, open_mesh(settings), open_scorer(settings))
+    meter = FrameMeter(
+        verifier,
+        verifier.pipeline,
+        open_mesh(settings),
+        open_scorer(settings),
+        threshold_from(verifier.liveness_history),
+    )
     return decide_by_challenge(frames, _new_session(), meter, print_progress)
 
 

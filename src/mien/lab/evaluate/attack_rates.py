@@ -62,11 +62,12 @@ def measure_attacks(
     *, with_motion: bool,
 ) -> AttackRates:  # fmt: skip
     """Rates on the test split. thresholds: by subject; default: of subjects without one."""
-    verdicts = [
-        (one.clip, _passes(one, thresholds.get(one.clip.subject, default), with_motion=with_motion))
-        for one in scores
-        if one.clip.split == "test" and one.is_response
-    ]
+    verdicts = []
+    for one in scores:
+        if one.clip.split == "test" and one.is_response:
+            threshold = thresholds.get(one.clip.subject, default)
+            verdicts.append((one.clip, passes_check(one, threshold, with_motion=with_motion)))
+    attacks = [(clip, is_live) for clip, is_live in verdicts if clip.is_attack]
     passed: dict[str, list[bool]] = defaultdict(list)
     for clip, is_live in verdicts:
         passed[clip.species].append(is_live)
@@ -83,12 +84,13 @@ def measure_attacks(
         refused,
         worst,
         independent_rate(living.count(False), len(living)) if living else None,
-        _rate_over_subjects([(c.subject, live) for c, live in verdicts if c.is_attack]),
-        _rate_over_subjects(_in_threes([(c, live) for c, live in verdicts if c.is_attack])),
+        rate_over_subjects([(clip.subject, is_live) for clip, is_live in attacks]),
+        rate_over_subjects(_in_threes(attacks)),
     )
 
 
-def _passes(one: ClipScore, threshold: float, *, with_motion: bool) -> bool:
+def passes_check(one: ClipScore, threshold: float, *, with_motion: bool) -> bool:
+    """Whether the clip is taken for a living person; never one without a face."""
     return one.score >= threshold and not (with_motion and one.motion is not None)
 
 
@@ -104,15 +106,16 @@ def _in_threes(verdicts: Sequence[tuple[Clip, bool]]) -> list[tuple[str, bool]]:
     ]
 
 
-def _rate_over_subjects(passed: Sequence[tuple[str, bool]]) -> ErrorRate | None:
+def rate_over_subjects(passed: Sequence[tuple[str, bool]]) -> ErrorRate | None:
     """The share that passes, with an interval that resamples subjects where there are two."""
     if not passed:
         return None
     errors = sum(passes for _, passes in passed)
     subjects = sorted({subject for subject, _ in passed})
+    number = {subject: at for at, subject in enumerate(subjects)}
     if len(subjects) < 2:
         return independent_rate(errors, len(passed))
-    of = [subjects.index(subject) for subject, _ in passed]
+    of = [number[subject] for subject, _ in passed]
     wrong = [at for at, (_, passes) in zip(of, passed, strict=True) if passes]
     trials = PersonCounts.of(of, len(subjects))
     draws = draw_people(len(subjects), ROUNDS, np.random.default_rng(SEED))

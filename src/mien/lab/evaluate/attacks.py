@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mien.app.pipeline import Pipeline
 from mien.errors import NotEnoughEvidence
 from mien.lab.evaluate.attack_manifest import Clip
+from mien.lab.evaluate.attack_matching import measure_iapar
 from mien.lab.evaluate.attack_rates import (
     BPCERS,
     MIN_CLIPS,
@@ -18,30 +20,42 @@ from mien.lab.evaluate.attack_rates import (
     personal_thresholds,
     threshold_at_bpcer,
 )
-from mien.lab.evaluate.attack_scoring import ClipScore, FindFace, score_clip
+from mien.lab.evaluate.attack_scoring import ClipScore, score_clip
 from mien.lab.plots.attacks import draw_attacks
 from mien.lab.report.output import write_output
 from mien.liveness.passive import FLOOR, ScoreFace
 from mien.metrics import ErrorRate
+from mien.results import ByteArray, Face, FloatArray
 
 JSON_NAME, PICTURE_NAME = "attacks.json", "attacks.png"
 
 
 @dataclass(frozen=True, slots=True)
 class AttackEvaluation:
-    """scores: of every clip. rates: by the way to decide. refusals: what the data cannot say."""
+    """scores: of every clip. rates: by the way to decide. refusals: what the data cannot say.
+
+    iapar: None where nobody was enrolled and attacked.
+    """
 
     scores: tuple[ClipScore, ...]
     rates: tuple[AttackRates, ...]
     non_response: dict[str, ErrorRate]
     refusals: tuple[str, ...]
+    iapar: ErrorRate | None = None
 
 
 def evaluate_attacks(
-    clips: Iterable[Clip], *, find_face: FindFace, score_face: ScoreFace
+    clips: Iterable[Clip], *, pipeline: Pipeline, score_face: ScoreFace
 ) -> AttackEvaluation:
     """Score the clips and measure. Raises UsageError or UnreadableImage for a clip."""
-    return measure(tuple(score_clip(clip, find_face, score_face) for clip in clips))
+
+    def embed(image_rgb: ByteArray, face: Face) -> FloatArray:
+        vector: FloatArray = pipeline.embed([pipeline.crop(image_rgb, face)])[0]
+        return vector
+
+    scores = [score_clip(clip, pipeline.door_face, score_face, embed) for clip in clips]
+    iapar = measure_iapar(scores, personal_thresholds(scores), pipeline.matcher)
+    return replace(measure(scores), iapar=iapar)
 
 
 def measure(scores: Sequence[ClipScore]) -> AttackEvaluation:
@@ -87,6 +101,8 @@ def summary_lines(evaluation: AttackEvaluation) -> list[str]:
             lines.append(f"  attacks of every species that pass {rates.overall}")
         if rates.best_of_three is not None:
             lines.append(f"  at least one of three attempts passes {rates.best_of_three}")
+    if evaluation.iapar is not None:
+        lines.append(f"IAPAR, attacks on enrolled people that unlock {evaluation.iapar}")
     lines += [f"{name} {rate}" for name, rate in evaluation.non_response.items()]
     lines += [f"not stated: {refusal}" for refusal in evaluation.refusals]
     return lines
@@ -108,6 +124,7 @@ def evaluation_data(evaluation: AttackEvaluation) -> dict[str, object]:
             }
             for rates in evaluation.rates
         ],
+        "iapar": None if evaluation.iapar is None else _rate(evaluation.iapar),
         "non_response": {name: _rate(rate) for name, rate in evaluation.non_response.items()},
         "refusals": list(evaluation.refusals),
         "clips": [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.vault.backends.base import VaultTable
@@ -89,7 +89,7 @@ def convert_record(record: Record, old: VaultCipher | None, new: VaultCipher | N
     if new is not None:
         vectors = RotatedSpace(new, record.model).protect(vectors)
     payload = pack_template(Template(vectors, template.model))
-    return Record(record.user, record.model, record.created_at, payload)
+    return replace(record, payload=payload)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from mien.errors import AlreadyEnrolled, UsageError, quote
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 MAX_NAME_CHARACTERS = 64
 MAX_MODEL_CHARACTERS = 128  # of a model's name, and of its hash in hexadecimal
 MAX_PAYLOAD_BYTES = 32 * 1024 * 1024  # the largest packed template is half of it
+MAX_SUCCESS_DAYS = 3  # more change nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,44 @@ class RecordHead:
 
 
 @dataclass(frozen=True, slots=True)
+class LivenessHistory:
+    """How alive a person looked to the passive check, for a threshold of their own.
+
+    enrolled_score: mean over the frames of the enrollment. success_days: on which an attempt was
+    let pass, in UTC, no day twice, at most `MAX_SUCCESS_DAYS`. Raises ValueError.
+    """
+
+    enrolled_score: float
+    success_days: tuple[date, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.enrolled_score):
+            raise ValueError("the passive score of an enrollment must be a number")
+        days = self.success_days
+        if len(days) > MAX_SUCCESS_DAYS or len(set(days)) < len(days):
+            raise ValueError(f"at most {MAX_SUCCESS_DAYS} days of success, each once")
+
+    def with_success(self, day: date) -> LivenessHistory:
+        """With a success on this day; itself if that changes nothing."""
+        if day in self.success_days or len(self.success_days) == MAX_SUCCESS_DAYS:
+            return self
+        return replace(self, success_days=(*self.success_days, day))
+
+    def merged_with(self, earlier: LivenessHistory | None) -> LivenessHistory:
+        """Of photos that were added to earlier ones: the lower score, and the earlier days."""
+        if earlier is None:
+            return self
+        lower = min(self.enrolled_score, earlier.enrolled_score)
+        return replace(earlier, enrolled_score=lower)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One person's template as bytes. The vault does not read the payload.
 
     user: as `check_user_name` returns it. created_at: as `utc_stamp` writes it,
-    for example 2026-01-31T12:00:00+00:00. payload: at most `MAX_PAYLOAD_BYTES`.
+    for example 2026-01-31T12:00:00+00:00. payload: at most `MAX_PAYLOAD_BYTES`. liveness: None
+    for a person who was not enrolled from a camera that was checked.
 
     Raises UsageError for a bad user name and ValueError for the rest.
     """
@@ -40,6 +75,7 @@ class Record:
     model: ModelId
     created_at: str
     payload: bytes = field(repr=False)
+    liveness: LivenessHistory | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if check_user_name(self.user) != self.user:

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import struct
+from datetime import date
+from typing import Any
 
 from mien.errors import UsageError, VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
-from mien.vault.records.record import Record
+from mien.vault.records.record import LivenessHistory, Record
 from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
 
 _LENGTH = struct.Struct("<I")
@@ -71,12 +73,15 @@ def open_record(tag: bytes, cell: Cell, cipher: VaultCipher) -> Record:
 
 def pack_record(record: Record) -> bytes:
     """The record as bytes, not sealed."""
-    table = {
+    table: dict[str, object] = {
         "created_at": record.created_at,
         "model": record.model.name,
         "sha256": record.model.sha256,
         "user": record.user,
     }
+    if record.liveness is not None:
+        days = [day.isoformat() for day in record.liveness.success_days]
+        table["liveness"] = [record.liveness.enrolled_score, *days]
     head = json.dumps(table, sort_keys=True).encode()
     return _LENGTH.pack(len(head)) + head + record.payload
 
@@ -89,10 +94,19 @@ def unpack_record(plain: bytes) -> Record:
         from mien.results import ModelId
 
         model = ModelId(head["model"], head["sha256"])
-        return Record(head["user"], model, head["created_at"], plain[_LENGTH.size + length :])
+        payload = plain[_LENGTH.size + length :]
+        return Record(head["user"], model, head["created_at"], payload, _history_of(head))
     # a head nested a thousand deep is RecursionError
     except (struct.error, ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
         raise _damaged() from error
+
+
+def _history_of(head: dict[str, Any]) -> LivenessHistory | None:
+    """None where the record has none. ValueError, TypeError for what `pack_record` never wrote."""
+    if "liveness" not in head:
+        return None
+    score, *days = head["liveness"]
+    return LivenessHistory(float(score), tuple(date.fromisoformat(day) for day in days))
 
 
 def _damaged() -> VaultDamaged:
