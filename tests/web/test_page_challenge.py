@@ -24,6 +24,7 @@ from tests.web.page_actions import expect
 
 from mien.app.pipeline import Pipeline
 from mien.liveness.mesh import open_mesh
+from mien.media.image_file import read_image
 from mien.results import ByteArray
 from mien.settings import Settings
 
@@ -31,12 +32,13 @@ YAWS = range(-36, 37, 4)
 MOST_TRIES = 4  # a fifth failure costs a wait
 ACTOR = """
 (() => {
-  const pictures = {};
-  for (const [yaw, url] of Object.entries(%(pictures)s)) {
-    pictures[yaw] = new Image();
-    pictures[yaw].src = url;
-  }
-  Promise.all(Object.values(pictures).map((one) => one.decode())).then(() => {
+  const load = (urls) => Object.fromEntries(
+    Object.entries(urls).map(([yaw, src]) => [yaw, Object.assign(new Image(), { src })]),
+  );
+  const pictures = load(%(pictures)s);
+  const strangers = load(%(strangers)s);
+  const all = [...Object.values(pictures), ...Object.values(strangers)];
+  Promise.all(all.map((one) => one.decode())).then(() => {
     window.picturesAreReady = true;
   });
   const targets = %(targets)s;
@@ -58,7 +60,8 @@ ACTOR = """
     frame = (frame + 1) %% 3;
     const turned = { flat: 0, loop: 4 * frame }[attack] ?? Math.round(yaw / 4) * 4;
     const shift = attack === "flat" ? 2 * yaw : 0;
-    context.drawImage(pictures[turned], corner + shift, corner / 2, size, size);
+    const whose = attack === "swap" && acting ? strangers : pictures;
+    context.drawImage(whose[turned], corner + shift, corner / 2, size, size);
     if (attack === "two" && acting) {
       context.drawImage(pictures[0], 0, 0, 256, 256);
       context.drawImage(pictures[0], 256, 0, 256, 256);
@@ -93,6 +96,14 @@ def pictures(with_liveness: Settings, pipeline: Pipeline, astronaut: ByteArray) 
     return {yaw: _data_url(head.seen(yaw)) for yaw in YAWS}
 
 
+@pytest.fixture(scope="module")
+def strangers(with_liveness: Settings, pipeline: Pipeline, shared_photos: Path) -> dict[int, str]:
+    """The same of another person."""
+    photo = read_image(shared_photos / "faces_test" / "202008-full.jpg")
+    head = TurningHead(photo, open_mesh(with_liveness)(photo, pipeline.door_face(photo)))
+    return {yaw: _data_url(head.seen(yaw)) for yaw in YAWS}
+
+
 def _data_url(picture: ByteArray) -> str:
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, "JPEG", quality=95)
@@ -124,11 +135,16 @@ def open_before(
     guarded: Service,
     targets: dict[str, Any] = RIGHT_TARGETS,
     attack: str = "",
+    strangers: dict[int, str] | None = None,
 ) -> Any:
     page = browser.new_page()
-    pictures = json.dumps({str(yaw): url for yaw, url in head.items()})
-    told = json.dumps(targets)
-    page.add_init_script(ACTOR % {"pictures": pictures, "targets": told, "attack": attack})
+    shown = {
+        "pictures": json.dumps(head),
+        "strangers": json.dumps(strangers or {}),
+        "targets": json.dumps(targets),
+        "attack": attack,
+    }
+    page.add_init_script(ACTOR % shown)
     page.goto(f"{guarded.address}/#{guarded.token}")
     page.wait_for_selector("#view-unlock:not([hidden])")
     page.wait_for_function("window.picturesAreReady")
@@ -170,6 +186,15 @@ def test_attacks_on_the_challenge_are_refused_in_the_same_words(
     attack: str,
 ) -> None:
     page = open_before(pictures, browser, guarded, targets, attack)
+    assert try_to_unlock(page) == "Locked"
+    expect(page.locator("#unlock-reason")).to_contain_text("The challenge was not passed")
+    page.close()
+
+
+def test_a_swap_of_faces_half_way_is_refused(
+    pictures: dict[int, str], strangers: dict[int, str], browser: Any, guarded: Service
+) -> None:
+    page = open_before(pictures, browser, guarded, attack="swap", strangers=strangers)
     assert try_to_unlock(page) == "Locked"
     expect(page.locator("#unlock-reason")).to_contain_text("The challenge was not passed")
     page.close()
