@@ -1,0 +1,99 @@
+"""Measure what the passive check adds to a frame, and how soon an unlock with it is decided.
+
+    python benchmarks/liveness.py PHOTO [--runs 30]
+
+The liveness models must be there (`mien models add liveness`). Frames are the photo at 640 x 480
+with sensor noise, as a camera of 30 frames a second gives them: a frame that nobody waited for is
+gone. Times of a frame are of one thread, with and without the check in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien.app.live_vote import PassiveCheck, vote_live
+from mien.app.pipeline import Pipeline, open_pipeline
+from mien.app.verify import verify_photo
+from mien.liveness.passive import PassiveScorer, open_scorer
+from mien.media.frame import Frame
+from mien.results import ByteArray, Decision, Template
+from mien.settings import load_settings
+
+FPS = 30.0
+
+
+def camera(photo: ByteArray, seed: int) -> Iterator[Frame]:
+    """Noisy frames, each at its time."""
+    rng = np.random.default_rng(seed)
+    pictures = [
+        np.clip(photo + rng.normal(0, 3, photo.shape), 0, 255).astype(np.uint8) for _ in range(30)
+    ]
+    started = time.monotonic()
+    while (at := time.monotonic() - started) < 10:
+        number = int(at * FPS) + 1
+        time.sleep(max(0.0, number / FPS - at))
+        yield Frame(number / FPS, pictures[number % len(pictures)])
+
+
+def cost_of_a_frame(photo: ByteArray, pipeline: Pipeline, scorer: PassiveScorer) -> list[float]:
+    """Milliseconds of this thread: finding and embedding the face; the check."""
+    started = time.thread_time()
+    probe = pipeline.embed_probe(photo)
+    between = time.thread_time()
+    scorer(photo, probe.face)
+    return [1000 * (between - started), 1000 * (time.thread_time() - between)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("--runs", type=int, default=30)
+    args = parser.parse_args()
+    settings = replace(load_settings(), threads=1)
+    pipeline, scorer = open_pipeline(settings), open_scorer(settings)
+    picture = Image.open(args.photo).convert("RGB")
+    picture.thumbnail((640, 480))
+    canvas = Image.new("RGB", (640, 480), (90, 90, 90))
+    canvas.paste(picture, ((640 - picture.width) // 2, (480 - picture.height) // 2))
+    photo = np.asarray(canvas)
+    template = Template(pipeline.embed_probe(photo).vector[np.newaxis], pipeline.model)
+
+    def decide(image_rgb: ByteArray) -> Decision:
+        return verify_photo(image_rgb, template, pipeline)
+
+    costs = [cost_of_a_frame(photo, pipeline, scorer) for _ in range(args.runs)]
+    for name, column in zip(
+        ("find and embed", "passive check"), zip(*costs, strict=True), strict=True
+    ):
+        print(f"{name}: {statistics.median(column):.1f} ms of one thread, median")
+    waits: dict[str, list[float]] = {"with the check": [], "without": []}
+    for run in range(args.runs):
+        for name, check in (
+            ("with the check", PassiveCheck(scorer, pipeline.door_face)),
+            ("without", None),
+        ):
+            frames = camera(photo, run)
+            first = next(frames)
+            started = time.monotonic()
+            decision = vote_live(itertools.chain([first], frames), decide, check, is_camera=True)
+            waits[name].append(time.monotonic() - started)
+            if decision.outcome.value == "not_the_owner":
+                raise SystemExit(f"the photo was not recognised: {decision.reason}")
+    for name, found in waits.items():
+        print(
+            f"decided {name}: {1000 * statistics.median(found):.0f} ms after the first frame, "
+            f"slowest {1000 * max(found):.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
