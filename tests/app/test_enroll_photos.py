@@ -25,6 +25,7 @@ from mien.faces.embed import Embedder
 from mien.lab.recapture import recapture
 from mien.media.image_file import ImageSource
 from mien.results import ByteArray, FloatArray, Template
+from mien.vectors import centre_of
 
 
 @pytest.fixture(scope="module")
@@ -293,13 +294,19 @@ def test_an_enrollment_names_enrolled_people_who_look_alike(
     pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:
     enrollment = enroll_photos(shots, pipeline)
-    far = Template(-enrollment.template.vectors, pipeline.model)
-    others = {"twin": enrollment.template, "far": far}
-    found = Neighbours(others, pipeline).add_warnings(enrollment, user="ana")
-    assert [user for user, _ in found.look_alikes] == ["twin"]
-    assert any("looks like twin" in line for line in found.advice)
-    assert Neighbours({"far": far}, pipeline).add_warnings(enrollment, user="ana").look_alikes == ()
-    assert Neighbours(others, pipeline).add_warnings(enrollment, user="twin").look_alikes == ()
+    centre = centre_of(enrollment.template.vectors)
+
+    def look_alikes(user: str, **others: FloatArray) -> list[str]:
+        names = list(others)
+        rows = np.stack(list(others.values()))
+        known = Neighbours(rows, lambda row: names[row], pipeline.matcher)
+        found = known.add_warnings(enrollment, user=user)
+        assert any("looks like twin" in line for line in found.advice) == bool(found.look_alikes)
+        return [name for name, _ in found.look_alikes]
+
+    assert look_alikes("ana", twin=centre, far=-centre) == ["twin"]
+    assert look_alikes("ana", far=-centre) == []
+    assert look_alikes("twin", twin=centre, far=-centre) == []
 
 
 def test_a_poor_photo_of_a_folder_is_left_out_and_named(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 
 from mien.app.enrollment import Enrollment
 from mien.app.neighbours import Neighbours
-from mien.app.pipeline import Pipeline
+from mien.matching.matcher import Matcher
 from mien.matching.score import Score
 from mien.results import FloatArray, ModelId, Template, Threshold
 
@@ -36,6 +35,7 @@ class PlainMatcher:
 
     def __init__(self, shift: float = 0.0, stranger: Score | None = None) -> None:
         self.shift, self.stranger, self.strangers = shift, stranger, 7
+        self.least_shift = shift
 
     def threshold_for(self, *, photos: int) -> Threshold:
         return Threshold(0.5 if photos == 1 else 0.6, "sface", "by hand")
@@ -47,14 +47,15 @@ class PlainMatcher:
         return self.stranger
 
 
-def pipeline_of(matcher: PlainMatcher) -> Pipeline:
-    embedder = SimpleNamespace(row=SimpleNamespace(dims=2))
-    return cast("Pipeline", SimpleNamespace(matcher=matcher, embedder=embedder))
+def neighbours(others: dict[str, float], matcher: PlainMatcher) -> Neighbours:
+    """People at these angles."""
+    names = list(others)
+    return Neighbours(at(*others.values()), lambda row: names[row], cast("Matcher", matcher))
 
 
 def look_alikes(matcher: PlainMatcher, enrollment: Enrollment, user: str = "ana") -> list[str]:
-    others = {"ben": template_at(55), "zoe": template_at(70), "ana": template_at(0)}
-    found = Neighbours(others, pipeline_of(matcher)).add_warnings(enrollment, user=user)
+    others = {"ben": 55, "zoe": 70, "ana": 0}
+    found = neighbours(others, matcher).add_warnings(enrollment, user=user)
     return [name for name, _ in found.look_alikes]
 
 
@@ -74,22 +75,19 @@ def test_the_threshold_is_moved_by_the_shifts_of_both_faces(shift: float, names:
 
 def test_the_margin_is_what_the_closest_stranger_lacks_to_its_own_threshold() -> None:
     matcher = PlainMatcher(stranger=Score(0.25, 0.125))
-    found = Neighbours({}, pipeline_of(matcher)).add_warnings(enrollment_at(0), user="ana")
+    found = neighbours({}, matcher).add_warnings(enrollment_at(0), user="ana")
     assert (found.closest_stranger, found.margin, found.strangers) == (0.25, 0.375, 7)
     assert found.look_alikes == ()
 
 
 def test_in_an_empty_vault_nobody_is_a_look_alike_even_at_a_negative_threshold() -> None:
-    found = Neighbours({}, pipeline_of(PlainMatcher(-0.4))).add_warnings(
-        enrollment_at(0), user="ana"
-    )
+    found = neighbours({}, PlainMatcher(-0.4)).add_warnings(enrollment_at(0), user="ana")
     assert found.look_alikes == ()
 
 
 def test_without_a_cohort_there_is_no_closest_stranger() -> None:
-    others = {"ben": template_at(10)}
     made = enrollment_at(0)
-    found = Neighbours(others, pipeline_of(PlainMatcher())).add_warnings(made, user="ana")
+    found = neighbours({"ben": 10}, PlainMatcher()).add_warnings(made, user="ana")
     assert (found.closest_stranger, found.margin, found.strangers) == (None, None, 0)
     assert [name for name, _ in found.look_alikes] == ["ben"]
     assert found.template is made.template

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mien.app.enroll import analyse_photos, enroll_photos, merge
@@ -14,6 +15,7 @@ from mien.app.pipeline import Pipeline
 from mien.app.verify import compare_images, verify_photo
 from mien.compat.face_unlock import FaceUnlock
 from mien.errors import Outcome
+from mien.matching.policy import PLAIN_SPACE, VectorSpace
 from mien.results import ByteArray, Template, Threshold
 from mien.vault.crypto.template_rotation import TemplateRotation
 from mien.vectors import centre_of
@@ -78,6 +80,11 @@ def test_two_photos_are_compared_with_the_shift_of_both_faces(
     assert decision.threshold.value == pytest.approx(expected, abs=1e-6)
 
 
+def nobody(pipeline: Pipeline, space: VectorSpace = PLAIN_SPACE) -> Neighbours:
+    rows = np.zeros((0, 0), np.float32)
+    return Neighbours(rows, lambda row: None, pipeline.matcher, space)
+
+
 @pytest.fixture(scope="module")
 def enrollment_in(
     pipeline: Pipeline, shots: list[ByteArray]
@@ -85,9 +92,9 @@ def enrollment_in(
     def enrolled(space: TemplateRotation | None) -> Enrollment:
         looked = analyse_photos(shots[:3], pipeline)
         if space is None:
-            return Neighbours({}, pipeline).add_warnings(merge(looked, pipeline), user="ana")
+            return nobody(pipeline).add_warnings(merge(looked, pipeline), user="ana")
         turned = merge(looked, pipeline, space=space)
-        return Neighbours({}, pipeline, space).add_warnings(turned, user="ana")
+        return nobody(pipeline, space).add_warnings(turned, user="ana")
 
     return enrolled
 

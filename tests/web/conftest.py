@@ -23,7 +23,12 @@ from PIL import Image
 from tests.web.page_actions import WAIT_S
 
 from mien.lab.recapture import recapture
-from mien.results import ByteArray
+from mien.models import SFACE
+from mien.results import ByteArray, Template
+from mien.settings import load_settings
+from mien.vault import Record, pack_template
+from mien.vault.open import open_vault
+from mien.vault.people import store_records
 
 HANG_TIMEOUT_S = 120.0
 """Only so that a hang fails instead of hanging the tests; nothing is timed."""
@@ -138,6 +143,29 @@ def service(tmp_path: Path) -> Iterator[Service]:
     """A service with an empty vault."""
     with start_service(tmp_path) as service:
         yield service
+
+
+def fill_vault(home: Path, people: int) -> None:
+    """Enroll `user 000` and on with random templates, from another process than the service's."""
+    vectors = np.random.default_rng(0).normal(size=(people, 1, SFACE.dims)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    settings = load_settings(environment(home))
+    with (
+        open_vault(settings, create=True, surface="library", environ={}) as vault,
+        vault._transactions.writing() as transaction,
+    ):
+        store_records(
+            (
+                Record(
+                    f"user {number:03}",
+                    SFACE.id,
+                    "2026-01-31T12:00:00+00:00",
+                    pack_template(Template(rows, SFACE.id)),
+                )
+                for number, rows in enumerate(vectors)
+            ),
+            transaction,
+        )
 
 
 def picture(field: str, path: Path) -> tuple[str, tuple[str, bytes, str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.web.conftest import HANG_TIMEOUT_S, Service
+from tests.web.conftest import HANG_TIMEOUT_S, Service, fill_vault
 from tests.web.page_actions import Page, enroll, expect, focused, open_view, portraits
 
 LONG = 64 * "W"
@@ -39,6 +39,20 @@ def test_people_are_listed_with_quality_and_forgotten_after_confirmation(
     open_view(page, "log")
     page.wait_for_selector("text=twin was forgotten")
     assert "complete and unaltered" in page.inner_text("#log-list")
+
+
+def test_many_people_are_shown_a_hundred_at_a_time(page: Page, service: Service) -> None:
+    fill_vault(service.home, 203)
+    open_view(page, "people")
+    expect(page.locator(".person")).to_have_count(100)
+    page.click("text=Show more people")
+    expect(page.locator(".person")).to_have_count(200)
+    assert focused(page) == "Forget user 100"
+    page.click("text=Show more people")
+    expect(page.locator(".person")).to_have_count(203)
+    assert page.locator("text=Show more people").count() == 0
+    shown = page.locator(".person h3").all_inner_texts()
+    assert shown == [f"user {number:03}" for number in range(203)]
 
 
 @pytest.fixture

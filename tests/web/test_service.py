@@ -8,7 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.web.conftest import HANG_TIMEOUT_S, Service, create_token, picture, redeem
+from tests.web.conftest import (
+    HANG_TIMEOUT_S,
+    Service,
+    create_token,
+    fill_vault,
+    picture,
+    redeem,
+    start_service,
+)
 
 from mien.web import schemas
 
@@ -76,6 +84,23 @@ def test_identify_compare_look_people_and_log_respond_as_documented(
     assert newest["lines"] == log["lines"][-1:]
     assert (newest["earlier"], newest["entries"]) == (len(log["lines"]) - 1, log["entries"])
     assert client.get("/v1/log", params={"last": 0}).status_code == 400
+
+
+def test_people_are_listed_in_pages(tmp_path: Path) -> None:
+    with start_service(tmp_path) as service, service.client() as client:
+        assert client.get("/v1/people").json() == {
+            "outcome": "listed", "exit_code": 0, "people": [], "more": False,
+        }  # fmt: skip
+        fill_vault(service.home, 7)
+        names = list[str]()
+        for expected in (True, True, False):
+            after = {"after": names[-1]} if names else {}
+            page = client.get("/v1/people", params={"limit": 3, **after}).json()
+            names += [one["user"] for one in page["people"]]
+            assert page["more"] is expected
+        assert names == [f"user {number:03}" for number in range(7)]
+        for bad in ({"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"after": "a" * 300}):
+            assert client.get("/v1/people", params=bad).status_code == 400
 
 
 def test_every_response_matches_its_schema(client: httpx.Client, shots: Path) -> None:

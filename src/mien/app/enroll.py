@@ -16,10 +16,9 @@ import numpy as np
 
 from mien.app.enrollment import EnrolledPhoto, Enrollment
 from mien.app.face_search import FoundFace
-from mien.app.neighbours import Neighbours
+from mien.app.neighbours import neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.replacement import check_replacement
-from mien.app.verify import template_of
 from mien.errors import (
     EnrollmentRefused,
     MienError,
@@ -113,11 +112,10 @@ def _compare_with_others(
 ) -> Enrollment:
     """Add the warnings; if somebody's record is damaged, the reason why there are none."""
     try:
-        records, space = vault.records_of(pipeline.model)
-        others = {one.user: template_of(one, pipeline) for one in records if one.user != user}
+        neighbours, _ = neighbours_in(vault, pipeline)
+        return neighbours.add_warnings(enrollment, user=user)
     except VaultDamaged as error:
         return replace(enrollment, not_compared=str(error))
-    return Neighbours(others, pipeline, space or PLAIN_SPACE).add_warnings(enrollment, user=user)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -56,6 +56,11 @@ class Cohort:
         halves: FloatArray = ((self.nearness(vectors) - self.typical) / 2).astype(np.float32)
         return halves
 
+    @property
+    def least_shift(self) -> float:
+        """What a face adds to the `shift` at least, by `least`."""
+        return (self.least - self.typical) / 2
+
     def shift(self, one: FloatArray, other: FloatArray) -> float:
         """How much higher than usual a stranger scores between these two unit vectors (d,)."""
         near = self.nearness(np.stack([one, other]))

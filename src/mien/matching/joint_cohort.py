@@ -32,6 +32,11 @@ class JointCohort:
         """What each face adds to the `shift` of a comparison: unit rows (n, d) -> (n,) float32."""
         return np.maximum(self.shipped.shifts(vectors), self.joint.shifts(vectors))
 
+    @property
+    def least_shift(self) -> float:
+        """What a face adds to the `shift` at least."""
+        return max(self.shipped.least_shift, self.joint.least_shift)
+
     def shift(self, one: FloatArray, other: FloatArray) -> float:
         """How much higher than usual a stranger scores between these two unit vectors (d,)."""
         near = np.stack([one, other])

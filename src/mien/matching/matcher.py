@@ -108,6 +108,11 @@ class Matcher:
         return self._cohort.shifts(vectors)
 
     @property
+    def least_shift(self) -> float:
+        """What a face adds to the shift of a score at least."""
+        return 0.0 if self._cohort is None else self._cohort.least_shift
+
+    @property
     def strangers(self) -> int:
         """How many strangers are in the cohort; 0 without one."""
         return 0 if self._cohort is None else len(self._cohort.vectors)

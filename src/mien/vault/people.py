@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
@@ -13,7 +13,7 @@ from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.records import centroids
 from mien.vault.records.new_names import check_new_name
 from mien.vault.records.record import Record
-from mien.vault.records.sealed_record import model_hash_of, open_record, seal_record, user_tag
+from mien.vault.records.sealed_record import open_record, seal_record, user_tag
 from mien.vault.transaction import Transaction
 
 
@@ -34,9 +34,9 @@ def record_at(tag: bytes, transaction: Transaction) -> Record | None:
     return None if cell is None else open_record(tag, cell, transaction.cipher)
 
 
-def all_records(transaction: Transaction, sha256: str | None = None) -> Iterator[Record]:
-    """All records by tag. sha256: of a model, whose records alone are opened."""
-    return sealed_records(transaction, sha256).opened()
+def all_records(transaction: Transaction) -> Iterator[Record]:
+    """All records by tag."""
+    return sealed_records(transaction).opened()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,16 +54,34 @@ class SealedRecords:
                 yield open_record(tag, cell, self.cipher)
 
 
-def sealed_records(transaction: Transaction | None, sha256: str | None = None) -> SealedRecords:
-    """All records, or those of one model; none where there is no vault yet."""
+def sealed_records(transaction: Transaction | None) -> SealedRecords:
+    """All records; none where there is no vault yet."""
     if transaction is None:
         return SealedRecords([], None)
-    cells = [
-        (tag, cell)
-        for tag, cell in transaction.manifest.scan(VaultTable.RECORD)
-        if sha256 is None or model_hash_of(cell) == sha256
-    ]
-    return SealedRecords(cells, transaction.cipher)
+    return SealedRecords(list(transaction.manifest.scan(VaultTable.RECORD)), transaction.cipher)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SealedNames:
+    """The records of one bucket, of which only the names are wanted."""
+
+    records: SealedRecords
+
+    def opened(self) -> tuple[tuple[str, bytes], ...]:
+        """(user, tag) of each."""
+        users = (record.user for record in self.records.opened())
+        return tuple(zip(users, (tag for tag, _ in self.records.cells), strict=True))
+
+
+def sealed_bucket(transaction: Transaction, number: int) -> SealedNames:
+    """The names of the records whose tags begin with this byte."""
+    cells = list(transaction.manifest.scan_bucket(VaultTable.RECORD, number))
+    return SealedNames(SealedRecords(cells, transaction.cipher))
+
+
+def sorted_names(parts: Sequence[tuple[tuple[str, bytes], ...]]) -> list[tuple[str, bytes]]:
+    """(user, tag) of all parts by user, in code point order."""
+    return sorted(one for part in parts for one in part)
 
 
 def put_record(record: Record, transaction: Transaction) -> None:
@@ -78,10 +96,21 @@ def store_record(record: Record, transaction: Transaction) -> None:
 
     UsageError for a new name that `check_new_name` refuses.
     """
+    _put_checked(record, transaction)
+    centroids.update(record, transaction)
+
+
+def store_records(records: Iterable[Record], transaction: Transaction) -> None:
+    """`store_record` of many: the centroids are computed once."""
+    for record in records:
+        _put_checked(record, transaction)
+    centroids.update_all(transaction)
+
+
+def _put_checked(record: Record, transaction: Transaction) -> None:
     if not is_enrolled(record.user, transaction):
         check_new_name(record.user, lambda name: is_enrolled(name, transaction))
     put_record(record, transaction)
-    centroids.update(record, transaction)
 
 
 def remove_record(name: str, transaction: Transaction) -> bool:

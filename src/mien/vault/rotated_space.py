@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mien.vault.crypto.aead import VaultCipher
@@ -22,22 +23,22 @@ class RotatedSpace:
 
     def __init__(self, cipher: VaultCipher, model: ModelId) -> None:
         self._key = cipher.transform_key(model.sha256)
-        self._rotation: TemplateRotation | None = None
 
     def protect(self, vectors: FloatArray) -> FloatArray:
         """Plain unit rows (n, d) float32 as the vault stores them. Cosines do not change."""
-        return self._rotation_for(vectors).protect(vectors)
+        return _rotation_of(self._key, vectors.shape[1]).protect(vectors)
 
     def reveal(self, vectors: FloatArray) -> FloatArray:
         """Stored unit rows (n, d) float32 as plain ones: the inverse of `protect`."""
-        return self._rotation_for(vectors).reveal(vectors)
+        return _rotation_of(self._key, vectors.shape[1]).reveal(vectors)
 
-    def _rotation_for(self, vectors: FloatArray) -> TemplateRotation:
-        if self._rotation is None or self._rotation.dims != vectors.shape[1]:
-            from mien.vault.crypto.template_rotation import TemplateRotation
 
-            self._rotation = TemplateRotation(self._key, vectors.shape[1])
-        return self._rotation
+@lru_cache(maxsize=4)
+def _rotation_of(key: bytes, dims: int) -> TemplateRotation:
+    """Kept between transactions: most use the same one."""
+    from mien.vault.crypto.template_rotation import TemplateRotation
+
+    return TemplateRotation(key, dims)
 
 
 SpaceOf = Callable[["ModelId"], RotatedSpace]

@@ -16,8 +16,8 @@ from mien.vault.admin.status import VaultStatus
 from mien.vault.admin.transfer import Existing, ImportResult
 from mien.vault.attempt import Attempt, charged_attempt
 from mien.vault.backends.base import VaultTable
+from mien.vault.cached_reads import CachedReads
 from mien.vault.integrity.audit_log import NONCE_BYTES, Entry, merge_attempts
-from mien.vault.integrity.manifest import BUCKETS
 from mien.vault.limits.attempts import Moment, moment_now
 from mien.vault.people import (
     find_record,
@@ -69,7 +69,7 @@ class Vault:
         self._transactions = transactions
         self._surface = surface
         self._clock = clock
-        self._centroids: dict[tuple[bytes, str], dict[int, tuple[bytes, Centroids]]] = {}
+        self._cached = CachedReads(transactions)
 
     @property
     def place(self) -> str:
@@ -107,35 +107,20 @@ class Vault:
             found = sealed_records(transaction)
         return sorted((record.head for record in found.opened()), key=lambda head: head.user)
 
-    def records_of(self, model: ModelId) -> tuple[list[Record], RotatedSpace | None]:
-        """All records of this model, sorted by user name, and the space of their templates.
+    def people_page(self, *, after: str, limit: int) -> tuple[dict[bytes, Record], bool]:
+        """Tag -> record of the next names in code point order, and whether there are more.
 
-        Nobody and None where there is no vault yet.
+        after: a name, whether or not it is enrolled; "" for the first page. Opens every record
+        once, and later those of the page and what has changed.
         """
-        with self._transactions.reading() as transaction:
-            if transaction is None:
-                return [], None
-            found = sealed_records(transaction, model.sha256)
-            space = RotatedSpace(transaction.cipher, model)
-        records = [one for one in found.opened() if one.model == model]
-        return sorted(records, key=lambda one: one.user), space
+        return self._cached.people_page(after, limit)
 
     def centroids_of(self, model: ModelId) -> tuple[Centroids, RotatedSpace | None]:
         """The centroids of all templates of this model, and their space, for one matrix product.
 
         What was read before and has not changed since is not read again.
         """
-        with self._transactions.reading() as transaction:
-            if transaction is None:
-                return Centroids.joined([]), None
-            cipher = transaction.cipher
-            known = self._centroids.setdefault((cipher.vault_id, model.sha256), {})
-            for number in range(BUCKETS):
-                digest = transaction.manifest.bucket_digest(number)
-                if number not in known or known[number][0] != digest:
-                    known[number] = (digest, centroids.read(transaction, model, number))
-            parts = [known[number][1] for number in range(BUCKETS)]
-            return Centroids.joined(parts), RotatedSpace(cipher, model)
+        return self._cached.centroids_of(model)
 
     def record_at(self, tag: bytes) -> Record | None:
         """The record of a tag that `centroids_of` gave; None if it was removed since."""

@@ -142,11 +142,12 @@ class Person(StrictModel):
 
 
 class People(OutcomeModel):
-    """Everybody who is enrolled, by name."""
+    """Who is enrolled, by name. more: there are others; ask again with `after` the last name."""
 
     outcome: Literal["listed"]
     exit_code: int
     people: list[Person]
+    more: bool = Field(examples=[False])
 
 
 class EnrolledPhoto(StrictModel):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.vault.crypto.template_rotation import TemplateRotation
+from mien.vault.crypto.template_rotation import MAX_MATRIX_DIMS, TemplateRotation
 
 Floats = npt.NDArray[np.float64]
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
@@ -108,6 +108,25 @@ def test_protect_is_the_matrix_and_reveal_its_inverse(dims: int) -> None:
     np.testing.assert_allclose(rotated, vectors @ matrix_of(rotation), rtol=0, atol=1e-7)
     np.testing.assert_allclose(rotation.reveal(rotated), vectors, rtol=0, atol=1e-6)
     np.testing.assert_allclose(rotated @ rotated.T, vectors @ vectors.T, rtol=0, atol=1e-6)
+
+
+def test_a_few_rows_and_many_are_rotated_alike() -> None:
+    """Many rows by a matrix, a few by reflections."""
+    rows = np.random.default_rng(0).normal(size=(100, 16)).astype(np.float32)
+    few, many = TemplateRotation(KEY, 16), TemplateRotation(KEY, 16)
+    expected = many.protect(rows)
+    for row, one in zip(rows[:3], expected, strict=False):
+        np.testing.assert_allclose(few.protect(row[np.newaxis])[0], one, atol=1e-6)
+        np.testing.assert_allclose(few.reveal(one[np.newaxis])[0], row, atol=1e-6)
+    np.testing.assert_allclose(many.reveal(expected), rows, atol=1e-6)
+    assert (few._matrix is None, many._matrix is None) == (True, False)
+
+
+def test_a_large_rotation_has_no_matrix() -> None:
+    large = TemplateRotation(KEY, MAX_MATRIX_DIMS + 1)
+    large.protect(np.ones((MAX_MATRIX_DIMS, MAX_MATRIX_DIMS + 1), np.float32)[:1])
+    large._rows_so_far = MAX_MATRIX_DIMS
+    assert large._matrix_for(1) is None
 
 
 def test_the_given_vectors_are_not_changed() -> None:

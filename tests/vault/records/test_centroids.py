@@ -17,6 +17,7 @@ from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
 from mien.vault.backends.base import VaultTable
 from mien.vault.open import open_vault
+from mien.vault.records import centroids
 from mien.vault.records.centroids import Centroids
 from mien.vault.rotated_space import SpaceOf
 from mien.vault.vault import Vault
@@ -98,8 +99,76 @@ def test_centroids_are_off_by_default_and_can_be_removed(settings: Settings) -> 
         assert status is not None
         assert status.centroids
         vault.disable_centroids()
-        assert centroid_cells(vault) == 0
+        assert centroid_cells(vault) == 1  # that they were turned off
+        status = vault.status()
+        assert status is not None
+        assert not status.centroids
         expect(vault, ana=1)
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Centroids are kept from three people on."""
+    monkeypatch.setattr(centroids, "KEPT_FROM", 3)
+
+
+def is_kept(vault: Vault) -> bool:
+    status = vault.status()
+    return status is not None and status.centroids
+
+
+def test_a_vault_of_many_people_keeps_centroids_by_itself(
+    settings: Settings, crowded: None
+) -> None:
+    with opened(settings) as vault:
+        for seed, user in enumerate(("ana", "ben", "cleo", "dora"), 1):
+            enroll(vault, user, seed)
+            assert is_kept(vault) == (seed >= 3)
+        expect(vault, ana=1, ben=2, cleo=3, dora=4)
+
+
+def test_centroids_that_were_turned_off_stay_off(settings: Settings, crowded: None) -> None:
+    with opened(settings) as vault:
+        enroll(vault, "ana", 1)
+        vault.disable_centroids()
+        vault.rotate()
+        for seed, user in enumerate(("ben", "cleo", "dora"), 2):
+            enroll(vault, user, seed)
+        assert not is_kept(vault)
+        vault.enable_centroids()
+        vault.rotate()
+        assert is_kept(vault)
+        expect(vault, ana=1, ben=2, cleo=3, dora=4)
+
+
+def test_an_import_of_many_keeps_centroids(
+    settings: Settings, crowded: None, tmp_path: Path
+) -> None:
+    with open_memory_vault() as other:
+        for seed, user in enumerate(("ana", "ben", "cleo"), 1):
+            enroll(other, user, seed)
+        other.export_people(tmp_path / "people", "four random plain words")
+    with opened(settings) as vault:
+        vault.import_people(tmp_path / "people", "four random plain words")
+        assert is_kept(vault)
+        expect(vault, ana=1, ben=2, cleo=3)
+
+
+def test_a_damaged_record_of_another_does_not_hinder_an_enrollment(
+    settings: Settings, crowded: None
+) -> None:
+    with opened(settings) as vault:
+        enroll(vault, "ana", 1)
+        enroll(vault, "ben", 2)
+    with closing(sqlite3.connect(settings.vault_path)) as db, db:
+        db.execute(
+            "UPDATE cell_record SET value = zeroblob(100) WHERE key = "
+            "(SELECT min(key) FROM cell_record)"
+        )
+    with opened(settings) as vault:
+        enroll(vault, "cleo", 3)
+        assert vault.holds("cleo")
+        assert not is_kept(vault)
 
 
 def test_centroids_follow_every_change(vault: Vault, tmp_path: Path) -> None:

@@ -94,13 +94,13 @@ def convert_record(record: Record, old: VaultCipher | None, new: VaultCipher | N
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """All of a vault, decrypted. centroids: whether it keeps them; they are computed anew."""
+    """All of a vault, decrypted. centroids: as `centroids.choice_of`; they are computed anew."""
 
     records: list[Record] = field(repr=False)
     attempts: list[tuple[str, AttemptCount]] = field(repr=False)
     log: list[bytes] = field(repr=False)
     log_is_whole: bool
-    centroids: bool
+    centroids: bool | None
 
 
 def _read_contents(old: Transaction, *, accept_log: bool) -> _Contents:
@@ -113,8 +113,7 @@ def _read_contents(old: Transaction, *, accept_log: bool) -> _Contents:
         attempts=attempts,
         log=log,
         log_is_whole=log_is_whole,
-        # by the manifest alone, because the cells may be damaged
-        centroids=manifest.count(VaultTable.CENTROIDS) > 0,
+        centroids=centroids.choice_of(old),
     )
 
 
@@ -152,5 +151,7 @@ def _seal_contents(contents: _Contents, old: Transaction, new: Transaction) -> N
         store_count(name, count, new)
     for entry in contents.log:
         new.manifest.append_log(entry)
-    if contents.centroids:
+    if contents.centroids is True:
         centroids.enable(new)
+    elif contents.centroids is False:
+        centroids.disable(new)

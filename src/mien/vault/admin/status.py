@@ -77,7 +77,7 @@ def _status_of(transaction: Transaction, transactions: TransactionManager) -> Va
         people=manifest.count(VaultTable.RECORD),
         changes=manifest.counter,
         log_entries=manifest.log_count,
-        centroids=manifest.count(VaultTable.CENTROIDS) > 0,
+        centroids=centroids.choice_of(transaction) is True,
         unused_keys=_count_unused_keys(header, transactions),
     )
 

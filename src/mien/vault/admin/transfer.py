@@ -32,7 +32,7 @@ from mien.vault.crypto.key_wrap import (
     wrap,
 )
 from mien.vault.crypto.passphrase import check_length
-from mien.vault.people import all_records, store_record
+from mien.vault.people import all_records, store_records
 from mien.vault.records.record import Record, already_enrolled
 from mien.vault.records.sealed_record import pack_record, unpack_record, user_tag
 from mien.vault.transaction import Transaction, TransactionManager, no_vault
@@ -130,7 +130,7 @@ def import_people(
 ) -> ImportResult:
     """As `Vault.import_people`. before_commit: does the last thing in the same transaction."""
     records = _read_records(path, passphrase)
-    added, kept = [], []
+    added, kept = list[Record](), list[str]()
     with transactions.writing() as transaction:
         for record in records:
             tag = user_tag(record.user, transaction.cipher)
@@ -140,10 +140,10 @@ def import_people(
                 if existing == "keep":
                     kept.append(record.user)
                     continue
-            store_record(convert_record(record, None, transaction.cipher), transaction)
-            added.append(record.user)
+            added.append(convert_record(record, None, transaction.cipher))
+        store_records(added, transaction)
         before_commit(transaction)
-    return ImportResult(tuple(sorted(added)), tuple(sorted(kept)))
+    return ImportResult(tuple(sorted(record.user for record in added)), tuple(sorted(kept)))
 
 
 def _read_records(path: Path, passphrase: str) -> list[Record]:

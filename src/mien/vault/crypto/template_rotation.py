@@ -22,6 +22,7 @@ import numpy.typing as npt
 from mien.results import FloatArray
 
 MAX_DIMS = 4096
+MAX_MATRIX_DIMS = 1024  # a matrix of 8 MB
 
 
 class TemplateRotation:
@@ -41,17 +42,32 @@ class TemplateRotation:
             vector[0] += np.copysign(np.linalg.norm(vector), vector[0])
             self._reflections.append(vector / np.linalg.norm(vector))
         self._signs = np.where(gaussians[at : at + dims] < 0, -1.0, 1.0)
+        self._rows_so_far = 0
+        self._matrix: npt.NDArray[np.float64] | None = None
 
     def protect(self, vectors: FloatArray) -> FloatArray:
         """Rotate unit rows (n, d) float32. ValueError for another d."""
-        return self._rotated(self._checked(vectors)).astype(np.float32)
+        rows = self._checked(vectors)
+        matrix = self._matrix_for(len(rows))
+        return (self._rotated(rows) if matrix is None else rows @ matrix).astype(np.float32)
 
     def reveal(self, vectors: FloatArray) -> FloatArray:
         """Undo `protect`, for a new key and for an export. ValueError for another d."""
         plain = self._checked(vectors)
+        matrix = self._matrix_for(len(plain))
+        if matrix is not None:
+            return (plain @ matrix.T).astype(np.float32)
         for vector in self._reflections:
             _reflect(plain, vector)
         return (plain * self._signs).astype(np.float32)
+
+    def _matrix_for(self, rows: int) -> npt.NDArray[np.float64] | None:
+        """The rotation as (d, d) once it pays: to make it costs as much as to rotate d rows."""
+        if self._matrix is None and self.dims <= MAX_MATRIX_DIMS:
+            self._rows_so_far += rows
+            if self._rows_so_far >= self.dims // 2:
+                self._matrix = self._rotated(np.eye(self.dims))
+        return self._matrix
 
     def _rotated(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         rotated = rows * self._signs

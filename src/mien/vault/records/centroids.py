@@ -1,20 +1,24 @@
-"""Optional centroids: the mean direction of each template, ready for one matrix product.
+"""Centroids: the mean direction of each template, ready for one matrix product.
 
 Without them, an identification opens every record. With them, the rotated centroids of one
 model are in sealed blocks, one for each first byte of the tags, changed together with the
-records and verified like them. A centroid only points to a record: the record itself decides,
-so that no fault here can unlock anything.
+records and verified like them. They are kept from `KEPT_FROM` people on, unless they were
+turned off, and in a smaller vault if they were turned on. A centroid only points to a record:
+the record itself decides, so that no fault here can unlock anything.
 """
 
 from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mien.errors import VaultDamaged
 from mien.vault.backends.base import VaultTable
+from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import BUCKETS, Cell
 from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import model_hash_of, open_record, user_tag
@@ -28,7 +32,9 @@ if TYPE_CHECKING:
 
     from mien.results import FloatArray, ModelId
 
+KEPT_FROM = 200  # people; to open as many records takes about 20 ms
 _MARKER = "which models"
+_OFF = b"null"  # under the marker: turned off by the user
 _HEAD = struct.Struct("<8sII")
 _MAGIC = b"mienGAL1"
 _TAG_BYTES = 32
@@ -42,7 +48,7 @@ class Centroids:
     rows: FloatArray = field(repr=False)
 
     @classmethod
-    def joined(cls, parts: list[Centroids]) -> Centroids:
+    def joined(cls, parts: Sequence[Centroids]) -> Centroids:
         """All of them, in this order; empty parts may have any d."""
         import numpy as np
 
@@ -55,29 +61,45 @@ class Centroids:
 
 def are_enabled(transaction: Transaction) -> bool:
     """Whether this vault keeps centroids. VaultDamaged if that cannot be known any more."""
-    return _get(transaction, _marker_tag(transaction)) is not None
+    return _read_cell(transaction, _marker_tag(transaction)) not in (None, _OFF)
+
+
+def choice_of(transaction: Transaction) -> bool | None:
+    """True if they are kept, False if they were turned off, None while neither was chosen.
+
+    By the number of cells where that tells, because the cells may be damaged.
+    """
+    cells = transaction.manifest.count(VaultTable.CENTROIDS)
+    if cells != 1:
+        return True if cells else None
+    try:
+        return are_enabled(transaction)
+    except VaultDamaged:
+        return True
 
 
 def enable(transaction: Transaction) -> None:
     """Compute the centroids of all records, also where there are some already."""
-    disable(transaction)
     parts: dict[tuple[str, int], dict[bytes, FloatArray]] = {}
     for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         record = open_record(tag, cell, transaction.cipher)
         parts.setdefault((record.model.sha256, tag[0]), {})[tag] = _centroid(record)
+    transaction.manifest.clear(VaultTable.CENTROIDS)
     for (sha256, number), block in parts.items():
         _write_block(transaction, sha256, number, block)
     _write_models(transaction, sorted({sha256 for sha256, _ in parts}))
 
 
 def disable(transaction: Transaction) -> None:
-    """Remove the centroids, also damaged ones; the records stay."""
+    """Remove the centroids, also damaged ones, and keep none; the records stay."""
     transaction.manifest.clear(VaultTable.CENTROIDS)
+    _write_cell(transaction, _marker_tag(transaction), _OFF)
 
 
 def update(record: Record, transaction: Transaction) -> None:
-    """After a record was stored, replace its centroid. Nothing where they are disabled."""
+    """After a record was stored, replace its centroid, where they are kept."""
     if not are_enabled(transaction):
+        _enable_for_many(transaction)
         return
     sha256, tag = record.model.sha256, user_tag(record.user, transaction.cipher)
     remove(tag, transaction)  # the earlier record may be of another model
@@ -86,6 +108,14 @@ def update(record: Record, transaction: Transaction) -> None:
         _write_models(transaction, sorted([*models, sha256]))
     block = _read_block(transaction, sha256, tag[0])
     _write_block(transaction, sha256, tag[0], {**block, tag: _centroid(record)})
+
+
+def update_all(transaction: Transaction) -> None:
+    """After many records were stored, compute the centroids anew, where they are kept."""
+    if are_enabled(transaction):
+        enable(transaction)
+    else:
+        _enable_for_many(transaction)
 
 
 def remove(tag: bytes, transaction: Transaction) -> None:
@@ -98,22 +128,35 @@ def remove(tag: bytes, transaction: Transaction) -> None:
             _write_block(transaction, sha256, tag[0], block)
 
 
-def read(transaction: Transaction, model: ModelId, number: int) -> Centroids:
-    """Those whose tag begins with this byte; computed from the records where they are disabled."""
-    import numpy as np
-
+def sealed_block(transaction: Transaction, model: ModelId, number: int) -> SealedBlock:
+    """Those whose tag begins with this byte, of the records where centroids are not kept."""
     if are_enabled(transaction):
-        block = _read_block(transaction, model.sha256, number)
-    else:
-        cells = transaction.manifest.scan_bucket(VaultTable.RECORD, number)
-        block = {
-            tag: _centroid(open_record(tag, cell, transaction.cipher))
-            for tag, cell in cells
-            if model_hash_of(cell) == model.sha256
-        }
-    if not block:
-        return Centroids.joined([])
-    return Centroids(tuple(block), np.stack(list(block.values())))
+        tag = _block_tag(transaction, model.sha256, number)
+        cell = _get(transaction, tag)
+        return SealedBlock(transaction.cipher, kept=None if cell is None else (tag, cell))
+    cells = transaction.manifest.scan_bucket(VaultTable.RECORD, number)
+    of_model = [(tag, cell) for tag, cell in cells if model_hash_of(cell) == model.sha256]
+    return SealedBlock(transaction.cipher, records=of_model)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SealedBlock:
+    """Centroids as they are stored, to be opened after their transaction: others wait for it."""
+
+    cipher: VaultCipher
+    kept: tuple[bytes, Cell] | None = field(default=None, repr=False)
+    records: list[tuple[bytes, Cell]] = field(default_factory=list, repr=False)
+
+    def opened(self) -> Centroids:
+        """Raises VaultDamaged."""
+        import numpy as np
+
+        block = {tag: _centroid(open_record(tag, cell, self.cipher)) for tag, cell in self.records}
+        if self.kept is not None:
+            block = _unpack_block(_open(*self.kept, self.cipher))
+        if not block:
+            return Centroids.joined([])
+        return Centroids(tuple(block), np.stack(list(block.values())))
 
 
 def verify_centroids(transaction: Transaction) -> None:
@@ -135,6 +178,15 @@ def verify_centroids(transaction: Transaction) -> None:
     same = expected.keys() == found.keys()
     if not same or any(not np.array_equal(row, found[key]) for key, row in expected.items()):
         raise _damaged("the centroids do not agree with the records")
+
+
+def _enable_for_many(transaction: Transaction) -> None:
+    """Keep centroids from now on in a vault of many people, unless they were turned off."""
+    is_off = _get(transaction, _marker_tag(transaction)) is not None
+    if is_off or transaction.manifest.count(VaultTable.RECORD) < KEPT_FROM:
+        return
+    with suppress(VaultDamaged):  # of another record: enrolling does not depend on it
+        enable(transaction)
 
 
 def _centroid(record: Record) -> FloatArray:
@@ -181,7 +233,7 @@ def _unpack_block(packed: bytes) -> dict[bytes, FloatArray]:
 def _read_models(transaction: Transaction) -> list[str]:
     """The hashes of the models that have centroids."""
     plain = _read_cell(transaction, _marker_tag(transaction))
-    return [] if plain is None else list(json.loads(plain))
+    return [] if plain in (None, _OFF) else list(json.loads(plain))
 
 
 def _write_models(transaction: Transaction, models: list[str]) -> None:
@@ -207,11 +259,11 @@ def _get(transaction: Transaction, tag: bytes) -> Cell | None:
 
 def _read_cell(transaction: Transaction, tag: bytes) -> bytes | None:
     cell = _get(transaction, tag)
-    if cell is None:
-        return None
-    return open_cell(
-        VaultTable.CENTROIDS, cell.value, tag=tag, version=cell.version, cipher=transaction.cipher
-    )
+    return None if cell is None else _open(tag, cell, transaction.cipher)
+
+
+def _open(tag: bytes, cell: Cell, cipher: VaultCipher) -> bytes:
+    return open_cell(VaultTable.CENTROIDS, cell.value, tag=tag, version=cell.version, cipher=cipher)
 
 
 def _write_cell(transaction: Transaction, tag: bytes, plain: bytes) -> None:

@@ -11,23 +11,40 @@ export async function enter() {
   const isNewest = startLoading();
   list.replaceChildren(createElement("p", { class: "busy" }, "Loading"));
   try {
-    const { people } = await request("GET", "/v1/people");
-    if (isNewest()) showPeople(list, people);
+    const page = await request("GET", "/v1/people");
+    if (isNewest()) showPeople(list, page);
   } catch (error) {
     if (isNewest()) list.replaceChildren(createAlert(error));
   }
 }
 
-function showPeople(list, people) {
+function showPeople(list, { people, more }) {
   if (people.length) {
     list.replaceChildren(...people.map(createPerson));
-    announce(`${people.length} enrolled.`);
+    if (more) list.append(createMore(list, people.at(-1).user));
+    announce(more ? `The first ${people.length} people.` : `${people.length} enrolled.`);
     return;
   }
   const none = "Nobody is enrolled yet.";
   const link = createElement("a", { href: "#enroll" }, "Enroll somebody");
   list.replaceChildren(createElement("p", { class: "empty" }, `${none} `, link));
   announce(none);
+}
+
+// The button below the people that were loaded, which loads those after `last`.
+function createMore(list, last) {
+  const button = createElement("button", { type: "button", class: "more" }, "Show more people");
+  button.addEventListener("click", () => whileBusy(button, async () => {
+    const isNewest = startLoading();
+    const path = `/v1/people?after=${encodeURIComponent(last)}`;
+    const { people, more } = await request("GET", path);
+    if (!isNewest()) return;
+    const added = people.map(createPerson);
+    button.replaceWith(...added, ...(more ? [createMore(list, people.at(-1).user)] : []));
+    added[0]?.querySelector("button")?.focus();
+    announce(`${people.length} more people.`);
+  }));
+  return button;
 }
 
 function createPerson(person) {

@@ -10,12 +10,12 @@ from fastapi import Path as PathParameter
 
 from mien.app.enroll import enroll as enroll_photos
 from mien.app.enrollment import Enrollment
-from mien.app.neighbours import Neighbours
+from mien.app.neighbours import Neighbours, neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.verify import forget as forget_person
 from mien.app.verify import template_of
 from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled
-from mien.matching.policy import PLAIN_SPACE, VectorSpace
+from mien.matching.policy import VectorSpace
 from mien.results import Template
 from mien.vault import check_user_name
 from mien.vault.integrity.audit_log import describe_entries
@@ -35,10 +35,21 @@ User = Annotated[str, PathParameter(min_length=1, max_length=schemas.MAX_NAME, e
 
 
 @router.get("/v1/people", responses=describe_responses(schemas.People, 401, 503))
-async def people(parts: Parts, pool: Pool, token_scope: TokenScope) -> OutcomeResponse:
-    """List who is enrolled, and how good each template is."""
-    found = await pool.run(lambda: list_people(parts.vault, parts.pipeline_of(None)))
-    return OutcomeResponse(schemas.People(outcome="listed", exit_code=0, people=found))
+async def people(
+    parts: Parts,
+    pool: Pool,
+    token_scope: TokenScope,
+    after: Annotated[str, Query(max_length=schemas.MAX_NAME)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> OutcomeResponse:
+    """List who is enrolled, and how good each template is.
+
+    In code point order of the names, at most `limit` of them, from the first one after `after`.
+    """
+    page = await pool.run(
+        lambda: list_people(parts.vault, parts.pipeline_of(None), after=after, limit=limit)
+    )
+    return OutcomeResponse(page)
 
 
 @router.post(
@@ -115,25 +126,22 @@ async def log(
     return OutcomeResponse(content)
 
 
-def list_people(vault: Vault, pipeline: Pipeline) -> list[schemas.Person]:
-    """Everybody by name. The quality is known for templates of the pipeline's model."""
-    records, space = vault.records_of(pipeline.model)
-    templates = {record.user: template_of(record, pipeline) for record in records}
-    space_of_all = space or PLAIN_SPACE
-    neighbours = Neighbours(templates, pipeline, space_of_all)
-    found = []
-    for head in vault.list_people():
+def list_people(vault: Vault, pipeline: Pipeline, *, after: str, limit: int) -> schemas.People:
+    """The next people by name. The quality is known for templates of the pipeline's model."""
+    records, more = vault.people_page(after=after, limit=limit)
+    neighbours, space = neighbours_in(vault, pipeline, known=records)
+    people = []
+    for record in records.values():
         fields: dict[str, object] = {
-            "user": head.user,
-            "enrolled": head.created_at,
-            "model": head.model.name,
+            "user": record.user,
+            "enrolled": record.created_at,
+            "model": record.model.name,
         }
-        if head.user in templates:
-            fields |= _template_quality(
-                head.user, templates[head.user], neighbours, space_of_all, pipeline
-            )
-        found.append(schemas.Person.model_validate(fields))
-    return found
+        if record.model == pipeline.model:
+            template = template_of(record, pipeline)
+            fields |= _template_quality(record.user, template, neighbours, space, pipeline)
+        people.append(schemas.Person.model_validate(fields))
+    return schemas.People(outcome="listed", exit_code=0, people=people, more=more)
 
 
 def _template_quality(
