@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import stat
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,6 +23,7 @@ from mien.web.server import (
     check_listen_options,
     open_listening_socket,
 )
+from mien.web.tls import MAX_PER_ADDRESS
 
 DAY = "2026-01-31T12:00:00+00:00"
 
@@ -227,6 +230,58 @@ def test_with_a_certificate_the_service_speaks_tls(
         options = {"headers": service.headers, "timeout": HANG_TIMEOUT_S}
         with httpx.Client(verify=trusted, **options) as client:
             assert client.get(f"{url}/v1/people").json()["people"] == []
+
+
+def test_clients_that_only_connect_do_not_keep_others_from_their_tls_handshake(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    import ssl
+
+    cert, key = certificate
+    too_many = 30
+    with (
+        contextlib.ExitStack() as opened,
+        start_service(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as service,
+    ):
+        port = int(service.address.rstrip("/").rpartition(":")[2])
+        silent = [
+            opened.enter_context(
+                socket.create_connection(("127.0.0.1", port), timeout=HANG_TIMEOUT_S)
+            )
+            for _ in range(MAX_PER_ADDRESS + too_many)
+        ]
+        trusted = ssl.create_default_context(cafile=str(cert))
+        options = {"headers": service.headers, "timeout": HANG_TIMEOUT_S}
+        with httpx.Client(verify=trusted, **options) as client:
+            assert client.get(f"https://localhost:{port}/v1/people").status_code == 200
+        for one in silent[:too_many]:  # the oldest ones were closed by the service
+            with contextlib.suppress(ConnectionResetError):
+                assert one.recv(1) == b""
+        silent[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):  # the newest one may still begin
+            silent[-1].recv(1)
+        silent[-1].settimeout(HANG_TIMEOUT_S)
+        with trusted.wrap_socket(silent[-1], server_hostname="localhost") as late:
+            host = f"localhost:{port}".encode()
+            late.sendall(b"GET /v1/health HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+            assert late.recv(12) == b"HTTP/1.1 200"
+        assert service.stop() == 0  # also while some have not begun
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01" + bytes(200)])
+def test_what_is_no_tls_closes_its_connection_alone(
+    certificate: tuple[Path, Path], tmp_path: Path, sent: bytes
+) -> None:
+    cert, key = certificate
+    with start_service(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as service:
+        port = int(service.address.rstrip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=HANG_TIMEOUT_S) as bad:
+            bad.sendall(sent)
+            with contextlib.suppress(ConnectionResetError):
+                while bad.recv(100):
+                    pass
+        assert service.stop() == 0
+    assert "Traceback" not in service.log.read_text()
 
 
 def test_a_token_file_that_others_can_write_is_refused(tokens: TokenStore, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mien.web.responses import SECURITY_HEADERS
 
 IDLE_TIMEOUT_S = 20.0
-TLS_HANDSHAKE_TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 512
 MAX_PER_ADDRESS = 256
 ACCEPTED_AT_ONCE = 64  # far fewer than an address may have: a request is read before its turn

@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,7 +31,6 @@ from mien.web.auth import PageTicket, TokenStore, tokens_path
 from mien.web.challenges import Challenges, LivenessModels
 from mien.web.connection import (
     ACCEPTED_AT_ONCE,
-    TLS_HANDSHAKE_TIMEOUT_S,
     WAITING_CONNECTIONS,
     Connection,
     raise_file_limit,
@@ -40,6 +39,7 @@ from mien.web.dependencies import ServiceParts
 from mien.web.log import log_library_warnings
 from mien.web.middleware import Middleware, RequestLimits
 from mien.web.pool import WorkerPool
+from mien.web.tls import TlsHandshakes
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ALL_ADDRESSES = ("", "0.0.0.0", "::")
@@ -223,18 +223,32 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, on_stop: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_stop = on_stop
+        self._handshakes: list[TlsHandshakes] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         if self.config.is_ssl:
             loop: Any = asyncio.get_running_loop()  # uvicorn has no option for this
-            timeout_s = TLS_HANDSHAKE_TIMEOUT_S
-            loop.create_server = partial(loop.create_server, ssl_handshake_timeout=timeout_s)
+            loop.create_server = partial(self._create_tls_server, loop.create_server)
         await super().startup(sockets)
         for listening in sockets or []:
             listening.listen(WAITING_CONNECTIONS)  # asyncio accepts as many at once as may wait
 
+    async def _create_tls_server(
+        self,
+        create_server: Callable[..., Awaitable[asyncio.Server]],
+        make_protocol: Callable[[], asyncio.Protocol],
+        *,
+        ssl: ssl.SSLContext,
+        **options: Any,
+    ) -> asyncio.Server:
+        handshakes = TlsHandshakes(ssl, make_protocol)
+        self._handshakes.append(handshakes)
+        return await create_server(handshakes, **options)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._on_stop()
+        for handshakes in self._handshakes:
+            handshakes.abort_all()
         await super().shutdown(sockets)
 
     @contextmanager

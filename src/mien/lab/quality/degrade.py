@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mien.results import ByteArray, Face
 
+EXPOSED = 15  # pictures that are averaged, of one exposure
 Degradation = Callable[[ByteArray, Face, np.random.Generator], ByteArray]
 
 
@@ -75,6 +76,74 @@ def move(across: int, down: int) -> Degradation:
             shift = (round(down * (step / steps - 0.5)), round(across * (step / steps - 0.5)))
             total += np.roll(image, shift, (0, 1))
         return _bytes(total / steps)
+
+    return change
+
+
+def spin(degrees: float) -> Degradation:
+    """Turn the camera by so much during the exposure."""
+
+    def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image
+
+        photo = Image.fromarray(image)
+        angles = np.linspace(-degrees / 2, degrees / 2, EXPOSED)
+        turned = [np.asarray(photo.rotate(angle, Image.Resampling.BILINEAR)) for angle in angles]
+        return _bytes(np.mean(turned, axis=0))
+
+    return change
+
+
+def zoom(share: float) -> Degradation:
+    """Enlarge the picture by this share during the exposure."""
+
+    def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        from PIL import Image
+
+        photo = Image.fromarray(image)
+        seen = []
+        for factor in np.linspace(1.0, 1.0 + share, EXPOSED):
+            cut_x, cut_y = (side * (1 - 1 / factor) / 2 for side in photo.size)
+            part = (cut_x, cut_y, photo.width - cut_x, photo.height - cut_y)
+            seen.append(np.asarray(photo.resize(photo.size, Image.Resampling.BILINEAR, box=part)))
+        return _bytes(np.mean(seen, axis=0))
+
+    return change
+
+
+def waves(height_px: float, length_px: float) -> Degradation:
+    """Move rows and columns by a sine, as bad glass does."""
+
+    def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+        down = np.rint(rows + height_px * np.sin(2 * np.pi * columns / length_px)).astype(int)
+        across = np.rint(columns + height_px * np.sin(2 * np.pi * rows / length_px)).astype(int)
+        height, width = image.shape[:2]
+        moved: ByteArray = image[np.clip(down, 0, height - 1), np.clip(across, 0, width - 1)]
+        return moved
+
+    return change
+
+
+def shade(share: float) -> Degradation:
+    """Leave this share of the light on the right half of the face, with a soft edge."""
+
+    def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        middle = (face.box_xyxy[0] + face.box_xyxy[2]) / 2
+        columns = np.arange(image.shape[1])
+        lit = 1 / (1 + np.exp((columns - middle) / (0.05 * face.width_px)))
+        return _bytes(image * (share + (1 - share) * lit)[:, np.newaxis])
+
+    return change
+
+
+def shrink_and_recode(face_px: float, quality: int) -> Degradation:
+    """Resize so that the face is so high, and save as JPEG of this quality."""
+
+    def change(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+        factor = face_px / face.height_px
+        small = stretch(factor, factor)(image, face, rng)
+        return recode("JPEG", quality)(small, face, rng)
 
     return change
 
@@ -211,6 +280,11 @@ HARMFUL: Mapping[str, Degradation] = {
     **{f"motion{length} diagonal": move(length, length) for length in (9, 15)},
     "double exposure 8": double_exposure(8, 0),
     "double exposure 14": double_exposure(14, 5),
+    **{f"spin {degrees}": spin(degrees) for degrees in (8, 15)},
+    **{f"zoom {share}": zoom(share) for share in (0.1, 0.2)},
+    **{f"waves {height}": waves(height, 30) for height in (3, 5)},
+    **{f"shade {share}": shade(share) for share in (0.1, 0.25)},
+    **{f"small{height} jpeg10": shrink_and_recode(height, 10) for height in (45, 60)},
     "right half black": cover(0.5, -0.1, 1.3, 1.1, 10),
     "left half grey": cover(-0.3, -0.1, 0.5, 1.1, 128),
     "right half coloured": cover(0.5, -0.1, 1.3, 1.1, None),
