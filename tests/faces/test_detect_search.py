@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien.faces.detect import BATCH, LIMITS, STRIDE, Cascade, CascadeSettings
+from mien.faces.detect import (
+    BATCH,
+    LIMITS,
+    STRIDE,
+    Cascade,
+    CascadeSettings,
+    _run_on_boxes,
+)
+from mien.faces.pyramid import AreaTable
 from mien.results import FloatArray
 
 SETTINGS = CascadeSettings(min_face_size=12, factor=0.5)
@@ -175,14 +183,29 @@ def test_a_picture_full_of_faces_is_bounded_work_where_one_face_is_wanted() -> N
     assert nets.largest_batch <= BATCH
 
 
-def test_more_crops_than_a_batch_of_a_bounded_search_are_few_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("side", "count", "is_limited", "batches"),
+    [
+        (48, 65, True, [65]),
+        (48, 66, True, [32, 32, 2]),
+        (24, 260, True, [256, 4]),
+        (24, 261, True, [32] * 8 + [5]),
+        (48, 200, False, [200]),
+    ],
+)
+def test_many_crops_of_a_bounded_search_are_few_at_a_time(
+    side: int, count: int, is_limited: bool, batches: list[int]
 ) -> None:
-    monkeypatch.setattr("mien.faces.detect.BATCH", 150)
-    limits, nets = LIMITS["largest"], EveryWindow()
-    assert limits is not None
-    nets.find("largest")
-    assert nets.batches[0] == limits.batch == 32
+    found: list[int] = []
+
+    def net(crops: FloatArray) -> FloatArray:
+        found.append(len(crops))
+        return np.zeros((len(crops), 5, 1, 1), np.float32)
+
+    boxes = np.tile(np.float32([10, 10, 40, 40]), (count, 1))
+    table = AreaTable(np.zeros((60, 60, 3), np.uint8))
+    _run_on_boxes(net, table, boxes, side, LIMITS["largest"] if is_limited else None)
+    assert found == batches
 
 
 def test_all_faces_of_such_a_picture_are_found_where_all_are_wanted() -> None:

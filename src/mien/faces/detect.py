@@ -29,6 +29,7 @@ from mien.faces.geometry import (
     suppress_by_smaller,
     suppress_by_union,
 )
+from mien.faces.memory import return_freed_memory
 from mien.faces.pyramid import AreaTable
 from mien.models import Net
 from mien.results import ByteArray, Faces, FloatArray
@@ -39,6 +40,7 @@ SEARCHES = get_args(Search)
 CELL = 12  # side of P-Net's window, pixels
 STRIDE = 2  # between two windows
 BATCH = 256  # crops in one call of R-Net or O-Net: limits the memory for a crowded picture
+BATCH_PIXELS = 150_000  # of crops in one call where work is limited: 260 of R-Net's, 65 of O-Net's
 STRIP_PIXELS = 600_000  # of a level in one call of P-Net
 START_DIVISOR = 5  # `largest` starts with faces of a fifth of the short side
 FINER_LEVELS = 2  # that `largest` adds each time nothing was found
@@ -51,7 +53,7 @@ SECOND_FACE_SHARE = 0.4
 class WorkLimits:
     """How many of the highest scores go on: of a level's windows, to R-Net, and to O-Net.
 
-    batch: crops in one call of these nets where there are more than `BATCH`.
+    batch: crops in one call of these nets where there are more than `BATCH_PIXELS` hold.
 
     A photo of a few people has fewer. One that is tiled with small faces has tens of thousands,
     and would take 25 seconds and a gigabyte.
@@ -218,6 +220,7 @@ class Cascade:
             last = min(first + step, rows)
             end = height if last == rows else STRIDE * last + CELL - STRIDE
             parts.append(self._pnet(np.ascontiguousarray(level[:, :, STRIDE * first : end]))[0])
+            return_freed_memory()
         return np.concatenate(parts, axis=1)
 
     def _refine(self, table: AreaTable, proposals: FloatArray, limits: WorkLimits | None) -> Faces:
@@ -267,11 +270,15 @@ def _run_on_boxes(
     rectangles[:, 3] = np.minimum(rectangles[:, 3], table.height)
     inside = np.all(rectangles[:, 2:] > rectangles[:, :2], axis=1)
     boxes, rectangles = boxes[inside], rectangles[inside]
-    batch = BATCH if limits is None or len(rectangles) <= BATCH else limits.batch
+    batch = BATCH
+    if limits is not None and len(rectangles) * side**2 > BATCH_PIXELS:
+        batch = limits.batch
     parts = [
         net(table.crops(rectangles[start : start + batch], side))[:, :, 0, 0]
         for start in range(0, len(rectangles), batch)
     ]
+    if len(parts) > 1:
+        return_freed_memory()
     return boxes, np.concatenate(parts) if parts else np.zeros((0, 15), np.float32)
 
 
