@@ -183,7 +183,8 @@ class LivenessEvidence:
     was asked. score: mean over the frames, higher is more alive; NaN where it could not be had.
     threshold: the least score that is not refused. frames: how many were scored. motion: how the
     rules on motion came out, "passed", "frozen", "rigid" or "not_measured"; "" where the look was
-    shorter than they need.
+    shorter than they need. refused_by: the class of the reason, for the log: "passive", "repeated",
+    a rule on motion, or what a challenge was denied for; "" where nothing refused.
     """
 
     tier: str
@@ -192,16 +193,21 @@ class LivenessEvidence:
     frames: int
     challenge: str = ""
     motion: str = ""
+    refused_by: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """For JSON. score: None where it is no number; challenge, motion: only where checked."""
+        """For JSON. score: None where it is no number. The words only where there are any."""
         data: dict[str, object] = {
             "tier": self.tier,
             "score": round(self.score, 4) if self.score == self.score else None,
             "threshold": self.threshold,
             "frames": self.frames,
         }
-        checked = {"challenge": self.challenge, "motion": self.motion}
+        checked = {
+            "challenge": self.challenge,
+            "motion": self.motion,
+            "refused_by": self.refused_by,
+        }
         return data | {name: result for name, result in checked.items() if result}
 
 

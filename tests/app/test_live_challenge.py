@@ -131,6 +131,7 @@ def test_a_denial_locks_without_a_similarity_and_says_the_same_words(
     assert decision.reason == NOT_PASSED
     assert decision.liveness is not None
     assert decision.liveness.challenge == "denied"
+    assert decision.liveness.refused_by == denial.name.lower()
 
 
 def test_a_person_s_own_threshold_holds_in_a_challenge_too() -> None:

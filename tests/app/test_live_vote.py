@@ -62,6 +62,8 @@ def test_a_camera_whose_frames_repeat_bit_for_bit_is_refused() -> None:
     repeated, fresh = frames(HER, HER, HER), frames(HER, HER + 1, HER + 2)
     refused = vote_live(repeated, verifier, check(Scorer(*alive)), is_camera=True)
     assert refused.outcome is Outcome.NOT_LIVE
+    assert refused.liveness is not None
+    assert refused.liveness.refused_by == "repeated"
     assert vote_live(fresh, verifier, check(Scorer(*alive)), is_camera=True)
     assert vote_live(
         repeated, verifier, check(Scorer(*alive))
@@ -108,6 +110,7 @@ def test_a_long_look_in_which_nothing_moves_is_not_live(step_s: float, motion: s
     assert decision.outcome is (Outcome.NOT_LIVE if motion else Outcome.UNLOCKED)
     assert decision.liveness is not None
     assert decision.liveness.to_dict().get("motion", "") == motion
+    assert decision.liveness.refused_by == motion
 
 
 @pytest.mark.parametrize("value", [HER, OTHER])
@@ -118,6 +121,7 @@ def test_a_picture_is_not_live_whoever_it_shows(value: int, score: float) -> Non
     assert not decision
     assert math.isnan(decision.similarity)  # a picture is not told whose it resembles
     assert decision.liveness is not None
+    assert decision.liveness.refused_by == "passive"
     assert decision.to_dict()["exit_code"] == 9
 
 

@@ -75,6 +75,12 @@ def test_a_person_enrolled_from_photos_gets_no_history(vault: Vault, model: Mode
     assert history_of(vault) is None
 
 
+def test_the_log_names_the_check_that_refused(ana: Vault) -> None:
+    with ana.attempt("ana") as running:
+        running.outcome, running.refused_by = Outcome.NOT_LIVE, "frozen"
+    assert ana.read_log()[-1].outcome == "not_live_frozen"
+
+
 def test_three_days_are_kept_and_the_template_stays(
     ana: Vault, clock: Clock, model: ModelId
 ) -> None:

@@ -172,7 +172,7 @@ def test_the_wrong_turns_are_refused_and_a_stranger_is_not_told_why(
             assert response.json() == {
                 "outcome": outcome, "exit_code": 1, "reason": "not similar enough",
             }  # fmt: skip
-        assert kinds(vault) == ["not_live"]
+        assert kinds(vault) == ["not_live_wrong_way"]
 
     run(work, scope)
 
@@ -215,7 +215,7 @@ def test_frames_that_are_replayed_or_left_out_end_the_challenge(
             statuses.append((await camera.send("eileen", nonce, number, head.seen(0))).status_code)
         assert statuses[-1] == 400
         assert (await camera.send("eileen", nonce, 2, head.seen(0))).status_code == 400
-        assert kinds(vault) == (["not_live"] if len(numbers) > 1 else [])
+        assert kinds(vault) == (["not_live_gap"] if len(numbers) > 1 else [])
 
     run(work)
 
@@ -227,7 +227,7 @@ def test_the_same_picture_again_ends_the_challenge(run: Run, head: TurningHead) 
             time.now_s += STEP_S
             response = await camera.send("eileen", nonce, number, head.seen(0))
         assert response.status_code == 403
-        assert kinds(vault) == ["not_live"]
+        assert kinds(vault) == ["not_live_repeated_frame"]
 
     run(work)
 
@@ -240,7 +240,7 @@ def test_a_client_that_goes_leaves_a_failed_attempt(run: Run, head: TurningHead)
         time.now_s += IDLE_S + 0.1
         other = (await camera.begin("eileen")).json()["nonce"]
         await camera.send("eileen", other, 1, head.seen(0))
-        assert kinds(vault) == ["not_live", "unfinished"]
+        assert kinds(vault) == ["not_live_gap", "unfinished"]
 
     run(work)
 

@@ -147,6 +147,7 @@ def decision_of(session: ChallengeSession, meter: FrameMeter) -> Decision:
         result.threshold,
         result.frames,
         challenge="passed" if session else "denied",
+        refused_by="" if session.denial is None else session.denial.name.lower(),
     )
     if session and last:
         return replace(last, liveness=evidence)

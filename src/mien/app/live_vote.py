@@ -111,9 +111,16 @@ class _Look:
         scores = [math.nan] if repeated else self._scores  # not a number refuses
         result = judge_frames(scores, threshold=self._check.threshold)
         motion = self.motion.judge(self._check.find_face)
-        is_live = bool(result) and motion in ("", PASSED)
-        return is_live, LivenessEvidence(
-            "casual", result.score, result.threshold, len(self._scores), motion=motion
+        refused_by = "" if result else "repeated" if repeated else "passive"
+        if not refused_by and motion != PASSED:
+            refused_by = motion
+        return not refused_by, LivenessEvidence(
+            "casual",
+            result.score,
+            result.threshold,
+            len(self._scores),
+            motion=motion,
+            refused_by=refused_by,
         )
 
 

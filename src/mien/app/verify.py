@@ -100,7 +100,9 @@ class Verifier:
     def conclude(self, decision: Decision) -> Decision:
         """The decision that the attempt ends with; returns it."""
         self._attempt.outcome = decision.outcome
-        self._attempt.is_live = decision.liveness is not None
+        if decision.liveness is not None:
+            self._attempt.is_live = True
+            self._attempt.refused_by = decision.liveness.refused_by
         return decision
 
     def __exit__(
@@ -215,7 +217,7 @@ def compare_images(
     A photo outside the calibrated quality is never accepted: the reason says what is wrong with
     it, and there are no odds. Raises NoFaceFound or SeveralFacesFound.
     """
-    found = [pipeline.find_face(image) for image in (a_rgb, b_rgb)]
+    found = [pipeline.find_face(image, carefully=True) for image in (a_rgb, b_rgb)]
     crops = [pipeline.crop(one.image_rgb, one.face) for one in found]
     vectors, faults = pipeline.embed_carefully(found, crops)
     score = pipeline.matcher.score(vectors[0], vectors[1])

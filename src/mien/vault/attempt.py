@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mien.errors import MienError, Outcome
-from mien.vault.integrity.audit_log import STARTED
+from mien.vault.integrity.audit_log import NOT_LIVE_BY, STARTED
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import charge_attempt, settle_attempt
 from mien.vault.people import add_success_day
@@ -32,7 +32,8 @@ class Attempt:
     frames show no face or raise an error.
     is_laxer: the threshold was below the default one; then UNLOCKED does not clear the failures
     of the user, and the log names it. is_live: a passive liveness check was passed; then UNLOCKED
-    notes the day in the user's record. earlier_failures: of this name since its last success.
+    notes the day in the user's record. refused_by: of NOT_LIVE, the class of the reason, for the
+    log. earlier_failures: of this name since its last success.
     """
 
     outcome: Outcome | None = None
@@ -40,6 +41,7 @@ class Attempt:
     compared: bool = False
     is_laxer: bool = False
     is_live: bool = False
+    refused_by: str = ""
     earlier_failures: int = 0
 
 
@@ -95,4 +97,6 @@ def _log_word(attempt: Attempt, outcome: Outcome) -> str:
         return UNLOCKED_LAXER
     if outcome in NOT_COMPARED and attempt.compared:
         return UNDECIDED
+    if outcome is Outcome.NOT_LIVE and attempt.refused_by:
+        return f"{NOT_LIVE_BY}{attempt.refused_by}"
     return outcome.value

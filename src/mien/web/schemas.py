@@ -77,6 +77,8 @@ class Liveness(StrictModel):
     threshold: float
     frames: int
     challenge: str | None = Field(default=None, examples=["passed"])
+    motion: str = Field(default="", examples=["passed"])
+    refused_by: str = Field(default="", examples=["wrong_way"])
 
 
 class ChallengeStart(OutcomeModel):

@@ -100,6 +100,18 @@ def test_failures_in_a_row_are_one_line() -> None:
     assert describe(entry(1)) == ["1 failed attempt for ana"]
 
 
+def test_what_showed_no_living_person_is_told_with_the_check_that_refused() -> None:
+    outcomes = ("not_live_passive", "not_the_owner", "not_live_other_face", "not_live_passive")
+    assert describe(*(entry(at, outcome) for at, outcome in enumerate(outcomes, 1))) == [
+        "4 failed attempts for ana, the last at 2026-01-31 12:04 +0000; "
+        "not a living person: 1 by other face, 2 by passive"
+    ]
+    assert describe(entry(1, "not_live_flat")) == [
+        "1 failed attempt for ana; not a living person: 1 by flat"
+    ]
+    assert describe(entry(1, "not_live")) == ["1 failed attempt for ana"]
+
+
 def test_failures_between_two_unlocks_are_described_so() -> None:
     lines = describe(entry(1, "unlocked"), entry(2), entry(3), entry(4), entry(5, "unlocked"))
     assert lines == [

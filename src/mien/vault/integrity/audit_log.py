@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, tzinfo
@@ -24,6 +24,7 @@ FIRST_LINK = hashlib.sha256(b"mien log 1").digest()
 MAX_ENTRY_BYTES = 4096
 NONCE_BYTES = 8
 FAILED = ("not_the_owner", "not_enrolled", "not_live")
+NOT_LIVE_BY = "not_live_"  # and what refused: the passive check, a rule on motion, a challenge
 NO_ATTEMPT = ("no_face", "several_faces")
 ATTEMPTS = ("unlock", "identify")
 STARTED = "started"  # written when an attempt is charged; one with its outcome follows
@@ -37,8 +38,9 @@ class Entry:
     at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
     by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
     "done"; of an "enroll" also "added" or "replaced"; of an attempt also `STARTED`; of an "unlock"
-    also "unlocked_laxer". where: the surface that was used. nonce: random, so that two logs of the
-    same events differ, as two machines write them from one earlier state; "" in mien 0.1.
+    also "unlocked_laxer", and `NOT_LIVE_BY` with a reason. where: the surface that was used.
+    nonce: random, so that two logs of the same events differ, as two machines write them from one
+    earlier state; "" in mien 0.1.
     """
 
     at: str
@@ -157,7 +159,7 @@ def _failures_from(entries: Sequence[Entry], start: int) -> list[Entry]:
     failures = []
     for entry in entries[start:]:
         same = entry.kind == "unlock" and entry.user == entries[start].user
-        if not same or entry.outcome not in FAILED:
+        if not same or not _is_failure(entry.outcome):
             break
         failures.append(entry)
     return failures
@@ -188,9 +190,27 @@ def _describe_failures(
     between = f" between two unlocks by {user}" if unlocked_later and unlocked_before else ""
     first = _local_time(failures[0], zone)
     if count == 1:
-        return f"{first}  1 failed attempt for {user}{between}"
+        return f"{first}  1 failed attempt for {user}{between}{_not_living(failures)}"
     last = _local_time(failures[-1], zone)
-    return f"{first}  {count} failed attempts for {user}{between}, the last at {last}"
+    words = f"{count} failed attempts for {user}{between}, the last at {last}"
+    return f"{first}  {words}{_not_living(failures)}"
+
+
+def _is_failure(outcome: str) -> bool:
+    return outcome in FAILED or outcome.startswith(NOT_LIVE_BY)
+
+
+def _not_living(failures: list[Entry]) -> str:
+    """How many of them showed no living person, and by which check; empty for none."""
+    by = Counter(
+        one.outcome.removeprefix(NOT_LIVE_BY).replace("_", " ")
+        for one in failures
+        if one.outcome.startswith(NOT_LIVE_BY)
+    )
+    if not by:
+        return ""
+    reasons = ", ".join(f"{count} by {reason}" for reason, count in sorted(by.items()))
+    return f"; not a living person: {reasons}"
 
 
 def _describe_entry(entry: Entry, zone: tzinfo) -> str:
