@@ -14,6 +14,8 @@ from mien.app.face_search import (
     MAX_TURNED_PIXELS,
     MAX_TURNED_PIXELS_AGAIN,
     SURE_SCORE,
+    SURE_TO_ENROLL,
+    SURELY_ALONE,
     FindFace,
     FoundFace,
     find_near_border,
@@ -77,6 +79,39 @@ def test_the_turn_with_the_surest_face_is_used(
     found = find_upright(image, detector(scores, []))
     assert found.quarter_turns == turns
     np.testing.assert_array_equal(found.image_rgb, np.rot90(image, turns))
+
+
+@pytest.mark.parametrize(
+    ("scores", "turns"),
+    [
+        ({0: SURE_TO_ENROLL, 1: 1.0}, 0),
+        ({0: SURE_TO_ENROLL - 1e-6, 1: 1.0}, 1),
+        ({0: SURE_SCORE, 2: 0.999}, 2),
+        ({0: SURELY_ALONE, 1: SeveralFacesFound}, 0),
+        ({0: 0.98, 1: 0.97, 2: 0.99}, 2),
+    ],
+)
+def test_a_photo_to_enroll_needs_a_surer_face(
+    scores: dict[int, float | type[Exception]], turns: int
+) -> None:
+    found = find_upright(marked(), detector(scores, []), carefully=True)
+    assert found.quarter_turns == turns
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        {0: SURELY_ALONE - 1e-6, 2: SeveralFacesFound},
+        {0: 0.98, 1: 0.99, 2: SeveralFacesFound},
+        {2: SeveralFacesFound},
+    ],
+)
+def test_a_photo_to_enroll_whose_turn_shows_several_people_is_refused(
+    scores: dict[int, float | type[Exception]],
+) -> None:
+    """Upside down a detector may miss all but one of them."""
+    with pytest.raises(SeveralFacesFound):
+        find_upright(marked(), detector(scores, []), carefully=True)
 
 
 def test_a_photo_without_a_face_in_any_turn_has_none() -> None:

@@ -261,7 +261,7 @@ def _analyse(
     name = quote_path(photo) if isinstance(photo, (str, os.PathLike)) else f"photo {at + 1}"
     image = read_image(photo)
     try:
-        found = pipeline.find_face(image)
+        found = pipeline.find_face(image, carefully=True)
         crop = pipeline.crop(found.image_rgb, found.face)
         return AnalysedPhoto(name, found, crop, is_optional)
     except (NoFaceFound, SeveralFacesFound) as error:

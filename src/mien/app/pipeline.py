@@ -92,13 +92,14 @@ class Pipeline:
             )
         return choose_door_face(faces)
 
-    def find_face(self, image_rgb: ByteArray) -> FoundFace:
+    def find_face(self, image_rgb: ByteArray, *, carefully: bool = False) -> FoundFace:
         """The same, on the photo or a quarter turn of it, and searched again near the border.
 
-        See `find_upright` and `find_near_border`.
+        carefully: for a photo that is enrolled or compared. See `find_upright` and
+        `find_near_border`.
         """
         if self.search_turns:
-            return find_upright(image_rgb, self.door_face)
+            return find_upright(image_rgb, self.door_face, carefully=carefully)
         face = find_near_border(image_rgb, self.door_face(image_rgb), self.door_face)
         return FoundFace(image_rgb, face)
 
@@ -123,8 +124,8 @@ class Pipeline:
             raise NoFaceFound(f"no usable face: {error}; face the camera") from error
 
     def crop_found(self, image_rgb: ByteArray) -> Crop:
-        """The crop of the face that `find_face` finds. Raises what it and `crop` raise."""
-        found = self.find_face(image_rgb)
+        """The crop of the face that `find_face` finds, carefully. Raises as it and `crop` do."""
+        found = self.find_face(image_rgb, carefully=True)
         return self.crop(found.image_rgb, found.face)
 
     def embed(self, crops: Sequence[Crop]) -> FloatArray:

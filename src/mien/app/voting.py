@@ -133,7 +133,7 @@ def _good(
             yield image, Fault(DARK, LIGHT)
             continue
         try:
-            found = pipeline.find_face(image)
+            found = pipeline.find_face(image, carefully=True)
             crop = pipeline.crop(found.image_rgb, found.face)
         except NoFaceFound as error:
             yield image, Fault(NO_FACE, str(error))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from mien.faces.quality.advice import LUMA
+from mien.faces.quality.texture import TEXTURE_MEASURES, measure_texture
 from mien.results import Crop, Face, FloatArray
 
 INNER_ROWS, INNER_COLUMNS = slice(24, 106), slice(20, 92)  # (82, 72): skin, not background
@@ -21,7 +22,7 @@ FLAT = 0.06  # of a 4 x 4 block: standard deviation as a share of that of the in
 CROP_MEASURES = (
     *("fine_detail", "noise_ratio", "coarse_ratio", "direction"),
     *("block_contrast", "smoothest_blocks", "flat_blocks", "smooth_blocks", "uneven_sides"),
-    *("eye_contrast", "eye_tone"),
+    *("eye_contrast", "eye_tone", *TEXTURE_MEASURES),
 )
 FACE_MEASURES = ("detector_score", "aspect")
 EMBEDDER_MEASURES = ("vector_length", "mirror_cosine")
@@ -39,6 +40,8 @@ def measure_face(face: Face, crop: Crop) -> dict[str, float]:
     mean, spread = inner.mean(), max(float(inner.std()), 1e-3)
     normalised = (inner - mean) / spread
     found = _detail(normalised) | _blocks(inner, normalised, spread)
+    colours = crop.pixels[INNER_ROWS, INNER_COLUMNS] - inner[:, :, np.newaxis]
+    found |= measure_texture(normalised, colours)
     eyes = [(luma[place] - mean) / spread for place in EYES]
     cheeks = [(luma[place] - mean) / spread for place in CHEEKS]
     found["eye_contrast"] = max(float(eye.std()) for eye in eyes)

@@ -21,6 +21,8 @@ COVERED = (
 )
 EYES = "the eyes cannot be seen: take off what covers them, and face the light"
 UNSURE = "hardly a face to the model: look into the camera, upright, with the face uncovered"
+DOUBLED = "shaken, or in coarse squares: hold still, and send the original photo"
+SHARPENED = "sharpened too strongly, or too noisy: send the original photo"
 STRETCHED = "the photo is stretched: send the original photo"
 
 WORDS = {
@@ -36,6 +38,13 @@ WORDS = {
     "eye_contrast-": EYES,
     "eye_tone-": EYES,
     "eye_tone+": EYES,
+    "gradient_coherence+": BLURRED,
+    "radial_detail-": BLURRED,
+    "radial_detail+": BLURRED,
+    "cepstral_peak+": DOUBLED,
+    "cepstral_near_peak+": BLURRED,
+    "detail_kurtosis+": COMPRESSED,
+    "colour_detail+": SHARPENED,
     "aspect-": STRETCHED,
     "aspect+": STRETCHED,
 }

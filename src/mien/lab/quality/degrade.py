@@ -195,6 +195,13 @@ def relight(gain: float, offset: float = 0.0) -> Degradation:
     return change
 
 
+def desaturate(image: ByteArray, face: Face, rng: np.random.Generator) -> ByteArray:
+    """Make it grey, as an infrared camera does."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
+
+
 def posterise(levels: int) -> Degradation:
     """Leave so many values of each colour."""
 
@@ -314,6 +321,7 @@ HARMLESS: Mapping[str, Degradation] = {
     "ok_jpeg30": recode("JPEG", 30),
     "ok_jpeg60": recode("JPEG", 60),
     "ok_noise8": add_noise(8),
+    "ok_grey": desaturate,
     "ok_darker": relight(0.7),
     "ok_brighter": relight(1.25),
     "ok_contrast": relight(1.3, -38),

@@ -13,12 +13,13 @@ from mien.faces.quality.gate import MAX_TAIL, Gate
 from mien.lab.quality.strangers import Alikeness
 from mien.results import FloatArray
 
-REFUSED_SHARE = 0.007  # of the clean photos, by the limit
-L1 = 60.0  # on the weights, which are not negative; leaves about 15 of 30
+REFUSED_SHARE = 0.006  # of the clean photos, by the limit
+L1 = 20.0  # on the weights, which are not negative; leaves about 20 of 40
 CLEAN_WEIGHT = 6.0  # of a clean or harmless photo against a degraded one
 SHARP_WEIGHT = 4.0  # of a sharpened one besides: phones sharpen, and the clean set did not
+MAX_DEVIATIONS = 9.0  # of a harmful photo's scores below the threshold; further off, it is clean
 KIND_SIZE = 80  # a kind with more photos counts as one with so many
-ROUNDS = 600
+ROUNDS = 1500
 
 HARMLESS, UNCLEAR, HARMFUL = 0, -1, 1
 
@@ -53,8 +54,8 @@ class MeasuredPhotos:
 def label_samples(samples: MeasuredPhotos, alike: Alikeness) -> npt.NDArray[np.int64]:
     """Label each photo `HARMFUL` if its kind makes strangers alike and it is no exception.
 
-    A kind at more than three times the clean FMR is harmful, one at less than 1.3 times it is
-    not, and those between teach nothing. (n,)
+    A kind at more than twice the clean FMR is harmful, one at less than 1.3 times it is not, and
+    those between teach nothing. (n,)
     """
     labels = np.full(len(samples.kind), UNCLEAR)
     labels[samples.is_harmless] = HARMLESS
@@ -63,8 +64,8 @@ def label_samples(samples: MeasuredPhotos, alike: Alikeness) -> npt.NDArray[np.i
         rate = alike.of_kind(rows)
         if rate.at_door < 1.3e-4 and rate.relative < 1.3:
             labels[rows] = HARMLESS
-        elif rate.relative > 3 and (rate.at_door > 2e-4 or rate.relative > 4):
-            labels[rows[rate.z < 3.3]] = HARMFUL
+        elif rate.relative > 2 and rate.at_door > 2e-4:
+            labels[rows[rate.z < MAX_DEVIATIONS]] = HARMFUL
     return labels
 
 

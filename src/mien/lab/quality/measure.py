@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from mien.settings import Settings
 
 NAMES = (*CROP_MEASURES, *FACE_MEASURES, *EMBEDDER_MEASURES)
 MIN_PEOPLE = 60  # of fewer, the clean strangers say nothing
+CLEAN_OF_EACH = 2  # photos of a person whose photos are not degraded
 HARMLESS_OF_EACH = 2  # of the harmless changes, for each person
 
 
@@ -38,21 +40,24 @@ class _Row:
 
 
 def measure_folder(folder: Path, people: int, settings: Settings) -> MeasuredPhotos:
-    """Measure the first so many people, each in a sub-folder.
+    """Measure a folder of people: two photos of each as they are, and degraded copies of some.
 
-    UsageError for fewer than `MIN_PEOPLE`.
-
-    Photos are searched as at the door, and then those without a face are left out.
+    people: of so many, the first, the first photo is degraded. UsageError for fewer than
+    `MIN_PEOPLE`. Photos without a face are left out.
     """
     found = read_people(folder)
-    chosen = np.unique(found.person)[:people].tolist()
+    everybody = np.unique(found.person).tolist()
+    chosen = everybody[:people]
     if len(chosen) < MIN_PEOPLE:
         raise UsageError(f"{len(chosen)} people are too few; give {MIN_PEOPLE} or more")
     pipeline = open_pipeline(settings)
     rows: list[_Row] = []
-    for person in chosen:
+    for person in everybody:
         photos = [found.photos[row] for row in np.flatnonzero(found.person == person)]
-        rows += _rows_of_person(person, photos, pipeline)
+        if person in chosen:
+            rows += _rows_of_person(person, photos, pipeline)
+        else:
+            rows += _clean_rows(person, photos[:CLEAN_OF_EACH], pipeline)
     return MeasuredPhotos(
         NAMES,
         np.array([row.values for row in rows], np.float64).reshape(-1, len(NAMES)),
@@ -60,6 +65,12 @@ def measure_folder(folder: Path, people: int, settings: Settings) -> MeasuredPho
         np.array([row.person for row in rows], np.int64),
         np.array([row.vector for row in rows], np.float32).reshape(-1, pipeline.embedder.row.dims),
     )
+
+
+def _clean_rows(person: int, photos: Sequence[Path], pipeline: Pipeline) -> Iterator[_Row]:
+    for photo in photos:
+        with suppress(UnreadableImage):
+            yield from _measured("clean", person, read_image(photo), pipeline)
 
 
 def _rows_of_person(person: int, photos: Sequence[Path], pipeline: Pipeline) -> Iterator[_Row]:
@@ -81,7 +92,7 @@ def _rows_of_person(person: int, photos: Sequence[Path], pipeline: Pipeline) -> 
 def _measured(kind: str, person: int, image: ByteArray, pipeline: Pipeline) -> Iterator[_Row]:
     """One row, or none for a photo without a face."""
     try:
-        found = pipeline.find_face(np.ascontiguousarray(image))
+        found = pipeline.find_face(np.ascontiguousarray(image), carefully=True)
         crop = pipeline.crop(found.image_rgb, found.face)
     except (NoFaceFound, SeveralFacesFound):
         return

@@ -125,7 +125,7 @@ def advise_on_photo(content: bytes, pipeline: Pipeline) -> schemas.PhotoAdvice:
     image = read_image(content)
     height, width = image.shape[:2]
     try:
-        found = pipeline.find_face(image)
+        found = pipeline.find_face(image, carefully=True)
         crop = pipeline.crop(found.image_rgb, found.face)
     except (NoFaceFound, SeveralFacesFound) as error:
         several = isinstance(error, SeveralFacesFound)
