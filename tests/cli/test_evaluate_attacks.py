@@ -34,6 +34,7 @@ def test_clips_are_scored_and_the_rates_are_written(
     ran = mien("evaluate", "attacks", manifest, "--out", tmp_path / "out")
     assert ran.code == 0, ran.err
     assert "not stated: APCER of print: 1 clips, 30 are needed" in ran.out
+    assert (tmp_path / "out" / "report.html").is_file()
     data = json.loads((tmp_path / "out" / "attacks.json").read_text())
     assert [clip["frames"] for clip in data["clips"]] == [3, 3]
     # photos of the same three poses, so they match; the passive check has the last word

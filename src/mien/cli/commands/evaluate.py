@@ -12,6 +12,7 @@ from mien.cli.progress import bar
 from mien.errors import ExitCode, UsageError
 from mien.lab.evaluate import attacks, recording, run
 from mien.lab.evaluate.attack_manifest import read_manifest
+from mien.lab.evaluate.attack_report import write_attack_report
 from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
 from mien.lab.evaluate.json_data import evaluation_data
 from mien.lab.evaluate.report import JSON_NAME, summary_lines, write_evaluation
@@ -66,11 +67,11 @@ def evaluate_attacks(args: Namespace) -> CommandResult:
     )
     data = attacks.evaluation_data(evaluation)
     path = attacks.write_scores(data, args.out)
-    lines = (*attacks.summary_lines(evaluation), f"scores: {path}")
-    picture = attacks.draw_rates(evaluation, args.out)
-    if picture is not None:
-        lines = (*lines, f"picture: {picture}")
-    data = {"outcome": "evaluated", "exit_code": 0, "json": str(path), **data}
+    title = f"Attacks of {args.manifest.name}"
+    report = write_attack_report(evaluation, args.out, title=title)
+    lines = (*attacks.summary_lines(evaluation), f"scores: {path}", f"report: {report}")
+    files: dict[str, object] = {"json": str(path), "report": str(report)}
+    data = {"outcome": "evaluated", "exit_code": 0, **files, **data}
     return CommandResult(ExitCode.OK, lines, data)
 
 

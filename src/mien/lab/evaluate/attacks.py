@@ -21,13 +21,12 @@ from mien.lab.evaluate.attack_rates import (
     threshold_at_bpcer,
 )
 from mien.lab.evaluate.attack_scoring import ClipScore, score_clip
-from mien.lab.plots.attacks import draw_attacks
 from mien.lab.report.output import write_output
 from mien.liveness.passive import FLOOR, ScoreFace
 from mien.metrics import ErrorRate
 from mien.results import ByteArray, Face, FloatArray
 
-JSON_NAME, PICTURE_NAME = "attacks.json", "attacks.png"
+JSON_NAME = "attacks.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +144,6 @@ def evaluation_data(evaluation: AttackEvaluation) -> dict[str, object]:
 def write_scores(data: dict[str, object], folder: Path) -> Path:
     """Write the JSON file; returns its path. UsageError if it cannot be written."""
     return write_output(folder / JSON_NAME, (json.dumps(data, indent=2) + "\n").encode())
-
-
-def draw_rates(evaluation: AttackEvaluation, folder: Path) -> Path | None:
-    """Draw the rates of every species that can be stated; None where none can."""
-    ways = {rates.name: rates.apcer for rates in evaluation.rates if rates.apcer}
-    return draw_attacks(ways, folder / PICTURE_NAME) if ways else None
 
 
 def _rate(rate: ErrorRate) -> dict[str, object]:

@@ -48,6 +48,7 @@ DET_TICKS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4)
 HIGHEST_ON_DET = 0.5
 EQUAL_COLOUR = "#9aa1ab"
 FMR_TITLE = "false match rate (strangers accepted)"
+FNMR_TITLE = "false non-match rate (owner refused)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +94,13 @@ def draw_roc(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
         return canvas.save(path)
 
 
-def draw_det(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
+def draw_det(
+    curves: Sequence[Curve],
+    path: str | os.PathLike[str],
+    *,
+    x_title: str = FMR_TITLE,
+    y_title: str = FNMR_TITLE,
+) -> Path:
     """Draw FNMR against FMR, both on normal-deviate axes; where both are equal is dashed.
 
     The part where the data says nothing (below 3 / n) is grey. ValueError for no curve.
@@ -107,7 +114,7 @@ def draw_det(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
         axes.set(xlim=(x_low, high), ylim=(y_low, high))
         x_gap, y_gap = 46 / WIDTH * (high - x_low), 20 / HEIGHT * (high - y_low)
         set_ticks(axes, _det_ticks(low_x, x_gap), _det_ticks(low_y, y_gap))
-        add_titles(canvas, axes, "DET", FMR_TITLE, "false non-match rate (owner refused)")
+        add_titles(canvas, axes, "DET", x_title, y_title)
         supported = np.clip(_supported(curves), low_x, HIGHEST_ON_DET)
         add_band(axes, x_low, _deviates([supported])[0], TOO_FEW)
         equal = _deviates([max(low_x, low_y), HIGHEST_ON_DET])
