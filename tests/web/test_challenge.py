@@ -36,6 +36,12 @@ TARGETS = {
 }
 
 
+def png_of(picture: ByteArray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(picture).save(stream, "PNG")
+    return stream.getvalue()
+
+
 class Time:
     """A clock that the test sets."""
 
@@ -57,21 +63,28 @@ class Camera:
         )
         self._time = time
 
-    async def begin(self, user: str) -> httpx.Response:
-        return await self._client.post("/v1/challenge", data={"user": user})
+    async def begin(self, user: str, **fields: str) -> httpx.Response:
+        return await self._client.post("/v1/challenge", data={"user": user, **fields})
 
-    async def send(self, user: str, nonce: str, number: int, picture: ByteArray) -> httpx.Response:
-        stream = io.BytesIO()
-        Image.fromarray(picture).save(stream, "PNG")
+    async def upload(self, user: str, picture: ByteArray, **fields: str) -> httpx.Response:
+        """Enroll from a photo, without a challenge."""
+        files = {"photos": ("photo.png", png_of(picture))}
+        return await self._client.post(f"/v1/people/{user}", data=fields, files=files)
+
+    async def send(
+        self, user: str, nonce: str, number: int, picture: ByteArray, **fields: str
+    ) -> httpx.Response:
         return await self._client.post(
             "/v1/challenge/frame",
-            data={"user": user, "nonce": nonce, "number": str(number)},
-            files={"photo": ("frame.png", stream.getvalue())},
+            data={"user": user, "nonce": nonce, "number": str(number), **fields},
+            files={"photo": ("frame.png", png_of(picture))},
         )
 
-    async def act(self, user: str, see: Callable[[float], ByteArray]) -> httpx.Response:
+    async def act(
+        self, user: str, see: Callable[[float], ByteArray], **fields: str
+    ) -> httpx.Response:
         """The response to the last frame of a whole challenge."""
-        started = (await self.begin(user)).json()
+        started = (await self.begin(user, **fields)).json()
         noise, at, waited, instruction = np.random.default_rng(0), 0.0, 0, started["instruction"]
         assert instruction == FACE_THE_CAMERA
         for number in range(1, MOST_FRAMES):
@@ -83,7 +96,7 @@ class Camera:
             picture = seen + noise.normal(0, 2, (*seen.shape[:2], 1))  # as of a sensor
             self._time.now_s += STEP_S
             frame = np.clip(picture, 0, 255).astype(np.uint8)
-            response = await self.send(user, started["nonce"], number, frame)
+            response = await self.send(user, started["nonce"], number, frame, **fields)
             if response.json()["outcome"] != "challenge":
                 return response
             instruction = response.json()["instruction"]
@@ -157,6 +170,72 @@ def test_a_head_that_does_what_is_asked_unlocks(run: Run, head: TurningHead, sco
         assert kinds(vault) == ["unlocked"]
 
     run(work, scope)
+
+
+def test_a_head_that_does_what_is_asked_is_enrolled_and_unlocks(
+    run: Run, head: TurningHead
+) -> None:
+    async def work(camera: Camera, time: Time, vault: Vault) -> None:
+        response = await camera.act("zora", head.seen, purpose="enroll")
+        data = response.json()
+        assert (response.status_code, data["outcome"], data["user"]) == (200, "enrolled", "zora")
+        stored = vault.look_up("zora")
+        assert stored is not None
+        assert stored.record is not None
+        assert stored.record.liveness is not None  # how alive the head looked
+        assert (await camera.act("zora", head.seen)).json()["outcome"] == "unlocked"
+        taken = await camera.begin("zora", purpose="enroll")
+        assert (taken.status_code, taken.json()["outcome"]) == (409, "usage")
+        added = await camera.act("zora", head.seen, purpose="enroll", mode="add")
+        assert added.json()["outcome"] == "enrolled"
+
+    run(work, "enroll")
+
+
+def test_whoever_does_not_do_what_is_asked_is_not_enrolled(run: Run, head: TurningHead) -> None:
+    async def work(camera: Camera, time: Time, vault: Vault) -> None:
+        for see in (lambda at: head.seen(-at), lambda at: np.roll(head.seen(0), round(at), 1)):
+            response = await camera.act("zora", see, purpose="enroll")
+            assert (response.status_code, response.json()["outcome"]) == (403, "not_live")
+        assert not vault.holds("zora")
+        assert kinds(vault) == []  # nothing was tried to be unlocked
+
+    run(work, "enroll")
+
+
+def test_a_device_with_a_camera_alone_may_not_enroll(run: Run, head: TurningHead) -> None:
+    async def work(camera: Camera, time: Time, vault: Vault) -> None:
+        refused = await camera.begin("zora", purpose="enroll")
+        assert (refused.status_code, refused.json()["outcome"]) == (403, "forbidden")
+        nonce = (await camera.begin("zora")).json()["nonce"]
+        frame = await camera.send("zora", nonce, 1, head.seen(0), purpose="enroll")
+        assert (frame.status_code, frame.json()["outcome"]) == (403, "forbidden")
+
+    run(work)
+
+
+def test_the_plan_of_an_attempt_enrolls_nobody(run: Run, head: TurningHead) -> None:
+    async def work(camera: Camera, time: Time, vault: Vault) -> None:
+        nonce = (await camera.begin("zora")).json()["nonce"]
+        frame = await camera.send("zora", nonce, 1, head.seen(0), purpose="enroll")
+        assert frame.status_code == 400
+
+    run(work, "enroll")
+
+
+@pytest.mark.parametrize(
+    ("active", "source", "status"),
+    [(True, "camera", 403), (True, "files", 200), (False, "camera", 200)],
+)
+def test_photos_of_a_camera_enroll_nobody_where_a_challenge_unlocks(
+    run: Run, astronaut: ByteArray, active: bool, source: str, status: int
+) -> None:
+    async def work(camera: Camera, time: Time, vault: Vault) -> None:
+        response = await camera.upload("zora", astronaut, source=source)
+        assert response.status_code == status
+        assert vault.holds("zora") == (status == 200)
+
+    run(work, "enroll", needs_challenge=active)
 
 
 @pytest.mark.parametrize(

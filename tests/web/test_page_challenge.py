@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from tests.app.turning_head import TurningHead
 from tests.web.conftest import Service, environment, start_service
-from tests.web.page_actions import expect
+from tests.web.page_actions import expect, open_view
 
 from mien.app.pipeline import Pipeline
 from mien.liveness.mesh import open_mesh
@@ -48,7 +48,7 @@ ACTOR = """
   let yaw = 0, zoom = 1, waited = 0, frame = 0;
   const step = (from, to, by) => from + Math.max(-by, Math.min(by, to - from));
   setInterval(() => {
-    const told = document.querySelector("#view-unlock .guidance")?.textContent ?? "";
+    const told = document.querySelector(".view:not([hidden]) .guidance")?.textContent ?? "";
     const target = targets[told] ?? { yaw: 0, zoom: 1 };
     waited = told in targets ? waited + 1 : 0;
     const acting = waited > 8;
@@ -137,6 +137,22 @@ def open_before(
     attack: str = "",
     strangers: dict[int, str] | None = None,
 ) -> Any:
+    """The view to unlock, with the name typed and the camera on."""
+    page = open_page(head, browser, guarded, targets, attack, strangers)
+    page.fill("#unlock-user", "eileen")
+    page.click("#view-unlock .start")
+    expect(page.locator("#view-unlock .stage")).to_have_attribute("data-state", "on")
+    return page
+
+
+def open_page(
+    head: dict[int, str],
+    browser: Any,
+    guarded: Service,
+    targets: dict[str, Any] = RIGHT_TARGETS,
+    attack: str = "",
+    strangers: dict[int, str] | None = None,
+) -> Any:
     page = browser.new_page()
     shown = {
         "pictures": json.dumps(head),
@@ -148,9 +164,6 @@ def open_before(
     page.goto(f"{guarded.address}/#{guarded.token}")
     page.wait_for_selector("#view-unlock:not([hidden])")
     page.wait_for_function("window.picturesAreReady")
-    page.fill("#unlock-user", "eileen")
-    page.click("#view-unlock .start")
-    expect(page.locator("#view-unlock .stage")).to_have_attribute("data-state", "on")
     return page
 
 
@@ -198,6 +211,44 @@ def test_a_swap_of_faces_half_way_is_refused(
     assert try_to_unlock(page) == "Locked"
     expect(page.locator("#unlock-reason")).to_contain_text("The challenge was not passed")
     page.close()
+
+
+def enroll_before_the_camera(page: Any, user: str) -> str:
+    """Take a photo, press Enroll, and give what the page says in the end."""
+    open_view(page, "enroll")
+    page.fill("#enroll-user", user)
+    page.click("#enroll-camera")  # starts the camera
+    expect(page.locator("#view-enroll .stage")).to_have_attribute("data-state", "on")
+    page.click("#enroll-camera")
+    expect(page.locator("#enroll-photos img")).to_have_count(1)
+    page.click("#enroll-send")
+    said = page.locator("#enroll-result:visible, #notice:visible").first
+    expect(said).to_have_text(re.compile(r"\S"))
+    return str(said.inner_text())
+
+
+def test_whoever_sits_before_the_camera_is_enrolled_by_movements(
+    pictures: dict[int, str], browser: Any, guarded: Service
+) -> None:
+    said = ""
+    for at in range(MOST_TRIES):  # a loaded machine may miss the 0.6 s between two frames
+        page = open_page(pictures, browser, guarded)
+        said = enroll_before_the_camera(page, f"zora {at}")
+        page.close()
+        if "is enrolled from" in said:
+            break
+    assert "is enrolled from" in said
+
+
+def test_wrong_movements_enroll_nobody(
+    pictures: dict[int, str], browser: Any, guarded: Service
+) -> None:
+    page = open_page(pictures, browser, guarded, WRONG_TARGETS)
+    assert enroll_before_the_camera(page, "zoe").startswith("The challenge was not passed")
+    page.close()
+    with guarded.client() as client:
+        names = [one["user"] for one in client.get("/v1/people").json()["people"]]
+    assert "zoe" not in names
 
 
 def test_a_photo_opens_nothing_and_the_page_says_what_does(

@@ -15,10 +15,13 @@ from mien.errors import Outcome
 from mien.liveness.challenge import ChallengeSession, Phase
 from mien.liveness.passive import ScoreFace
 from mien.media.frame import Frame
+from mien.media.pixels import shrink_to
 from mien.results import Decision
 from mien.vault.records.record import LivenessHistory
 
-MAX_KEPT = 40  # frames: at 640 x 480 these are 37 MB
+MAX_KEPT = 20  # frames
+KEPT_EVERY_S = 0.3  # so that they differ
+MAX_KEPT_PIXELS = 500_000  # of a frame: all of them take 30 MB
 FACING = (Phase.ANCHOR, Phase.DELAY, Phase.RETURN)
 
 
@@ -28,6 +31,31 @@ class LivingFrames:
 
     frames: list[Frame]
     history: LivenessHistory
+
+
+class EnrollmentChallenge:
+    """Measures the frames of a challenge, and keeps those to enroll from.
+
+    There is no template yet: the meter is told that every frame with one face matches.
+    """
+
+    def __init__(self, pipeline: Pipeline, *, find_mesh: FindMesh, score_face: ScoreFace) -> None:
+        threshold = pipeline.matcher.threshold_for(photos=1)
+        one_face = Decision(1.0, threshold, "one face", Outcome.UNLOCKED)
+        self.meter = FrameMeter(lambda image_rgb: one_face, pipeline, find_mesh, score_face)
+        self._kept: list[Frame] = []
+
+    def keep(self, frame: Frame, phase: Phase) -> None:
+        """Keep a frame on which the person faces the camera. phase: before it."""
+        is_next = not self._kept or frame.at_s - self._kept[-1].at_s >= KEPT_EVERY_S
+        if phase in FACING and is_next and len(self._kept) < MAX_KEPT:
+            self._kept.append(Frame(frame.at_s, shrink_to(frame.image_rgb, MAX_KEPT_PIXELS)))
+
+    def living_frames(self, session: ChallengeSession) -> LivingFrames | None:
+        """The frames that were kept; None if the session was denied."""
+        if not session:
+            return None
+        return LivingFrames(self._kept, LivenessHistory(self.meter.passive_result().score))
 
 
 def frames_of_living_person(
@@ -43,18 +71,12 @@ def frames_of_living_person(
 
     tell: gets each instruction once. Raises NoFaceFound if no frame showed one face.
     """
-    kept: list[Frame] = []
+    challenge = EnrollmentChallenge(pipeline, find_mesh=find_mesh, score_face=score_face)
 
     def keeping() -> Iterator[Frame]:
         for frame in frames:
-            if session.phase in FACING and len(kept) < MAX_KEPT:
-                kept.append(frame)
+            challenge.keep(frame, session.phase)
             yield frame
 
-    # there is no template yet: the meter asks about frames on which it found one face
-    threshold = pipeline.matcher.threshold_for(photos=1)
-    one_face = Decision(1.0, threshold, "one face", Outcome.UNLOCKED)
-    meter = FrameMeter(lambda image_rgb: one_face, pipeline, find_mesh, score_face)
-    decide_by_challenge(keeping(), session, meter, tell)
-    score = meter.passive_result().score
-    return LivingFrames(kept, LivenessHistory(score)) if session else None
+    decide_by_challenge(keeping(), session, challenge.meter, tell)
+    return challenge.living_frames(session)

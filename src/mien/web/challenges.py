@@ -1,18 +1,22 @@
-"""Challenges over HTTP: the plan stays here, and each frame is measured when it arrives.
+"""Challenges over HTTP, to unlock or to enroll: the plan stays here.
 
-The nonce is good for one session of one name. The time of a frame is this machine's, and its
-number must be the next one, so that frames cannot be replayed, reordered or sent too late.
+Each frame is measured when it arrives. The nonce is good for one session of one name. The time of
+a frame is this machine's, and its number must be the next one, so that frames cannot be replayed,
+reordered or sent too late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Literal, Protocol
 
 from mien.app.live_challenge import FindMesh, FrameMeter, decision_of, instruction_of
+from mien.app.live_enrollment import EnrollmentChallenge, LivingFrames
 from mien.app.live_vote import threshold_from
+from mien.app.pipeline import Pipeline
 from mien.app.verify import Verifier
 from mien.errors import NoFaceFound, UsageError
 from mien.liveness.challenge import ChallengeSession, Phase
@@ -25,8 +29,7 @@ from mien.web.pool import PoolFull
 MAX_SESSIONS = 16
 IDLE_S = 5.0  # without a frame, after which a session is ended
 
-Begin = Callable[[str], Verifier]
-"""An attempt of this name, not entered yet."""
+Purpose = Literal["unlock", "enroll"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,75 @@ class LivenessModels:
     score_face: ScoreFace
 
 
+class Trial(Protocol):
+    """What a challenge is for: an attempt to unlock, or an enrollment."""
+
+    meter: FrameMeter
+
+    def keep(self, frame: Frame, phase: Phase) -> None:
+        """A frame that was measured. phase: before it."""
+
+    def conclude(self, session: ChallengeSession) -> Decision | LivingFrames:
+        """The result of a session that has ended. Raises NoFaceFound."""
+
+    def abort(self, error: BaseException) -> None:
+        """The session broke off."""
+
+
+Begin = Callable[[LivenessModels], Trial]
+"""Called with the first frame."""
+
+
+class UnlockTrial:
+    """An attempt, which begins and is charged at once. Raises what entering a `Verifier` does."""
+
+    def __init__(self, verifier: Verifier, models: LivenessModels) -> None:
+        self._verifier = verifier.__enter__()
+        self.meter = FrameMeter(
+            verifier,
+            verifier.pipeline,
+            models.find_mesh,
+            models.score_face,
+            threshold_from(verifier.liveness_history),
+        )
+
+    def keep(self, frame: Frame, phase: Phase) -> None:
+        """Nothing is kept."""
+
+    def conclude(self, session: ChallengeSession) -> Decision:
+        """Settle the attempt."""
+        with ExitStack() as stack:
+            stack.push(self._verifier)  # leaves the block that was entered above
+            return self._verifier.conclude(decision_of(session, self.meter))
+
+    def abort(self, error: BaseException) -> None:
+        """Settle the attempt as a failed one."""
+        self._verifier.__exit__(type(error), error, error.__traceback__)
+
+
+class EnrollTrial:
+    """An enrollment: nothing is charged, and nothing stored here."""
+
+    def __init__(self, pipeline: Pipeline, models: LivenessModels) -> None:
+        self._challenge = EnrollmentChallenge(
+            pipeline, find_mesh=models.find_mesh, score_face=models.score_face
+        )
+        self.meter, self.keep = self._challenge.meter, self._challenge.keep
+
+    def conclude(self, session: ChallengeSession) -> Decision | LivingFrames:
+        """The frames to enroll from, or why there are none."""
+        living = self._challenge.living_frames(session)
+        return decision_of(session, self.meter) if living is None else living
+
+    def abort(self, error: BaseException) -> None:
+        """Nothing has begun."""
+
+
 @dataclass(slots=True)
 class _Running:
     user: str
-    verifier: Verifier
+    trial: Trial
     session: ChallengeSession
-    meter: FrameMeter
     last_at_s: float
     number: int = 0
     lock: Lock = field(default_factory=Lock)
@@ -57,41 +123,51 @@ class Challenges:
 
     def __init__(self, models: Callable[[], LivenessModels], clock: Callable[[], float]) -> None:
         self._open_models, self._clock = models, clock
-        self._plans = PlanStore()
+        self._plans: dict[Purpose, PlanStore] = {"unlock": PlanStore(), "enroll": PlanStore()}
         self._running: dict[str, _Running] = {}
         self._lock = Lock()
         self._opened: LivenessModels | None = None
 
-    def draw(self, user: str) -> ChallengePlan:
-        """A plan for this name; nothing is charged yet. Raises ModelMissing."""
+    def draw(self, user: str, purpose: Purpose) -> ChallengePlan:
+        """A plan for this name and purpose; nothing is charged yet. Raises ModelMissing."""
         self._models()
         now_s = self._clock()
         plan = draw_secret_plan(user, now_s=now_s)
         with self._lock:
-            self._plans.add(plan, now_s=now_s)
+            self._plans[purpose].add(plan, now_s=now_s)
         return plan
 
     def add_frame(
-        self, nonce: str, user: str, number: int, image_rgb: ByteArray, begin: Begin
-    ) -> str | Decision:
-        """What to do next, in words; or the decision, with which the session has ended.
+        self,
+        nonce: str,
+        user: str,
+        number: int,
+        image_rgb: ByteArray,
+        *,
+        purpose: Purpose,
+        begin: Begin,
+    ) -> str | Decision | LivingFrames:
+        """What to do next, in words; or the result, with which the session has ended.
 
-        number: 1 for the first frame, which begins the attempt and charges it. UsageError for a
+        number: 1 for the first frame, which begins an attempt and charges it. UsageError for a
         nonce that is unknown, used up, expired or of another name, and for a frame that is not
         the next one, which ends the session.
         """
         at_s = self._clock()
         self.end_idle()
-        running = self._find(nonce, user, number, at_s, begin)
+        running = self._find(nonce, user)
+        if running is None:
+            running = self._start(nonce, user, number, at_s, purpose, begin)
         with running.lock:
             running.number += 1
             if number != running.number:
                 self._end(nonce)
                 raise UsageError(f"frame {number} is not the next one; begin a new challenge")
             running.last_at_s = at_s
-            session = running.session
+            session, frame = running.session, Frame(at_s, image_rgb)
+            running.trial.keep(frame, session.phase)
             try:
-                phase = session.add(running.meter.measure(Frame(at_s, image_rgb), session.phase))
+                phase = session.add(running.trial.meter.measure(frame, session.phase))
             except BaseException as error:
                 self._abort(nonce, error)
                 raise
@@ -118,53 +194,45 @@ class Challenges:
                 self._opened = self._open_models()
             return self._opened
 
-    def _find(self, nonce: str, user: str, number: int, at_s: float, begin: Begin) -> _Running:
+    def _find(self, nonce: str, user: str) -> _Running | None:
         with self._lock:
             running = self._running.get(nonce)
-            if running is None and len(self._running) >= MAX_SESSIONS:
+        if running is not None and running.user != user:
+            raise _unknown()
+        return running
+
+    def _start(
+        self, nonce: str, user: str, number: int, at_s: float, purpose: Purpose, begin: Begin
+    ) -> _Running:
+        plan = None
+        with self._lock:
+            if len(self._running) >= MAX_SESSIONS:
                 raise PoolFull
-            plan = None
-            if running is None and number == 1:
-                plan = self._plans.take(nonce, expected_user=user, now_s=at_s)
-        if running is not None and running.user == user:
-            return running
+            if number == 1:
+                plan = self._plans[purpose].take(nonce, expected_user=user, now_s=at_s)
         if plan is None:
-            raise UsageError("the challenge is unknown, used or has expired; begin a new one")
-        models = self._models()
-        verifier = begin(user).__enter__()
-        meter = FrameMeter(
-            verifier,
-            verifier.pipeline,
-            models.find_mesh,
-            models.score_face,
-            threshold_from(verifier.liveness_history),
-        )
-        running = _Running(user, verifier, ChallengeSession(plan), meter, at_s)
+            raise _unknown()
+        running = _Running(user, begin(self._models()), ChallengeSession(plan), at_s)
         with self._lock:
             self._running[nonce] = running
         return running
 
-    def _end(self, nonce: str) -> Decision:
-        """End the session and settle its attempt."""
+    def _end(self, nonce: str) -> Decision | LivingFrames:
+        """End the session: an attempt is settled."""
         with self._lock:
             running = self._running.pop(nonce, None)
         if running is None:
             raise UsageError("the challenge has ended; begin a new one")
         running.session.end()
-        with _settling(running.verifier) as verifier:
-            return verifier.conclude(decision_of(running.session, running.meter))
+        return running.trial.conclude(running.session)
 
     def _abort(self, nonce: str, error: BaseException) -> None:
-        """Settle the attempt of a session that breaks off with an error."""
+        """A session breaks off with an error."""
         with self._lock:
             running = self._running.pop(nonce, None)
         if running is not None:
-            running.verifier.__exit__(type(error), error, error.__traceback__)
+            running.trial.abort(error)
 
 
-@contextmanager
-def _settling(verifier: Verifier) -> Iterator[Verifier]:
-    """Leave the block of a verifier that another call entered."""
-    with ExitStack() as stack:
-        stack.push(verifier)
-        yield verifier
+def _unknown() -> UsageError:
+    return UsageError("the challenge is unknown, used or has expired; begin a new one")

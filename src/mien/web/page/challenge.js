@@ -5,14 +5,18 @@ import { createForm, request, toSentence } from "./api.js";
 const FRAME_INTERVAL_MS = 80; // the service waits for the next frame for 0.6 s
 const MAX_FRAMES = 400;
 
-// The decision. camera: is on; shows each instruction. Refusals are decisions too.
-export async function runChallenge(camera, user) {
-  const started = await request("POST", "/v1/challenge", createForm([["user", user]]));
+// The decision or the enrollment; refusals are decisions too. camera: is on; shows each
+// instruction. fields: further ones of the form, such as the purpose.
+export async function runChallenge(camera, user, fields = []) {
+  const form = createForm([["user", user], ...fields]);
+  const started = await request("POST", "/v1/challenge", form);
   camera.pauseAdvice();
   try {
     camera.setGuidance(toSentence(started.instruction));
     for (let number = 1; number <= MAX_FRAMES && camera.isOn; number += 1) {
-      const answer = await sendFrame(camera, user, started.nonce, number);
+      const answer = await sendFrame(
+        camera, [["user", user], ["nonce", started.nonce], ["number", `${number}`], ...fields],
+      );
       if (answer.outcome !== "challenge") return answer;
       camera.setGuidance(toSentence(answer.instruction));
     }
@@ -22,13 +26,13 @@ export async function runChallenge(camera, user) {
   }
 }
 
-async function sendFrame(camera, user, nonce, number) {
+async function sendFrame(camera, fields) {
   const taken = performance.now();
   const photo = await camera.takeFrame();
-  const fields = [["user", user], ["nonce", nonce], ["number", `${number}`], ["photo", photo]];
   let answer;
   try {
-    answer = await request("POST", "/v1/challenge/frame", createForm(fields));
+    const form = createForm([...fields, ["photo", photo]]);
+    answer = await request("POST", "/v1/challenge/frame", form);
   } catch (error) {
     if (!error.data?.exit_code || error.status >= 500 || error.status === 400) throw error;
     answer = error.data;

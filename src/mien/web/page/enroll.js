@@ -4,10 +4,12 @@ import {
   $, createElement, createForm, plural, request, showNotice, toSentence, whileBusy,
 } from "./api.js";
 import { Camera } from "./camera.js";
+import { runChallenge } from "./challenge.js";
 import { maxBytesEach, shrink } from "./photos.js";
 
 const camera = new Camera(document.querySelector("[data-camera=enroll]"), $("enroll-camera"));
-// { file, url, message, isBad, agreement }; agreement: similarity to the other photos, once known
+// { file, url, message, isBad, agreement, source }; agreement: similarity to the other photos, once
+// known; source: "camera" or "files"
 let collected = [];
 
 export function leave() {
@@ -76,8 +78,9 @@ function removePhoto(index) {
   (buttons[Math.min(index, buttons.length - 1)] ?? $("enroll-camera")).focus();
 }
 
-async function addPhoto(file) {
-  const photo = { file, url: URL.createObjectURL(file), message: "Checking…", isBad: false };
+async function addPhoto(file, source) {
+  const url = URL.createObjectURL(file);
+  const photo = { file, url, message: "Checking…", isBad: false, source };
   collected.push(photo);
   showCollected();
   try {
@@ -113,11 +116,19 @@ async function send() {
 async function enroll(user, photos) {
   const maxBytes = maxBytesEach(photos.length);
   const files = await Promise.all(photos.map((photo) => shrink(photo.file, maxBytes)));
-  const fields = [["mode", $("enroll-mode").value], ...files.map((file) => ["photos", file])];
+  const source = photos.some((photo) => photo.source === "camera") ? "camera" : "files";
+  const mode = ["mode", $("enroll-mode").value];
+  const fields = [mode, ["source", source], ...files.map((file) => ["photos", file])];
+  let shown = photos;
   try {
     const path = `/v1/people/${encodeURIComponent(user)}`;
     showEnrollment(user, photos, await request("POST", path, createForm(fields)));
   } catch (error) {
+    if (error.data?.outcome === "not_live") {
+      await enrollByMovements(user, mode);
+      shown = [];
+      return;
+    }
     for (const photo of namedPhotos(photos, error.message)) {
       photo.isBad = true;
       photo.message = "Refused: see the reason below.";
@@ -125,8 +136,17 @@ async function enroll(user, photos) {
     if (error.status === 409) error.message = takenName(user);
     throw error;
   } finally {
-    showPhotos(photos);
+    showPhotos(shown);
   }
+}
+
+// The service wants to see a living person: the frames of the movements take the photos' place.
+async function enrollByMovements(user, mode) {
+  if (!camera.isOn) await camera.start();
+  const result = await runChallenge(camera, user, [["purpose", "enroll"], mode]);
+  if (result.outcome !== "enrolled") throw new Error(result.reason || result.error);
+  collected = [];
+  showResult(user, result);
 }
 
 const takenName = (user) => `${user} is enrolled already. Choose another name, or under "If the `
@@ -150,6 +170,11 @@ function showEnrollment(user, photos, enrollment) {
     const [photo] = namedPhotos(photos, name);
     photo.message = `Left out: nearly the same as ${other}, so it adds nothing.`;
   }
+  showResult(user, enrollment);
+  collected = collected.filter((photo) => !photos.includes(photo));
+}
+
+function showResult(user, enrollment) {
   const lines = [...enrollment.advice, enrollment.expectation];
   if (enrollment.margin > 0) {
     const margin = enrollment.margin.toFixed(3);
@@ -163,7 +188,6 @@ function showEnrollment(user, photos, enrollment) {
     createElement("ul", {}, ...items),
   );
   camera.stop();
-  collected = collected.filter((photo) => !photos.includes(photo));
 }
 
 // Enrolled photos stay visible, with their messages, until the next photo is added.
@@ -176,13 +200,13 @@ function showPhotos(photos) {
 }
 
 $("enroll-camera").addEventListener("click", async () => {
-  if (camera.isOn) await addPhoto(await camera.takeFrame());
+  if (camera.isOn) await addPhoto(await camera.takeFrame(), "camera");
   else await camera.start();
 });
 $("enroll-files").addEventListener("change", async (event) => {
   const files = [...event.target.files];
   event.target.value = "";
-  for (const file of files) await addPhoto(await shrink(file));
+  for (const file of files) await addPhoto(await shrink(file), "files");
 });
 $("enroll-form").addEventListener("submit", async (event) => {
   event.preventDefault();

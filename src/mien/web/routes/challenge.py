@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
 
+from mien.app.enroll import Mode, enroll
+from mien.app.enrollment import Enrollment
 from mien.app.live_challenge import FACE_THE_CAMERA
+from mien.app.live_enrollment import LivingFrames
 from mien.app.verify import Verifier
+from mien.app.voting import choose_frames
 from mien.errors import ModelMissing, NotEnrolled, UsageError
 from mien.liveness.plan import VALID_S
 from mien.media.image_file import read_image
@@ -15,25 +19,53 @@ from mien.results import Decision
 from mien.vault import check_user_name
 from mien.web import schemas
 from mien.web.auth import allows
-from mien.web.challenges import Challenges
+from mien.web.budget import within_budget
+from mien.web.challenges import (
+    Begin,
+    Challenges,
+    EnrollTrial,
+    LivenessModels,
+    Purpose,
+    Trial,
+    UnlockTrial,
+)
 from mien.web.dependencies import Parts, Pool, ServiceParts, TokenScope
 from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
-from mien.web.responses import OutcomeResponse, challenge_response
+from mien.web.responses import OutcomeResponse, challenge_response, message_response
 from mien.web.routes.door import UploadedPhoto, UserField
+from mien.web.routes.people import http_enrollment_errors, name_taken
 
 router = APIRouter(tags=["challenge"])
 
 MAX_FRAMES = 1000  # a challenge lasts 12 s
+MAY_NOT_ENROLL = "this token may not enroll; use one of scope enroll"
 
 
-@router.post("/v1/challenge", responses=describe_responses(schemas.ChallengeStart, *POST_ERRORS))
+PurposeField = Annotated[Purpose, Form(description="enroll needs the scope enroll")]
+ModeField = Annotated[Literal["new", "add", "replace", "replace_person"], Form()]
+
+
+@router.post(
+    "/v1/challenge",
+    responses=describe_responses(schemas.ChallengeStart, 409, *POST_ERRORS),
+)
 async def begin_challenge(
-    user: UserField, parts: Parts, pool: Pool, token_scope: TokenScope
+    user: UserField,
+    parts: Parts,
+    pool: Pool,
+    token_scope: TokenScope,
+    purpose: PurposeField = "unlock",
+    mode: ModeField = "new",
 ) -> OutcomeResponse:
     """Draw a challenge for this user. Nothing is charged before its first frame."""
     name = check_user_name(user)
+    if purpose == "enroll":
+        if not allows(token_scope, "enroll"):
+            return message_response("forbidden", 403, MAY_NOT_ENROLL)
+        if mode == "new" and await pool.run(lambda: parts.vault.holds(name)):
+            raise name_taken(name)
     try:
-        plan = await pool.run(lambda: _challenges_of(parts).draw(name))
+        plan = await pool.run(lambda: _challenges_of(parts).draw(name, purpose))
     except ModelMissing as error:  # not a fault of the service, which can do without
         raise UsageError(
             "this service has no models for challenges; run there: mien models add liveness"
@@ -47,7 +79,7 @@ async def begin_challenge(
 @router.post(
     "/v1/challenge/frame",
     responses=describe_responses(
-        schemas.ChallengeFrame, 404, *ATTEMPT_ERRORS, refusal=schemas.ChallengeFrame
+        schemas.ChallengeFrame, 404, 409, *ATTEMPT_ERRORS, refusal=schemas.ChallengeFrame
     ),
 )
 async def add_frame(
@@ -58,30 +90,66 @@ async def add_frame(
     parts: Parts,
     pool: Pool,
     token_scope: TokenScope,
+    purpose: PurposeField = "unlock",
+    mode: ModeField = "new",
 ) -> OutcomeResponse:
-    """The next frame: the response says what to do next, or is the decision.
+    """The next frame: the response says what to do next, or is the decision or the enrollment.
 
-    number: 1, 2, and so on. The next frame is due within 0.6 s.
+    number: 1, 2, and so on. The next frame is due within 0.6 s. purpose, mode: as of the challenge.
     """
     content = await photo.read()
     may_list = allows(token_scope, "enroll")
+    if purpose == "enroll" and not may_list:
+        return message_response("forbidden", 403, MAY_NOT_ENROLL)
 
-    def begin(name: str) -> Verifier:
-        return Verifier(
-            name, vault=parts.vault, pipeline_of=parts.pipeline_of, tell_unknown=may_list
+    name = check_user_name(user)
+    begin = _begin(name, purpose, parts, may_list=may_list)
+
+    def measure() -> str | Decision | Enrollment:
+        found = _challenges_of(parts).add_frame(
+            nonce, name, number, read_image(content), purpose=purpose, begin=begin
         )
+        return _enroll(name, found, mode, parts) if isinstance(found, LivingFrames) else found
 
-    challenges, name = _challenges_of(parts), check_user_name(user)
     try:
-        found = await pool.run(
-            lambda: challenges.add_frame(nonce, name, number, read_image(content), begin)
-        )
+        found = await pool.run(measure)
     except NotEnrolled as error:  # its message names a command
         raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
+    if isinstance(found, Enrollment):
+        return OutcomeResponse(schemas.Enrollment.model_validate(found.to_dict(name)))
     if isinstance(found, Decision):
-        parts.metrics.record_decision(found.outcome.value)
+        if purpose == "unlock":
+            parts.metrics.record_decision(found.outcome.value)
         return challenge_response(found, with_scores=may_list)
     return OutcomeResponse(schemas.ChallengeFrame(outcome="challenge", instruction=found))
+
+
+def _begin(name: str, purpose: Purpose, parts: ServiceParts, *, may_list: bool) -> Begin:
+    def begin(models: LivenessModels) -> Trial:
+        if purpose == "enroll":
+            return EnrollTrial(parts.pipeline_of(None), models)
+        verifier = Verifier(
+            name, vault=parts.vault, pipeline_of=parts.pipeline_of, tell_unknown=may_list
+        )
+        return UnlockTrial(verifier, models)
+
+    return begin
+
+
+def _enroll(name: str, living: LivingFrames, mode: Mode, parts: ServiceParts) -> Enrollment:
+    pipeline = parts.pipeline_of(None)
+    with http_enrollment_errors(name):
+        return enroll(
+            name,
+            choose_frames(living.frames, pipeline),
+            pipeline=pipeline,
+            vault=parts.vault,
+            mode=mode,
+            clock=parts.clock,
+            progress=within_budget,
+            may_skip=lambda photo: True,
+            liveness=living.history,
+        )
 
 
 def _challenges_of(parts: ServiceParts) -> Challenges:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timezone
 from typing import Annotated, Literal
 
@@ -14,7 +16,7 @@ from mien.app.neighbours import Neighbours, neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.verify import forget as forget_person
 from mien.app.verify import template_of
-from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled
+from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled, Outcome
 from mien.matching.policy import VectorSpace
 from mien.results import Template
 from mien.vault import check_user_name
@@ -30,6 +32,8 @@ from mien.web.responses import OutcomeResponse, message_response
 from mien.web.routes.lab import MAX_PHOTOS
 
 router = APIRouter(tags=["people"])
+
+NEEDS_CHALLENGE = "from a camera this service enrolls by a challenge; POST /v1/challenge begins one"
 
 User = Annotated[str, PathParameter(min_length=1, max_length=schemas.MAX_NAME, examples=["anna"])]
 
@@ -63,12 +67,20 @@ async def enroll(
     pool: Pool,
     token_scope: TokenScope,
     mode: Annotated[Literal["new", "add", "replace", "replace_person"], Form()] = "new",
+    source: Annotated[Literal["files", "camera"], Form()] = "files",
 ) -> OutcomeResponse:
-    """Enroll a person from photos. If one photo is refused, nothing is stored."""
+    """Enroll a person from photos. If one photo is refused, nothing is stored.
+
+    source: camera for photos that were taken just now; where photos unlock nothing, 403: whoever
+    sits before a camera enrolls by a challenge.
+    """
+    if source == "camera" and parts.needs_challenge:
+        return message_response(Outcome.NOT_LIVE.value, 403, NEEDS_CHALLENGE)
     contents = [await photo.read() for photo in photos]
-    try:
-        enrollment = await pool.run(
-            lambda: enroll_photos(
+
+    def store() -> Enrollment:
+        with http_enrollment_errors(user):
+            return enroll_photos(
                 user,
                 contents,
                 pipeline=parts.pipeline_of(None),
@@ -77,16 +89,29 @@ async def enroll(
                 clock=parts.clock,
                 progress=within_budget,
             )
-        )
-    except AlreadyEnrolled as error:  # its message names options of the command line
-        message = f"{user} is enrolled already; send mode=add to add photos, mode=replace to"
-        raise AlreadyEnrolled(f"{message} replace them, or choose another name") from error
-    except AnotherFace as error:  # its message names options of the command line
+
+    enrollment = await pool.run(store)
+    return OutcomeResponse(schemas.Enrollment.model_validate(enrollment.to_dict(user)))
+
+
+@contextmanager
+def http_enrollment_errors(user: str) -> Iterator[None]:
+    """The errors whose messages name options of the command line, in words for HTTP."""
+    try:
+        yield
+    except AlreadyEnrolled as error:
+        raise name_taken(user) from error
+    except AnotherFace as error:
         raise AnotherFace(
             f"these photos show another face than the one enrolled as {user}; choose another name,"
             " or send mode=replace_person to let the new face unlock in place of the earlier one"
         ) from error
-    return OutcomeResponse(schemas.Enrollment.model_validate(enrollment.to_dict(user)))
+
+
+def name_taken(user: str) -> AlreadyEnrolled:
+    """The error for a name that is enrolled already."""
+    message = f"{user} is enrolled already; send mode=add to add photos, mode=replace to"
+    return AlreadyEnrolled(f"{message} replace them, or choose another name")
 
 
 @router.delete(PERSON_PATTERN, responses=describe_responses(schemas.Forgotten, 401, 404, 503))
