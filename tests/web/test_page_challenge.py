@@ -129,16 +129,9 @@ def guarded(
         yield service
 
 
-def open_before(
-    head: dict[int, str],
-    browser: Any,
-    guarded: Service,
-    targets: dict[str, Any] = RIGHT_TARGETS,
-    attack: str = "",
-    strangers: dict[int, str] | None = None,
-) -> Any:
-    """The view to unlock, with the name typed and the camera on."""
-    page = open_page(head, browser, guarded, targets, attack, strangers)
+def open_before(*given: Any, **options: Any) -> Any:
+    """The view to unlock, with the name typed and the camera on; see `open_page`."""
+    page = open_page(*given, **options)
     page.fill("#unlock-user", "eileen")
     page.click("#view-unlock .start")
     expect(page.locator("#view-unlock .stage")).to_have_attribute("data-state", "on")
