@@ -1,6 +1,6 @@
 """Fit the quality gate of SFace to a folder of people, and report what it lets through.
 
-    python -m mien.lab.quality FOLDER YYYY-MM-DD [--people 360] [--write]
+    python -m mien.lab.quality FOLDER YYYY-MM-DD [--people 360] [--source NAME] [--write]
 
 FOLDER/NAME/*.jpg: each person's first photo is measured as it is and degraded in the ways of
 `mien.lab.quality.degrade`. The report is of people whom the gate was not fitted to; the table that
@@ -35,6 +35,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("day")
     parser.add_argument("--people", type=int, default=360)
+    parser.add_argument("--source", help="name of the photos; default: that of the folder")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args(arguments)
     samples = measure_folder(args.folder, args.people, load_settings())
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> None:
         print(f"\n{title}")
         print("\n".join(report_lines(samples, alike, scores_held_out(samples, alike, names))))
     if args.write:
-        table = gate_table(samples, alike, args.folder.name, args.day)
+        table = gate_table(samples, alike, args.source or args.folder.name, args.day)
         write_whole(SHIPPED / "sface.json", (json.dumps(table, indent=1) + "\n").encode())
 
 

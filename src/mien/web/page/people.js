@@ -33,7 +33,7 @@ function showPeople(list, { people, more }) {
 
 // The button below the people that were loaded, which loads those after `last`.
 function createMore(list, last) {
-  const button = createElement("button", { type: "button", class: "more" }, "Show more people");
+  const button = createElement("button", { type: "button" }, "Show more people");
   button.addEventListener("click", () => whileBusy(button, async () => {
     const isNewest = startLoading();
     const path = `/v1/people?after=${encodeURIComponent(last)}`;
