@@ -21,7 +21,7 @@ COVERED = (
 )
 EYES = "the eyes cannot be seen: take off what covers them, and face the light"
 UNSURE = "hardly a face to the model: look into the camera, upright, with the face uncovered"
-DOUBLED = "shaken, or in coarse squares: hold still, and send the original photo"
+SHAKEN = "shaken, or partly covered: hold still, uncover the face, and send the original photo"
 SHARPENED = "sharpened too strongly, or too noisy: send the original photo"
 STRETCHED = "the photo is stretched: send the original photo"
 
@@ -38,10 +38,10 @@ WORDS = {
     "eye_contrast-": EYES,
     "eye_tone-": EYES,
     "eye_tone+": EYES,
-    "gradient_coherence+": BLURRED,
-    "radial_detail-": BLURRED,
-    "radial_detail+": BLURRED,
-    "cepstral_peak+": DOUBLED,
+    "gradient_coherence+": SHAKEN,
+    "radial_detail-": SHAKEN,
+    "radial_detail+": SHAKEN,
+    "cepstral_peak+": SHAKEN,
     "cepstral_near_peak+": BLURRED,
     "detail_kurtosis+": COMPRESSED,
     "colour_detail+": SHARPENED,
