@@ -41,9 +41,11 @@ def test_a_picture_exits_with_9_and_is_charged_and_logged(
     score_always(monkeypatch, -1.0)
     data = mien("unlock", "ana", "--frames", film, "--json").json
     assert (data["outcome"], data["exit_code"], data["similarity"]) == ("not_live", 9, None)
-    assert data["liveness"] == {"tier": "casual", "score": -1.0, "threshold": 0.0, "frames": 3}
+    assert data["liveness"] == {
+        "tier": "casual", "score": -1.0, "threshold": 0.0, "frames": 3, "refused_by": "passive",
+    }  # fmt: skip
     unlocks = [one for one in mien("log", "--json").json["entries"] if one["kind"] == "unlock"]
-    assert [one["outcome"] for one in unlocks] == ["not_live"]
+    assert [one["outcome"] for one in unlocks] == ["not_live_passive"]
     for _ in range(4):
         ran = mien("unlock", "ana", "--frames", film)
         assert ran.code == 9
@@ -140,4 +142,4 @@ def test_a_film_that_does_not_do_what_is_asked_is_9_and_in_the_log(
     assert (data["outcome"], data["exit_code"], data["similarity"]) == ("not_live", 9, None)
     assert data["liveness"]["challenge"] == "denied"
     assert "the challenge was not passed" in data["reason"]
-    assert mien("log", "--json").json["entries"][-1]["outcome"] == "not_live"
+    assert mien("log", "--json").json["entries"][-1]["outcome"] == "not_live_gap"
