@@ -61,7 +61,12 @@ class Camera:
         self._client = httpx.AsyncClient(
             transport=transport, base_url=f"http://{HOST}", headers=headers
         )
-        self._time = time
+        self._service, self._time = service, time
+
+    def of_another_token(self, scope: str) -> Camera:
+        """Another client of the same service."""
+        token = self._service.tokens.create_temporary("another", scope)
+        return Camera(self._service, self._time, token)
 
     async def begin(self, user: str, **fields: str) -> httpx.Response:
         return await self._client.post("/v1/challenge", data={"user": user, **fields})
@@ -170,66 +175,6 @@ def test_a_head_that_does_what_is_asked_unlocks(run: Run, head: TurningHead, sco
         assert kinds(vault) == ["unlocked"]
 
     run(work, scope)
-
-
-def test_a_head_that_does_what_is_asked_is_enrolled(run: Run, head: TurningHead) -> None:
-    async def work(camera: Camera, time: Time, vault: Vault) -> None:
-        response = await camera.act("zora", head.seen, purpose="enroll")
-        data = response.json()
-        assert (response.status_code, data["outcome"], data["user"]) == (200, "enrolled", "zora")
-        stored = vault.look_up("zora")
-        assert stored is not None
-        assert stored.record is not None
-        assert stored.record.liveness is not None  # how alive the head looked
-        taken = await camera.begin("zora", purpose="enroll")
-        assert (taken.status_code, taken.json()["outcome"]) == (409, "usage")
-
-    run(work, "enroll")
-
-
-def test_whoever_does_not_do_what_is_asked_is_not_enrolled(run: Run, head: TurningHead) -> None:
-    async def work(camera: Camera, time: Time, vault: Vault) -> None:
-        response = await camera.act("zora", lambda at: head.seen(-at), purpose="enroll")
-        assert (response.status_code, response.json()["outcome"]) == (403, "not_live")
-        assert not vault.holds("zora")
-        assert kinds(vault) == []  # nothing was tried to be unlocked
-
-    run(work, "enroll")
-
-
-def test_a_device_with_a_camera_alone_may_not_enroll(run: Run, head: TurningHead) -> None:
-    async def work(camera: Camera, time: Time, vault: Vault) -> None:
-        refused = await camera.begin("zora", purpose="enroll")
-        assert (refused.status_code, refused.json()["outcome"]) == (403, "forbidden")
-        nonce = (await camera.begin("zora")).json()["nonce"]
-        frame = await camera.send("zora", nonce, 1, head.seen(0), purpose="enroll")
-        assert (frame.status_code, frame.json()["outcome"]) == (403, "forbidden")
-
-    run(work)
-
-
-def test_the_plan_of_an_attempt_enrolls_nobody(run: Run, head: TurningHead) -> None:
-    async def work(camera: Camera, time: Time, vault: Vault) -> None:
-        nonce = (await camera.begin("zora")).json()["nonce"]
-        frame = await camera.send("zora", nonce, 1, head.seen(0), purpose="enroll")
-        assert frame.status_code == 400
-
-    run(work, "enroll")
-
-
-@pytest.mark.parametrize(
-    ("active", "source", "status"),
-    [(True, "camera", 403), (True, "files", 200), (False, "camera", 200)],
-)
-def test_photos_of_a_camera_enroll_nobody_where_a_challenge_unlocks(
-    run: Run, astronaut: ByteArray, active: bool, source: str, status: int
-) -> None:
-    async def work(camera: Camera, time: Time, vault: Vault) -> None:
-        response = await camera.upload("zora", astronaut, source=source)
-        assert response.status_code == status
-        assert vault.holds("zora") == (status == 200)
-
-    run(work, "enroll", needs_challenge=active)
 
 
 @pytest.mark.parametrize(

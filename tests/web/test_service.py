@@ -99,6 +99,8 @@ def test_people_are_listed_in_pages(tmp_path: Path) -> None:
             names += [one["user"] for one in page["people"]]
             assert page["more"] is expected
         assert names == [f"user {number:03}" for number in range(7)]
+        for query in ("limit=2&limit=3", "after=%ff", "after=%ED%A0%80", "after=a&after=b"):
+            assert client.get(f"/v1/people?{query}").status_code == 400
         for bad in ({"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"after": "a" * 300}):
             assert client.get("/v1/people", params=bad).status_code == 400
 

@@ -131,7 +131,7 @@ def add_engine_option(parser: CommandParser) -> None:
     parser.add_argument(
         "--engine",
         choices=ENGINES,
-        help="RunCommand the models on this engine; default: MIEN_ENGINE, or onnxruntime.",
+        help="Run the models on this engine; default: MIEN_ENGINE, or onnxruntime.",
     )
 
 

@@ -21,7 +21,7 @@ def virtual_camera_name(device: str, sys: Path = SYS) -> str | None:
         return None
     link = sys / "dev" / "char" / f"{os.major(number)}:{os.minor(number)}"
     node = Path(os.path.realpath(link))
-    if "virtual" not in node.parts:
+    if not {"virtual", "video4linux"} <= set(node.parts):
         return None
     try:
         return (node / "name").read_text(encoding="utf-8", errors="replace").strip()[:64]

@@ -27,6 +27,9 @@ from mien.results import ByteArray, Decision
 from mien.web.pool import PoolFull
 
 MAX_SESSIONS = 16
+MAX_SESSIONS_EACH = 4  # of one client
+MAX_PLANS_EACH = 50  # of one client, drawn and not begun
+MAX_CLIENTS = 200  # that have drawn a plan
 IDLE_S = 5.0  # without a frame, after which a session is ended
 
 Purpose = Literal["unlock", "enroll"]
@@ -104,9 +107,24 @@ class EnrollTrial:
         """Nothing has begun."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChallengeKey:
+    """What a nonce is bound to: a frame for anything else is refused. client: see `WorkerPool`."""
+
+    user: str
+    purpose: Purpose
+    mode: str
+    client: str
+
+    @property
+    def subject(self) -> str:
+        """All but the client, as one string; no name has a line break."""
+        return f"{self.user}\n{self.purpose}\n{self.mode}"
+
+
 @dataclass(slots=True)
 class _Running:
-    user: str
+    key: ChallengeKey
     trial: Trial
     session: ChallengeSession
     last_at_s: float
@@ -123,41 +141,42 @@ class Challenges:
 
     def __init__(self, models: Callable[[], LivenessModels], clock: Callable[[], float]) -> None:
         self._open_models, self._clock = models, clock
-        self._plans: dict[Purpose, PlanStore] = {"unlock": PlanStore(), "enroll": PlanStore()}
+        self._plans: dict[str, PlanStore] = {}  # by client: nobody uses up those of others
         self._running: dict[str, _Running] = {}
         self._lock = Lock()
         self._opened: LivenessModels | None = None
 
-    def draw(self, user: str, purpose: Purpose) -> ChallengePlan:
-        """A plan for this name and purpose; nothing is charged yet. Raises ModelMissing."""
+    def draw(self, key: ChallengeKey) -> ChallengePlan:
+        """A plan; nothing is charged yet. Raises ModelMissing."""
         self._models()
         now_s = self._clock()
-        plan = draw_secret_plan(user, now_s=now_s)
+        plan = draw_secret_plan(key.subject, now_s=now_s)
         with self._lock:
-            self._plans[purpose].add(plan, now_s=now_s)
+            if key.client not in self._plans and len(self._plans) >= MAX_CLIENTS:
+                del self._plans[next(iter(self._plans))]
+            plans = self._plans.setdefault(key.client, PlanStore(capacity=MAX_PLANS_EACH))
+            plans.add(plan, now_s=now_s)
         return plan
 
     def add_frame(
         self,
         nonce: str,
-        user: str,
+        key: ChallengeKey,
         number: int,
         image_rgb: ByteArray,
-        *,
-        purpose: Purpose,
         begin: Begin,
     ) -> str | Decision | LivingFrames:
         """What to do next, in words; or the result, with which the session has ended.
 
         number: 1 for the first frame, which begins an attempt and charges it. UsageError for a
-        nonce that is unknown, used up, expired or of another name, and for a frame that is not
-        the next one, which ends the session.
+        nonce that is unknown, used up, expired or of another key, and for a frame that is not the
+        next one, which ends the session. Raises PoolFull if there are too many sessions.
         """
         at_s = self._clock()
         self.end_idle()
-        running = self._find(nonce, user)
+        running = self._find(nonce, key)
         if running is None:
-            running = self._start(nonce, user, number, at_s, purpose, begin)
+            running = self._start(nonce, key, number, at_s, begin)
         with running.lock:
             running.number += 1
             if number != running.number:
@@ -194,25 +213,27 @@ class Challenges:
                 self._opened = self._open_models()
             return self._opened
 
-    def _find(self, nonce: str, user: str) -> _Running | None:
+    def _find(self, nonce: str, key: ChallengeKey) -> _Running | None:
         with self._lock:
             running = self._running.get(nonce)
-        if running is not None and running.user != user:
+        if running is not None and running.key != key:
             raise _unknown()
         return running
 
     def _start(
-        self, nonce: str, user: str, number: int, at_s: float, purpose: Purpose, begin: Begin
+        self, nonce: str, key: ChallengeKey, number: int, at_s: float, begin: Begin
     ) -> _Running:
         plan = None
         with self._lock:
-            if len(self._running) >= MAX_SESSIONS:
+            own = sum(one.key.client == key.client for one in self._running.values())
+            if len(self._running) >= MAX_SESSIONS or own >= MAX_SESSIONS_EACH:
                 raise PoolFull
-            if number == 1:
-                plan = self._plans[purpose].take(nonce, expected_user=user, now_s=at_s)
+            plans = self._plans.get(key.client)
+            if number == 1 and plans is not None:
+                plan = plans.take(nonce, expected_user=key.subject, now_s=at_s)
         if plan is None:
             raise _unknown()
-        running = _Running(user, begin(self._models()), ChallengeSession(plan), at_s)
+        running = _Running(key, begin(self._models()), ChallengeSession(plan), at_s)
         with self._lock:
             self._running[nonce] = running
         return running

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
 
 from mien.errors import UsageError
 from mien.web.asgi import App, Headers, Message, Receive, RequestState, Scope, Send
@@ -35,6 +36,7 @@ from mien.web.responses import (
 )
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"  # in the place of bytes that are not UTF-8
+NOT_UTF8 = "the address is not UTF-8"
 UNREPEATABLE_HEADERS = (b"host", b"origin", b"content-length", b"authorization")
 """With two of one of these, two readers could each take another one."""
 
@@ -124,9 +126,10 @@ class Middleware:
             headers[name] = value
         if REPLACEMENT in scope["path"]:
             # what two names are made of that are not UTF-8 could be one person
-            return message_response("usage", 400, "the address is not UTF-8")
+            return message_response("usage", 400, NOT_UTF8)
         return (
-            self._check_origin(scope, headers)
+            _check_query(scope.get("query_string", b""))
+            or self._check_origin(scope, headers)
             or self._check_token(scope, headers)
             or self._check_body(scope, headers)
         )
@@ -200,6 +203,18 @@ class ResponseSender:
         elif self._without_body:
             message = {**message, "body": b""}
         await self._send(message)
+
+
+def _check_query(query: bytes) -> OutcomeResponse | None:
+    """Refuse what two readers could take differently, as in forms."""
+    try:
+        fields = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        return message_response("usage", 400, NOT_UTF8)
+    names = [name for name, _ in fields]
+    if len(set(names)) < len(names):
+        return message_response("usage", 400, "a field of the address is given twice; send it once")
+    return None
 
 
 def _is_link_to_page(scope: Scope, headers: Headers) -> bool:

@@ -11,7 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -205,6 +205,39 @@ def test_what_a_reader_keeps_in_the_write_ahead_log_is_reported(filled: Path) ->
         vault.remove("ana")
         assert secret not in log.read_bytes()
     assert secret not in filled.read_bytes()
+
+
+class Collisions:
+    """A database on which other processes empty the write-ahead log so many times."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def execute(self, statement: str) -> Collisions:
+        assert "wal_checkpoint" in statement
+        return self
+
+    def fetchone(self) -> tuple[int, int, int]:
+        self.left -= 1
+        return (int(self.left >= 0), 0, 0)
+
+
+@pytest.mark.parametrize(("count", "is_reported"), [(0, False), (3, False), (10**9, True)])
+def test_the_write_ahead_log_is_emptied_again_after_a_collision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, is_reported: bool
+) -> None:
+    """SQLite waits for readers, and not for another process that empties it too."""
+    now = [0.0]
+    monkeypatch.setattr("mien.vault.backends.sqlite.time.monotonic", lambda: now[0])
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("mien.vault.backends.sqlite.time.sleep", sleep)
+    store = SqliteStore(tmp_path / "vault.sqlite", create=True, busy_timeout_s=5.0)
+    with pytest.raises(VaultDamaged) if is_reported else nullcontext():
+        store._empty_write_ahead_log(Collisions(count))  # type: ignore[arg-type]
+    assert now[0] == pytest.approx(5.0 if is_reported else 0.02 * count, abs=0.03)
 
 
 def test_what_a_killed_process_removed_is_erased_when_the_file_is_opened_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ from mien.vault.backends.sqlite_schema import (
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened, for a quick start
     import sqlite3
 
+CHECKPOINT_RETRY_S = 0.02
 _WITH_TEMPLATES = (VaultTable.RECORD, VaultTable.CENTROIDS)
 # a crafted file could exhaust the memory: a value that is too large is not read
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
@@ -135,9 +137,14 @@ class SqliteStore:
             self._db = None
 
     def _empty_write_ahead_log(self, db: sqlite3.Connection) -> None:
-        with translated_errors(self._path):
-            # waits for readers as long as for writers
-            [is_busy, *_] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        end_s = time.monotonic() + self._busy_timeout_s
+        while True:
+            with translated_errors(self._path):
+                # waits for readers as long as for writers
+                [is_busy, *_] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not is_busy or time.monotonic() >= end_s:
+                break
+            time.sleep(CHECKPOINT_RETRY_S)  # another process is emptying it: SQLite does not wait
         if is_busy:
             raise VaultDamaged(
                 f"the change was made, but what was removed from the vault {quote(self.place)} is"

@@ -12,7 +12,7 @@ from mien.app.live_challenge import FACE_THE_CAMERA
 from mien.app.live_enrollment import LivingFrames
 from mien.app.verify import Verifier
 from mien.app.voting import choose_frames
-from mien.errors import ModelMissing, NotEnrolled, UsageError
+from mien.errors import ModelMissing, NoFaceFound, NotEnrolled, SeveralFacesFound, UsageError
 from mien.liveness.plan import VALID_S
 from mien.media.image_file import read_image
 from mien.results import Decision
@@ -22,6 +22,7 @@ from mien.web.auth import allows
 from mien.web.budget import within_budget
 from mien.web.challenges import (
     Begin,
+    ChallengeKey,
     Challenges,
     EnrollTrial,
     LivenessModels,
@@ -59,13 +60,15 @@ async def begin_challenge(
 ) -> OutcomeResponse:
     """Draw a challenge for this user. Nothing is charged before its first frame."""
     name = check_user_name(user)
+    parts.blanks.check(pool.client)
+    key = ChallengeKey(name, purpose, mode, pool.client)
     if purpose == "enroll":
         if not allows(token_scope, "enroll"):
             return message_response("forbidden", 403, MAY_NOT_ENROLL)
         if mode == "new" and await pool.run(lambda: parts.vault.holds(name)):
             raise name_taken(name)
     try:
-        plan = await pool.run(lambda: _challenges_of(parts).draw(name, purpose))
+        plan = await pool.run(lambda: _challenges_of(parts).draw(key))
     except ModelMissing as error:  # not a fault of the service, which can do without
         raise UsageError(
             "this service has no models for challenges; run there: mien models add liveness"
@@ -95,7 +98,7 @@ async def add_frame(
 ) -> OutcomeResponse:
     """The next frame: the response says what to do next, or is the decision or the enrollment.
 
-    number: 1, 2, and so on. The next frame is due within 0.6 s. purpose, mode: as of the challenge.
+    number: 1, 2, and so on, each within 0.6 s. purpose, mode: as of the challenge.
     """
     content = await photo.read()
     may_list = allows(token_scope, "enroll")
@@ -103,23 +106,32 @@ async def add_frame(
         return message_response("forbidden", 403, MAY_NOT_ENROLL)
 
     name = check_user_name(user)
+    key = ChallengeKey(name, purpose, mode, pool.client)
     begin = _begin(name, purpose, parts, may_list=may_list)
 
     def measure() -> str | Decision | Enrollment:
-        found = _challenges_of(parts).add_frame(
-            nonce, name, number, read_image(content), purpose=purpose, begin=begin
-        )
+        image, challenges = read_image(content), _challenges_of(parts)
+        found = challenges.add_frame(nonce, key, number, image, begin)
         return _enroll(name, found, mode, parts) if isinstance(found, LivingFrames) else found
 
     try:
         found = await pool.run(measure)
     except NotEnrolled as error:  # its message names a command
         raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
+    except (NoFaceFound, SeveralFacesFound):
+        parts.blanks.add(pool.client)
+        raise
+    if isinstance(found, Decision) and purpose == "unlock":
+        parts.metrics.record_decision(found.outcome.value)
+    return _response_to(found, name, may_list=may_list)
+
+
+def _response_to(
+    found: str | Decision | Enrollment, name: str, *, may_list: bool
+) -> OutcomeResponse:
     if isinstance(found, Enrollment):
         return OutcomeResponse(schemas.Enrollment.model_validate(found.to_dict(name)))
     if isinstance(found, Decision):
-        if purpose == "unlock":
-            parts.metrics.record_decision(found.outcome.value)
         return challenge_response(found, with_scores=may_list)
     return OutcomeResponse(schemas.ChallengeFrame(outcome="challenge", instruction=found))
 
