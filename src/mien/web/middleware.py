@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
+
+from starlette.datastructures import QueryParams
 
 from mien.errors import UsageError
 from mien.web.asgi import App, Headers, Message, Receive, RequestState, Scope, Send
@@ -207,9 +208,8 @@ class ResponseSender:
 
 def _check_query(query: bytes) -> OutcomeResponse | None:
     """Refuse what two readers could take differently, as in forms."""
-    try:
-        fields = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
+    fields = QueryParams(query).multi_items()  # what is not UTF-8 becomes U+FFFD
+    if any(REPLACEMENT in name + value for name, value in fields):
         return message_response("usage", 400, NOT_UTF8)
     names = [name for name, _ in fields]
     if len(set(names)) < len(names):
