@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mien.app.live_vote import threshold_from
 from mien.app.pipeline import Pipeline
+from mien.app.verify import Verifier
 from mien.app.voting import DecideFrame
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
 from mien.liveness.challenge import FRONTAL_DEG, ChallengeSession, Denial, Observation, Phase
@@ -107,6 +109,14 @@ class FrameMeter:
     def passive_result(self) -> PassiveResult:
         """Of the frames of the anchor so far."""
         return judge_frames(self.scores, threshold=self.threshold)
+
+
+def meter_of_attempt(
+    verifier: Verifier, *, find_mesh: FindMesh, score_face: ScoreFace
+) -> FrameMeter:
+    """For an attempt to unlock: with its verifier, and the threshold of its person."""
+    threshold = threshold_from(verifier.liveness_history)
+    return FrameMeter(verifier, verifier.pipeline, find_mesh, score_face, threshold)
 
 
 def decide_by_challenge(

@@ -76,13 +76,11 @@ class Neighbours:
         # how near the others are to the cohort is not known yet: at least this
         lowest = threshold.value + shift + self._matcher.least_shift
         near = np.flatnonzero(~(cosines < lowest))  # NaN counts as near
-        order = np.argsort(-np.nan_to_num(cosines[near], nan=np.inf), kind="stable")
-        rows = near[order[: MOST + 1]]  # one may be the person's own
-        shifts = self._matcher.shifts(self._space.reveal(self._rows[rows])) + shift
-        users = [self._name_of(int(row)) for row in rows]
-        known = np.array([user is not None for user in users], bool)
-        named = [user for user in users if user is not None]
-        return look_alikes(named, cosines[rows][known], shifts[known], threshold)
+        shifts = self._matcher.shifts(self._space.reveal(self._rows[near])) + shift
+        found = look_alikes(near.tolist(), cosines[near], shifts, threshold)
+        # one may be the person's own
+        named = [(self._name_of(row), cosine) for row, cosine in found[: MOST + 1]]
+        return tuple((user, cosine) for user, cosine in named if user is not None)
 
 
 def neighbours_in(

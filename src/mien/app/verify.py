@@ -101,8 +101,8 @@ class Verifier:
         """The decision that the attempt ends with; returns it."""
         self._attempt.outcome = decision.outcome
         if decision.liveness is not None:
-            self._attempt.is_live = True
             self._attempt.refused_by = decision.liveness.refused_by
+            self._attempt.is_live = not decision.liveness.refused_by
         return decision
 
     def __exit__(

@@ -53,7 +53,7 @@ SECOND_FACE_SHARE = 0.4
 class WorkLimits:
     """How many of the highest scores go on: of a level's windows, to R-Net, and to O-Net.
 
-    batch: crops in one call of these nets where there are more than `BATCH_PIXELS` hold.
+    batch: crops in one call of these nets, where all of them are more than `BATCH_PIXELS`.
 
     A photo of a few people has fewer. One that is tiled with small faces has tens of thousands,
     and would take 25 seconds and a gigabyte.

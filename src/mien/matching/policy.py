@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from mien.vectors import centre_of
 NEAR_DUPLICATE = 0.985  # cosine above which two photos are one photo, resaved or a frame apart
 
 NOT_SIMILAR_ENOUGH = "not similar enough"
+
+User = TypeVar("User", str, int)
 
 
 class VectorSpace(Protocol):
@@ -160,12 +162,12 @@ def near_duplicates(vectors: FloatArray) -> list[tuple[int, int]]:
 
 
 def look_alikes(
-    users: Sequence[str], cosines: FloatArray, shifts: FloatArray, threshold: Threshold
-) -> tuple[tuple[str, float], ...]:
+    users: Sequence[User], cosines: FloatArray, shifts: FloatArray, threshold: Threshold
+) -> tuple[tuple[User, float], ...]:
     """The enrolled people with whom a template may be confused, the most similar first.
 
-    cosines: (n,) of the two centres, which is about the score of one person against the
-    template of the other. shifts: (n,) of those scores. NaN counts as similar.
+    users: (n,) names or numbers. cosines: (n,) of the two centres, which is about the score of one
+    person against the template of the other. shifts: (n,) of those scores. NaN counts as similar.
     """
     rows = np.flatnonzero(reaches(threshold, cosines, shifts) | np.isnan(cosines - shifts)).tolist()
     alike = [(users[row], float(cosines[row])) for row in rows]

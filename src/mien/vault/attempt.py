@@ -31,7 +31,7 @@ class Attempt:
     compared: a face was compared; then the charge stays unless the user unlocks, also where later
     frames show no face or raise an error.
     is_laxer: the threshold was below the default one; then UNLOCKED does not clear the failures
-    of the user, and the log names it. is_live: a passive liveness check was passed; then UNLOCKED
+    of the user, and the log names it. is_live: the liveness check was passed; then UNLOCKED
     notes the day in the user's record. refused_by: of NOT_LIVE, the class of the reason, for the
     log. earlier_failures: of this name since its last success.
     """

@@ -13,9 +13,14 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal, Protocol
 
-from mien.app.live_challenge import FindMesh, FrameMeter, decision_of, instruction_of
+from mien.app.live_challenge import (
+    FindMesh,
+    FrameMeter,
+    decision_of,
+    instruction_of,
+    meter_of_attempt,
+)
 from mien.app.live_enrollment import EnrollmentChallenge, LivingFrames
-from mien.app.live_vote import threshold_from
 from mien.app.pipeline import Pipeline
 from mien.app.verify import Verifier
 from mien.errors import NoFaceFound, UsageError
@@ -67,12 +72,8 @@ class UnlockTrial:
 
     def __init__(self, verifier: Verifier, models: LivenessModels) -> None:
         self._verifier = verifier.__enter__()
-        self.meter = FrameMeter(
-            verifier,
-            verifier.pipeline,
-            models.find_mesh,
-            models.score_face,
-            threshold_from(verifier.liveness_history),
+        self.meter = meter_of_attempt(
+            verifier, find_mesh=models.find_mesh, score_face=models.score_face
         )
 
     def keep(self, frame: Frame, phase: Phase) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from mien.app.live_challenge import FrameMeter, decide_by_challenge
+from mien.app.live_challenge import decide_by_challenge, meter_of_attempt
 from mien.app.live_enrollment import LivingFrames, frames_of_living_person
 from mien.app.live_vote import PassiveCheck, choose_scorer, threshold_from, vote_live
 from mien.app.pipeline import Pipeline
@@ -71,12 +71,8 @@ def living_frames(
 
 def _by_challenge(verifier: Verifier, frames: Iterator[Frame], settings: Settings) -> Decision:
     """Ask for two movements. Raises ModelMissing, with the command, without the liveness models."""
-    meter = FrameMeter(
-        verifier,
-        verifier.pipeline,
-        open_mesh(settings),
-        open_scorer(settings),
-        threshold_from(verifier.liveness_history),
+    meter = meter_of_attempt(
+        verifier, find_mesh=open_mesh(settings), score_face=open_scorer(settings)
     )
     return decide_by_challenge(frames, _new_session(), meter, print_progress)
 

@@ -14,7 +14,7 @@ from mien.lab.quality.strangers import Alikeness
 from mien.results import FloatArray
 
 REFUSED_SHARE = 0.006  # of the clean photos, by the limit
-L1 = 20.0  # on the weights, which are not negative; leaves about 20 of 40
+L1 = 20.0  # on the weights, which are not negative; leaves 17 of 42
 CLEAN_WEIGHT = 6.0  # of a clean or harmless photo against a degraded one
 SHARP_WEIGHT = 4.0  # of a sharpened one besides: phones sharpen, and the clean set did not
 MAX_DEVIATIONS = 9.0  # of a harmful photo's scores below the threshold; further off, it is clean

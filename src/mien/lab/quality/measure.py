@@ -47,14 +47,14 @@ def measure_folder(folder: Path, people: int, settings: Settings) -> MeasuredPho
     """
     found = read_people(folder)
     everybody = np.unique(found.person).tolist()
-    chosen = everybody[:people]
-    if len(chosen) < MIN_PEOPLE:
-        raise UsageError(f"{len(chosen)} people are too few; give {MIN_PEOPLE} or more")
+    degraded = len(everybody[:people])
+    if degraded < MIN_PEOPLE:
+        raise UsageError(f"{degraded} people are too few; give {MIN_PEOPLE} or more")
     pipeline = open_pipeline(settings)
     rows: list[_Row] = []
-    for person in everybody:
+    for at, person in enumerate(everybody):
         photos = [found.photos[row] for row in np.flatnonzero(found.person == person)]
-        if person in chosen:
+        if at < degraded:
             rows += _rows_of_person(person, photos, pipeline)
         else:
             rows += _clean_rows(person, photos[:CLEAN_OF_EACH], pipeline)

@@ -21,7 +21,7 @@ export async function enter() {
 function showPeople(list, { people, more }) {
   if (people.length) {
     list.replaceChildren(...people.map(createPerson));
-    if (more) list.append(createMore(list, people.at(-1).user));
+    if (more) list.append(createMore(people.at(-1).user));
     announce(more ? `The first ${people.length} people.` : `${people.length} enrolled.`);
     return;
   }
@@ -32,7 +32,7 @@ function showPeople(list, { people, more }) {
 }
 
 // The button below the people that were loaded, which loads those after `last`.
-function createMore(list, last) {
+function createMore(last) {
   const button = createElement("button", { type: "button" }, "Show more people");
   button.addEventListener("click", () => whileBusy(button, async () => {
     const isNewest = startLoading();
@@ -40,7 +40,7 @@ function createMore(list, last) {
     const { people, more } = await request("GET", path);
     if (!isNewest()) return;
     const added = people.map(createPerson);
-    button.replaceWith(...added, ...(more ? [createMore(list, people.at(-1).user)] : []));
+    button.replaceWith(...added, ...(more ? [createMore(people.at(-1).user)] : []));
     added[0]?.querySelector("button")?.focus();
     announce(`${people.length} more people.`);
   }));

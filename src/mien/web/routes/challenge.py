@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Form
 
@@ -12,7 +12,7 @@ from mien.app.live_challenge import FACE_THE_CAMERA
 from mien.app.live_enrollment import LivingFrames
 from mien.app.verify import Verifier
 from mien.app.voting import choose_frames
-from mien.errors import ModelMissing, NoFaceFound, NotEnrolled, SeveralFacesFound, UsageError
+from mien.errors import ModelMissing, NoFaceFound, SeveralFacesFound, UsageError
 from mien.liveness.plan import VALID_S
 from mien.media.image_file import read_image
 from mien.results import Decision
@@ -32,9 +32,10 @@ from mien.web.challenges import (
 )
 from mien.web.dependencies import Parts, Pool, ServiceParts, TokenScope
 from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
+from mien.web.people_errors import errors_for_http, name_taken
 from mien.web.responses import OutcomeResponse, challenge_response, message_response
 from mien.web.routes.door import UploadedPhoto, UserField
-from mien.web.routes.people import http_enrollment_errors, name_taken
+from mien.web.routes.people import ModeField
 
 router = APIRouter(tags=["challenge"])
 
@@ -43,7 +44,6 @@ MAY_NOT_ENROLL = "this token may not enroll; use one of scope enroll"
 
 
 PurposeField = Annotated[Purpose, Form(description="enroll needs the scope enroll")]
-ModeField = Annotated[Literal["new", "add", "replace", "replace_person"], Form()]
 
 
 @router.post(
@@ -115,9 +115,8 @@ async def add_frame(
         return _enroll(name, found, mode, parts) if isinstance(found, LivingFrames) else found
 
     try:
-        found = await pool.run(measure)
-    except NotEnrolled as error:  # its message names a command
-        raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
+        with errors_for_http(name):
+            found = await pool.run(measure)
     except (NoFaceFound, SeveralFacesFound):
         parts.blanks.add(pool.client)
         raise
@@ -150,18 +149,17 @@ def _begin(name: str, purpose: Purpose, parts: ServiceParts, *, may_list: bool) 
 
 def _enroll(name: str, living: LivingFrames, mode: Mode, parts: ServiceParts) -> Enrollment:
     pipeline = parts.pipeline_of(None)
-    with http_enrollment_errors(name):
-        return enroll(
-            name,
-            choose_frames(living.frames, pipeline),
-            pipeline=pipeline,
-            vault=parts.vault,
-            mode=mode,
-            clock=parts.clock,
-            progress=within_budget,
-            may_skip=lambda photo: True,
-            liveness=living.history,
-        )
+    return enroll(
+        name,
+        choose_frames(living.frames, pipeline),
+        pipeline=pipeline,
+        vault=parts.vault,
+        mode=mode,
+        clock=parts.clock,
+        progress=within_budget,
+        may_skip=lambda photo: True,
+        liveness=living.history,
+    )
 
 
 def _challenges_of(parts: ServiceParts) -> Challenges:

@@ -17,6 +17,7 @@ from mien.web import schemas
 from mien.web.auth import allows
 from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
+from mien.web.people_errors import errors_for_http
 from mien.web.responses import (
     OutcomeResponse,
     challenge_needed_response,
@@ -46,7 +47,7 @@ async def unlock(
     parts.blanks.check(pool.client)
     content = await photo.read()
     may_list = allows(token_scope, "enroll")
-    try:
+    with errors_for_http(user):
         decision = await pool.run(
             lambda: verify(
                 user,
@@ -56,8 +57,6 @@ async def unlock(
                 tell_unknown=may_list,
             )
         )
-    except NotEnrolled as error:  # its message names a command
-        raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
     if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
         parts.blanks.add(pool.client)
     parts.metrics.record_decision(decision.outcome.value)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timezone
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi import Path as PathParameter
 
+from mien.app.enroll import Mode
 from mien.app.enroll import enroll as enroll_photos
 from mien.app.enrollment import Enrollment
 from mien.app.neighbours import Neighbours, neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.verify import forget as forget_person
 from mien.app.verify import template_of
-from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled, Outcome
+from mien.errors import Outcome
 from mien.matching.policy import VectorSpace
 from mien.results import Template
 from mien.vault import check_user_name
@@ -28,6 +27,7 @@ from mien.web.budget import within_budget
 from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.error_handlers import NOT_FOUND
 from mien.web.openapi import POST_ERRORS, describe_responses
+from mien.web.people_errors import errors_for_http
 from mien.web.responses import OutcomeResponse, message_response
 from mien.web.routes.lab import MAX_PHOTOS
 
@@ -35,6 +35,7 @@ router = APIRouter(tags=["people"])
 
 NEEDS_CHALLENGE = "from a camera this service enrolls by a challenge; POST /v1/challenge begins one"
 
+ModeField = Annotated[Mode, Form()]
 User = Annotated[str, PathParameter(min_length=1, max_length=schemas.MAX_NAME, examples=["anna"])]
 
 
@@ -66,7 +67,7 @@ async def enroll(
     parts: Parts,
     pool: Pool,
     token_scope: TokenScope,
-    mode: Annotated[Literal["new", "add", "replace", "replace_person"], Form()] = "new",
+    mode: ModeField = "new",
     source: Annotated[Literal["files", "camera"], Form()] = "files",
 ) -> OutcomeResponse:
     """Enroll a person from photos. If one photo is refused, nothing is stored.
@@ -78,9 +79,9 @@ async def enroll(
         return message_response(Outcome.NOT_LIVE.value, 403, NEEDS_CHALLENGE)
     contents = [await photo.read() for photo in photos]
 
-    def store() -> Enrollment:
-        with http_enrollment_errors(user):
-            return enroll_photos(
+    with errors_for_http(user):
+        enrollment = await pool.run(
+            lambda: enroll_photos(
                 user,
                 contents,
                 pipeline=parts.pipeline_of(None),
@@ -89,38 +90,15 @@ async def enroll(
                 clock=parts.clock,
                 progress=within_budget,
             )
-
-    enrollment = await pool.run(store)
+        )
     return OutcomeResponse(schemas.Enrollment.model_validate(enrollment.to_dict(user)))
-
-
-@contextmanager
-def http_enrollment_errors(user: str) -> Iterator[None]:
-    """The errors whose messages name options of the command line, in words for HTTP."""
-    try:
-        yield
-    except AlreadyEnrolled as error:
-        raise name_taken(user) from error
-    except AnotherFace as error:
-        raise AnotherFace(
-            f"these photos show another face than the one enrolled as {user}; choose another name,"
-            " or send mode=replace_person to let the new face unlock in place of the earlier one"
-        ) from error
-
-
-def name_taken(user: str) -> AlreadyEnrolled:
-    """The error for a name that is enrolled already."""
-    message = f"{user} is enrolled already; send mode=add to add photos, mode=replace to"
-    return AlreadyEnrolled(f"{message} replace them, or choose another name")
 
 
 @router.delete(PERSON_PATTERN, responses=describe_responses(schemas.Forgotten, 401, 404, 503))
 async def forget(user: User, parts: Parts, pool: Pool, token_scope: TokenScope) -> OutcomeResponse:
     """Delete a person's template."""
-    try:
+    with errors_for_http(user):
         name = await pool.run(lambda: forget_person(user, parts.vault))
-    except NotEnrolled as error:  # its message names a command
-        raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
     return OutcomeResponse(schemas.Forgotten(outcome="forgotten", exit_code=0, user=name))
 
 

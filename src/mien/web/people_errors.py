@@ -1,0 +1,30 @@
+"""Errors about enrolled people whose messages name commands, in words for HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled
+
+
+@contextmanager
+def errors_for_http(user: str) -> Iterator[None]:
+    """Raise them again with what to send instead of what to run."""
+    try:
+        yield
+    except NotEnrolled as error:
+        raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
+    except AlreadyEnrolled as error:
+        raise name_taken(user) from error
+    except AnotherFace as error:
+        raise AnotherFace(
+            f"these photos show another face than the one enrolled as {user}; choose another name,"
+            " or send mode=replace_person to let the new face unlock in place of the earlier one"
+        ) from error
+
+
+def name_taken(user: str) -> AlreadyEnrolled:
+    """The error for a name that is enrolled already."""
+    message = f"{user} is enrolled already; send mode=add to add photos, mode=replace to"
+    return AlreadyEnrolled(f"{message} replace them, or choose another name")
