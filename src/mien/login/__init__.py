@@ -1,0 +1,1 @@
+"""Log in to Linux with a face: a PAM module that asks, and a warm daemon that looks."""
