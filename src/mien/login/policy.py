@@ -11,6 +11,9 @@ ELEVATING = frozenset({"sudo", "sudo-i", "su", "su-l", "polkit-1"})
 FPRINTD = "fprintd"
 """The service that the facade asks for: its caller does not say which program wants a finger."""
 
+TEST_SERVICE = "mien-test"
+"""The service of `mien login test`: it asks for a look of which nothing is opened."""
+
 
 class ServiceClass(Enum):
     """The value is the word in the configuration and in messages."""

@@ -1,0 +1,94 @@
+"""The arguments of `mien login`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from mien.cli.arguments import CommandParser, Commands, add_command, add_group
+from mien.cli.output import CommandResult
+
+
+def add_commands(commands: Commands) -> None:
+    """Add this group to the parser."""
+    group = add_group(commands, "login", "Log in to Linux with a face: PAM and its daemon.")
+    serve = add_command(group, "serve", _run_daemon, "Run the daemon that the PAM module asks.")
+    serve.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        help="Listen here; default: /run/mien/auth.sock, or the socket that systemd gives.",
+    )
+    serve.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="Read what a face may open from here; default: /etc/mien/login.toml.",
+    )
+    _add_state_option(serve)
+    serve.add_argument(
+        "--frames",
+        type=Path,
+        metavar="FILM",
+        help="Show this video in place of the camera, to try the daemon out.",
+    )
+    _add_enroll(group)
+    test = add_command(
+        group, "test", _run_test, "Let the daemon look once, and say what it saw; opens nothing."
+    )
+    test.add_argument("user", metavar="USER")
+    test.add_argument(
+        "--socket", type=Path, metavar="PATH", help="Of the daemon; default: /run/mien/auth.sock."
+    )
+
+
+def _add_enroll(group: Commands) -> None:
+    enroll = add_command(
+        group,
+        "enroll",
+        _run_enroll,
+        "Enroll an account of this machine; asks for its password.",
+        interrupted="; mien login status shows who is enrolled",
+    )
+    enroll.add_argument("user", metavar="USER")
+    _add_state_option(enroll)
+    source = enroll.add_mutually_exclusive_group()
+    source.add_argument(
+        "--camera", metavar="DEVICE", help="Use this camera; default: that of the configuration."
+    )
+    source.add_argument("--frames", metavar="FILM", help="Read this video in place of a camera.")
+    existing = enroll.add_mutually_exclusive_group()
+    existing.add_argument("--add", action="store_true", help="Keep the photos from before.")
+    existing.add_argument("--replace", action="store_true", help="Drop the photos from before.")
+    forget = add_command(
+        group, "forget", _run_enroll, "Delete the face of an account of this machine."
+    )
+    forget.add_argument("user", metavar="USER")
+    _add_state_option(forget)
+
+
+def _add_state_option(command: CommandParser) -> None:
+    command.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="The folder with the vault of the system; default: /var/lib/mien.",
+    )
+
+
+def _run_daemon(args: Namespace) -> CommandResult:
+    from mien.cli.commands.login_daemon import serve
+
+    return serve(args)
+
+
+def _run_test(args: Namespace) -> CommandResult:
+    from mien.cli.commands.login_daemon import test
+
+    return test(args)
+
+
+def _run_enroll(args: Namespace) -> CommandResult:
+    from mien.cli.commands import login_enroll
+
+    return {"enroll": login_enroll.enroll, "forget": login_enroll.forget}[args.command](args)

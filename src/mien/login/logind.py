@@ -1,0 +1,124 @@
+"""Ask logind, over D-Bus, which sessions there are, and which of them sit at the machine.
+
+The names are those of org.freedesktop.login1(5); elogind has the same interface.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from mien.errors import MienError, missing_extra, one_line
+
+SERVICE = "org.freedesktop.login1"
+MANAGER = "/org/freedesktop/login1"
+NO_SUCH = (f"{SERVICE}.NoSessionForPID", f"{SERVICE}.NoUserForPID")
+TIMEOUT_S = 1.0
+MAX_SESSIONS = 256
+
+
+class LogindUnavailable(MienError):
+    """There is no logind, or it does not answer."""
+
+
+class Session(NamedTuple):
+    """A session of logind. seat: "" for none. kind: "user", "greeter" or another class."""
+
+    uid: int
+    kind: str
+    seat: str
+    is_remote: bool
+    is_active: bool
+    is_closing: bool
+
+    @property
+    def is_at_seat(self) -> bool:
+        """Whether somebody sits at the machine's own screen and keyboard with it, just now."""
+        return self.is_active and self.seat != "" and not self.is_remote and not self.is_closing
+
+
+class Sessions:
+    """Reads sessions over one connection to the system bus. Every read may raise
+    LogindUnavailable."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._end_s = time.monotonic() + TIMEOUT_S
+
+    def of_process(self, pid: int) -> Session | None:
+        """The session that the process was started in; None if it is in none."""
+        path = self._call("GetSessionByPID", "u", pid)
+        return None if path is None else self._read(path)
+
+    def display_of_process(self, pid: int) -> Session | None:
+        """The graphical session of the user of a process that the user's systemd started."""
+        path = self._call("GetUserByPID", "u", pid)
+        if path is None:
+            return None
+        display = self._properties(path, "User").get("Display", ("", "/"))
+        return None if display[0] == "" else self._read(display[1])
+
+    def all(self) -> list[Session]:
+        """Every session, at most `MAX_SESSIONS`."""
+        listed = self._call("ListSessions", "") or []
+        return [self._read(one[4]) for one in listed[:MAX_SESSIONS]]
+
+    def _read(self, path: str) -> Session:
+        values = self._properties(path, "Session")
+        try:
+            return Session(
+                uid=int(values["User"][0]),
+                kind=str(values["Class"]),
+                seat=str(values["Seat"][0]),
+                is_remote=bool(values["Remote"]),
+                is_active=bool(values["Active"]),
+                is_closing=values["State"] == "closing",
+            )
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise LogindUnavailable("logind described a session in another form") from error
+
+    def _properties(self, path: str, interface: str) -> dict[str, Any]:
+        found = self._send(
+            path, "org.freedesktop.DBus.Properties", "GetAll", "s", f"{SERVICE}.{interface}"
+        )
+        return {key: value for key, (_, value) in found.items()}
+
+    def _call(self, method: str, signature: str, *arguments: object) -> Any:
+        return self._send(MANAGER, f"{SERVICE}.Manager", method, signature, *arguments)
+
+    def _send(
+        self, path: str, interface: str, method: str, signature: str, *arguments: object
+    ) -> Any:
+        """The value of the reply; None where logind says that there is no such session."""
+        from jeepney import DBusAddress, DBusErrorResponse, new_method_call
+        from jeepney.wrappers import unwrap_msg
+
+        address = DBusAddress(path, SERVICE, interface)
+        message = new_method_call(address, method, signature or None, arguments)
+        left_s = max(0.01, self._end_s - time.monotonic())
+        try:
+            reply = unwrap_msg(self._connection.send_and_get_reply(message, timeout=left_s))
+        except DBusErrorResponse as error:
+            if error.name in NO_SUCH:
+                return None
+            raise LogindUnavailable(f"logind refused {method}: {error.name}") from error
+        except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError
+            raise LogindUnavailable(f"logind does not answer ({one_line(error)})") from error
+        return reply[0] if reply else None
+
+
+@contextmanager
+def open_sessions() -> Iterator[Sessions]:
+    """Connect to the system bus, for one question. Raises LogindUnavailable, MissingExtra."""
+    try:
+        from jeepney.io.blocking import open_dbus_connection
+    except ImportError as error:
+        raise missing_extra("logind is asked with jeepney", "login") from error
+    try:
+        connection = open_dbus_connection(bus="SYSTEM", auth_timeout=TIMEOUT_S)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise LogindUnavailable(f"there is no system bus ({one_line(error)})") from error
+    with connection:
+        yield Sessions(connection)

@@ -1,0 +1,104 @@
+"""One look: whether the person before the camera is the one of a template in the system's vault."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from mien.app.live_challenge import FindMesh, Tell, decide_by_challenge, meter_of_attempt
+from mien.app.live_vote import PassiveCheck, threshold_from, vote_live
+from mien.app.pipeline import load_pipelines
+from mien.app.verify import Verifier
+from mien.errors import CameraUnavailable, MienError, NotEnrolled, Outcome
+from mien.liveness.challenge import ChallengeSession
+from mien.liveness.mesh import open_mesh
+from mien.liveness.passive import ScoreFace, open_scorer
+from mien.liveness.plan import draw_secret_plan
+from mien.login.look_job import LookJob
+from mien.login.system_vault import open_system_vault
+from mien.media.frame import Frame
+from mien.results import Decision
+from mien.settings import Settings
+
+OpenFrames = Callable[[float], Iterator[Frame]]
+"""Opens the camera for so many seconds."""
+IsCancelled = Callable[[], bool]
+
+
+class LookCancelled(MienError):
+    """The asker is gone, so the look ended."""
+
+    outcome = Outcome.INTERRUPTED
+
+
+class Looker:
+    """Keeps the models loaded, and looks when it is asked to.
+
+    open_frames: opens the camera. is_camera: not for a film, which may have equal frames.
+    """
+
+    def __init__(self, settings: Settings, open_frames: OpenFrames, *, is_camera: bool) -> None:
+        self._settings = settings
+        self._open_frames = open_frames
+        self._is_camera = is_camera
+        self._pipeline_of = load_pipelines(settings)
+        self._scorer: ScoreFace | None = None
+        self._mesh: FindMesh | None = None
+        self._threads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="camera")
+
+    def load(self) -> None:
+        """Load what every look needs. Raises ModelUnavailable."""
+        self._pipeline_of(None)
+        self._scorer = self._scorer or open_scorer(self._settings)
+
+    def look(
+        self, job: LookJob, *, seconds: float, tell: Tell, is_cancelled: IsCancelled
+    ) -> Decision:
+        """Look once, for so many seconds. Nothing is charged before the camera has given a frame.
+
+        Raises NotEnrolled, TooManyAttempts, CameraUnavailable, LookCancelled, and what
+        `vote_live` and `decide_by_challenge` raise.
+        """
+        with open_system_vault(self._settings, create=False) as vault:
+            if not vault.holds(job.record_name):
+                raise NotEnrolled("this account is not enrolled; run: sudo mien login enroll USER")
+            frames = self._opened(seconds, is_cancelled)
+            verifier = Verifier(
+                job.record_name, vault=vault, pipeline_of=self._pipeline_of, tell_unknown=True
+            )
+            with verifier:
+                return verifier.conclude(self._decide(verifier, frames, job, tell))
+
+    def _opened(self, seconds: float, is_cancelled: IsCancelled) -> Iterator[Frame]:
+        """The frames, with the first one read: a camera opens while the models load."""
+        frames = self._open_frames(seconds)
+        first = self._threads.submit(next, frames, None)
+        self.load()
+        frame = first.result()
+        if frame is None:
+            raise CameraUnavailable("the camera gave no frame; check it with: mien camera test")
+        return _until_cancelled(itertools.chain([frame], frames), is_cancelled)
+
+    def _decide(
+        self, verifier: Verifier, frames: Iterator[Frame], job: LookJob, tell: Tell
+    ) -> Decision:
+        if job.is_infrared:  # screens and most prints show no face to it; see docs/login.md
+            return vote_live(frames, verifier, None)
+        assert self._scorer is not None  # loaded before the first frame was taken
+        if job.is_strong:
+            self._mesh = self._mesh or open_mesh(self._settings)
+            meter = meter_of_attempt(verifier, find_mesh=self._mesh, score_face=self._scorer)
+            plan = draw_secret_plan("of the login daemon", now_s=time.monotonic())
+            return decide_by_challenge(frames, ChallengeSession(plan), meter, tell)
+        threshold = threshold_from(verifier.liveness_history)
+        check = PassiveCheck(self._scorer, verifier.pipeline.door_face, threshold)
+        return vote_live(frames, verifier, check, is_camera=self._is_camera)
+
+
+def _until_cancelled(frames: Iterator[Frame], is_cancelled: IsCancelled) -> Iterator[Frame]:
+    for frame in frames:
+        if is_cancelled():
+            raise LookCancelled("the program that asked is gone")
+        yield frame
