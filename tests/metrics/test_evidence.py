@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mien.errors import MissingExtra, NotEnoughEvidence, Outcome, UsageError
+from mien.errors import NotEnoughEvidence, Outcome, UsageError
 from mien.metrics import (
     check_fmr_supported,
     clopper_pearson,
@@ -94,12 +92,6 @@ def test_clopper_pearson_agrees_with_scipy(errors: int, trials: int, level: floa
     assert found.high == pytest.approx(
         stats.beta.ppf(1 - tail, errors + 1, trials - errors), rel=1e-6
     )
-
-
-def test_an_interval_without_scipy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "scipy.special", None)
-    with pytest.raises(MissingExtra, match=r"pip install '\.\[lab\]'"):
-        clopper_pearson(1, 10)
 
 
 @given(trials=st.integers(1, 10**7), data=st.data())

@@ -242,7 +242,7 @@ def test_without_torch_the_error_names_the_pip_command(
     add: Add, own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtra, match=r"pip install '\.\[torch\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '.*\[torch\]'"):
         add(VGGFACE2)
     assert not own.cache_dir.exists()
 

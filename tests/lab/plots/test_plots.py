@@ -206,7 +206,7 @@ def test_without_matplotlib_the_error_names_the_pip_command(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     crops, labels, matrix, coordinates = _people(2)
-    line, path = r"pip install '\.\[lab\]'", tmp_path / "x.png"
+    line, path = r"pip install '.*\[lab\]'", tmp_path / "x.png"
     with pytest.raises(MissingExtra, match=line):
         draw_crop_grid(crops, labels, path)
     with pytest.raises(MissingExtra, match=line):

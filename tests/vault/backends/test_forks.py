@@ -13,6 +13,7 @@ from PIL import Image
 from tests.vault.raw_vault import RawVault
 
 from mien.media import image_file
+from mien.results import ByteArray
 from mien.vault.backends.base import VaultTable
 
 HANG_S = 60.0
@@ -99,9 +100,8 @@ def test_a_forked_child_with_a_connection_to_postgresql_opens_its_own(postgres_u
 
 
 def test_a_forked_child_verifies_with_models_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, astronaut: ByteArray
 ) -> None:
-    astronaut = pytest.importorskip("skimage.data", reason="needs scikit-image").astronaut()
     import mien
 
     for name in ("DATA", "CONFIG", "STATE"):

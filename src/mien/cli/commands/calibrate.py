@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mien.cli.output import CommandResult
-from mien.errors import ExitCode, UsageError, install_command
+from mien.errors import ExitCode, UsageError, install_hint
 from mien.lab.calibrate import calibrate as calibrate_folder
 from mien.lab.calibrate import write_calibration
 from mien.lab.calibration_report import write_calibration_report
@@ -75,7 +75,7 @@ def _calibrate_own_people(
     lines = describe_local_calibration(made)
     lines.append(f"  use it with --calibration {made.name}, or set MIEN_CALIBRATION={made.name}")
     report = _write_report(made, args.out)
-    lines.append(f"report: {report}" if report else f"for a report: {install_command('lab')}")
+    lines.append(f"report: {report}" if report else f"for a report, {install_hint('lab')}")
     data: dict[str, object] = {
         "outcome": "calibrated",
         "exit_code": 0,

@@ -12,7 +12,8 @@ import numpy as np
 from mien.app.enroll import enroll_photos
 from mien.app.pipeline import Pipeline
 from mien.app.verify import verify_photo
-from mien.errors import UnreadableImage, UsageError, missing_extra, quote_path
+from mien.errors import UnreadableImage, UsageError, quote_path
+from mien.lab.demo.shipped_photos import shipped_photo
 from mien.lab.explore.folder import AnalysedFolder, PhotoProgress, analyse_folder
 from mien.lab.explore.report import draw_sections
 from mien.lab.labels import display_name
@@ -100,11 +101,8 @@ def run_small_demo(
     *,
     progress: PhotoProgress = lambda photos: photos,
 ) -> DemoResult:
-    """Offline, on scikit-image's photograph of the astronaut Eileen Collins (NASA).
-
-    Raises MissingExtra without scikit-image.
-    """
-    photo, no_person = _public_domain_photos()
+    """Offline, on a photograph of the astronaut Eileen Collins (NASA) that comes with mien."""
+    photo, no_person = shipped_photo("astronaut"), shipped_photo("cat")
     folder = make_folder(out) / "photos"
     shots = [photo] + [recapture(photo, rng) for _ in range(ENROLLMENT_SHOTS)]
     for number, shot in enumerate(shots[:-1], start=1):
@@ -166,17 +164,6 @@ def _write_report(
 
 def _state(decision: Decision) -> str:
     return "unlocked" if decision else "locked"
-
-
-def _public_domain_photos() -> tuple[ByteArray, ByteArray]:
-    """A person and a cat, from inside scikit-image: both (h, w, 3) uint8 RGB."""
-    try:
-        from skimage import data
-    except ImportError as error:
-        raise missing_extra("the small demo needs scikit-image", "demo") from error
-    person: ByteArray = data.astronaut()  # type: ignore[no-untyped-call]
-    cat: ByteArray = data.chelsea()  # type: ignore[no-untyped-call]
-    return np.ascontiguousarray(person), np.ascontiguousarray(cat)
 
 
 def _verify(name: str, image: ByteArray, template: Template, pipeline: Pipeline) -> ProbeResult:
