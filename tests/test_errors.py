@@ -57,6 +57,8 @@ CODE_OF = {
     "VaultDamaged": 8,
     "KeyUnavailable": 11,
     "CameraUnavailable": 12,
+    "CameraBusy": 12,
+    "LookCancelled": 12,
     "WorkerDied": 70,
     "ModelUnavailable": 10,
     "ModelMissing": 10,

@@ -15,7 +15,9 @@
     |-- TooManyAttempts           7   too many failed attempts: wait
     |-- VaultDamaged              8   the stored data is damaged or was altered
     |-- KeyUnavailable           11   the vault's key is not available
-    |-- CameraUnavailable        12   absent, busy, not permitted, or without frames
+    |-- CameraUnavailable        12   absent, not permitted, or without frames
+    |   |-- CameraBusy           12   another program has its stream
+    |   `-- LookCancelled        12   the caller ended the look before there was an answer
     |-- WorkerDied               70   a worker process ended before it gave its result
     `-- ModelUnavailable         10
         |-- ModelMissing         10   a weights file was not found
@@ -149,6 +151,14 @@ class CameraUnavailable(MienError):
     """The camera is absent, busy, not permitted, or gives no picture."""
 
     outcome = Outcome.CAMERA_UNAVAILABLE
+
+
+class CameraBusy(CameraUnavailable):
+    """The camera is there, and another program has its stream."""
+
+
+class LookCancelled(CameraUnavailable):
+    """The caller ended the look, so nothing was decided and nobody is to be charged."""
 
 
 class NotEnrolled(MienError):

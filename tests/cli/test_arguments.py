@@ -119,9 +119,11 @@ def test_a_name_after_camera_is_told_to_stand_before_it(mien: Mien, command: str
 
 @pytest.mark.parametrize(
     ("line", "device"),
-    [(["--camera"], "0"), (["--camera", "2"], "2"), (["--camera", "/dev/video1"], "/dev/video1")],
+    [(["--camera"], ""), (["--camera", "2"], "2"), (["--camera", "/dev/video1"], "/dev/video1")],
 )
-def test_a_camera_is_a_number_or_a_path_and_0_by_default(line: list[str], device: str) -> None:
+def test_a_camera_is_a_number_or_a_path_and_the_best_by_default(
+    line: list[str], device: str
+) -> None:
     assert build_parser().parse_args(["unlock", "ana", *line]).camera == device
 
 

@@ -1,19 +1,29 @@
-"""Frames from a device, and what OpenCV gives made into RGB."""
+"""Frames from a device, and what OpenCV gives made into RGB.
+
+No machine of ours has a camera: `Sensor` stands for what OpenCV opens, and `Machine` for the
+kernel's answers before that.
+"""
 
 from __future__ import annotations
 
+import errno
 import itertools
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tests.media.nodes import REQBUFS, Machine, Node
 
-from mien.errors import CameraUnavailable, UsageError
-from mien.media.camera import opencv_to_rgb, read_camera
+from mien.errors import CameraBusy, CameraUnavailable, LookCancelled, UsageError
+from mien.media.camera import CameraReader, read_camera
+from mien.media.camera_list import Camera, CameraKind
 from mien.media.frame import Frame, SensorDepth, is_dark
+from mien.media.opencv_frame import opencv_to_rgb
 
 
 def test_a_frame_without_light_is_dark() -> None:
@@ -58,23 +68,36 @@ def test_a_missing_camera_and_a_file_in_its_place_give_different_errors(tmp_path
 def test_a_device_that_is_not_a_camera_is_refused_and_opencv_prints_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(CameraUnavailable, match="does not open"):
+    with pytest.raises(CameraUnavailable, match="'/dev/null' is not a camera"):
         list(read_camera("/dev/null", clock=lambda: 0.0, timeout_s=1.0))
     assert capfd.readouterr().err == ""
 
 
-class Sensor:
-    """Stands for a camera, which no machine of ours has: each picture is brighter by one."""
+def test_what_opencv_cannot_open_is_refused_and_opencv_prints_nothing(
+    machine: Machine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    frames = read_camera(clock=lambda: 0.0, timeout_s=1.0, nodes=machine.nodes)
+    with pytest.raises(CameraUnavailable, match="video0' does not open; close the program"):
+        list(frames)
+    assert capfd.readouterr().err == ""
 
-    def __init__(self, *, pictures: int, deep: bool = False, hangs: bool = False) -> None:
+
+GUARD_S = 120.0
+"""A test that hangs fails after so many seconds; nothing else is timed."""
+
+
+class Sensor:
+    """Stands for a camera that OpenCV opened. levels: the grey of its pictures, one after another.
+
+    then: what it does after those: "repeat" the last, "end", or "hang" until `unplugged` is set.
+    """
+
+    def __init__(self, levels: list[int], then: str = "repeat", *, deep: bool = False) -> None:
+        self.levels, self.then, self.deep = levels, then, deep
         self.given = 0
-        self.pictures = pictures
-        self.deep = deep
         self.set_to: dict[int, float] = {}
-        self.released = threading.Event()
+        self.hangs, self.released = threading.Event(), threading.Event()
         self.unplugged = threading.Event()
-        if not hangs:
-            self.unplugged.set()
 
     def isOpened(self) -> bool:
         return True
@@ -86,55 +109,185 @@ class Sensor:
         self.set_to[what] = value
 
     def read(self) -> tuple[bool, np.ndarray | None]:
-        self.unplugged.wait()
-        if self.given == self.pictures:
+        if self.given >= len(self.levels) and self.then != "repeat":
+            if self.then == "hang":
+                self.hangs.set()
+                self.unplugged.wait(GUARD_S)
             return False, None
+        level = self.levels[min(self.given, len(self.levels) - 1)]
         self.given += 1
-        grey = np.full((8, 8), 50 + min(self.given, 200), np.uint8)
+        grey = np.full((8, 8), level, np.uint8)
         return True, grey.astype(np.uint16) * 4 if self.deep else grey
 
     def release(self) -> None:
         self.released.set()
 
 
-def watched(sensor: Sensor, timeout_s: float = 600.0) -> Iterator[Frame]:
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path, [Node()])
+
+
+def watched(
+    machine: Machine, sensor: Sensor, timeout_s: float = 600.0, **more: Any
+) -> Iterator[Frame]:
     return read_camera(
-        "/dev/null", clock=time.monotonic, timeout_s=timeout_s, open_capture=lambda path: sensor
+        clock=time.monotonic,
+        timeout_s=timeout_s,
+        open_capture=lambda path: sensor,
+        nodes=machine.nodes,
+        **more,
     )
 
 
-def test_the_first_frames_of_a_camera_are_left_out_and_the_times_of_the_others_rise() -> None:
-    found = list(itertools.islice(watched(Sensor(pictures=1 << 60)), 4))
+def test_the_first_frame_of_a_camera_is_left_out_and_the_times_of_the_others_rise(
+    machine: Machine,
+) -> None:
+    found = list(itertools.islice(watched(machine, Sensor([90])), 4))
     assert found[0].image_rgb.shape == (8, 8, 3)
-    assert all(frame.image_rgb[0, 0, 0] > 50 + 5 for frame in found)
     times = [frame.at_s for frame in found]
     assert times[0] > 0
     assert times == sorted(set(times))
 
 
-def test_a_reader_that_stops_early_releases_the_camera() -> None:
-    sensor = Sensor(pictures=1 << 60)
-    found = watched(sensor)
+def test_the_node_is_opened_by_the_path_that_was_found(machine: Machine) -> None:
+    opened: list[str] = []
+
+    def open_capture(path: str) -> Sensor:
+        opened.append(path)
+        return Sensor([90])
+
+    frames = read_camera(
+        clock=time.monotonic, timeout_s=600.0, open_capture=open_capture, nodes=machine.nodes
+    )
+    next(frames)
+    frames.close()  # type: ignore[attr-defined]
+    assert opened == [f"{machine.dev}/video0"]
+
+
+def test_a_dim_picture_of_an_infrared_camera_is_steady_with_its_second_frame(
+    tmp_path: Path,
+) -> None:
+    machine = Machine(tmp_path, [Node(formats=("GREY",))])
+    sensor = Sensor([16, 16], "hang")  # a colour camera would be given a second to brighten
+    frames = watched(machine, sensor)
+    assert next(frames).image_rgb[0, 0, 0] == 16
+    sensor.unplugged.set()
+    frames.close()  # type: ignore[attr-defined]
+
+
+def test_a_reader_that_stops_early_releases_the_camera(machine: Machine) -> None:
+    sensor = Sensor([90])
+    found = watched(machine, sensor)
     next(found)
     found.close()  # type: ignore[attr-defined]
-    assert sensor.released.is_set()
+    assert sensor.released.wait(GUARD_S)
 
 
-def test_a_16_bit_infrared_camera_is_set_to_give_all_its_bits() -> None:
+def test_a_16_bit_infrared_camera_is_set_to_give_all_its_bits(machine: Machine) -> None:
     import cv2
 
-    sensor = Sensor(pictures=1 << 60, deep=True)
-    assert 50 < next(watched(sensor)).image_rgb[0, 0, 0] <= 250
+    sensor = Sensor([200], deep=True)
+    assert next(watched(machine, sensor)).image_rgb[0, 0, 0] == 199  # 800 of 1023
     assert sensor.set_to == {cv2.CAP_PROP_CONVERT_RGB: 0}
 
 
-def test_an_unplugged_camera_is_an_error_of_its_own() -> None:
-    with pytest.raises(CameraUnavailable, match="gives no frames"):
-        list(watched(Sensor(pictures=7)))
+def test_an_unplugged_camera_is_an_error_of_its_own(machine: Machine) -> None:
+    with pytest.raises(CameraUnavailable, match="video0' gives no frames; unplug it"):
+        list(watched(machine, Sensor([90] * 7, "end")))
 
 
-def test_a_camera_that_hangs_does_not_block_the_command() -> None:
-    sensor = Sensor(pictures=7, hangs=True)
+def test_a_camera_that_hangs_does_not_block_the_command(machine: Machine) -> None:
+    sensor = Sensor([], "hang")
     with pytest.raises(CameraUnavailable, match="gives no frames"):
-        list(watched(sensor, timeout_s=0.01))
+        list(watched(machine, sensor, timeout_s=0.01))
     sensor.unplugged.set()
+
+
+# busy and cancelled ------------------------------------------------------------------------
+
+
+def test_a_busy_camera_is_not_opened(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, [Node(errors={REQBUFS: errno.EBUSY})])
+    sensor = Sensor([90])
+    with pytest.raises(CameraBusy, match="is in use by another program"):
+        next(watched(machine, sensor))
+    assert sensor.given == 0
+
+
+def test_a_camera_that_is_let_go_of_within_half_a_second_is_used(machine: Machine) -> None:
+    asked = itertools.count(1)
+
+    def find() -> Camera:
+        if next(asked) < 3:
+            raise CameraBusy("in use")
+        return Camera(f"{machine.dev}/video0", "", CameraKind.COLOUR, ("YUYV",))
+
+    reader = CameraReader(find, time.monotonic, open_capture=lambda path: Sensor([90]))
+    assert reader.next(GUARD_S) is not None
+    reader.close()
+
+
+def test_a_look_is_cancelled_while_the_driver_hangs_in_a_frame(machine: Machine) -> None:
+    sensor = Sensor([90, 90], "hang")
+    frames = watched(machine, sensor, cancelled=sensor.hangs.is_set)
+    with pytest.raises(LookCancelled):
+        list(frames)
+    assert not sensor.released.is_set()  # the thread still hangs, and held nobody up
+    sensor.unplugged.set()
+    assert sensor.released.wait(GUARD_S)
+
+
+def test_a_look_is_cancelled_while_the_driver_hangs_in_open(machine: Machine) -> None:
+    opening, answers = threading.Event(), threading.Event()
+
+    def open_capture(path: str) -> Sensor:
+        opening.set()
+        answers.wait(GUARD_S)
+        return Sensor([90])
+
+    frames = read_camera(
+        clock=time.monotonic,
+        timeout_s=600.0,
+        cancelled=opening.is_set,
+        open_capture=open_capture,
+        nodes=machine.nodes,
+    )
+    with pytest.raises(LookCancelled):
+        next(frames)
+    answers.set()
+
+
+def test_a_look_is_cancelled_while_the_kernel_hangs_in_a_request(machine: Machine) -> None:
+    asking, answers = threading.Event(), threading.Event()
+
+    def ioctl(descriptor: int, request: int, answer: bytearray) -> int:
+        asking.set()
+        answers.wait(GUARD_S)
+        return machine.ioctl(descriptor, request, answer)
+
+    frames = read_camera(
+        clock=time.monotonic,
+        timeout_s=600.0,
+        cancelled=asking.is_set,
+        nodes=replace(machine.nodes, ioctl=ioctl),
+    )
+    with pytest.raises(LookCancelled):
+        next(frames)
+    answers.set()
+
+
+def test_a_cancelled_look_gives_no_frame_even_if_there_is_one(machine: Machine) -> None:
+    with pytest.raises(LookCancelled):
+        next(watched(machine, Sensor([90]), cancelled=lambda: True))
+
+
+def test_a_mistake_inside_the_thread_reaches_the_caller(machine: Machine) -> None:
+    def open_capture(path: str) -> Sensor:
+        raise ZeroDivisionError("of the test")
+
+    frames = read_camera(
+        clock=time.monotonic, timeout_s=600.0, open_capture=open_capture, nodes=machine.nodes
+    )
+    with pytest.raises(ZeroDivisionError):
+        next(frames)

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from mien.errors import CameraUnavailable
-from mien.media.camera_device import refuse_virtual_camera, virtual_camera_name
+from mien.media.camera_device import (
+    device_path,
+    is_software,
+    refuse_virtual_camera,
+    stable_links,
+    usb_id,
+    virtual_camera_name,
+)
 
 DEVICE = "/dev/null"  # any character device: its number is all that is read
 NUMBER = os.stat(DEVICE).st_rdev
@@ -45,3 +52,44 @@ def test_a_device_of_hardware_and_what_is_no_device_are_left_to_the_reader(tmp_p
     assert virtual_camera_name(DEVICE, tmp_path / "absent") is None
     for path in ("99", str(tmp_path / "absent"), "zero\0byte"):
         assert virtual_camera_name(path, sys) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "driver", "is_virtual"),
+    [
+        ("pci0000:00/usb1/1-1/1-1:1.0/video4linux/video0", "uvcvideo", False),
+        ("pci0000:00/usb1/1-1/1-1:1.0/video4linux/video0", "v4l2 loopback", True),
+        ("virtual/video4linux/video9", "uvcvideo", True),
+        ("platform/vhci_hcd.0/usb3/3-1/3-1:1.0/video4linux/video0", "uvcvideo", True),
+        ("platform/dummy_hcd.0/usb4/4-1/4-1:1.0/video4linux/video0", "uvcvideo", True),
+        ("platform/vivid.0/video4linux/video0", "vivid", True),
+        ("platform/soc/fe801000.csi/video4linux/video0", "unicam", False),
+    ],
+)
+def test_software_is_known_by_its_driver_or_its_bus(
+    place: str, driver: str, is_virtual: bool
+) -> None:
+    assert is_software(Path("/sys/devices", place), driver) is is_virtual
+
+
+def test_the_usb_id_is_that_of_the_nearest_device_above(tmp_path: Path) -> None:
+    node = tmp_path / "devices" / "usb1" / "1-1" / "1-1:1.0" / "video4linux" / "video0"
+    node.mkdir(parents=True)
+    assert usb_id(node, tmp_path) == ""
+    for folder, maker, product in (("usb1", "1d6b", "0002"), ("usb1/1-1", "046d", "0825")):
+        (tmp_path / "devices" / folder / "idVendor").write_text(maker + "\n")
+        (tmp_path / "devices" / folder / "idProduct").write_text(product + "\n")
+    assert usb_id(node, tmp_path) == "046d:0825"
+
+
+def test_links_lead_to_the_nodes_of_dev_and_no_further(tmp_path: Path) -> None:
+    folder = tmp_path / "v4l" / "by-id"
+    folder.mkdir(parents=True)
+    (folder / "usb-b").symlink_to("../../video0")
+    (folder / "usb-a").symlink_to("../../video0")
+    (folder / "usb-c").symlink_to("../../../etc/video0")
+    links = stable_links("by-id", tmp_path)
+    assert links[tmp_path / "video0"] == str(folder / "usb-a")
+    assert device_path(str(folder / "usb-c"), tmp_path) == folder / "usb-c"
+    assert device_path("3", tmp_path) == tmp_path / "video3"
+    assert stable_links("by-path", tmp_path) == {}

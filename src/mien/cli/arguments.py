@@ -160,10 +160,11 @@ def add_frame_options(parser: CommandParser) -> None:
     parser.add_argument(
         "--camera",
         nargs="?",
-        const="0",
+        const="",
         type=_camera,
         metavar="DEVICE",
-        help="Use a camera in place of a photo: a number or a path; default: 0.",
+        help="Use a camera in place of a photo: a number or a path; default: the best, see"
+        " mien camera list.",
     )
     parser.add_argument(
         "--frames",
@@ -187,7 +188,7 @@ def add_frame_options(parser: CommandParser) -> None:
 
 def _camera(text: str) -> str:
     """A word after --camera that is no device is most often the name that should stand before."""
-    if text.isdigit() or "/" in text:
+    if text == "" or text.isdigit() or "/" in text:  # "" stands for the best
         return text
     raise argparse.ArgumentTypeError(
         f"{quote(text)} is not a camera: give a number or a path such as /dev/video0, and give"

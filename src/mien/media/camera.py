@@ -1,30 +1,32 @@
-"""Read frames with OpenCV, from a V4L2 camera or a video file, without its log messages."""
+"""Read frames from a V4L2 camera with OpenCV."""
 
 from __future__ import annotations
 
 import itertools
-import os
 import queue
-import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
-import numpy as np
+from mien.errors import CameraBusy, CameraUnavailable, LookCancelled, quote_path
+from mien.media.camera_choice import BEST, find_camera
+from mien.media.camera_list import KERNEL, Camera, CameraKind, Nodes
+from mien.media.frame import Frame, FrameLimit, SensorDepth
+from mien.media.opencv_frame import opencv_to_rgb, silence_opencv
+from mien.media.steady_light import when_steady
 
-from mien.errors import CameraUnavailable, UnreadableImage, UsageError, quote_path
-from mien.media.frame import MAX_FRAME_PIXELS, Frame, FrameLimit, SensorDepth
-from mien.media.pixels import grey_to_rgb, scale_to_bytes
-from mien.results import ByteArray
-
-WARM_UP_FRAMES = 5  # a camera adjusts its exposure during these
 SILENCE_S = 5.0  # a camera that gives no frame for this long has failed
-
+CANCEL_STEP_S = 0.02  # how soon a cancelled look ends
+CLOSING_S = 1.0  # a camera gives its last frame within this
+BUSY_TRIES, BUSY_STEP_S = 10, 0.05  # a program that closes a camera is done within half a second
 
 OpenCapture = Callable[[str], Any]
 """Opens a device path; returns an object with the methods of cv2.VideoCapture."""
+
+Cancelled = Callable[[], bool]
+"""Whether the caller wants no more frames; asked often, from the thread of the caller."""
 
 
 def open_v4l2(path: str) -> Any:
@@ -35,178 +37,175 @@ def open_v4l2(path: str) -> Any:
 
 
 def read_camera(
-    device: str,
+    device: str = BEST,
     *,
     clock: Callable[[], float],
     timeout_s: float,
+    prefer: CameraKind = CameraKind.COLOUR,
+    expected_usb_id: str = "",
+    allow_virtual: bool = False,
+    cancelled: Cancelled | None = None,
+    tell: Callable[[str], None] = lambda words: None,
     open_capture: OpenCapture = open_v4l2,
+    nodes: Nodes = KERNEL,
 ) -> Iterator[Frame]:
-    """Frames of a camera ("0" or "/dev/video0"), for at most timeout_s seconds.
+    """Frames of a camera, for at most timeout_s seconds, from when its light is steady.
 
-    The first `WARM_UP_FRAMES` are left out. clock: monotonic seconds. Raises
-    CameraUnavailable for a device that is absent, busy, without permission, or that gives
-    no frame, and UsageError for a path that is not a device.
+    device, prefer, expected_usb_id, allow_virtual, tell: see `find_camera`. clock: monotonic
+    seconds. cancelled: asked on the caller's thread.
+    Raises what `find_camera` raises, CameraUnavailable for a camera that gives no frame, and
+    LookCancelled within `CANCEL_STEP_S` once cancelled() is true, also while a driver hangs.
     """
-    path = Path(f"/dev/video{device}" if device.isdigit() else device)
-    _check_is_device(path)
+    find = partial(
+        find_camera,
+        device,
+        prefer=prefer,
+        expected_usb_id=expected_usb_id,
+        allow_virtual=allow_virtual,
+        tell=tell,
+        nodes=nodes,
+    )
     with silence_opencv():
-        reader = _CameraThread(path, clock, open_capture)
+        limit = FrameLimit(clock, timeout_s)
+        reader = CameraReader(find, clock, cancelled=cancelled, open_capture=open_capture)
         try:
-            limit = FrameLimit(clock, timeout_s)
-            yield from limit.apply(_skip_warm_up(reader, limit.left_s))
+            frames = reader.frames(limit.left_s)
+            steady = when_steady(frames, lambda: reader.kind is CameraKind.INFRARED)
+            yield from limit.apply(steady)
         finally:
             reader.close()
 
 
-def read_video_file(path: str) -> Iterator[Frame]:
-    """Frames of a video file, by OpenCV's FFmpeg. Raises UnreadableImage if it is not a video."""
-    with silence_opencv():
-        yield from _read_capture(path)
+class CameraReader:
+    """Finds, opens and reads a camera on a thread of its own, which alone hangs with a driver.
 
-
-def opencv_to_rgb(picture: np.ndarray, depth: SensorDepth) -> ByteArray:
-    """Convert a frame of OpenCV to (H, W, 3) uint8 RGB.
-
-    picture: (H, W), (H, W, 1) or (H, W, 3) BGR, uint8 or uint16.
+    camera: once it was found. opened_s: when it was open, by the clock; None before.
     """
-    if picture.dtype != np.uint8:
-        picture = scale_to_bytes(picture, 255 / depth.white_level(float(picture.max())))
-    if picture.ndim == 2 or picture.shape[2] == 1:
-        return grey_to_rgb(picture.reshape(picture.shape[:2]))
-    return np.ascontiguousarray(picture[..., 2::-1])
 
-
-@contextmanager
-def silence_opencv() -> Iterator[None]:
-    """Keep OpenCV and its FFmpeg from writing to standard error; mien raises errors instead."""
-    import cv2
-
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-    log = cv2.utils.logging
-    before = log.getLogLevel()
-    log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        log.setLogLevel(before)
-
-
-def _skip_warm_up(reader: _CameraThread, left_s: Callable[[], float]) -> Iterator[Frame]:
-    first = reader.next(left_s())
-    if first is None:
-        raise reader.no_frame_error()
-    for number in itertools.count(1):
-        frame = reader.next(left_s())
-        if frame is None:
-            return
-        if number >= WARM_UP_FRAMES:
-            yield Frame(frame.at_s - first.at_s, frame.image_rgb)
-
-
-class _CameraThread:
-    """Reads a camera on a thread of its own, so that a driver that hangs does not block."""
-
-    def __init__(self, path: Path, clock: Callable[[], float], open_capture: OpenCapture) -> None:
-        self._path = path
+    def __init__(
+        self,
+        find: Callable[[], Camera],
+        clock: Callable[[], float],
+        *,
+        cancelled: Cancelled | None = None,
+        open_capture: OpenCapture = open_v4l2,
+    ) -> None:
+        """find: gives the camera; what it raises, `next` raises. clock: monotonic seconds."""
+        self._find = find
         self._clock = clock
+        self._cancelled = cancelled
         self._open_capture = open_capture
-        self._frames: queue.Queue[Frame | CameraUnavailable] = queue.Queue(maxsize=2)
+        self.camera: Camera | None = None
+        self.opened_s: float | None = None
+        self._frames: queue.Queue[Frame | Exception] = queue.Queue(maxsize=2)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mien-camera", daemon=True)
         self._thread.start()
 
+    @property
+    def kind(self) -> CameraKind:
+        """Colour before the camera was found."""
+        return CameraKind.COLOUR if self.camera is None else self.camera.kind
+
+    def frames(self, left_s: Callable[[], float]) -> Iterator[Frame]:
+        """What `next` gives until the time is up. Raises CameraUnavailable if that is nothing."""
+        frame = self.next(left_s())
+        if frame is None:
+            raise self.no_frame_error()
+        while frame is not None:
+            yield frame
+            frame = self.next(left_s())
+
     def next(self, left_s: float) -> Frame | None:
-        """The oldest of the two newest frames; None when left_s is up. Raises CameraUnavailable."""
-        try:
-            found = self._frames.get(timeout=max(0.0, min(left_s, SILENCE_S)))
-        except queue.Empty:
-            if left_s <= SILENCE_S:
-                return None
-            raise self.no_frame_error() from None
-        if isinstance(found, CameraUnavailable):
+        """The oldest of the two newest frames; None when left_s is up.
+
+        Raises LookCancelled, and what ended the thread, such as CameraUnavailable.
+        """
+        found = self._wait(max(0.0, min(left_s, SILENCE_S)))
+        if isinstance(found, Exception):
             raise found
+        if found is None and left_s > SILENCE_S:
+            raise self.no_frame_error()
         return found
 
     def close(self) -> None:
+        """End the thread. One that hangs keeps the device until its driver answers."""
         self._stopped.set()
-        self._thread.join(1.0)  # a thread that hangs keeps the device until the process ends
+        self._thread.join(CANCEL_STEP_S if self._is_cancelled() else CLOSING_S)
+
+    def no_frame_error(self) -> CameraUnavailable:
+        name = "" if self.camera is None else f" {quote_path(self.camera.path)}"
+        return CameraUnavailable(
+            f"the camera{name} gives no frames; unplug it and plug it in again"
+        )
+
+    def _wait(self, wait_s: float) -> Frame | Exception | None:
+        """What the thread found, or None after wait_s seconds."""
+        step_s = wait_s if self._cancelled is None else CANCEL_STEP_S
+        for step in itertools.count(1):
+            if self._is_cancelled():
+                raise LookCancelled("the look was cancelled; look again")
+            with suppress(queue.Empty):
+                return self._frames.get(timeout=min(step_s, wait_s))
+            if step * step_s >= wait_s:
+                return None
+        raise AssertionError  # the count has no end
+
+    def _is_cancelled(self) -> bool:
+        return self._cancelled is not None and self._cancelled()
 
     def _run(self) -> None:
         import cv2
 
-        capture = self._open_capture(str(self._path))
         try:
-            if not capture.isOpened():
-                self._put(_not_opened(self._path))
+            self.camera = self._find_free()
+            if self._stopped.is_set():  # cancelled while a driver took its time
                 return
-            if int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"Y16 "):
-                # OpenCV would keep the upper 8 of 16 bits, which a 10-bit sensor leaves empty
-                capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
-            self._read(capture)
+            capture = self._open_capture(self.camera.path)
+            try:
+                self._read(capture)
+            finally:
+                capture.release()
         except cv2.error:
             self._put(self.no_frame_error())
-        finally:
-            capture.release()
+        except Exception as error:  # noqa: BLE001 - raised again by next, on the caller's thread
+            self._put(error)
+
+    def _find_free(self) -> Camera:
+        for _ in range(BUSY_TRIES):
+            try:
+                return self._find()
+            except CameraBusy as error:
+                busy = error
+                if self._stopped.wait(BUSY_STEP_S):
+                    break
+        raise busy
 
     def _read(self, capture: Any) -> None:
+        import cv2
+
+        if not capture.isOpened():
+            raise self._not_opened()
+        self.opened_s = self._clock()
+        if int(capture.get(cv2.CAP_PROP_FOURCC)) == cv2.VideoWriter.fourcc(*"Y16 "):
+            # OpenCV would keep the upper 8 of 16 bits, which a 10-bit sensor leaves empty
+            capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
         depth = SensorDepth()
         while not self._stopped.is_set():
             there, picture = capture.read()
             if not there:
-                self._put(self.no_frame_error())
-                return
+                raise self.no_frame_error()
             self._put(Frame(self._clock(), opencv_to_rgb(picture, depth)))
 
-    def _put(self, found: Frame | CameraUnavailable) -> None:
+    def _put(self, found: Frame | Exception) -> None:
         with suppress(queue.Empty):
             if self._frames.full():
                 self._frames.get_nowait()  # drop the older frame: the decision is about now
         self._frames.put(found)
 
-    def no_frame_error(self) -> CameraUnavailable:
+    def _not_opened(self) -> CameraUnavailable:
+        assert self.camera is not None
         return CameraUnavailable(
-            f"the camera {quote_path(self._path)} gives no frames; unplug it and plug it in again"
+            f"the camera {quote_path(self.camera.path)} does not open; close the program that is"
+            " using it, or choose one of: mien camera list"
         )
-
-
-def _not_opened(path: Path) -> CameraUnavailable:
-    return CameraUnavailable(
-        f"the camera {quote_path(path)} does not open; close the program that is using it, or"
-        " choose another with --camera"
-    )
-
-
-def _check_is_device(path: Path) -> None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise CameraUnavailable(
-            f"there is no camera {quote_path(path)}; plug one in, or choose another with --camera"
-        ) from error
-    if not stat.S_ISCHR(status.st_mode):
-        raise UsageError(f"{quote_path(path)} is not a device; for a video use --frames")
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise CameraUnavailable(
-            f"no permission to use the camera {quote_path(path)}; join the group video:"
-            " sudo usermod -aG video $USER, and log in again"
-        )
-
-
-def _read_capture(path: str) -> Iterator[Frame]:
-    import cv2
-
-    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
-    depth = SensorDepth()
-    try:
-        size = capture.get(cv2.CAP_PROP_FRAME_WIDTH) * capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-        if not capture.isOpened() or not 0 < size <= MAX_FRAME_PIXELS:
-            raise UnreadableImage(
-                f"{quote_path(path)} is not a video that can be read; give another"
-            )
-        while True:
-            there, picture = capture.read()
-            if not there:
-                return
-            yield Frame(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0, opencv_to_rgb(picture, depth))
-    finally:
-        capture.release()

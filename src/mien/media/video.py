@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from mien.errors import UnreadableImage, UsageError, quote_path
-from mien.media.camera import read_video_file
 from mien.media.frame import Frame, FrameLimit, SensorDepth
 from mien.media.image_file import read_image
 from mien.media.mjpeg import START as MJPEG_START
 from mien.media.mjpeg import STEP_S, read_mjpeg
 from mien.media.photo_paths import find_photos
 from mien.media.stream import Stream
+from mien.media.video_file import read_video_file
 from mien.media.y4m import START as Y4M_START
 from mien.media.y4m import read_y4m
 

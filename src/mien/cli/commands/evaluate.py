@@ -86,7 +86,7 @@ def record(args: Namespace) -> CommandResult:
         **{name: getattr(args, name) for name in ("label", "split", "subject", "species")},
         **{name: getattr(args, name) for name in ("instrument", "support", "light")},
         "session_day": date.today().isoformat(),
-        "camera": args.camera or str(args.frames),
+        "camera": str(args.frames) if args.camera is None else args.camera or "best",
     }
     made = recording.record_clip(frames, args.folder, columns, seconds=args.seconds)
     manifest = args.folder / recording.MANIFEST_NAME

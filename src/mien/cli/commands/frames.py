@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 
+from mien.cli.progress import print_progress
 from mien.errors import UsageError
-from mien.media.camera_device import refuse_virtual_camera
 from mien.media.frame import Frame, turn_frames
 
 TIMEOUT_S = 10.0
@@ -16,7 +16,7 @@ CHALLENGE_TIMEOUT_S = 20.0  # twelve for the session, and some to sit down
 def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Iterator[Frame] | None:
     """The frames of --camera or --frames; None where a photo was given. UsageError for two.
 
-    real_camera: a virtual one is refused with CameraUnavailable.
+    real_camera: a virtual one is refused with CameraUnavailable, when the first frame is taken.
     """
     given = [photo, args.camera is not None, args.frames is not None]
     if sum(given) != 1:
@@ -25,8 +25,6 @@ def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Ite
         )
     if photo:
         return None
-    if real_camera and args.camera is not None:
-        refuse_virtual_camera(args.camera)
     from time import monotonic
 
     from mien.media.camera import read_camera
@@ -40,5 +38,11 @@ def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Ite
     if args.frames is not None:
         frames = read_video(args.frames, clock=monotonic, timeout_s=timeout_s)
     else:
-        frames = read_camera(args.camera, clock=monotonic, timeout_s=timeout_s)
+        frames = read_camera(
+            args.camera,
+            clock=monotonic,
+            timeout_s=timeout_s,
+            allow_virtual=not real_camera,
+            tell=print_progress,
+        )
     return frames if args.rotate in ("auto", "0") else turn_frames(frames, int(args.rotate))
