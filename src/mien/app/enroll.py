@@ -19,6 +19,7 @@ from mien.app.face_search import FoundFace
 from mien.app.neighbours import neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.replacement import check_replacement
+from mien.app.thumbnail import make_thumbnail
 from mien.errors import (
     EnrollmentRefused,
     MienError,
@@ -70,21 +71,22 @@ def enroll(
     progress: SourceProgress = lambda photos: photos,
     may_skip: MaySkip = skip_none,
     liveness: LivenessHistory | None = None,
+    keep_picture: bool = False,
 ) -> Enrollment:
-    """Make a template and store it in one step; on any error the vault stays as it was.
+    """Make a template and store it, or on any error nothing.
 
-    mode: new refuses a name that is enrolled (AlreadyEnrolled), replace drops the
-    earlier photos if the new ones show the same face (AnotherFace), replace_person drops them
-    whoever the new ones show, add keeps them. liveness: how alive the person looked; None for
-    photos that were not checked. Other errors: those of `enroll_photos`.
+    mode: new refuses an enrolled name (AlreadyEnrolled), replace drops earlier photos if the new
+    ones show the same face (AnotherFace), replace_person in any case, add keeps them. keep_picture:
+    seal a thumbnail. Raises too what `enroll_photos` does.
     """
     user = check_user_name(user)
-    if mode == "new" and vault.holds(user):
-        raise already_enrolled(user)  # before any photo is read; checked again below
+    if mode == "new" and vault.holds(user):  # checked again below
+        raise already_enrolled(user)
     analysed = keep_good(analyse_photos(photos, pipeline, progress=progress, may_skip=may_skip))
     merge(analysed, pipeline)  # photos of two people are refused before the vault is touched
     if mode == "replace":
         check_replacement(user, analysed.vectors, vault, pipeline)
+    picture = make_thumbnail(analysed.photos[0].crop) if keep_picture else b""
     made: list[Enrollment] = []
 
     def make(stored: Record | None, space_of: SpaceOf) -> Record:
@@ -92,19 +94,23 @@ def enroll(
             raise already_enrolled(user)
         onto = unpack_template(stored.payload, expected_model=pipeline.model) if stored else None
         made.append(merge(analysed, pipeline, onto=onto, space=space_of(pipeline.model)))
-        payload = pack_template(made[-1].template)
-        history = _merged(liveness, None if stored is None else stored.liveness)
-        return Record(user, pipeline.model, utc_stamp(clock()), payload, history)
+        packed, at = pack_template(made[-1].template), utc_stamp(clock())
+        new = Record(user, pipeline.model, at, packed, liveness, thumbnail=picture)
+        return _with_earlier(new, stored)
 
-    # replace does not look at what is stored: it is the way out of a damaged record
-    vault.update(user, make, replace=mode in ("replace", "replace_person"))
+    vault.update(user, make, replace=mode.startswith("replace"))  # the way out of damage
     return _compare_with_others(user, made[-1], vault, pipeline)
 
 
-def _merged(
-    liveness: LivenessHistory | None, earlier: LivenessHistory | None
-) -> LivenessHistory | None:
-    return earlier if liveness is None else liveness.merged_with(earlier)
+def _with_earlier(new: Record, earlier: Record | None) -> Record:
+    """With what is kept of the earlier record when photos are added."""
+    if earlier is None:
+        return new
+    liveness = earlier.liveness
+    if new.liveness is not None:
+        liveness = new.liveness.merged_with(earlier.liveness)
+    thumbnail = new.thumbnail or earlier.thumbnail
+    return replace(new, liveness=liveness, unlocks=earlier.unlocks, thumbnail=thumbnail)
 
 
 def _compare_with_others(

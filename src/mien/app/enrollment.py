@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mien.app.template_quality import Word, quality_word
 from mien.faces.quality.advice import Quality
 from mien.results import Face, Template
 
@@ -75,6 +76,12 @@ class Enrollment:
             lines.append(f"not compared with the other enrolled people: {self.not_compared}")
         return tuple(lines)
 
+    @property
+    def word(self) -> Word:
+        """How good the template is: good, fair or poor."""
+        photos, others = len(self.template.vectors), len(self.look_alikes)
+        return quality_word(photos=photos, margin=self.margin, look_alikes=others)
+
     def to_dict(self, user: str) -> dict[str, object]:
         """For JSON. user: whose template it is. No picture and no embedding is in it."""
         return {
@@ -82,6 +89,7 @@ class Enrollment:
             "exit_code": 0,
             "user": user,
             "photos_in_template": len(self.template.vectors),
+            "quality": self.word,
             "photos": [
                 {"photo": p.name, "leave_one_out": p.leave_one_out, "advice": [*p.advice]}
                 for p in self.photos

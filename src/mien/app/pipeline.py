@@ -18,7 +18,7 @@ from mien.faces.quality.advice import measure_quality
 from mien.faces.quality.gate import Assessment, Gates, load_gates
 from mien.faces.quality.measures import measure_face
 from mien.faces.quality.words import describe_faults
-from mien.faces.select import choose_door_face
+from mien.faces.select import choose_door_face, door_rivals
 from mien.matching.matcher import Matcher
 from mien.media.frame import is_overexposed
 from mien.media.pixels import downscale, factor_to_fit
@@ -91,6 +91,10 @@ class Pipeline:
                 "no face found; face the camera, in less light: the photo is over-exposed"
             )
         return choose_door_face(faces)
+
+    def door_faces(self, image_rgb: ByteArray) -> Faces:
+        """The faces among which `door_face` chooses, or cannot: see `door_rivals`."""
+        return door_rivals(self._faces_near(image_rgb))
 
     def find_face(self, image_rgb: ByteArray, *, carefully: bool = False) -> FoundFace:
         """The same, on the photo or a quarter turn of it, and searched again near the border.

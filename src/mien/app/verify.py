@@ -100,6 +100,7 @@ class Verifier:
     def conclude(self, decision: Decision) -> Decision:
         """The decision that the attempt ends with; returns it."""
         self._attempt.outcome = decision.outcome
+        self._attempt.similarity = decision.similarity
         if decision.liveness is not None:
             self._attempt.refused_by = decision.liveness.refused_by
             self._attempt.is_live = not decision.liveness.refused_by

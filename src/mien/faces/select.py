@@ -31,10 +31,18 @@ def choose_door_face(faces: Faces) -> Face:
             f"the largest face is {heights[nearest]:.0f} px high, {MIN_DOOR_FACE_PX} are "
             "needed; move closer"
         )
-    rivals = int(np.sum(heights >= heights[nearest] * DOOR_RIVAL_SHARE))
+    rivals = len(door_rivals(faces))
     if rivals > 1:
         raise SeveralFacesFound(f"{rivals} faces of similar size; only one person at a time")
     return faces[nearest]
+
+
+def door_rivals(faces: Faces) -> Faces:
+    """The faces that may be meant: the highest one, and those at least half as high."""
+    heights = faces.boxes_xyxy[:, 3] - faces.boxes_xyxy[:, 1]
+    if len(heights) == 0:
+        return faces
+    return faces.take(np.flatnonzero(heights >= heights.max() * DOOR_RIVAL_SHARE))
 
 
 def rank_faces(

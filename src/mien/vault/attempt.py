@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from mien.errors import MienError, Outcome
 from mien.vault.integrity.audit_log import NOT_LIVE_BY, STARTED
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import charge_attempt, settle_attempt
-from mien.vault.people import add_success_day
+from mien.vault.people import add_success
 from mien.vault.transaction import Transaction, TransactionManager
 
 IDENTIFY = "/identify"  # counts identifications; no user name has a slash
@@ -33,7 +34,8 @@ class Attempt:
     is_laxer: the threshold was below the default one; then UNLOCKED does not clear the failures
     of the user, and the log names it. is_live: the liveness check was passed; then UNLOCKED
     notes the day in the user's record. refused_by: of NOT_LIVE, the class of the reason, for the
-    log. earlier_failures: of this name since its last success.
+    log. earlier_failures: of this name since its last success. similarity: -1..1, NaN if not known;
+    UNLOCKED notes it in the user's record.
     """
 
     outcome: Outcome | None = None
@@ -43,6 +45,7 @@ class Attempt:
     is_live: bool = False
     refused_by: str = ""
     earlier_failures: int = 0
+    similarity: float = math.nan
 
 
 @contextmanager
@@ -70,8 +73,8 @@ def charged_attempt(
                 unlocked=unlocked and not attempt.is_laxer,
                 compared=compared and not unlocked,
             )
-            if unlocked and attempt.is_live:
-                add_success_day(name, now(transaction).wall_s, transaction)
+            if unlocked and user is not None:
+                _note_success(attempt, transaction, now(transaction))
             write_log(transaction, kind, attempt.user, _log_word(attempt, outcome))
 
     try:
@@ -84,6 +87,13 @@ def charged_attempt(
         raise
     outcome = attempt.outcome or Outcome.NOT_THE_OWNER
     settle(outcome, compared=attempt.compared or outcome not in NOT_COMPARED)
+
+
+def _note_success(attempt: Attempt, transaction: Transaction, at: Moment) -> None:
+    # what only a laxer threshold than usual accepts is no example of the owner
+    similarity = math.nan if attempt.is_laxer else attempt.similarity
+    user, is_live = attempt.user, attempt.is_live
+    add_success(user, at.wall_s, transaction, similarity=similarity, is_live=is_live)
 
 
 def _outcome_of(error: BaseException) -> Outcome:

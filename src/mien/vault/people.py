@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -130,14 +131,33 @@ def rename_record(record: Record, new: str, transaction: Transaction) -> None:
     move_count(record.user, new, transaction)
 
 
-def add_success_day(name: str, wall_s: float, transaction: Transaction) -> None:
-    """Note in the record that the person passed the passive check on this day, if that is new."""
+def add_success(
+    name: str, wall_s: float, transaction: Transaction, *, similarity: float, is_live: bool
+) -> None:
+    """Note in the record that the person unlocked, and how similar the face was.
+
+    similarity: NaN for one that is not known, which is not noted. is_live: the passive check was
+    passed; then the day is noted too.
+    """
     record = find_record(name, transaction)
-    if record is None or record.liveness is None:
+    if record is None:
         return
-    history = record.liveness.with_success(datetime.fromtimestamp(wall_s, timezone.utc).date())
-    if history is not record.liveness:
-        put_record(replace(record, liveness=history), transaction)
+    now, changed = datetime.fromtimestamp(wall_s, timezone.utc), record
+    if is_live and record.liveness is not None:
+        changed = replace(changed, liveness=record.liveness.with_success(now.date()))
+    if math.isfinite(similarity):
+        changed = changed.with_unlock(now, similarity)
+    if changed != record:
+        put_record(changed, transaction)
+
+
+def drop_thumbnail(name: str, transaction: Transaction) -> bool:
+    """Remove the picture of the face from the record. False if there was none."""
+    record = find_record(name, transaction)
+    if record is None or not record.thumbnail:
+        return False
+    put_record(replace(record, thumbnail=b""), transaction)
+    return True
 
 
 def _drop_record(name: str, transaction: Transaction) -> bool:

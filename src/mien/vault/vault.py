@@ -20,6 +20,7 @@ from mien.vault.cached_reads import CachedReads
 from mien.vault.integrity.audit_log import NONCE_BYTES, Entry, merge_attempts
 from mien.vault.limits.attempts import Moment, moment_now
 from mien.vault.people import (
+    drop_thumbnail,
     find_record,
     is_enrolled,
     record_at,
@@ -177,6 +178,12 @@ class Vault:
             removed = remove_record(name, transaction)
             self._write_log(transaction, "forget", name, "done" if removed else "not_enrolled")
         return removed
+
+    def remove_thumbnail(self, user: str) -> bool:
+        """Remove the picture of the user's face. False if there was none."""
+        name = check_user_name(user)
+        with self._transactions.writing(create=False) as transaction:
+            return drop_thumbnail(name, transaction)
 
     def attempt(self, user: str | None) -> AbstractContextManager[Attempt]:
         """One attempt to unlock as this user; the same work whether or not the user exists.

@@ -32,9 +32,12 @@ _TOKEN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 PEOPLE_PREFIX = "/v1/people/"
 PERSON_PATTERN = PEOPLE_PREFIX + "{user}"
+NAME_PATTERN = PERSON_PATTERN + "/name"
+PICTURE_PATTERN = PERSON_PATTERN + "/picture"
 
 REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/unlock"): "unlock",
+    ("POST", "/v1/unlock/frames"): "unlock",
     ("POST", "/v1/identify"): "unlock",
     ("POST", "/v1/challenge"): "camera",
     ("POST", "/v1/challenge/frame"): "camera",
@@ -43,6 +46,8 @@ REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/explore"): "enroll",
     ("GET", "/v1/people"): "enroll",
     ("POST", PERSON_PATTERN): "enroll",
+    ("POST", NAME_PATTERN): "enroll",
+    ("DELETE", PICTURE_PATTERN): "enroll",
     ("DELETE", PERSON_PATTERN): "admin",
     ("GET", "/v1/log"): "admin",
     ("GET", "/metrics"): "admin",
@@ -210,8 +215,12 @@ def allows(scope: str, required: str) -> bool:
 
 def route_pattern(method: str, path: str) -> str | None:
     """The pattern of the route that a request is for; None if the table has no such route."""
-    pattern = PERSON_PATTERN if path.startswith(PEOPLE_PREFIX) else path
-    return pattern if (method, pattern) in REQUIRED_SCOPES else None
+    patterns = [path]
+    if path.startswith(PEOPLE_PREFIX):
+        below = [NAME_PATTERN, PICTURE_PATTERN]  # no name has a slash
+        patterns = [one for one in below if path.endswith(one.removeprefix(PERSON_PATTERN))]
+        patterns.append(PERSON_PATTERN)
+    return next((one for one in patterns if (method, one) in REQUIRED_SCOPES), None)
 
 
 def authorize(tokens: TokenStore, authorization: str, *, required: str) -> str:

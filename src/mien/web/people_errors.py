@@ -9,13 +9,16 @@ from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled
 
 
 @contextmanager
-def errors_for_http(user: str) -> Iterator[None]:
-    """Raise them again with what to send instead of what to run."""
+def errors_for_http(user: str, *, new_name: str = "") -> Iterator[None]:
+    """Raise them again with what to send instead of what to run. new_name: of a rename."""
     try:
         yield
     except NotEnrolled as error:
         raise NotEnrolled(f"{user} is not enrolled; GET /v1/people lists who is") from error
     except AlreadyEnrolled as error:
+        if new_name:
+            message = f"{new_name} is enrolled already; choose another name"
+            raise AlreadyEnrolled(message) from error
         raise name_taken(user) from error
     except AnotherFace as error:
         raise AnotherFace(

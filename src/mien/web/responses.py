@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from mien.errors import (
     AlreadyEnrolled,
+    AnotherFace,
     EnrollmentRefused,
     MienError,
     Outcome,
@@ -31,6 +32,12 @@ STATUS_OF_OUTCOME = {
     Outcome.NOT_LIVE: 403,
 }
 """An outcome that is not listed is a fault of the service: 500."""
+
+KINDS: Mapping[type[MienError], str] = {
+    AlreadyEnrolled: "already_enrolled",
+    AnotherFace: "another_face",
+}
+"""The errors about which a client can ask its user."""
 
 UNLOCK_SCOPE_FIELDS = ("outcome", "exit_code", "reason")
 """The fields of a decision for scope unlock, without the similarity, which helps an attacker."""
@@ -137,10 +144,14 @@ def error_response(error: MienError) -> OutcomeResponse:
     if isinstance(error, TooManyAttempts):
         # rounded up: a client that waits this long must not be refused once more
         headers["Retry-After"] = str(max(1, math.ceil(error.wait_s)))
-    content = schemas.Error(
-        outcome=error.outcome.value, exit_code=int(error.exit_code), error=str(error)
-    )
-    return OutcomeResponse(content, status, headers)
+    fields: dict[str, object] = {
+        "outcome": error.outcome.value,
+        "exit_code": int(error.exit_code),
+        "error": str(error),
+    }
+    if type(error) in KINDS:
+        fields["kind"] = KINDS[type(error)]
+    return OutcomeResponse(schemas.Error.model_validate(fields), status, headers)
 
 
 def message_response(outcome: str, status: int, message: str, **headers: str) -> OutcomeResponse:

@@ -31,6 +31,9 @@ class Error(OutcomeModel):
 
     error: str = Field(examples=["missing or invalid in the request: photo"])
     exit_code: int | None = Field(default=None, examples=[2])
+    kind: Literal["already_enrolled", "another_face"] | None = Field(
+        default=None, description="what a client should ask its user about, with a mode for each"
+    )
 
 
 class FacePlace(StrictModel):
@@ -113,8 +116,18 @@ class PhotoAdvice(OutcomeModel):
     """advice: what would make the photo better; empty if nothing would."""
 
     outcome: Literal["found", "no_face", "several_faces"]
-    advice: list[str] = Field(examples=[["move closer: the face is 52 px wide"]])
+    advice: list[str] = Field(examples=[["too dark: face a light"]])
     face: FacePlace | None
+    faces: list[FacePlace] = Field(
+        default=[], description="those of similar size, where there are several"
+    )
+    turn: float | None = Field(
+        default=None,
+        description="how far the nose is from the middle of the eyes, in distances of the eyes:"
+        " 0 is frontal, negative to the viewer's left",
+    )
+    brightness: float | None = Field(default=None, description="of the face, 0 to 255")
+    eye_distance_px: float | None = None
     width: int
     height: int
 
@@ -126,13 +139,30 @@ class LookAlike(StrictModel):
     similarity: float
 
 
+Quality = Literal["good", "fair", "poor"]
+"""Of a template: poor may accept somebody else; fair would be better with more photos."""
+
+
+class PastUnlock(StrictModel):
+    """An attempt that unlocked."""
+
+    at: str = Field(examples=["2026-01-31T12:00:00+00:00"])
+    similarity: float
+
+
 class Person(StrictModel):
-    """The fields after `model` are known for templates of the model in use."""
+    """The fields after `picture` are known for templates of the model in use."""
 
     user: str = Field(examples=["anna"])
     enrolled: str = Field(examples=["2026-01-31T12:00:00+00:00"])
     model: str = Field(examples=["sface"])
+    unlocks: list[PastUnlock] = Field(default=[], description="the last 30, oldest first")
+    picture: str | None = Field(
+        default=None, description="a data URL of the face, if the person wanted one to be kept"
+    )
     photos: int = Field(default=0, examples=[3])
+    quality: Quality | None = None
+    threshold: float | None = Field(default=None, description="of this template")
     agreement: float | None = Field(
         default=None, description="the lowest similarity of one photo to the others"
     )
@@ -174,6 +204,7 @@ class Enrollment(OutcomeModel):
     exit_code: int
     user: str = Field(examples=["anna"])
     photos_in_template: int = Field(examples=[3])
+    quality: Quality = Field(examples=["good"])
     photos: list[EnrolledPhoto]
     skipped: list[SkippedPhoto]
     left_out: list[str]
@@ -192,6 +223,32 @@ class Forgotten(OutcomeModel):
     user: str = Field(examples=["anna"])
 
 
+class Renamed(OutcomeModel):
+    """user: the new name, as it was stored."""
+
+    outcome: Literal["renamed"]
+    exit_code: int
+    user: str = Field(examples=["anna"])
+
+
+class PictureRemoved(OutcomeModel):
+    """The picture of the face is not kept any more; the template is."""
+
+    outcome: Literal["picture_removed"]
+    exit_code: int
+    user: str = Field(examples=["anna"])
+
+
+class LogEvent(StrictModel):
+    """One entry of the log; the newest `last` of them, newest last. user: "" for nobody."""
+
+    at: str = Field(examples=["2026-01-31T12:00:00+00:00"])
+    kind: str = Field(examples=["unlock"])
+    user: str = Field(examples=["anna"])
+    outcome: str = Field(examples=["unlocked"])
+    where: str = Field(examples=["web"])
+
+
 class Log(OutcomeModel):
     """entries: in the whole log. earlier: how many lines came before these."""
 
@@ -199,7 +256,8 @@ class Log(OutcomeModel):
     exit_code: int
     entries: int
     earlier: int
-    lines: list[str] = Field(examples=[["2026-01-31 12:00:00 web: anna was identified"]])
+    lines: list[str] = Field(examples=[["2026-01-31 12:00 +0000  anna was identified"]])
+    events: list[LogEvent]
 
 
 class ExploredFace(StrictModel):
@@ -224,6 +282,7 @@ class Exploration(OutcomeModel):
     faces: list[ExploredFace]
     similarity: list[list[float]]
     points: list[Point]
+    threshold: float = Field(description="from which two photos show the same person")
     left_out: list[LeftOutPhoto]
 
 

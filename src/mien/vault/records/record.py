@@ -17,6 +17,8 @@ MAX_NAME_CHARACTERS = 64
 MAX_MODEL_CHARACTERS = 128  # of a model's name, and of its hash in hexadecimal
 MAX_PAYLOAD_BYTES = 32 * 1024 * 1024  # the largest packed template is half of it
 MAX_SUCCESS_DAYS = 3  # more change nothing
+MAX_PAST_UNLOCKS = 30
+MAX_THUMBNAIL_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,27 @@ class LivenessHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class PastUnlock:
+    """An attempt that unlocked. at: as `utc_stamp` writes it. similarity: -1..1, three digits."""
+
+    at: str
+    similarity: float
+
+    def __post_init__(self) -> None:
+        _expect_utc_stamp("at", self.at)
+        if not -1.0 <= self.similarity <= 1.0:  # also refuses NaN
+            raise ValueError(f"a similarity is a number from -1 to 1, got {self.similarity}")
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One person's template as bytes. The vault does not read the payload.
 
     user: as `check_user_name` returns it. created_at: as `utc_stamp` writes it,
     for example 2026-01-31T12:00:00+00:00. payload: at most `MAX_PAYLOAD_BYTES`. liveness: None
-    for a person who was not enrolled from a camera that was checked.
+    for a person who was not enrolled from a camera that was checked. unlocks: the last ones, oldest
+    first, at most `MAX_PAST_UNLOCKS`. thumbnail: a JPEG of the face, at most `MAX_THUMBNAIL_BYTES`,
+    where the person wanted one; else empty.
 
     Raises UsageError for a bad user name and ValueError for the rest.
     """
@@ -76,6 +93,8 @@ class Record:
     created_at: str
     payload: bytes = field(repr=False)
     liveness: LivenessHistory | None = field(default=None, repr=False)
+    unlocks: tuple[PastUnlock, ...] = field(default=(), repr=False)
+    thumbnail: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if check_user_name(self.user) != self.user:
@@ -85,13 +104,20 @@ class Record:
                 raise ValueError(
                     f"model {name} {quote(text)} must be 1 to 128 printable characters"
                 )
-        _expect_utc_stamp(self.created_at)
+        _expect_utc_stamp("created_at", self.created_at)
+        if len(self.unlocks) > MAX_PAST_UNLOCKS or len(self.thumbnail) > MAX_THUMBNAIL_BYTES:
+            raise ValueError("too many unlocks, or too large a thumbnail")
         if not isinstance(self.payload, bytes) or len(self.payload) > MAX_PAYLOAD_BYTES:
             raise ValueError(f"payload must be bytes, at most {MAX_PAYLOAD_BYTES} of them")
 
     @property
     def head(self) -> RecordHead:
         return RecordHead(self.user, self.model, self.created_at)
+
+    def with_unlock(self, at: datetime, similarity: float) -> Record:
+        """With one more unlock; the oldest of too many is dropped."""
+        past = PastUnlock(utc_stamp(at), round(max(-1.0, min(1.0, similarity)), 3))
+        return replace(self, unlocks=(*self.unlocks, past)[-MAX_PAST_UNLOCKS:])
 
 
 def check_user_name(name: str) -> str:
@@ -143,10 +169,10 @@ def _fault_of_name(name: str) -> str | None:
     return None
 
 
-def _expect_utc_stamp(text: str) -> None:
+def _expect_utc_stamp(name: str, text: str) -> None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"created_at {quote(text)} is not a time") from error
+        raise ValueError(f"{name} {quote(text)} is not a time") from error
     if moment.utcoffset() != timedelta(0) or utc_stamp(moment) != text:
-        raise ValueError(f"created_at {quote(text)} is not as utc_stamp writes it")
+        raise ValueError(f"{name} {quote(text)} is not as utc_stamp writes it")

@@ -2,7 +2,7 @@
 
     1 byte     length of the model's hash
     hash       in the clear, so that records of other models can be skipped unopened
-    sealed     4 bytes length of the head, head as JSON, payload
+    sealed     4 bytes length of the head, head as JSON, thumbnail if there is one, payload
 
 It is sealed as `sealed_cells` does, bound to the model's hash too.
 """
@@ -18,7 +18,7 @@ from mien.errors import UsageError, VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
-from mien.vault.records.record import LivenessHistory, Record
+from mien.vault.records.record import LivenessHistory, PastUnlock, Record
 from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
 
 _LENGTH = struct.Struct("<I")
@@ -82,8 +82,12 @@ def pack_record(record: Record) -> bytes:
     if record.liveness is not None:
         days = [day.isoformat() for day in record.liveness.success_days]
         table["liveness"] = [record.liveness.enrolled_score, *days]
+    if record.unlocks:
+        table["unlocks"] = [[one.at, one.similarity] for one in record.unlocks]
+    if record.thumbnail:
+        table["thumbnail"] = len(record.thumbnail)
     head = json.dumps(table, sort_keys=True).encode()
-    return _LENGTH.pack(len(head)) + head + record.payload
+    return _LENGTH.pack(len(head)) + head + record.thumbnail + record.payload
 
 
 def unpack_record(plain: bytes) -> Record:
@@ -94,8 +98,17 @@ def unpack_record(plain: bytes) -> Record:
         from mien.results import ModelId
 
         model = ModelId(head["model"], head["sha256"])
-        payload = plain[_LENGTH.size + length :]
-        return Record(head["user"], model, head["created_at"], payload, _history_of(head))
+        rest = plain[_LENGTH.size + length :]
+        size = _thumbnail_bytes(head, len(rest))
+        return Record(
+            head["user"],
+            model,
+            head["created_at"],
+            rest[size:],
+            _history_of(head),
+            tuple(PastUnlock(str(at), float(value)) for at, value in head.get("unlocks", [])),
+            rest[:size],
+        )
     # a head nested a thousand deep is RecursionError
     except (struct.error, ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
         raise _damaged() from error
@@ -107,6 +120,14 @@ def _history_of(head: dict[str, Any]) -> LivenessHistory | None:
         return None
     score, *days = head["liveness"]
     return LivenessHistory(float(score), tuple(date.fromisoformat(day) for day in days))
+
+
+def _thumbnail_bytes(head: dict[str, Any], available: int) -> int:
+    """The length of the thumbnail. ValueError, TypeError for what `pack_record` never wrote."""
+    size = head.get("thumbnail", 0)
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= available:
+        raise ValueError("the thumbnail has no length")
+    return size
 
 
 def _damaged() -> VaultDamaged:

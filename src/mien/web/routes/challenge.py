@@ -35,7 +35,7 @@ from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
 from mien.web.people_errors import errors_for_http, name_taken
 from mien.web.responses import OutcomeResponse, challenge_response, message_response
 from mien.web.routes.door import UploadedPhoto, UserField
-from mien.web.routes.people import ModeField
+from mien.web.routes.people import KeepPictureField, ModeField
 
 router = APIRouter(tags=["challenge"])
 
@@ -95,13 +95,13 @@ async def add_frame(
     token_scope: TokenScope,
     purpose: PurposeField = "unlock",
     mode: ModeField = "new",
+    keep_picture: KeepPictureField = False,
 ) -> OutcomeResponse:
     """The next frame: the response says what to do next, or is the decision or the enrollment.
 
-    number: 1, 2, and so on, each within 0.6 s. purpose, mode: as of the challenge.
+    number: 1, 2, and so on, each within 0.6 s. The rest: as of the challenge and of enrolling.
     """
-    content = await photo.read()
-    may_list = allows(token_scope, "enroll")
+    content, may_list = await photo.read(), allows(token_scope, "enroll")
     if purpose == "enroll" and not may_list:
         return message_response("forbidden", 403, MAY_NOT_ENROLL)
 
@@ -112,7 +112,9 @@ async def add_frame(
     def measure() -> str | Decision | Enrollment:
         image, challenges = read_image(content), _challenges_of(parts)
         found = challenges.add_frame(nonce, key, number, image, begin)
-        return _enroll(name, found, mode, parts) if isinstance(found, LivingFrames) else found
+        if isinstance(found, LivingFrames):
+            return _enroll(name, found, mode, parts, keep_picture=keep_picture)
+        return found
 
     try:
         with errors_for_http(name):
@@ -147,7 +149,9 @@ def _begin(name: str, purpose: Purpose, parts: ServiceParts, *, may_list: bool) 
     return begin
 
 
-def _enroll(name: str, living: LivingFrames, mode: Mode, parts: ServiceParts) -> Enrollment:
+def _enroll(
+    name: str, living: LivingFrames, mode: Mode, parts: ServiceParts, *, keep_picture: bool
+) -> Enrollment:
     pipeline = parts.pipeline_of(None)
     return enroll(
         name,
@@ -159,6 +163,7 @@ def _enroll(name: str, living: LivingFrames, mode: Mode, parts: ServiceParts) ->
         progress=within_budget,
         may_skip=lambda photo: True,
         liveness=living.history,
+        keep_picture=keep_picture,
     )
 
 

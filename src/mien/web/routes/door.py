@@ -8,13 +8,16 @@ from fastapi import APIRouter, File, Form, UploadFile
 
 from mien.app.identify import identify as identify_photo
 from mien.app.pipeline import Pipeline
-from mien.app.verify import compare_images, verify
+from mien.app.verify import Verifier, compare_images, verify
+from mien.app.voting import vote
 from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.faces.quality.advice import measure_quality
+from mien.media.frame import Frame
 from mien.media.image_file import read_image
-from mien.results import Face
+from mien.results import Decision, Face
 from mien.web import schemas
 from mien.web.auth import allows
+from mien.web.budget import within_budget
 from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
 from mien.web.people_errors import errors_for_http
@@ -26,6 +29,8 @@ from mien.web.responses import (
 )
 
 router = APIRouter(tags=["door"])
+
+MAX_VOTING_FRAMES = 10  # of which some may be dark, or show no face
 
 UserField = Annotated[str, Form(min_length=1, max_length=schemas.MAX_NAME, examples=["anna"])]
 UploadedPhoto = Annotated[UploadFile, File()]
@@ -57,6 +62,49 @@ async def unlock(
                 tell_unknown=may_list,
             )
         )
+    if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
+        parts.blanks.add(pool.client)
+    parts.metrics.record_decision(decision.outcome.value)
+    return decision_response(decision, with_scores=may_list)
+
+
+@router.post(
+    "/v1/unlock/frames",
+    responses=describe_responses(schemas.Decision, 404, *ATTEMPT_ERRORS, refusal=schemas.Decision),
+)
+async def unlock_by_frames(
+    user: UserField,
+    photos: Annotated[list[UploadFile], File(max_length=MAX_VOTING_FRAMES)],
+    parts: Parts,
+    pool: Pool,
+    token_scope: TokenScope,
+) -> OutcomeResponse:
+    """Do frames of a camera show this user? Three of the first five with one face decide.
+
+    It is one attempt, with the vote of the command line's `--camera`. Statuses as of `/v1/unlock`.
+    """
+    if parts.needs_challenge:
+        return challenge_needed_response()
+    parts.blanks.check(pool.client)
+    contents = [await photo.read() for photo in photos]
+    may_list = allows(token_scope, "enroll")
+
+    def decide() -> Decision:
+        frames = (
+            Frame(float(number), read_image(content))
+            for number, content in enumerate(within_budget(contents))
+        )
+        with Verifier(
+            user, vault=parts.vault, pipeline_of=parts.pipeline_of, tell_unknown=may_list
+        ) as verifier:
+            return verifier.conclude(vote(frames, verifier))
+
+    try:
+        with errors_for_http(user):
+            decision = await pool.run(decide)
+    except NoFaceFound:  # every frame was dark
+        parts.blanks.add(pool.client)
+        raise
     if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
         parts.blanks.add(pool.client)
     parts.metrics.record_decision(decision.outcome.value)
@@ -128,18 +176,24 @@ def advise_on_photo(content: bytes, pipeline: Pipeline) -> schemas.PhotoAdvice:
         crop = pipeline.crop(found.image_rgb, found.face)
     except (NoFaceFound, SeveralFacesFound) as error:
         several = isinstance(error, SeveralFacesFound)
+        rivals = list(pipeline.door_faces(image)) if several else []
         return schemas.PhotoAdvice(
             outcome="several_faces" if several else "no_face",
             advice=[str(error)],
             face=None,
+            faces=[_face_place(face) for face in rivals],
             width=width,
             height=height,
         )
     _, (faults,) = pipeline.embed_carefully([found], [crop])
+    quality = measure_quality(found.face, crop)
     return schemas.PhotoAdvice(
         outcome="found",
-        advice=[*faults, *measure_quality(found.face, crop).advice],
+        advice=[*faults, *quality.advice],
         face=_face_place(found.face_as_read),
+        turn=round(quality.turn, 3),
+        brightness=round(quality.brightness, 1),
+        eye_distance_px=round(quality.eye_distance_px, 1),
         width=width,
         height=height,
     )

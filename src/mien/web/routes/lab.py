@@ -57,11 +57,12 @@ def explore_photos(photos: Sequence[tuple[str, bytes]], pipeline: Pipeline) -> s
         outcome="explored",
         exit_code=0,
         faces=[
-            schemas.ExploredFace(name=name, picture=_data_url(crop.pixels))
+            schemas.ExploredFace(name=name, picture=jpeg_data_url(_jpeg(crop.pixels)))
             for name, crop in zip(names, crops, strict=True)
         ],
         similarity=_rounded_rows(matrix, 3),
         points=_rounded_rows(points, 4),
+        threshold=round(pipeline.matcher.threshold_for(photos=1).value, 3),
         left_out=left_out,
     )
 
@@ -76,7 +77,12 @@ def _rounded_rows(rows: FloatArray, digits: int) -> list[list[float]]:
     return [[round(float(value), digits) for value in row] for row in rows]
 
 
-def _data_url(pixels: ByteArray) -> str:
+def jpeg_data_url(jpeg: bytes) -> str:
+    """A picture in the text of a response."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+
+
+def _jpeg(pixels: ByteArray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+    return stream.getvalue()

@@ -9,7 +9,13 @@ from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
 
 PAGE_DIR = Path(__file__).parents[1] / "page"
-MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+MEDIA_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",  # translations
+    ".svg": "image/svg+xml",
+}
 
 
 def create_router() -> APIRouter:

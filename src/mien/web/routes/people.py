@@ -15,27 +15,28 @@ from mien.app.neighbours import Neighbours, neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.verify import forget as forget_person
 from mien.app.verify import template_of
-from mien.errors import Outcome
+from mien.errors import NotEnrolled, Outcome
 from mien.matching.policy import VectorSpace
 from mien.results import Template
 from mien.vault import check_user_name
 from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.vault import Vault
 from mien.web import schemas
-from mien.web.auth import PERSON_PATTERN
+from mien.web.auth import NAME_PATTERN, PERSON_PATTERN, PICTURE_PATTERN
 from mien.web.budget import within_budget
 from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.error_handlers import NOT_FOUND
 from mien.web.openapi import POST_ERRORS, describe_responses
 from mien.web.people_errors import errors_for_http
 from mien.web.responses import OutcomeResponse, message_response
-from mien.web.routes.lab import MAX_PHOTOS
+from mien.web.routes.lab import MAX_PHOTOS, jpeg_data_url
 
 router = APIRouter(tags=["people"])
 
 NEEDS_CHALLENGE = "from a camera this service enrolls by a challenge; POST /v1/challenge begins one"
 
 ModeField = Annotated[Mode, Form()]
+KeepPictureField = Annotated[bool, Form(description="a small one of the face, sealed")]
 User = Annotated[str, PathParameter(min_length=1, max_length=schemas.MAX_NAME, examples=["anna"])]
 
 
@@ -69,11 +70,13 @@ async def enroll(
     token_scope: TokenScope,
     mode: ModeField = "new",
     source: Annotated[Literal["files", "camera"], Form()] = "files",
+    keep_picture: KeepPictureField = False,
 ) -> OutcomeResponse:
     """Enroll a person from photos. If one photo is refused, nothing is stored.
 
     source: camera for photos that were taken just now; where photos unlock nothing, 403: whoever
-    sits before a camera enrolls by a challenge.
+    sits before a camera enrolls by a challenge. keep_picture: keep a small picture of the face, if
+    the person wants that.
     """
     if source == "camera" and parts.needs_challenge:
         return message_response(Outcome.NOT_LIVE.value, 403, NEEDS_CHALLENGE)
@@ -89,9 +92,44 @@ async def enroll(
                 mode=mode,
                 clock=parts.clock,
                 progress=within_budget,
+                keep_picture=keep_picture,
             )
         )
     return OutcomeResponse(schemas.Enrollment.model_validate(enrollment.to_dict(user)))
+
+
+@router.post(
+    NAME_PATTERN,
+    responses=describe_responses(schemas.Renamed, *POST_ERRORS, 404, 409),
+)
+async def rename(
+    user: User,
+    name: Annotated[str, Form(min_length=1, max_length=schemas.MAX_NAME, examples=["zoe"])],
+    parts: Parts,
+    pool: Pool,
+    token_scope: TokenScope,
+) -> OutcomeResponse:
+    """Give a person another name. Template, failed attempts and picture stay."""
+    with errors_for_http(user, new_name=name):
+        new = await pool.run(lambda: parts.vault.rename(user, name))
+    return OutcomeResponse(schemas.Renamed(outcome="renamed", exit_code=0, user=new))
+
+
+@router.delete(PICTURE_PATTERN, responses=describe_responses(schemas.PictureRemoved, 401, 404, 503))
+async def remove_picture(
+    user: User, parts: Parts, pool: Pool, token_scope: TokenScope
+) -> OutcomeResponse:
+    """Delete the picture of a person's face. The template stays."""
+
+    def remove() -> None:
+        if not parts.vault.holds(user):
+            raise NotEnrolled(f"{user} is not enrolled")
+        parts.vault.remove_thumbnail(user)
+
+    with errors_for_http(user):
+        await pool.run(remove)
+    content = schemas.PictureRemoved(outcome="picture_removed", exit_code=0, user=user)
+    return OutcomeResponse(content)
 
 
 @router.delete(PERSON_PATTERN, responses=describe_responses(schemas.Forgotten, 401, 404, 503))
@@ -125,6 +163,12 @@ async def log(
         entries=len(entries),
         earlier=max(0, len(lines) - last),
         lines=list(lines[-last:]),
+        events=[
+            schemas.LogEvent(
+                at=one.at, kind=one.kind, user=one.user, outcome=one.outcome, where=one.where
+            )
+            for one in entries[-last:]
+        ],
     )
     return OutcomeResponse(content)
 
@@ -139,6 +183,8 @@ def list_people(vault: Vault, pipeline: Pipeline, *, after: str, limit: int) -> 
             "user": record.user,
             "enrolled": record.created_at,
             "model": record.model.name,
+            "unlocks": [{"at": one.at, "similarity": one.similarity} for one in record.unlocks],
+            "picture": jpeg_data_url(record.thumbnail) if record.thumbnail else None,
         }
         if record.model == pipeline.model:
             template = template_of(record, pipeline)
@@ -160,6 +206,8 @@ def _template_quality(
     agreement = pipeline.matcher.check_consistency(plain).leave_one_out
     return {
         "photos": len(template.vectors),
+        "quality": compared.word,
+        "threshold": round(pipeline.matcher.threshold_for(photos=len(template.vectors)).value, 3),
         "agreement": round(min(agreement), 3) if agreement else None,
         "margin": None if compared.margin is None else round(compared.margin, 3),
         "expectation": pipeline.matcher.expectation(photos=len(template.vectors)) or None,
