@@ -33,7 +33,7 @@ def test_this_checkout_keeps_every_limit(
     assert code == 0
 
 
-@pytest.mark.parametrize("name", ["long.py", "page/long.js"])
+@pytest.mark.parametrize("name", ["long.py", "long.c", "long.h", "page/long.js"])
 def test_a_file_of_351_lines_is_a_fault(limits: ModuleType, tmp_path: Path, name: str) -> None:
     path = tmp_path / "src" / name
     path.parent.mkdir(parents=True)

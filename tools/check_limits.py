@@ -18,7 +18,7 @@ MAX_TOP_MODULES = 8
 MAX_LATE_IMPORTS = 44
 """Imports of mien's own modules inside functions; docs/architecture.md says what they are for."""
 
-SUFFIXES = (".py", ".js", ".css", ".html")
+SUFFIXES = (".py", ".c", ".h", ".js", ".css", ".html")
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 

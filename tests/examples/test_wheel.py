@@ -114,6 +114,13 @@ def test_the_wheel_has_the_marker_of_typed_packages_and_no_tests(wheel: Path) ->
     ]
 
 
+def test_the_wheel_has_the_source_of_the_pam_module(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    folder = "mien/login/pam"
+    sources = {f"{folder}/pam_mien.c", f"{folder}/messages.h", f"{folder}/root_socket.h"}
+    assert sources <= set(names)
+
+
 def test_the_installed_wheel_is_the_one_that_is_imported(python: Path, tmp_path: Path) -> None:
     code = "import mien, numpy; print(mien.__file__); from mien.app import face_vault"
     ran = subprocess.run(
