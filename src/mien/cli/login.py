@@ -32,6 +32,11 @@ def add_commands(commands: Commands) -> None:
         metavar="FILM",
         help="Show this video in place of the camera, to try the daemon out.",
     )
+    serve.add_argument(
+        "--fprintd",
+        action="store_true",
+        help="Also serve the D-Bus interface of fprintd, for programs that ask for a finger.",
+    )
     _add_enroll(group)
     test = add_command(
         group, "test", _run_test, "Let the daemon look once, and say what it saw; opens nothing."

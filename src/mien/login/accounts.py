@@ -40,12 +40,12 @@ def find_account(name: str) -> Account | None:
     return Account(name, entry.pw_uid) if entry.pw_name == name else None
 
 
-def is_name_of(uid: int, name: str) -> bool:
-    """Whether `name` is the name of the user id; a second name of one user id is not."""
+def account_of_uid(uid: int) -> Account | None:
+    """The account of that user id, or None. Of several names of one user id, the first."""
     try:
-        return pwd.getpwuid(uid).pw_name == name
+        return Account(pwd.getpwuid(uid).pw_name, uid)
     except KeyError:
-        return False
+        return None
 
 
 def is_locked(name: str, shadow: Path = SHADOW) -> bool | None:

@@ -5,30 +5,40 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import MutableMapping
+import threading
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from mien.errors import UsageError
+from mien.errors import UsageError, one_line
 from mien.files import write_whole
+from mien.login.accounts import Account
+from mien.login.authorization import Asker
 from mien.login.config import CONFIG_PATH, read_config
+from mien.login.fprint import Emit, FprintDevice
+from mien.login.fprint_bus import FprintBus
 from mien.login.listener import drop_rights, open_listener, prepare_state
 from mien.login.logind import open_sessions
-from mien.login.protocol import SOCKET_PATH
+from mien.login.outcomes import NOT_ASKED
+from mien.login.policy import FPRINTD
+from mien.login.protocol import SOCKET_PATH, AuthReply, AuthRequest
 from mien.login.server import AskerThreads, LoginServer
 from mien.login.state import PROVEN, STATE_DIR
-from mien.login.worker_process import WorkerProcess
+from mien.login.worker_process import AskerGone, WorkerProcess
+
+FPRINTD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """film: read in place of the camera."""
+    """film: read in place of the camera. fprintd: also serve the D-Bus interface of fprintd."""
 
     socket: Path = Path(SOCKET_PATH)
     config: Path = CONFIG_PATH
     state: Path = STATE_DIR
     film: Path | None = None
+    fprintd: bool = False
 
 
 def run_daemon(options: DaemonOptions, environ: MutableMapping[str, str]) -> None:
@@ -48,6 +58,9 @@ def run_daemon(options: DaemonOptions, environ: MutableMapping[str, str]) -> Non
         on_recognized=lambda: write_whole(options.state / PROVEN, b"a look recognized somebody\n"),
         log=_log,
     )
+    if options.fprintd:
+        bus = FprintBus(lambda emit: _fprint_device(server, emit))
+        _start_thread(lambda: _serve_bus(bus))
     signal.signal(signal.SIGTERM, _stop)
     _log(f"listening at {listener.getsockname()}")
     try:
@@ -55,6 +68,28 @@ def run_daemon(options: DaemonOptions, environ: MutableMapping[str, str]) -> Non
             AskerThreads(server, _log).serve(listener)
     finally:
         worker.kill()
+
+
+def _fprint_device(server: LoginServer, emit: Emit) -> FprintDevice:
+    def look(account: Account, asker: Asker, gone: int) -> AuthReply:
+        request = AuthRequest(FPRINTD, account.name, "", FPRINTD_S, b"")
+        try:
+            return server.answer(request, asker, tell=lambda words: None, gone=gone)
+        except AskerGone:
+            return NOT_ASKED
+
+    return FprintDevice(look, server.is_enrolled, emit, _start_thread)
+
+
+def _serve_bus(bus: FprintBus) -> None:
+    try:
+        bus.serve()
+    except OSError as error:
+        _log(f"the fprintd facade ended, because the system bus is gone: {one_line(error)}")
+
+
+def _start_thread(run: Callable[[], None]) -> None:
+    threading.Thread(target=run, daemon=True).start()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -64,6 +64,7 @@ def prepare_state(state: Path, user: str = USER) -> None:
     try:
         entry = pwd.getpwnam(user)
         state.mkdir(mode=0o700, exist_ok=True)
+        os.chmod(state, 0o700)
         if state.stat().st_uid != entry.pw_uid:
             os.chown(state, entry.pw_uid, entry.pw_gid)
     except KeyError as error:

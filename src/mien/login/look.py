@@ -53,6 +53,11 @@ class Looker:
         self._pipeline_of(None)
         self._scorer = self._scorer or open_scorer(self._settings)
 
+    def holds(self, record_name: str) -> bool:
+        """Whether the vault has a template of that name."""
+        with open_system_vault(self._settings, create=False) as vault:
+            return vault.holds(record_name)
+
     def look(
         self, job: LookJob, *, seconds: float, tell: Tell, is_cancelled: IsCancelled
     ) -> Decision:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from mien.errors import MienError, Outcome, WorkerDied
+from mien.login.accounts import Account
 from mien.login.authorization import Asker, Grant, OpenSessions, authorize
 from mien.login.config import LoginConfig
 from mien.login.look_job import LookJob
@@ -83,6 +84,19 @@ class LoginServer:
         except WorkerDied as error:
             self._log(str(error))
             return INTERNAL_ERROR
+        finally:
+            self._camera.release()
+
+    def is_enrolled(self, account: Account) -> bool:
+        """Whether the vault has a template of the account. False while the camera is in use."""
+        if not self._camera.acquire(timeout=REQUEST_S):
+            return False
+        try:
+            name = account.record_name(is_infrared=self._config.infrared)
+            return self._worker.holds(name)
+        except WorkerDied as error:
+            self._log(str(error))
+            return False
         finally:
             self._camera.release()
 

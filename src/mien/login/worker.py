@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> int:
         if not message:
             break
         asked = json.loads(message)
+        if "holds" in asked:
+            _send(daemon, {"outcome": "ok" if looker.holds(asked["holds"]) else "not_enrolled"})
         if "look" in asked:  # a late "cancel" is for a look that has ended
             _answer(looker, LookJob(**asked["look"]), float(asked["seconds"]), daemon)
     return 0

@@ -17,6 +17,7 @@ from mien.login.look_job import LookJob
 
 CANCEL_S = 0.5  # a worker that does not end a cancelled look in this time is killed
 MARGIN_S = 0.2  # the worker stops reading frames so long before the asker stops waiting
+HOLDS_S = 5.0  # to start, and to open the vault
 MAX_MESSAGE_BYTES = 4096
 
 Tell = Callable[[str], None]
@@ -53,6 +54,19 @@ class WorkerProcess:
         except OSError as error:
             self.kill()
             raise WorkerDied("the worker of the login daemon ended") from error
+
+    def holds(self, record_name: str) -> bool:
+        """Whether the vault has a template of that name. Raises WorkerDied."""
+        worker = self._started()
+        try:
+            worker.send(json.dumps({"holds": record_name}).encode())
+            if _readable([worker.fileno()], HOLDS_S):
+                return _receive(worker)["outcome"] == Outcome.OK.value
+        except OSError as error:
+            self.kill()
+            raise WorkerDied("the worker of the login daemon ended") from error
+        self.kill()
+        raise LookTimedOut("the worker of the login daemon gave no answer in time")
 
     def kill(self) -> None:
         """End the worker at once; the next look starts another."""

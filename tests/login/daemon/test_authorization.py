@@ -98,6 +98,14 @@ LOCAL = HandMade(own=AT_SEAT, listed=[AT_SEAT])
             id="GDM with an open session of the user",
         ),
         pytest.param("sddm", ROOT, HandMade(own=GREETER), ServiceClass.LOGIN, id="a greeter"),
+        pytest.param("fprintd", OWN, LOCAL, ServiceClass.UNLOCK, id="pam_fprintd of a locker"),
+        pytest.param(
+            "fprintd",
+            ROOT,
+            HandMade(listed=[AT_SEAT]),
+            ServiceClass.UNLOCK,
+            id="pam_fprintd of GDM over an open session",
+        ),
     ],
 )
 def test_a_question_from_the_machine_itself_is_answered(
@@ -145,6 +153,14 @@ REMOTE = AT_SEAT._replace(is_remote=True, seat="")
         pytest.param(
             "gdm-password", ROOT, HandMade(listed=[REMOTE]), id="GDM with nobody at the screen"
         ),
+        pytest.param("fprintd", ROOT, LOCAL, id="pam_fprintd in a sudo of the session"),
+        pytest.param(
+            "fprintd",
+            ROOT,
+            HandMade(display=AT_SEAT, listed=[AT_SEAT]),
+            id="pam_fprintd in a sudo that the user's systemd started",
+        ),
+        pytest.param("fprintd", ROOT, HandMade(listed=[GREETER]), id="pam_fprintd at a login"),
         pytest.param("sshd", ROOT, LOCAL, id="sshd"),
         pytest.param("cron", ROOT, LOCAL, id="a service that is not known"),
         pytest.param("mien-test", OWN, LOCAL, id="the test, not asked by root"),

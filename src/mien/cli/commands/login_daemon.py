@@ -19,9 +19,10 @@ TEST_S = 10.0
 
 
 def serve(args: Namespace) -> CommandResult:
-    """Run the daemon until SIGTERM or ctrl-c. args: socket, config, state, frames."""
+    """Run the daemon until SIGTERM or ctrl-c. args: socket, config, state, frames, fprintd."""
     given = {"socket": args.socket, "config": args.config, "state": args.state, "film": args.frames}
-    options = replace(DaemonOptions(), **{key: one for key, one in given.items() if one})
+    paths = {key: one for key, one in given.items() if one is not None}
+    options = replace(DaemonOptions(fprintd=args.fprintd), **paths)
     run_daemon(options, os.environ)
     return CommandResult(ExitCode.OK, (), {"outcome": "ok"})
 
