@@ -66,17 +66,18 @@ class Looker:
         Raises NotEnrolled, TooManyAttempts, CameraUnavailable, LookCancelled, and what
         `vote_live` and `decide_by_challenge` raise.
         """
+        end_s = time.monotonic() + seconds  # the time to load the models counts: somebody waits
         with open_system_vault(self._settings, create=False) as vault:
             if not vault.holds(job.record_name):
                 raise NotEnrolled("this account is not enrolled; run: sudo mien login enroll USER")
-            frames = self._opened(seconds, is_cancelled)
+            frames = _until(end_s, is_cancelled, self._opened(seconds))
             verifier = Verifier(
                 job.record_name, vault=vault, pipeline_of=self._pipeline_of, tell_unknown=True
             )
             with verifier:
                 return verifier.conclude(self._decide(verifier, frames, job, tell))
 
-    def _opened(self, seconds: float, is_cancelled: IsCancelled) -> Iterator[Frame]:
+    def _opened(self, seconds: float) -> Iterator[Frame]:
         """The frames, with the first one read: a camera opens while the models load."""
         frames = self._open_frames(seconds)
         first = self._threads.submit(next, frames, None)
@@ -84,7 +85,7 @@ class Looker:
         frame = first.result()
         if frame is None:
             raise CameraUnavailable("the camera gave no frame; check it with: mien camera test")
-        return _until_cancelled(itertools.chain([frame], frames), is_cancelled)
+        return itertools.chain([frame], frames)
 
     def _decide(
         self, verifier: Verifier, frames: Iterator[Frame], job: LookJob, tell: Tell
@@ -102,8 +103,10 @@ class Looker:
         return vote_live(frames, verifier, check, is_camera=self._is_camera)
 
 
-def _until_cancelled(frames: Iterator[Frame], is_cancelled: IsCancelled) -> Iterator[Frame]:
+def _until(end_s: float, is_cancelled: IsCancelled, frames: Iterator[Frame]) -> Iterator[Frame]:
     for frame in frames:
         if is_cancelled():
             raise LookCancelled("the program that asked is gone")
+        if time.monotonic() >= end_s:
+            return
         yield frame

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from mien.errors import MienError, Outcome, TooManyAttempts
 from mien.login.config import LoginConfig, read_config
-from mien.login.film import paced
+from mien.login.film import paced, repeated
 from mien.login.look import Looker
 from mien.login.look_job import LookJob
 from mien.login.system_vault import system_settings
@@ -103,8 +103,14 @@ def _film_opener(film: str) -> Callable[[float], Iterator[Frame]]:
     def wait(seconds: float) -> None:
         never.wait(seconds)
 
+    def read(seconds: float) -> Iterator[Frame]:
+        return read_video(film, clock=time.monotonic, timeout_s=seconds)
+
     def open_film(seconds: float) -> Iterator[Frame]:
-        frames = read_video(film, clock=time.monotonic, timeout_s=seconds)
+        if Path(film).is_file():
+            frames = repeated(read, clock=time.monotonic, seconds=seconds)
+        else:  # a pipe, which has no start to go back to
+            frames = read(seconds)
         return paced(frames, clock=time.monotonic, wait=wait)
 
     return open_film

@@ -1,0 +1,128 @@
+"""The fprintd facade as unmodified programs meet it: fprintd-verify and pam_fprintd."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.login.namespace import need_root_and
+from tests.login.system import SYSTEM_PYTHON, Machine
+
+PAM_FPRINTD = [
+    *Path("/lib").glob("*/security/pam_fprintd.so"),
+    *Path("/usr/lib64/security").glob("pam_fprintd.so"),
+]
+LOCKER = """auth sufficient pam_fprintd.so timeout=30
+auth required pam_deny.so
+account required pam_permit.so
+"""
+# another program that says, on the device's path, that the finger matched
+FORGE = """
+import dbus, dbus.lowlevel, sys, time
+bus = dbus.SystemBus()
+print("ready", flush=True)
+while True:
+    signal = dbus.lowlevel.SignalMessage(
+        "/net/reactivated/Fprint/Device/0", "net.reactivated.Fprint.Device", "VerifyStatus")
+    signal.append("verify-match", True, signature="sb")
+    bus.send_message(signal)
+    bus.flush()
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture(autouse=True)
+def tools() -> None:
+    need_root_and("fprintd-verify", package="fprintd")
+    need_root_and("pamtester", package="pamtester")
+    if not PAM_FPRINTD:
+        pytest.skip("needs pam_fprintd.so; run: apt-get install libpam-fprintd")
+
+
+@pytest.fixture
+def locker(machine: Machine) -> Iterator[None]:
+    service = machine.private.path("/etc/pam.d/swaylock")
+    service.write_text(LOCKER)
+    yield
+    service.unlink()
+
+
+def run(machine: Machine, *command: str, user: str) -> str:
+    ran = machine.private.run(*command, user=user)
+    return ran.stdout + ran.stderr
+
+
+def test_fprintd_verify_matches_the_owner(machine: Machine) -> None:
+    with machine.daemon("anna", "--fprintd"):
+        said = run(machine, "fprintd-verify", user="anna")
+    assert "Verify result: verify-match (done)" in said
+
+
+def test_fprintd_verify_says_that_nobody_could_be_judged(machine: Machine) -> None:
+    with machine.daemon("dark", "--fprintd"):
+        said = run(machine, "fprintd-verify", user="anna")
+    assert "Verify result: verify-unknown-error (done)" in said
+
+
+def test_who_is_enrolled_is_listed(machine: Machine) -> None:
+    with machine.daemon("anna", "--fprintd"):
+        assert "right-index-finger" in run(machine, "fprintd-list", "anna", user="anna")
+        assert "no fingers enrolled" in run(machine, "fprintd-list", "mien", user="root")
+
+
+def test_another_user_may_not_claim(machine: Machine) -> None:
+    with machine.daemon("anna", "--fprintd"):
+        said = run(machine, "fprintd-verify", "anna", user="bob")
+    assert "PermissionDenied" in said
+
+
+def test_a_finger_cannot_be_enrolled(machine: Machine) -> None:
+    with machine.daemon("anna", "--fprintd"):
+        said = run(machine, "fprintd-enroll", user="anna")
+    assert "mien login enroll" in said
+
+
+def test_pam_fprintd_unlocks_for_the_owner_in_its_session(machine: Machine, locker: None) -> None:
+    with machine.daemon("anna", "--fprintd"):
+        said = run(machine, "pamtester", "swaylock", "anna", "authenticate", user="anna")
+    assert "successfully authenticated" in said
+
+
+def test_pam_fprintd_of_a_root_program_in_the_session_is_refused(
+    machine: Machine, locker: None
+) -> None:
+    with machine.daemon("anna", "--fprintd"):
+        said = run(machine, "pamtester", "swaylock", "anna", "authenticate", user="root")
+    assert "successfully" not in said
+
+
+def test_a_match_that_another_program_forges_is_ignored(machine: Machine, locker: None) -> None:
+    forger = machine.start(SYSTEM_PYTHON, "-c", FORGE, user="bob")
+    try:
+        assert forger.stdout is not None
+        assert forger.stdout.readline() == "ready\n"
+        with machine.daemon("dark", "--fprintd"):
+            said = run(machine, "pamtester", "swaylock", "anna", "authenticate", user="anna")
+    finally:
+        forger.kill()
+        forger.communicate()
+    assert "successfully" not in said
+
+
+def test_a_program_that_dies_in_a_look_leaves_the_device_free(machine: Machine) -> None:
+    with machine.daemon("dark", "--fprintd"):
+        dying = subprocess.Popen(
+            machine.private.command("fprintd-verify", user="anna"),
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/bin"},
+        )
+        assert dying.stdout is not None
+        while "Verify started" not in dying.stdout.readline():
+            pass
+        dying.kill()
+        dying.communicate()
+        said = run(machine, "fprintd-verify", user="anna")
+    assert "Verify result: verify-unknown-error (done)" in said
