@@ -11,7 +11,7 @@ from mien.app.live_challenge import FindMesh, Tell, decide_by_challenge, meter_o
 from mien.app.live_vote import PassiveCheck, threshold_from, vote_live
 from mien.app.pipeline import load_pipelines
 from mien.app.verify import Verifier
-from mien.errors import CameraUnavailable, MienError, NotEnrolled, Outcome
+from mien.errors import CameraUnavailable, LookCancelled, NotEnrolled
 from mien.liveness.challenge import ChallengeSession
 from mien.liveness.mesh import open_mesh
 from mien.liveness.passive import ScoreFace, open_scorer
@@ -22,15 +22,9 @@ from mien.media.frame import Frame
 from mien.results import Decision
 from mien.settings import Settings
 
-OpenFrames = Callable[[float], Iterator[Frame]]
-"""Opens the camera for so many seconds."""
 IsCancelled = Callable[[], bool]
-
-
-class LookCancelled(MienError):
-    """The asker is gone, so the look ended."""
-
-    outcome = Outcome.INTERRUPTED
+OpenFrames = Callable[[float, IsCancelled], Iterator[Frame]]
+"""Opens the camera for so many seconds, or until the look is cancelled."""
 
 
 class Looker:
@@ -70,16 +64,16 @@ class Looker:
         with open_system_vault(self._settings, create=False) as vault:
             if not vault.holds(job.record_name):
                 raise NotEnrolled("this account is not enrolled; run: sudo mien login enroll USER")
-            frames = _until(end_s, is_cancelled, self._opened(seconds))
+            frames = _until(end_s, is_cancelled, self._opened(seconds, is_cancelled))
             verifier = Verifier(
                 job.record_name, vault=vault, pipeline_of=self._pipeline_of, tell_unknown=True
             )
             with verifier:
                 return verifier.conclude(self._decide(verifier, frames, job, tell))
 
-    def _opened(self, seconds: float) -> Iterator[Frame]:
+    def _opened(self, seconds: float, is_cancelled: IsCancelled) -> Iterator[Frame]:
         """The frames, with the first one read: a camera opens while the models load."""
-        frames = self._open_frames(seconds)
+        frames = self._open_frames(seconds, is_cancelled)
         first = self._threads.submit(next, frames, None)
         self.load()
         frame = first.result()

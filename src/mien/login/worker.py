@@ -14,17 +14,17 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from mien.errors import MienError, Outcome, TooManyAttempts
+from mien.login.camera import find_login_camera
 from mien.login.config import LoginConfig, read_config
 from mien.login.film import paced, repeated
-from mien.login.look import Looker
+from mien.login.look import IsCancelled, Looker, OpenFrames
 from mien.login.look_job import LookJob
 from mien.login.system_vault import system_settings
 from mien.media.camera import read_camera
-from mien.media.camera_device import refuse_virtual_camera
 from mien.media.frame import Frame
 from mien.media.video import read_video
 from mien.vault.limits.attempts import describe_wait
@@ -88,16 +88,20 @@ def _is_readable(daemon: socket.socket, timeout_s: float) -> bool:
     return bool(select.select([daemon], [], [], timeout_s)[0])
 
 
-def _camera_opener(config: LoginConfig) -> Callable[[float], Iterator[Frame]]:
-    def open_camera(seconds: float) -> Iterator[Frame]:
-        device = config.camera or "0"
-        refuse_virtual_camera(device)
-        return read_camera(device, clock=time.monotonic, timeout_s=seconds)
+def _camera_opener(config: LoginConfig) -> OpenFrames:
+    def open_camera(seconds: float, is_cancelled: IsCancelled) -> Iterator[Frame]:
+        return read_camera(
+            find_login_camera(config),
+            clock=time.monotonic,
+            timeout_s=seconds,
+            expected_usb_id=config.camera_id,
+            cancelled=is_cancelled,
+        )
 
     return open_camera
 
 
-def _film_opener(film: str) -> Callable[[float], Iterator[Frame]]:
+def _film_opener(film: str) -> OpenFrames:
     never = threading.Event()
 
     def wait(seconds: float) -> None:
@@ -106,7 +110,7 @@ def _film_opener(film: str) -> Callable[[float], Iterator[Frame]]:
     def read(seconds: float) -> Iterator[Frame]:
         return read_video(film, clock=time.monotonic, timeout_s=seconds)
 
-    def open_film(seconds: float) -> Iterator[Frame]:
+    def open_film(seconds: float, is_cancelled: IsCancelled) -> Iterator[Frame]:
         if Path(film).is_file():
             frames = repeated(read, clock=time.monotonic, seconds=seconds)
         else:  # a pipe, which has no start to go back to

@@ -7,6 +7,7 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -21,16 +22,16 @@ from mien.app.voting import choose_frames
 from mien.cli.commands.frames import CHALLENGE_TIMEOUT_S
 from mien.cli.commands.live_decision import living_frames
 from mien.cli.output import CommandResult
-from mien.cli.progress import photo_bar
+from mien.cli.progress import photo_bar, print_progress
 from mien.errors import ExitCode, UsageError, quote
 from mien.login.accounts import Account, find_account
+from mien.login.camera import find_login_camera
 from mien.login.config import LoginConfig, read_config
 from mien.login.listener import drop_rights, prepare_state
 from mien.login.password import check_password
 from mien.login.state import STATE_DIR
 from mien.login.system_vault import open_system_vault, system_settings
 from mien.media.camera import read_camera
-from mien.media.camera_device import refuse_virtual_camera
 from mien.media.frame import Frame
 from mien.media.video import read_video
 
@@ -101,6 +102,10 @@ def _become_owner_of(args: Namespace) -> Path:
 def _frames(args: Namespace, config: LoginConfig) -> Iterator[Frame]:
     if args.frames is not None:
         return read_video(args.frames, clock=time.monotonic, timeout_s=CHALLENGE_TIMEOUT_S)
-    device = args.camera or config.camera or "0"
-    refuse_virtual_camera(device)
-    return read_camera(device, clock=time.monotonic, timeout_s=CHALLENGE_TIMEOUT_S)
+    chosen = replace(config, camera=args.camera, camera_id="") if args.camera else config
+    return read_camera(
+        find_login_camera(chosen),
+        clock=time.monotonic,
+        timeout_s=CHALLENGE_TIMEOUT_S,
+        tell=print_progress,
+    )
