@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image
-
 from mien.results import Crop
 
 SIDE_PX = 96
@@ -15,6 +13,8 @@ MAX_BYTES = 16 * 1024  # of a record's thumbnail
 
 def make_thumbnail(crop: Crop) -> bytes:
     """The face as a JPEG of `SIDE_PX` by `SIDE_PX`, without any metadata."""
+    from PIL import Image
+
     picture = Image.fromarray(crop.pixels).resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
     packed = b""
     for quality in QUALITIES:

@@ -16,7 +16,7 @@ from mien.errors import Outcome, WorkerDied
 from mien.login.look_job import LookJob
 
 CANCEL_S = 0.5  # a worker that does not end a cancelled look in this time is killed
-MARGIN_S = 0.3  # the worker stops reading frames so long before the asker stops waiting
+MARGIN_S = 0.5  # the worker stops reading frames so long before the asker stops waiting
 HOLDS_S = 5.0  # to start, and to open the vault
 MAX_MESSAGE_BYTES = 4096
 
