@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from typing import TypeVar
 
 from mien.errors import Outcome, WorkerDied
 from mien.login.look_job import LookJob
@@ -21,6 +22,7 @@ HOLDS_S = 5.0  # to start, and to open the vault
 MAX_MESSAGE_BYTES = 4096
 
 Tell = Callable[[str], None]
+T = TypeVar("T")
 
 
 class LookTimedOut(WorkerDied):
@@ -46,27 +48,13 @@ class WorkerProcess:
         tell: gets instructions. gone: a descriptor that becomes readable when nobody waits any
         more. end_s: monotonic seconds. Raises WorkerDied, LookTimedOut and AskerGone.
         """
-        worker = self._started()
         seconds = max(0.1, end_s - MARGIN_S - time.monotonic())
-        try:
-            worker.send(json.dumps({"look": asdict(job), "seconds": seconds}).encode())
-            return self._wait(worker, tell, gone, end_s)
-        except OSError as error:
-            self.kill()
-            raise WorkerDied("the worker of the login daemon ended") from error
+        message: dict[str, object] = {"look": asdict(job), "seconds": seconds}
+        return self._exchange(message, lambda worker: self._wait(worker, tell, gone, end_s))
 
     def holds(self, record_name: str) -> bool:
-        """Whether the vault has a template of that name. Raises WorkerDied."""
-        worker = self._started()
-        try:
-            worker.send(json.dumps({"holds": record_name}).encode())
-            if _readable([worker.fileno()], HOLDS_S):
-                return _receive(worker)["outcome"] == Outcome.OK.value
-        except OSError as error:
-            self.kill()
-            raise WorkerDied("the worker of the login daemon ended") from error
-        self.kill()
-        raise LookTimedOut("the worker of the login daemon gave no answer in time")
+        """Whether the vault has a template of that name. Raises WorkerDied, LookTimedOut."""
+        return self._exchange({"holds": record_name}, self._wait_for_holds)
 
     def kill(self) -> None:
         """End the worker at once; the next look starts another."""
@@ -78,10 +66,21 @@ class WorkerProcess:
             self._process.wait()
             self._process = None
 
-    def _started(self) -> socket.socket:
-        if self._socket is not None and self._process is not None and self._process.poll() is None:
-            return self._socket
-        self.kill()
+    def _exchange(self, message: dict[str, object], wait: Callable[[socket.socket], T]) -> T:
+        """Send, and wait for the answer; once more with a new worker if the old one had ended."""
+        while True:
+            worker = self._socket
+            is_new = worker is None
+            try:
+                worker = worker or self._start()
+                worker.send(json.dumps(message).encode())
+                return wait(worker)
+            except OSError as error:
+                self.kill()
+                if is_new:
+                    raise WorkerDied("the worker of the login daemon ended") from error
+
+    def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             command = [sys.executable, "-I", "-m", "mien.login.worker", str(theirs.fileno())]
@@ -104,13 +103,23 @@ class WorkerProcess:
                 message = _receive(worker)
                 if "outcome" in message:
                     return Outcome(message["outcome"]), message.get("words", "")
-                tell(message["tell"])
+                try:
+                    tell(message["tell"])
+                except OSError as error:
+                    self._cancel(worker)
+                    raise AskerGone from error
             elif gone in readable:
                 self._cancel(worker)
                 raise AskerGone
             else:
                 self.kill()
                 raise LookTimedOut("the worker of the login daemon gave no answer in time")
+
+    def _wait_for_holds(self, worker: socket.socket) -> bool:
+        if _readable([worker.fileno()], HOLDS_S):
+            return _receive(worker)["outcome"] == Outcome.OK.value
+        self.kill()
+        raise LookTimedOut("the worker of the login daemon gave no answer in time")
 
     def _cancel(self, worker: socket.socket) -> None:
         """Let the worker settle the attempt and close the camera; kill it if it does not."""
@@ -129,6 +138,6 @@ def _readable(descriptors: Sequence[int], timeout_s: float) -> list[int]:
 def _receive(worker: socket.socket) -> dict[str, str]:
     message = worker.recv(MAX_MESSAGE_BYTES)
     if not message:
-        raise WorkerDied("the worker of the login daemon ended")
+        raise ConnectionResetError
     found: dict[str, str] = json.loads(message)
     return found
