@@ -9,7 +9,7 @@ import pytest
 
 from mien.app.enrollment import EnrolledPhoto, Enrollment
 from mien.app.identify import Identification
-from mien.app.messages import describe_decision, describe_scores, enrollment_lines
+from mien.app.messages import describe_decision, describe_scores, enrollment_lines, left_out_lines
 from mien.errors import Outcome
 from mien.faces.quality.advice import Quality
 from mien.results import Decision, Face, ModelId, Template, Threshold
@@ -149,3 +149,12 @@ def test_a_decision_without_a_face_is_described_by_its_reason_only() -> None:
 def test_the_json_of_an_identification_has_the_user_and_the_decision() -> None:
     found = Identification("ana", REFUSED, ("ben",)).to_dict()
     assert found == {"user": "ana", "also": ["ben"], **REFUSED.to_dict()}
+
+
+def test_photos_with_the_same_fault_share_a_line() -> None:
+    reasons = [f"'{n}.jpg': no face found; come closer" for n in range(12)]
+    assert left_out_lines([*reasons, "'x.jp2' is JPEG 2000; convert it", "'y.jpg': too dark"]) == [
+        "  left out 12 photos '0.jpg', '1.jpg', '2.jpg' and 9 more: no face found; come closer",
+        "  left out 'x.jp2' is JPEG 2000; convert it",
+        "  left out 'y.jpg': too dark",
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,42 @@ def test_doctor_finds_no_fault_here_and_creates_no_file(mien: Mien, home: Path) 
     assert list(home.iterdir()) == []
 
 
+# before the work ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "jinja2"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "none"),
+        ("explore", "none"),
+        ("evaluate", "folder", "none"),
+        ("evaluate", "pairs", "--pairs", "none", "--images", "none"),
+        ("evaluate", "attacks", "none"),
+    ],
+)
+def test_what_a_report_needs_is_asked_for_before_the_folder_is_read(
+    mien: Mien, monkeypatch: pytest.MonkeyPatch, package: str, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
+    ran = mien(*command)
+    assert ran.code == 2
+    assert "[lab]" in ran.complaint
+    assert "reports need" in ran.complaint
+
+
+def test_explore_takes_the_articles_layout_and_warns_of_a_mixed_folder(
+    mien: Mien, people: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "album"
+    shutil.copytree(people, root / "faces")
+    (root / "faces_test").mkdir()
+    ran = mien("explore", root, "--out", tmp_path / "seen")
+    assert ran.code == 0
+    assert "the people are the sub-folders of faces, as in the article" in ran.out
+    assert "warning" not in ran.out
+
+
 # explore and demo --------------------------------------------------------------------------
 
 
@@ -60,8 +98,8 @@ def test_explore_writes_a_report_and_names_the_photos_that_it_left_out(
     assert ran.code == 0
     lines = ran.out.splitlines()
     assert lines[0] == "5 faces of 2 people"
-    assert lines[1].startswith(f"  left out: {str(people / 'me' / 'text.jpg')!r} is not a picture")
-    assert lines[2].startswith(f"  left out: {str(people / 'me' / 'wall.png')!r}: no face found")
+    assert lines[1].startswith(f"  left out {str(people / 'me' / 'text.jpg')!r} is not a picture")
+    assert lines[2].startswith(f"  left out {str(people / 'me' / 'wall.png')!r}: no face found")
     assert lines[3] == f"report: {out / 'report.html'}"
     assert {path.name for path in out.iterdir()} >= {
         "report.html",

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from mien.cli.progress import StepLines, bar, photo_bar
+from mien.cli.progress import StepLines, bar, estimated, photo_bar
 
 
 def test_no_bar_is_shown_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,3 +46,20 @@ def test_a_resumed_run_counts_its_own_steps_and_long_times_in_minutes() -> None:
     now[0] = 10.0
     lines.show(60, 8, "")
     assert told[1].endswith("8 images/s, 2 min 19 s left")
+
+
+# how long the rest takes -------------------------------------------------------------------
+
+
+def test_after_the_first_of_several_photos_a_line_says_how_long_all_take() -> None:
+    said: list[str] = []
+    times = iter([0.0, 8.0])
+    items = list(estimated([1, 2, 3], 30, clock=lambda: next(times), tell=said.append))
+    assert items == [1, 2, 3]
+    assert said == ["30 photos, about 4 min 0 s in all"]
+
+
+def test_one_photo_gets_no_estimate() -> None:
+    said: list[str] = []
+    assert list(estimated([1], 1, clock=lambda: 0.0, tell=said.append)) == [1]
+    assert said == []

@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from mien.errors import ModelAltered, UsageError
-from mien.matching.calibration import TARGET_FMR, Calibration, OwnerTrials, load_calibration
+from mien.matching.calibration import (
+    TARGET_FMR,
+    Calibration,
+    OwnerTrials,
+    load_calibration,
+    pool_owner_trials,
+)
 from mien.metrics import StrangerOdds
 from mien.models import EMBEDDERS, SFACE
 
@@ -204,6 +210,29 @@ def test_more_photos_than_measured_use_the_largest_measured_number() -> None:
     made = Calibration("sface", "hand-made", HAND_MADE.by_photos, {1: one, 3: three})
     assert [made.owner_trials(k) for k in (1, 2, 3, 9)] == [one, one, three, three]
     assert HAND_MADE.owner_trials(3) is None
+
+
+@pytest.mark.parametrize(
+    ("trials", "expected"),
+    [
+        # 1 in 45, 163, 310 and 89: the last is chance, and joined with the one before
+        (
+            [(38, 1725, 746), (6, 979, 359), (2, 620, 222), (3, 269, 91)],
+            [(38, 1725, 746), (6, 979, 359), (5, 889, 222), (5, 889, 222)],
+        ),
+        # none refused, but too few owners to claim as much as before
+        ([(1, 100, 50), (0, 60, 40)], [(1, 160, 50), (1, 160, 50)]),
+        ([(5, 100, 50), (1, 50, 20), (4, 50, 20)], [(5, 100, 50), (5, 100, 20), (5, 100, 20)]),
+        ([(2, 100, 50), (1, 50, 20), (4, 50, 20)], [(7, 200, 50)] * 3),
+        ([], []),
+    ],
+)
+def test_an_expectation_never_looks_worse_with_more_photos(
+    trials: list[tuple[int, int, int]], expected: list[tuple[int, int, int]]
+) -> None:
+    pooled = pool_owner_trials([OwnerTrials(*one) for one in trials])
+    assert [(one.refused, one.tries, one.people) for one in pooled] == expected
+    assert [one.once_in for one in pooled] == sorted(one.once_in for one in pooled)
 
 
 IMPOSSIBLE_COUNTS = [(-1, 5, 5), (6, 5, 5), (0, 0, 0), (0, 5, 0), (0, 5, 6)]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mien.app.enrollment import Enrollment
 from mien.results import Decision
+
+MAX_NAMED = 3  # photos with the same fault; JSON has all
 
 
 def enrollment_lines(
@@ -21,7 +25,7 @@ def enrollment_lines(
         if photo.leave_one_out is not None
     ]
     lines += [f"  skipped {photo}: nearly the same as {twin}" for photo, twin in enrollment.skipped]
-    lines += [f"  left out {words}" for words in enrollment.left_out]
+    lines += left_out_lines(enrollment.left_out)
     lines += [f"  advice: {words}" for words in enrollment.advice]
     if enrollment.expectation:
         lines.append(f"  {enrollment.expectation}")
@@ -33,6 +37,21 @@ def enrollment_lines(
         figures = f"similarity {nearest:.3f}, threshold {nearest + margin:.3f}"
         lines.append(f"  nearest stranger: {figures}")
     return tuple(lines)
+
+
+def left_out_lines(reasons: Sequence[str]) -> list[str]:
+    """A line for each fault, of reasons "PHOTO: WHY"; photos with the same fault share it."""
+    by_why: dict[str, list[str]] = {}
+    for reason in reasons:
+        photo, _, why = reason.partition(": ")
+        by_why.setdefault(why or reason, []).append(photo if why else "")
+    lines = []
+    for why, photos in by_why.items():
+        count = f"{len(photos)} photos " if len(photos) > 1 else ""
+        more = f" and {len(photos) - MAX_NAMED} more" if len(photos) > MAX_NAMED else ""
+        named = ", ".join(photo for photo in photos[:MAX_NAMED] if photo)
+        lines.append(f"  left out {count}{named}{more}: {why}" if named else f"  left out {why}")
+    return lines
 
 
 def describe_scores(decision: Decision) -> str:

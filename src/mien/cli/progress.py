@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -40,6 +41,26 @@ def byte_bar(label: str) -> Iterator[Callable[[int, int], None]]:
             meter.update(done - meter.n)
 
         yield tell
+
+
+def estimated(
+    items: Iterable[Item],
+    count: int,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[Item]:
+    """The same items; after the first of several, a line says about how long the rest takes.
+
+    count: of the items. clock: seconds. tell: takes the line; None prints it.
+    """
+    started = clock()
+    for done, item in enumerate(items):
+        if done == 1:
+            each = clock() - started
+            line = f"{count} photos, about {_duration(each * count)} in all"
+            (tell or print_progress)(line)
+        yield item
 
 
 def print_progress(line: str) -> None:

@@ -6,7 +6,7 @@ and 5 photos and compared with all photos of each other, at scores with both coh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,12 @@ from mien.errors import NotEnoughEvidence, UsageError, quote
 from mien.lab.calibrate import PHOTOS, SEED, write_calibration
 from mien.lab.evaluate.embeddings import FaceChoice, embed_photos
 from mien.lab.evaluate.protocols import read_people
+from mien.lab.people_layout import warn_of_mixed
 from mien.matching.calibration import Calibration, OwnerTrials
 from mien.matching.cohort import Cohort
 from mien.matching.joint_cohort import JointCohort, join_cohorts
 from mien.matching.local_calibration import LocalCalibration, local_calibration_dir
+from mien.matching.matcher import Matcher
 from mien.matching.policy import NEAR_DUPLICATE
 from mien.metrics import ImpostorTally, StrangerOdds, stranger_odds
 from mien.models import EmbedderRow
@@ -53,8 +55,12 @@ def calibrate_own_people(
     shipped: Calibration,
     settings: Settings,
     choice: FaceChoice,
+    warn: Callable[[str], object] = lambda line: None,
 ) -> LocalCalibration:
-    """Measure, and write the calibration of this name. Raises UsageError for too few people."""
+    """Measure, and write the calibration of this name. Raises UsageError for too few people.
+
+    warn: gets a line for each folder that may hold several people.
+    """
     local_calibration_dir(name, settings.data_dir)  # a wrong name is refused before the work
     found = read_people(folder)
     embedded = embed_photos(
@@ -67,6 +73,9 @@ def calibrate_own_people(
     )
     rows = np.flatnonzero(embedded.acquired)
     people = PeopleVectors(embedded.plain[rows], found.person[rows], found.names)
+    who = [people.names[int(one)] for one in people.person]
+    for line in warn_of_mixed(who, people.vectors, Matcher(row)):
+        warn(line)
     made = measure_people(people, name, f"{folder.name}, {day}", row.id, shipped)
     store_local_calibration(made, row.id, settings.data_dir)
     return made

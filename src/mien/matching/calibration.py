@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,17 +49,41 @@ class OwnerTrials:
                 "owners were refused more often than they attempted, or there was no attempt"
             )
 
+    @property
+    def once_in(self) -> int:
+        """So many tries for one refusal, at least; 0 where too few owners were seen to say."""
+        if self.refused:
+            return max(1, self.tries // self.refused)
+        # photos of one owner are correlated, so the rule of three counts people
+        return self.people // 3 if self.people >= MIN_OWNERS else 0
+
+    def joined(self, other: OwnerTrials) -> OwnerTrials:
+        """Both together; the same owners may be in both, so people are not added."""
+        refused, tries = self.refused + other.refused, self.tries + other.tries
+        return OwnerTrials(refused, tries, max(self.people, other.people))
+
     def __str__(self) -> str:
         seen = f"{self.refused:,} of {self.tries:,} photos of {self.people:,} owners were refused"
         if self.refused:
-            words = f"expect to be refused about once in {max(1, self.tries // self.refused):,}"
+            words = f"expect to be refused about once in {self.once_in:,}"
             if self.refused < FIRM_COUNT:
                 words += ", an order of magnitude"
-        elif self.people < MIN_OWNERS:
+        elif not self.once_in:
             words = "too few owners to say how often you will be refused"
-        else:  # photos of one owner are correlated, so the rule of three counts people
-            words = f"expect to be refused less than once in {self.people // 3:,}"
+        else:
+            words = f"expect to be refused less than once in {self.once_in:,}"
         return f"{words} (in the calibration {seen})"
+
+
+def pool_owner_trials(trials: Sequence[OwnerTrials]) -> list[OwnerTrials]:
+    """The same number of trials, joined where `once_in` would fall. trials: by number of photos."""
+    groups: list[tuple[OwnerTrials, int]] = []
+    for one in trials:
+        groups.append((one, 1))
+        while len(groups) > 1 and groups[-2][0].once_in > groups[-1][0].once_in:
+            (last, n_last), (before, n_before) = groups.pop(), groups.pop()
+            groups.append((before.joined(last), n_before + n_last))
+    return [one for one, count in groups for _ in range(count)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,9 +106,14 @@ class Calibration:
         return not is_calibrated_by_mien(self.model)
 
     def owner_trials(self, photos: int) -> OwnerTrials | None:
-        """The trials with the most photos up to `photos`; None if there are none."""
-        fitting = [count for count in self.owners if count <= photos]
-        return self.owners[max(fitting)] if fitting else None
+        """The trials with the most photos up to `photos`; None if there are none.
+
+        More photos refuse an owner less often. Where fewer trials say otherwise by chance, they are
+        joined with those of fewer photos until they no longer do (pool adjacent violators).
+        """
+        fitting = sorted(count for count in self.owners if count <= photos)
+        pooled = pool_owner_trials([self.owners[count] for count in sorted(self.owners)])
+        return pooled[len(fitting) - 1] if fitting else None
 
     def odds(self, photos: int) -> StrangerOdds:
         """The table for that many photos; between two tables the stricter, of more photos."""

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from mien.app.pipeline import Pipeline
 from mien.cli.commands import audit as audit_commands
 from mien.cli.output import CommandResult
 from mien.errors import ExitCode, ModelMissing, UsageError
+from mien.lab.audit.conclusion import conclusion
 from mien.lab.audit.report import (
     HEADER,
     audit_data,
@@ -243,6 +244,22 @@ def test_one_photo_of_one_person_is_audited_against_itself(
     assert audit_data(audit, seed=1)["photos_compared_with_themselves"] == 1
 
 
+def test_the_conclusion_is_one_sentence_with_what_costs_most(ran: Run) -> None:
+    first = ran.audit.models[0]
+    refused = replace(first.steps[5], genuine=Share(0, 2), impostor=Share(1, 2))
+    others = [replace(one, genuine=Share(2, 2), impostor=Share(0, 2)) for one in first.steps]
+    steps = (*others[:5], refused, *others[6:])
+    unchanged = replace(first.unchanged, genuine=Share(2, 2))
+    audit = replace(ran.audit, models=(replace(first, steps=steps, unchanged=unchanged),))
+    said = conclusion(audit)
+    assert said.startswith("in short: a mirrored face is the same face; the change that costs most")
+    name = f"is {STEPS[5].kind.title.lower()}, {STEPS[5].amount}, with the owner accepted in 0 of 2"
+    assert name in said
+    assert f"strangers were accepted in 1 of {2 * len(steps)} (" in said
+    assert said.endswith(" tries.")
+    assert "\n" not in said
+
+
 # the command -------------------------------------------------------------------------------
 
 
@@ -254,7 +271,8 @@ def test_the_command_prints_the_answer_a_short_table_and_the_path(
     assert answer.exit_code is ExitCode.OK
     assert answer.lines[0] == "1 photo of 1 person"
     assert answer.lines[1].startswith("sface: yes, but little. The mean similarity")
-    assert answer.lines[-1] == f"report: {tmp_path / 'out' / 'report.html'}"
+    assert answer.lines[-2] == f"report: {tmp_path / 'out' / 'report.html'}"
+    assert answer.lines[-1] == answer.data["conclusion"]
     assert any(line.split()[:2] == ["Mirror", "image"] for line in answer.lines)
     others = [line for line in answer.lines if line.startswith("skipped: ")]
     assert any("mien models add facenet-vggface2" in line for line in others)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.app.messages import left_out_lines
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.cli.output import CommandResult
-from mien.cli.progress import bar
+from mien.cli.progress import bar, estimated, print_progress
 from mien.errors import ExitCode, ModelMissing, UnreadableImage, quote_path
+from mien.lab.audit.conclusion import conclusion
 from mien.lab.audit.report import (
     JSON_NAME,
     NONE,
@@ -25,6 +27,8 @@ from mien.lab.audit.run import Audit, ModelAudit, limit_size, run_audit
 from mien.lab.audit.simulated_attacks import measure_simulated
 from mien.lab.audit.steps import STEPS
 from mien.lab.labels import display_name
+from mien.lab.people_layout import people_root
+from mien.lab.report.html import expect_report_packages
 from mien.liveness.passive import ScoreFace, open_scorer
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_people_photos
@@ -33,6 +37,10 @@ from mien.models import ADDED_ROWS, find_embedder
 from mien.results import ByteArray
 from mien.settings import DEFAULT_MODEL, Settings, load_settings
 
+QUESTION = (
+    "question: how far may a photo change before its owner is refused or a stranger accepted,"
+    " and is a mirrored face the same face?"
+)
 SEED = 20201013  # of what is drawn: noise, where a bar lies, what is cut off
 
 
@@ -42,25 +50,32 @@ def audit(args: Namespace) -> CommandResult:
     args.attacks: also simulate attacks on the liveness check. Raises ModelMissing without it.
     """
 
+    expect_report_packages()
     settings = load_settings()
+    root, notes = people_root(args.folder)
     scorer = open_scorer(settings) if args.attacks else None  # missing models are said at once
     pipelines, skipped = _pipelines(args.model or [], settings)
+    print_progress(QUESTION)
     found = run_audit(
-        args.folder,
+        root,
         pipelines,
         np.random.default_rng(SEED),
-        progress=lambda photos: bar(photos, "changing photos"),
+        progress=lambda photos: estimated(bar(photos, "changing photos"), len(photos)),
     )
+    notes += found.mixed
     title = f"mien audit {display_name(args.folder.resolve().name)}"
     report = write_audit(args.out, found, title=title, seed=SEED)
-    simulated = {} if scorer is None else _simulated(args.folder, pipelines[0], scorer)
-    lines = [*_lines(found), *_simulated_lines(simulated)]
+    simulated = {} if scorer is None else _simulated(root, pipelines[0], scorer)
+    lines = [*_lines(found), *_simulated_lines(simulated), *notes]
     lines += [*(f"skipped: {why}" for why in skipped), f"report: {report}"]
+    lines.append(conclusion(found))
     data: dict[str, object] = {
         "outcome": "audited",
         "exit_code": 0,
         **audit_data(found, seed=SEED),
         "skipped": list(skipped),
+        "notes": notes,
+        "conclusion": conclusion(found),
         "simulated_attacks": {
             name: {"passed": rate.errors, "of": rate.trials} for name, rate in simulated.items()
         },
@@ -123,9 +138,9 @@ def _lines(found: Audit) -> list[str]:
     photos = "1 photo" if found.photos == 1 else f"{found.photos} photos"
     people = "1 person" if found.people == 1 else f"{found.people} people"
     lines = [f"{photos} of {people}"]
-    lines += [
-        f"  left out: {quote_path(name)}: {why.replace('_', ' ')}" for name, why in found.left_out
-    ]
+    lines += left_out_lines(
+        [f"{quote_path(name)}: {why.replace('_', ' ')}" for name, why in found.left_out]
+    )
     lines += mirror_findings(found)
     for one in found.models:
         lines += _table(one)

@@ -13,6 +13,7 @@ from mien.lab.calibrate import calibrate as calibrate_folder
 from mien.lab.calibrate import write_calibration
 from mien.lab.calibration_report import write_calibration_report
 from mien.lab.local_calibration import calibrate_own_people, describe_local_calibration
+from mien.lab.people_layout import people_root
 from mien.matching.calibration import is_calibrated_by_mien, load_calibration
 from mien.matching.local_calibration import LocalCalibration
 from mien.models import EmbedderRow, find_embedder
@@ -22,11 +23,12 @@ from mien.settings import Settings, load_settings
 def calibrate(args: Namespace) -> CommandResult:
     """args.folder: Path of a folder of people. args.model, args.face: which. args.name: its own."""
     settings = load_settings()
+    args.folder, notes = people_root(args.folder)
     row = find_embedder(args.model, settings.data_dir)
     folder = row.calibration_dir
     day = datetime.now(timezone.utc).date().isoformat()
     if is_calibrated_by_mien(args.model) and getattr(args, "name", None) is not None:
-        return _calibrate_own_people(args, row, settings, day)
+        return _calibrate_own_people(args, row, settings, day, notes)
     if folder is None or is_calibrated_by_mien(args.model):
         raise UsageError(
             f"{args.model} comes with a calibration; give --name NAME for one of your own people,"
@@ -38,7 +40,7 @@ def calibrate(args: Namespace) -> CommandResult:
     path = write_calibration(folder, table, packed)
     made = load_calibration(row)
     assert made is not None  # it was written just now
-    lines = [f"calibrated {args.model} on {made.provenance}"]
+    lines = [f"calibrated {args.model} on {made.provenance}", *notes]
     lines += [
         f"  {made.threshold_among(1, photos=k).value:.4f} with {k} enrolled: "
         f"{made.threshold_among(1, photos=k).provenance}"
@@ -50,6 +52,7 @@ def calibrate(args: Namespace) -> CommandResult:
         "model": args.model,
         "calibration": str(path),
         "provenance": made.provenance,
+        "notes": notes,
         "thresholds": {
             str(k): made.threshold_among(1, photos=k).value for k in sorted(made.by_photos)
         },
@@ -58,7 +61,7 @@ def calibrate(args: Namespace) -> CommandResult:
 
 
 def _calibrate_own_people(
-    args: Namespace, row: EmbedderRow, settings: Settings, day: str
+    args: Namespace, row: EmbedderRow, settings: Settings, day: str, notes: list[str]
 ) -> CommandResult:
     """A calibration beside the shipped one, and never laxer."""
     shipped = load_calibration(row)
@@ -71,8 +74,9 @@ def _calibrate_own_people(
         shipped=shipped,
         settings=settings,
         choice=args.face,
+        warn=notes.append,
     )
-    lines = describe_local_calibration(made)
+    lines = [*describe_local_calibration(made), *notes]
     lines.append(f"  use it with --calibration {made.name}, or set MIEN_CALIBRATION={made.name}")
     report = _write_report(made, args.out)
     lines.append(f"report: {report}" if report else f"for a report, {install_hint('lab')}")
@@ -83,6 +87,7 @@ def _calibrate_own_people(
         "calibration": made.name,
         "report": str(report) if report else None,
         "provenance": made.provenance,
+        "notes": notes,
         "thresholds": {
             str(k): made.threshold_among(1, photos=k).value for k in sorted(made.by_photos)
         },

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.app.messages import left_out_lines
 from mien.app.pipeline import open_pipeline
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar, photo_bar
@@ -43,7 +44,7 @@ def _demo_result(result: DemoResult) -> CommandResult:
     width = max(len(row[0]) for row in rows)
     lines = [result.note] if result.note else []
     lines += [f"unlocking for {display_name(result.owner)}, {result.faces} faces found"]
-    lines += [f"  left out: {why}" for _, why in result.left_out]
+    lines += left_out_lines([why for _, why in result.left_out])
     lines += [f"  {'probe':{width}}  decision  similarity  threshold"]
     lines += [f"  {r[0]:{width}}  {r[1]:8}  {r[2]:>10}  {r[3]:>9}" for r in rows]
     lines += [f"report: {result.report}"]

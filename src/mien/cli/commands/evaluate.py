@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import date, datetime, timezone
 
 from mien.app.pipeline import open_pipeline
@@ -17,6 +18,8 @@ from mien.lab.evaluate.embeddings import FaceChoice, open_photo_embedder
 from mien.lab.evaluate.json_data import evaluation_data
 from mien.lab.evaluate.report import JSON_NAME, summary_lines, write_evaluation
 from mien.lab.evaluate.run import Evaluation, EvaluationPlan, EvaluationProgress, Method
+from mien.lab.people_layout import describe_mixed, people_root
+from mien.lab.report.html import expect_report_packages
 from mien.liveness.passive import open_scorer
 from mien.matching.calibration import load_calibration
 from mien.matching.matcher import Matcher
@@ -40,6 +43,7 @@ def evaluate_pairs(args: Namespace) -> CommandResult:
     no_cache, out.
     """
 
+    expect_report_packages()
     settings = load_settings(engine=args.engine)
     plan = _plan(args, "centre", settings)
     evaluation = run.evaluate_pairs(
@@ -51,14 +55,17 @@ def evaluate_pairs(args: Namespace) -> CommandResult:
 def evaluate_folder(args: Namespace) -> CommandResult:
     """args.folder: Path of the folder of people. args.face: which face of a photo counts."""
 
+    expect_report_packages()
     settings = load_settings(engine=args.engine)
     plan = _plan(args, args.face, settings)
-    evaluation = run.evaluate_folder(args.folder, plan, settings=settings, progress=_progress())
-    return _answer(args, evaluation, settings)
+    root, notes = people_root(args.folder)
+    evaluation = run.evaluate_folder(root, plan, settings=settings, progress=_progress())
+    return _answer(args, evaluation, settings, notes)
 
 
 def evaluate_attacks(args: Namespace) -> CommandResult:
     """args.manifest: Path of the list of clips. args.engine, args.out."""
+    expect_report_packages()
     settings = load_settings(engine=args.engine)
     clips = read_manifest(args.manifest)
     scorer = open_scorer(settings)
@@ -141,14 +148,16 @@ def _progress() -> EvaluationProgress:
     )
 
 
-def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> CommandResult:
-
+def _answer(
+    args: Namespace, evaluation: Evaluation, settings: Settings, notes: Sequence[str] = ()
+) -> CommandResult:
     now = datetime.now(timezone.utc)
     plan = evaluation.plan
     embedder = open_photo_embedder(settings, plan.model, plan.choice)
     report = write_evaluation(evaluation, args.out, cut=embedder.crop, now=now)
     n = len(evaluation.people.photos)
-    lines = [*summary_lines(evaluation)]
+    notes = [*notes, *_mixed_folders(evaluation)]
+    lines = [*summary_lines(evaluation), *notes]
     if evaluation.cache_was_damaged:
         lines.append("the cache of embeddings was damaged and was created again")
     lines.append(f"{n - evaluation.computed:,} of {n:,} embeddings came from the cache")
@@ -158,6 +167,18 @@ def _answer(args: Namespace, evaluation: Evaluation, settings: Settings) -> Comm
         "exit_code": 0,
         "report": str(report),
         "json": str(args.out / JSON_NAME),
+        "notes": notes,
         **evaluation_data(evaluation, now),
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)
+
+
+def _mixed_folders(evaluation: Evaluation) -> list[str]:
+    """Warnings, by the true pairs as an unlock scores them."""
+    plan = evaluation.plan
+    found = [one for one in evaluation.methods if one.name == plan.unlock_method]
+    if not found or plan.threshold is None:
+        return []
+    genuine = found[0].genuine
+    people = [evaluation.people.name_of(int(row)) for row in genuine.a]
+    return describe_mixed(people, genuine.scores >= plan.threshold)

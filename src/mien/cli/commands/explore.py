@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from mien.app.messages import left_out_lines
 from mien.app.pipeline import open_pipeline
 from mien.cli.output import CommandResult
 from mien.cli.progress import photo_bar
 from mien.errors import ExitCode
 from mien.lab.explore.report import explore_folder
+from mien.lab.people_layout import people_root, warn_of_mixed
+from mien.lab.report.html import expect_report_packages
 from mien.settings import load_settings
 
 
 def explore(args: Namespace) -> CommandResult:
     """Write the report of a folder of people. args: folder, out, model, engine."""
-    analysed, report = explore_folder(
-        args.folder,
-        args.out,
-        open_pipeline(load_settings(engine=args.engine), args.model),
-        progress=photo_bar,
-    )
+    expect_report_packages()
+    root, notes = people_root(args.folder)
+    pipeline = open_pipeline(load_settings(engine=args.engine), args.model)
+    analysed, report = explore_folder(root, args.out, pipeline, progress=photo_bar)
+    notes += warn_of_mixed(analysed.people, analysed.vectors, pipeline.matcher)
     count = len(set(analysed.people))
     lines = [f"{len(analysed.crops)} faces of {count} people"]
-    lines += [f"  left out: {why}" for _, why in analysed.left_out]
+    lines += [*left_out_lines([why for _, why in analysed.left_out]), *notes]
     lines.append(f"report: {report}")
     data: dict[str, object] = {
         "outcome": "explored",
@@ -30,6 +32,7 @@ def explore(args: Namespace) -> CommandResult:
         "faces": len(analysed.crops),
         "people": count,
         "left_out": [{"photo": str(path), "why": why} for path, why in analysed.left_out],
+        "notes": notes,
         "report": str(report),
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)

@@ -28,6 +28,7 @@ from mien.lab.audit.statistics import (
 )
 from mien.lab.audit.steps import STEPS
 from mien.lab.explore.folder import PhotoProgress
+from mien.lab.people_layout import warn_of_mixed
 from mien.lab.plots.style import resized
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_people_photos
@@ -55,7 +56,7 @@ class Audit:
     """What an audit found. left_out: (file name, outcome) of photos without one face as they are.
 
     people, photos: how many took part. single: people of one photo, which is compared
-    with itself.
+    with itself. mixed: a warning for each folder that may hold several people.
     """
 
     people: int
@@ -63,6 +64,7 @@ class Audit:
     single: int
     left_out: tuple[tuple[str, str], ...]
     models: tuple[ModelAudit, ...]
+    mixed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +112,11 @@ def run_audit(
         models=tuple(
             _model_audit(one, pipeline, people)
             for one, pipeline in zip(collected, pipelines, strict=True)
+        ),
+        mixed=tuple(
+            warn_of_mixed(
+                people, np.stack([one[0] for one in collected[0].steps]), pipelines[0].matcher
+            )
         ),
     )
 

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,13 @@ class ReportSection:
     text: str = ""
     table: Table | None = None
     pictures: tuple[Picture, ...] = ()
+
+
+def expect_report_packages() -> None:
+    """Raise MissingExtra if a report could not be drawn, before hours of work are lost."""
+    for module, name in (("matplotlib", "matplotlib"), ("jinja2", "Jinja")):
+        if find_spec(module) is None:
+            raise missing_extra(f"reports need {name}", "lab")
 
 
 def write_report(
