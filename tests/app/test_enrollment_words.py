@@ -76,6 +76,7 @@ def test_the_json_of_an_enrollment_has_every_figure_and_no_picture() -> None:
         "exit_code": 0,
         "user": "ana",
         "photos_in_template": 1,
+        "quality": "poor",
         "photos": [{"photo": "a.jpg", "leave_one_out": None, "advice": [*FULL.photos[0].advice]}],
         "skipped": [{"photo": "b.jpg", "same_as": "a.jpg"}],
         "left_out": ["'c.jpg': no face found"],
