@@ -127,6 +127,35 @@ def test_a_camera_is_a_number_or_a_path_and_the_best_by_default(
     assert build_parser().parse_args(["unlock", "ana", *line]).camera == device
 
 
+@pytest.mark.parametrize(
+    ("line", "name", "photo", "camera"),
+    [
+        (["--camera"], None, None, ""),
+        (["--camera", "2"], None, None, "2"),
+        (["ana", "--camera"], "ana", None, ""),
+        (["--camera", "2", "ana"], "ana", None, "2"),
+        (["--model", "sface", "ana", "--camera"], "ana", None, ""),
+        (["--camera", "/dev/video2", "ana", "a.jpg"], "ana", "a.jpg", "/dev/video2"),
+    ],
+)
+def test_the_name_may_be_left_out_with_a_camera(
+    line: list[str], name: str | None, photo: str | None, camera: str
+) -> None:
+    args = build_parser().parse_args(["unlock", *line])
+    assert (args.name, args.photo, args.camera) == (name, photo, camera)
+    enroll = build_parser().parse_args(["enroll", *line])
+    assert (enroll.name, enroll.photos) == (name, [photo] if photo else [])
+
+
+@pytest.mark.parametrize("command", ["enroll", "unlock"])
+def test_without_a_camera_the_name_is_required(mien: Mien, command: str) -> None:
+    for line in ((), ("--frames", "film.mjpeg")):
+        ran = mien(command, *line)
+        assert ran.complaint == (
+            f"the following arguments are required: NAME; see: mien {command} --help"
+        )
+
+
 # help --------------------------------------------------------------------------------------
 
 

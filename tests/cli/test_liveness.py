@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,13 @@ from mien.media.frame import Frame
 from mien.settings import Settings, load_settings
 
 Mien = Callable[..., Any]
+
+
+@dataclass
+class LoginName:
+    """The part of a row of the user database that is read."""
+
+    pw_name: str
 
 
 def score_always(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
@@ -32,6 +42,24 @@ def camera(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 yield Frame(number / 10, np.asarray(picture.convert("RGB")))
 
     monkeypatch.setattr("mien.media.camera.read_camera", read)
+
+
+def test_without_a_name_the_camera_decides_on_the_login_name_and_not_on_the_environment(
+    mien: Mien, vault: Path, camera: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "ben")
+    monkeypatch.setenv("USER", "ben")
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: {os.getuid(): LoginName("ana")}[uid])
+    ran = mien("unlock", "--camera")
+    assert ran.code == 0
+    assert ran.out.startswith("unlocked: ana, ")
+
+
+def test_a_user_id_without_a_name_is_told_to_give_one(
+    mien: Mien, vault: Path, camera: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: {}[uid])
+    assert mien("unlock", "--camera").complaint.endswith("has no name here; give NAME")
 
 
 def test_a_picture_exits_with_9_and_is_charged_and_logged(

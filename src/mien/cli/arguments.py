@@ -25,8 +25,9 @@ RunCommand: TypeAlias = Callable[[argparse.Namespace], CommandResult]
 class CommandParser(argparse.ArgumentParser):
     """An argument parser that raises UsageError in one line, with what was probably meant."""
 
-    last_positional: argparse.Action | None = None
-    """Takes what stands after options: argparse fills it before them, and then takes no more."""
+    late_positionals: Sequence[argparse.Action] = ()
+    """Take what stands after options, in this order: argparse fills them before it, and then takes
+    no more."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see: {self.prog} --help")
@@ -34,24 +35,24 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """As in argparse, but nothing is left over. Raises UsageError."""
         found, extra = super().parse_known_args(args, namespace)
-        extra = self._fill_last_positional(found, extra)
+        extra = self._fill_late_positionals(found, extra)
         if extra:
             self._reject_unknown(extra)
         return found, []
 
-    def _fill_last_positional(self, found: argparse.Namespace, extra: Sequence[str]) -> list[str]:
-        """Give what is left over to the last positional argument. Returns what is left then."""
-        action = self.last_positional
-        if action is None or any(one.startswith("-") for one in extra):
-            return list(extra)
-        given = getattr(found, action.dest)
-        if action.nargs == "*":
-            setattr(found, action.dest, [*given, *extra])
-            return []
-        if given is None and extra:
-            setattr(found, action.dest, extra[0])
-            return list(extra[1:])
-        return list(extra)
+    def _fill_late_positionals(self, found: argparse.Namespace, extra: Sequence[str]) -> list[str]:
+        """Give what is left over to the positional arguments. Returns what is left then."""
+        left = list(extra)
+        if any(one.startswith("-") for one in left):
+            return left
+        for action in self.late_positionals:
+            given = getattr(found, action.dest)
+            if action.nargs == "*":
+                setattr(found, action.dest, [*given, *left])
+                return []
+            if given is None and left:
+                setattr(found, action.dest, left.pop(0))
+        return left
 
     def _reject_unknown(self, extra: Sequence[str]) -> NoReturn:
         options = [option for action in self._actions for option in action.option_strings]
@@ -161,7 +162,7 @@ def add_frame_options(parser: CommandParser) -> None:
         "--camera",
         nargs="?",
         const="",
-        type=_camera,
+        type=_camera_option,
         metavar="DEVICE",
         help="Use a camera in place of a photo: a number or a path; default: the best, see"
         " mien camera list.",
@@ -186,11 +187,18 @@ def add_frame_options(parser: CommandParser) -> None:
     )
 
 
-def _camera(text: str) -> str:
-    """A word after --camera that is no device is most often the name that should stand before."""
-    if text == "" or text.isdigit() or "/" in text:  # "" stands for the best
+def camera_device(text: str) -> str:
+    """The type of an argument that names a camera. "" stands for the best."""
+    if text == "" or text.isdigit() or "/" in text:
         return text
     raise argparse.ArgumentTypeError(
-        f"{quote(text)} is not a camera: give a number or a path such as /dev/video0, and give"
-        " NAME before --camera"
+        f"{quote(text)} is not a camera: give a number or a path such as /dev/video0"
     )
+
+
+def _camera_option(text: str) -> str:
+    """A word after --camera that is no device is most often the name that should stand before."""
+    try:
+        return camera_device(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, and give NAME before --camera") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mien import __version__
-from mien.cli import lab, login, models, recognition, service, train, vault
+from mien.cli import camera, lab, login, models, recognition, service, train, vault
 from mien.cli.arguments import EXIT_CODES, CommandParser, add_json_option
 
 EXAMPLES = """examples:
@@ -14,7 +14,7 @@ EXAMPLES = """examples:
   mien demo                              run every step, with pictures
 
 """
-GROUPS = (recognition, vault, service, login, lab, train, models)
+GROUPS = (recognition, camera, vault, service, login, lab, train, models)
 """In the order of `mien --help`."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import Action, Namespace
 
 from mien.cli.arguments import (
+    CommandParser,
     Commands,
     add_calibration_option,
     add_command,
@@ -12,6 +13,7 @@ from mien.cli.arguments import (
     add_model_options,
 )
 from mien.cli.output import CommandResult
+from mien.errors import UsageError
 
 SEE_LIST = "; mien list shows who is enrolled"
 ATTEMPT_COUNTS = "; the attempt counts as a failure"
@@ -62,10 +64,11 @@ def _add_enroll(commands: Commands) -> None:
     )
     add_model_options(enroll)
     add_calibration_option(enroll)
-    enroll.add_argument("name", metavar="NAME")
-    enroll.last_positional = enroll.add_argument(
+    name = _add_name(enroll)
+    photos = enroll.add_argument(
         "photos", nargs="*", metavar="PHOTO", help="Files, folders and quoted glob patterns."
     )
+    enroll.late_positionals = (name, photos)
     add_frame_options(enroll)
     enroll.add_argument(
         "--challenge",
@@ -105,8 +108,9 @@ def _add_unlock(commands: Commands) -> None:
         metavar="SHARE",
         help="Share of strangers that may pass; default: 1e-4, one in ten thousand.",
     )
-    unlock.add_argument("name", metavar="NAME")
-    unlock.last_positional = unlock.add_argument("photo", nargs="?", metavar="PHOTO")
+    name = _add_name(unlock)
+    photo = unlock.add_argument("photo", nargs="?", metavar="PHOTO")
+    unlock.late_positionals = (name, photo)
     add_frame_options(unlock)
     unlock.add_argument(
         "--challenge",
@@ -115,13 +119,27 @@ def _add_unlock(commands: Commands) -> None:
     )
 
 
+def _add_name(command: CommandParser) -> Action:
+    return command.add_argument(
+        "name", nargs="?", metavar="NAME", help="With --camera, default: your own login name."
+    )
+
+
+def _require_name(args: Namespace) -> None:
+    """Only a camera sees whoever runs this: a photo or a film is of somebody to be named."""
+    if args.name is None and args.camera is None:
+        raise UsageError(f"the following arguments are required: NAME; see: {args.prog} --help")
+
+
 def _run_enroll(args: Namespace) -> CommandResult:
+    _require_name(args)
     from mien.cli.commands.enroll import enroll
 
     return enroll(args)
 
 
 def _run_unlock(args: Namespace) -> CommandResult:
+    _require_name(args)
     from mien.cli.commands.unlock import unlock
 
     return unlock(args)

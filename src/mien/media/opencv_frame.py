@@ -25,6 +25,16 @@ def opencv_to_rgb(picture: np.ndarray, depth: SensorDepth) -> ByteArray:
     return np.ascontiguousarray(picture[..., 2::-1])
 
 
+def png_bytes(image_rgb: ByteArray) -> bytes:
+    """(H, W, 3) uint8 RGB as a PNG file. Raises ValueError for a picture that PNG cannot hold."""
+    import cv2
+
+    there, png = cv2.imencode(".png", image_rgb[..., ::-1])
+    if not there:
+        raise ValueError("PNG cannot hold the picture")
+    return bytes(png)
+
+
 @contextmanager
 def silence_opencv() -> Iterator[None]:
     """Keep OpenCV and its FFmpeg from writing to standard error; mien raises errors instead."""

@@ -49,7 +49,10 @@ def when_steady(frames: Iterable[Frame], is_infrared: Callable[[], bool]) -> Ite
 
 
 class SteadyLight:
-    """Takes the frames of one camera in their order, and says of each whether to use it."""
+    """Takes the frames of one camera in their order, and says of each whether to use it.
+
+    is_steady: whether the light was steady once. has_settled: the same, or it was waited for.
+    """
 
     def __init__(self, *, is_infrared: bool) -> None:
         """is_infrared: leave out the frames that the lamp did not light, also later on."""
@@ -59,6 +62,7 @@ class SteadyLight:
         self._before: FloatArray | None = None
         self._taken = 0
         self._started_s = 0.0
+        self.is_steady = False
         self.has_settled = False
 
     def keeps(self, frame: Frame) -> bool:
@@ -74,7 +78,8 @@ class SteadyLight:
             return False
         before, self._before = self._before, means
         if not self.has_settled:
-            self.has_settled = self._is_steady(before, means) or self._has_waited(frame.at_s)
+            self.is_steady = self._is_steady(before, means)
+            self.has_settled = self.is_steady or self._has_waited(frame.at_s)
         return self.has_settled
 
     def _lamp_is_off(self, level: float) -> bool:

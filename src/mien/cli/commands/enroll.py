@@ -13,7 +13,7 @@ from mien.app.live_challenge import NOT_PASSED
 from mien.app.messages import enrollment_lines
 from mien.app.pipeline import open_pipeline
 from mien.app.voting import choose_frames
-from mien.cli.commands.frames import frames_of
+from mien.cli.commands.frames import frames_of, name_of
 from mien.cli.commands.live_decision import living_frames
 from mien.cli.output import CommandResult
 from mien.cli.progress import photo_bar
@@ -24,7 +24,6 @@ from mien.media.image_file import ImageSource
 from mien.media.photo_paths import find_photos, named_files
 from mien.models.added import liveness_is_added
 from mien.settings import Settings, load_settings
-from mien.vault import check_user_name
 
 NOT_CHECKED = (
     "  warning: not checked for a living person, a photo held to the camera may have been enrolled;"
@@ -33,7 +32,7 @@ NOT_CHECKED = (
 
 
 def enroll(args: Namespace) -> CommandResult:
-    user = check_user_name(args.name)
+    user = name_of(args)
     _check_options(args)
     settings = load_settings(engine=args.engine, calibration=args.calibration)
     args.challenge = args.challenge or needs_challenge(args, settings)

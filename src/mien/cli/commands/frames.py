@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from argparse import Namespace
 from collections.abc import Iterator
 
 from mien.cli.progress import print_progress
 from mien.errors import UsageError
 from mien.media.frame import Frame, turn_frames
+from mien.vault import check_user_name
 
 TIMEOUT_S = 10.0
 CHALLENGE_TIMEOUT_S = 20.0  # twelve for the session, and some to sit down
+
+
+def name_of(args: Namespace) -> str:
+    """NAME, or the login name of whoever runs this. Raises UsageError for a user id without one."""
+    if args.name is not None:
+        return check_user_name(args.name)
+    try:
+        # not from the environment: `su` and `sudo` leave another user's name there
+        return check_user_name(pwd.getpwuid(os.getuid()).pw_name)
+    except KeyError as error:
+        raise UsageError(f"user id {os.getuid()} has no name here; give NAME") from error
 
 
 def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Iterator[Frame] | None:

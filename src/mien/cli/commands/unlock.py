@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.cli.commands.frames import frames_of
+from mien.cli.commands.frames import frames_of, name_of
 from mien.cli.output import CommandResult
 from mien.errors import UsageError
 from mien.models import known_embedders
 from mien.settings import DEFAULT_MODEL, load_settings
-from mien.vault import check_user_name
 
 if TYPE_CHECKING:
     from mien.app.verify import Verifier
@@ -40,7 +39,7 @@ def unlock(args: Namespace) -> CommandResult:
         chosen.search_turns = frames is None or args.rotate == "auto"
         return chosen
 
-    user = check_user_name(args.name)
+    user = name_of(args)
     if args.challenge and args.photo is not None:
         raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
     real_camera = settings.asks_for_life or args.challenge
