@@ -21,7 +21,12 @@ DARK = replace(GOOD, brightness=10.0)
 ONE = Template(np.eye(1, 2, dtype=np.float32), MODEL)
 TWO = Template(np.eye(2, dtype=np.float32), MODEL)
 PLAIN = Enrollment(
-    TWO, (EnrolledPhoto("a.jpg", FACE, GOOD, 0.75), EnrolledPhoto("b.jpg", FACE, GOOD, 0.5)), ()
+    TWO,
+    (
+        EnrolledPhoto("a.jpg", FACE, GOOD, 0.75, agrees="good"),
+        EnrolledPhoto("b.jpg", FACE, GOOD, 0.5, agrees="poor"),
+    ),
+    (),
 )
 FULL = Enrollment(
     ONE,
@@ -77,7 +82,14 @@ def test_the_json_of_an_enrollment_has_every_figure_and_no_picture() -> None:
         "user": "ana",
         "photos_in_template": 1,
         "quality": "poor",
-        "photos": [{"photo": "a.jpg", "leave_one_out": None, "advice": [*FULL.photos[0].advice]}],
+        "photos": [
+            {
+                "photo": "a.jpg",
+                "leave_one_out": None,
+                "agrees": None,
+                "advice": [*FULL.photos[0].advice],
+            }
+        ],
         "skipped": [{"photo": "b.jpg", "same_as": "a.jpg"}],
         "left_out": ["'c.jpg': no face found"],
         "advice": list(ADVICE),
@@ -93,22 +105,27 @@ def test_the_json_has_null_for_what_an_enrollment_does_not_know() -> None:
     assert [found[name] for name in ("expectation", "closest_stranger", "margin")] == [None] * 3
 
 
-def test_the_lines_of_an_enrollment_end_with_the_margin() -> None:
+def test_the_lines_of_an_enrollment_have_words_and_figures_only_if_asked_for() -> None:
     good = replace(PLAIN, closest_stranger=0.25, margin=0.125, strangers=1_400)
-    lines = (
+    assert enrollment_lines("ana", good) == (
         "enrolled ana from 2 photos",
-        "  a.jpg: similarity to the others 0.750",
-        "  b.jpg: similarity to the others 0.500",
-        "  good: margin to the nearest of 1,400 strangers 0.12",
+        "  quality: fair",
+        "  a.jpg: good",
+        "  b.jpg: poor",
     )
-    assert enrollment_lines("ana", good) == lines
-    figures = "  nearest stranger: similarity 0.250, threshold 0.375"
-    assert enrollment_lines("ana", good, verbose=True) == (*lines, figures)
+    assert enrollment_lines("ana", good, verbose=True) == (
+        "enrolled ana from 2 photos",
+        "  quality: fair",
+        "  a.jpg: good, similarity to the others 0.750",
+        "  b.jpg: poor, similarity to the others 0.500",
+        "  nearest of 1,400 strangers: similarity 0.250, threshold 0.375",
+    )
 
 
-def test_the_lines_of_a_poor_enrollment_have_the_advice_and_no_margin() -> None:
+def test_the_lines_of_a_poor_enrollment_have_the_advice() -> None:
     assert enrollment_lines("ana", FULL) == (
         "enrolled ana from 1 photo",
+        "  quality: poor",
         "  skipped b.jpg: nearly the same as a.jpg",
         "  left out 'c.jpg': no face found",
         *(f"  advice: {words}" for words in ADVICE),
@@ -116,17 +133,10 @@ def test_the_lines_of_a_poor_enrollment_have_the_advice_and_no_margin() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "known", [{}, {"closest_stranger": 0.25}, {"closest_stranger": 0.25, "margin": 0.0}]
-)
-def test_without_a_positive_margin_none_is_praised(known: dict[str, float]) -> None:
-    assert not any("good" in line for line in enrollment_lines("ana", replace(PLAIN, **known)))
-
-
 def test_the_nearest_stranger_is_left_out_where_it_is_not_known() -> None:
     for known in ({}, {"margin": 0.25}, {"closest_stranger": 0.25}):
         lines = enrollment_lines("ana", replace(PLAIN, **known), verbose=True)
-        assert not any("nearest stranger" in line for line in lines)
+        assert not any("strangers" in line for line in lines)
 
 
 HALF = Threshold(0.5, "sface", "by hand")
@@ -134,12 +144,28 @@ REFUSED = Decision(0.25, HALF, "not similar enough", Outcome.NOT_THE_OWNER)
 
 
 def test_a_decision_is_described_by_reason_faults_scores_and_odds() -> None:
-    assert describe_scores(REFUSED) == "similarity 0.250, threshold 0.500"
-    assert describe_decision(REFUSED) == "not similar enough, similarity 0.250, threshold 0.500"
+    assert (describe_scores(REFUSED), describe_decision(REFUSED)) == ("", "not similar enough")
     full = replace(REFUSED, odds="once in 9", faults=("too dark", "blurred"))
-    assert describe_decision(full) == (
+    assert describe_scores(full) == "once in 9"
+    assert describe_decision(full) == "not similar enough (too dark; blurred); once in 9"
+    assert describe_scores(full, verbose=True) == "similarity 0.250, threshold 0.500; once in 9"
+    assert describe_decision(full, verbose=True) == (
         "not similar enough (too dark; blurred), similarity 0.250, threshold 0.500; once in 9"
     )
+
+
+def test_a_match_is_described_by_a_word_and_a_calibration_is_named() -> None:
+    accepted = replace(
+        REFUSED, similarity=0.625, reason="the same person", outcome=Outcome.UNLOCKED
+    )
+    assert describe_scores(accepted) == "a fair match"
+    assert describe_decision(accepted) == "the same person, a fair match"
+    own = replace(accepted, threshold=replace(HALF, calibration="family"), odds="once in 9")
+    assert describe_decision(own) == (
+        "the same person, a fair match, calibration family; once in 9"
+    )
+    figures = "similarity 0.625, threshold 0.500"
+    assert describe_scores(accepted, verbose=True) == f"a fair match, {figures}"
 
 
 def test_a_decision_without_a_face_is_described_by_its_reason_only() -> None:

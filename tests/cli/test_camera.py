@@ -30,7 +30,7 @@ def film(album: Path, tmp_path: Path) -> Path:
 def test_a_video_of_the_owner_unlocks_as_one_attempt(mien: Mien, vault: Path, film: Path) -> None:
     ran = mien("unlock", "ana", "--frames", film)
     assert ran.code == 0
-    assert ran.out.startswith("unlocked: ana, the same person, similarity 0.9")
+    assert ran.out.startswith("unlocked: ana, the same person, a good match")
     unlocks = [one for one in mien("log", "--json").json["entries"] if one["kind"] == "unlock"]
     assert [one["outcome"] for one in unlocks] == ["unlocked"]
 

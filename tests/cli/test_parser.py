@@ -144,10 +144,11 @@ def test_enroll_from_a_folder_then_unlock(mien: Mien, album: Path) -> None:
     assert ran.err == ""
     lines = ran.out.splitlines()
     assert lines[0] == "enrolled ana from 3 photos"
-    assert "1.png': similarity to the others 0.9" in lines[1]
+    assert lines[1].startswith("  quality: ")
+    assert lines[2].endswith("1.png': good")
     ran = mien("unlock", "ana", album / "probe.png")
     assert ran.code == 0
-    assert ran.out.startswith("unlocked: ana, the same person, similarity 0.")
+    assert ran.out.startswith("unlocked: ana, the same person, a good match; a stranger")
     assert load_settings().vault_path.stat().st_mode & 0o777 == 0o600
 
 

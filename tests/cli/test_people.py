@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,3 +69,105 @@ def test_forget_does_not_ask_with_yes_or_about_nobody(
     monkeypatch.setattr("sys.stdin", Terminal(""))
     assert mien("forget", "nobody").code == 6
     assert mien("forget", "ana", "--yes").out == "forgot ana\n"
+
+
+# list and photos -----------------------------------------------------------------------------
+
+
+def test_list_shows_photos_quality_and_the_last_unlock_with_a_zone(
+    mien: Mien, album: Path, home: Path
+) -> None:
+    mien("enroll", "ana", album / "me")
+    before = mien("list").out
+    assert re.fullmatch(
+        r"ana  enrolled \d{4}-\d\d-\d\d \d\d:\d\d [+-]\d{4} with sface"
+        r"  3 photos, (good|fair|poor)  last unlock never\n",
+        before,
+    )
+    assert mien("unlock", "ana", album / "probe.png").code == 0
+    assert re.search(r"last unlock \d{4}-\d\d-\d\d \d\d:\d\d [+-]\d{4}\n$", mien("list").out)
+    (person,) = mien("list", "--json").json["people"]
+    assert sorted(person) == ["enrolled", "last_unlock", "model", "photos", "quality", "user"]
+    assert person["photos"] == 3
+    assert person["last_unlock"].endswith("+00:00")
+
+
+def test_photos_lists_the_photos_and_removes_one(mien: Mien, album: Path, home: Path) -> None:
+    mien("enroll", "ana", album / "me")
+    lines = mien("photos", "ana").out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["photo 1", "photo 2", "photo 3"]
+    assert all(re.search("good, similarity to the others 0.9", line) for line in lines)
+    assert mien("photos", "ana", "--remove", "2").out == "removed photo 2 of ana; 2 photos left\n"
+    found = mien("photos", "ana", "--json").json
+    assert [one["number"] for one in found["photos"]] == [1, 2]
+    assert "a photo of ana was removed" in mien("log").out
+    assert mien("unlock", "ana", album / "probe.png").code == 0
+    mien("photos", "ana", "--remove", "1")
+    assert mien("photos", "ana").out == "photo 1: the only one\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("nobody",), 6, "'nobody' is not enrolled"),
+        (("nobody", "--remove", "1"), 6, "'nobody' is not enrolled"),
+        (("ana", "--remove", "0"), 2, "has the photos 1 to 1, not 0"),
+        (("ana", "--remove", "2"), 2, "has the photos 1 to 1, not 2"),
+        (("ana", "--remove", "1"), 2, "the only photo of 'ana'"),
+    ],
+)
+def test_a_photo_that_cannot_be_removed_is_refused_and_nothing_changes(
+    mien: Mien, album: Path, home: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    mien("enroll", "ana", album / "me" / "1.png")
+    before = mien("list").out, mien("log").out
+    ran = mien("photos", *arguments)
+    assert (ran.code, words in ran.err) == (code, True)
+    assert (mien("list").out, mien("log").out) == before
+
+
+def test_removing_a_photo_asks_at_a_terminal(
+    mien: Mien, album: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mien("enroll", "ana", album / "me")
+    monkeypatch.setattr("sys.stdin", Terminal("n\n"))
+    ran = mien("photos", "ana", "--remove", "1")
+    assert ran.code == 2
+    assert "Remove photo 1 of ana? It cannot be restored. [y/N]" in ran.err
+    assert len(mien("photos", "ana").out.splitlines()) == 3
+    assert mien("photos", "ana", "--remove", "1", "--yes").code == 0
+
+
+# a folder of people --------------------------------------------------------------------------
+
+
+def test_a_folder_of_people_is_enrolled_and_whoever_cannot_be_is_named(
+    mien: Mien, album: Path, home: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "people"
+    shutil.copytree(album / "me", root / "ana")
+    (root / "wall").mkdir()
+    shutil.copy(album / "wall.png", root / "wall")
+    ran = mien("enroll", "--folder", root)
+    assert ran.code == 3
+    lines = ran.out.splitlines()
+    assert lines[0] == "enrolled ana from 3 photos"
+    assert lines[-2].startswith(f"not enrolled: wall: '{root}/wall/wall.png': no face found")
+    assert lines[-1] == "enrolled 1 of 2 people"
+    assert mien("unlock", "ana", album / "probe.png").code == 0
+    again = mien("enroll", "--folder", root, "--json").json
+    assert (again["outcome"], again["exit_code"]) == ("usage", 2)
+    assert [one["outcome"] for one in again["people"]] == ["usage", "no_face"]
+    shutil.rmtree(root / "wall")
+    assert mien("enroll", "--folder", root, "--replace").code == 0
+
+
+@pytest.mark.parametrize("other", [("ana",), ("--camera",), ("--frames", "x")])
+def test_a_folder_takes_the_place_of_name_and_photos(mien: Mien, other: tuple[str, ...]) -> None:
+    ran = mien("enroll", "--folder", "people", *other)
+    assert (ran.code, "takes the place of NAME" in ran.err) == (2, True)
+
+
+def test_the_name_may_stand_after_options(mien: Mien, album: Path, home: Path) -> None:
+    ran = mien("enroll", "--model", "sface", "ana", album / "me" / "1.png")
+    assert ran.out.startswith("enrolled ana from 1 photo\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -112,15 +113,23 @@ def test_compare_exits_with_the_code_of_its_outcome(
     ran = mien("compare", album / "probe.png", album / b)
     assert ran.code == code
     if code == 0:
-        assert ran.out.startswith("same person: similarity 0.9")
+        assert ran.out.startswith("same person: a good match; a stranger would score")
+        told = mien("compare", album / "probe.png", album / b, "--verbose").out
+        assert told.startswith("same person: a good match, similarity 0.9")
+        assert mien("compare", album / "probe.png", album / b, "--json").json["outcome"] == (
+            "same_person"
+        )
     else:
         assert ran.complaint
 
 
 def test_compare_exits_with_1_for_two_people(mien: Mien, album: Path, shared_photos: Path) -> None:
-    ran = mien("compare", album / "probe.png", shared_photos / "faces" / "me" / "me_1.jpg")
+    photos = album / "probe.png", shared_photos / "faces" / "me" / "me_1.jpg"
+    ran = mien("compare", *photos)
     assert ran.code == 1
-    assert ran.out.startswith("different people: similarity ")
+    assert ran.out.startswith("different people: a stranger would score this high about once in")
+    data = mien("compare", *photos, "--json").json
+    assert (data["outcome"], data["exit_code"]) == ("different_people", 1)
 
 
 # list and forget ---------------------------------------------------------------------------
@@ -128,9 +137,10 @@ def test_compare_exits_with_1_for_two_people(mien: Mien, album: Path, shared_pho
 
 def test_list_shows_the_enrolled_people(mien: Mien, vault: Path) -> None:
     ran = mien("list")
+    at = datetime(2026, 1, 31, 12, tzinfo=timezone.utc).astimezone().strftime("%Y-%m-%d %H:%M %z")
     assert ran.out.splitlines() == [
-        "ana  enrolled 2026-01-31T12:00:00+00:00  with sface",
-        "ben  enrolled 2026-01-31T12:00:00+00:00  with sface",
+        f"{name}  enrolled {at} with sface  {words}  last unlock never"
+        for name, words in (("ana", "3 photos, poor"), ("ben", "1 photo, fair"))
     ]
     people = mien("list", "--json").json["people"]
     assert [person["user"] for person in people] == ["ana", "ben"]

@@ -16,6 +16,7 @@ import numpy as np
 
 from mien.app.enrollment import EnrolledPhoto, Enrollment
 from mien.app.face_search import FoundFace
+from mien.app.match_word import match_word
 from mien.app.neighbours import neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.replacement import check_replacement
@@ -118,7 +119,7 @@ def _compare_with_others(
 ) -> Enrollment:
     """Add the warnings; if somebody's record is damaged, the reason why there are none."""
     try:
-        neighbours, _ = neighbours_in(vault, pipeline)
+        neighbours, _ = neighbours_in(vault, pipeline.matcher)
         return neighbours.add_warnings(enrollment, user=user)
     except VaultDamaged as error:
         return replace(enrollment, not_compared=str(error))
@@ -248,14 +249,15 @@ def merge(
     kept = [row for row in range(len(vectors)) if row not in twins]
     plain = space.reveal(vectors[kept])
     left_out = _check_consistency(plain, [names[row] for row in kept], pipeline)
-    enrolled = []
+    enrolled, rest = [], pipeline.matcher.threshold_for(photos=max(1, len(kept) - 1))
     for row, similarity in zip(kept, left_out, strict=True):
         if row >= len(old):
             one = analysed.photos[row - len(old)]
             quality = measure_quality(one.found.face, one.crop)
             turned = 90 * one.found.quarter_turns
             face = one.found.face_as_read
-            enrolled.append(EnrolledPhoto(one.name, face, quality, similarity, turned))
+            agrees = None if similarity is None else match_word(similarity - rest.value)
+            enrolled.append(EnrolledPhoto(one.name, face, quality, similarity, turned, agrees))
     template = Template(vectors[kept], pipeline.model)
     expectation = pipeline.matcher.expectation(photos=len(kept))
     return Enrollment(template, tuple(enrolled), skipped, expectation, left_out=analysed.left_out)

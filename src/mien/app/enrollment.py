@@ -14,7 +14,8 @@ class EnrolledPhoto:
     """One photo that went into the template.
 
     leave_one_out: cosine to the centre of the other photos, None for a single one. turned_degrees:
-    by how much the photo was turned, counter-clockwise, so that the face is upright.
+    by how much the photo was turned, counter-clockwise, so that the face is upright. agrees: how
+    well it matches the others, None for a single one.
     """
 
     name: str
@@ -22,6 +23,7 @@ class EnrolledPhoto:
     quality: Quality
     leave_one_out: float | None
     turned_degrees: int = 0
+    agrees: Word | None = None
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -91,7 +93,12 @@ class Enrollment:
             "photos_in_template": len(self.template.vectors),
             "quality": self.word,
             "photos": [
-                {"photo": p.name, "leave_one_out": p.leave_one_out, "advice": [*p.advice]}
+                {
+                    "photo": p.name,
+                    "leave_one_out": p.leave_one_out,
+                    "agrees": p.agrees,
+                    "advice": [*p.advice],
+                }
                 for p in self.photos
             ],
             "skipped": [{"photo": photo, "same_as": twin} for photo, twin in self.skipped],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mien.app.enrollment import Enrollment
+from mien.app.enrollment import EnrolledPhoto, Enrollment
+from mien.app.match_word import match_word
 from mien.results import Decision
 
 MAX_NAMED = 3  # photos with the same fault; JSON has all
@@ -15,28 +16,29 @@ def enrollment_lines(
 ) -> tuple[str, ...]:
     """What was enrolled, how well the photos agree, and what would be better, a line each.
 
-    verbose: with the similarity of the nearest stranger and its threshold.
+    verbose: with similarities, and the threshold at the nearest stranger.
     """
     count = len(enrollment.template.vectors)
     lines = [f"enrolled {user} from {count} photo{'s' * (count != 1)}"]
-    lines += [
-        f"  {photo.name}: similarity to the others {photo.leave_one_out:.3f}"
-        for photo in enrollment.photos
-        if photo.leave_one_out is not None
-    ]
+    lines.append(f"  quality: {enrollment.word}")
+    lines += [_describe_photo(photo, verbose) for photo in enrollment.photos if photo.agrees]
     lines += [f"  skipped {photo}: nearly the same as {twin}" for photo, twin in enrollment.skipped]
     lines += left_out_lines(enrollment.left_out)
     lines += [f"  advice: {words}" for words in enrollment.advice]
     if enrollment.expectation:
         lines.append(f"  {enrollment.expectation}")
     margin, nearest = enrollment.margin, enrollment.closest_stranger
-    if margin is not None and margin > 0:  # otherwise the advice warns of it
-        strangers = f"the nearest of {enrollment.strangers:,} strangers"
-        lines.append(f"  good: margin to {strangers} {margin:.2f}")
     if verbose and margin is not None and nearest is not None:
         figures = f"similarity {nearest:.3f}, threshold {nearest + margin:.3f}"
-        lines.append(f"  nearest stranger: {figures}")
+        lines.append(f"  nearest of {enrollment.strangers:,} strangers: {figures}")
     return tuple(lines)
+
+
+def _describe_photo(photo: EnrolledPhoto, verbose: bool) -> str:
+    words = f"  {photo.name}: {photo.agrees}"
+    if verbose and photo.leave_one_out is not None:
+        words += f", similarity to the others {photo.leave_one_out:.3f}"
+    return words
 
 
 def left_out_lines(reasons: Sequence[str]) -> list[str]:
@@ -54,22 +56,34 @@ def left_out_lines(reasons: Sequence[str]) -> list[str]:
     return lines
 
 
-def describe_scores(decision: Decision) -> str:
-    """Similarity and threshold, and how often a stranger would score this high."""
-    words = f"similarity {decision.similarity:.3f}, threshold {decision.threshold.value:.3f}"
-    if decision.threshold.calibration:
-        words += f", calibration {decision.threshold.calibration}"
-    return f"{words}; {decision.odds}" if decision.odds else words
+def describe_scores(decision: Decision, *, verbose: bool = False) -> str:
+    """How good the match is, and how often a stranger would score this high.
+
+    verbose: also similarity and threshold. Empty for a refusal of which no more is known.
+    """
+    return _with_odds(_scores(decision, verbose), decision)
 
 
-def describe_decision(decision: Decision) -> str:
+def describe_decision(decision: Decision, *, verbose: bool = False) -> str:
     """The reason, what is wrong with the photo, and the scores if there was a face to compare.
 
-    For the photo's owner: a service must not say as much to strangers.
+    For the photo's owner: a service must not say as much to strangers. verbose: as above.
     """
     words = decision.reason
     if decision.faults:
         words += f" ({'; '.join(decision.faults)})"
     if decision.similarity != decision.similarity:  # not a number: there was no face to compare
         return words
-    return f"{words}, {describe_scores(decision)}"
+    return _with_odds([words, *_scores(decision, verbose)], decision)
+
+
+def _scores(decision: Decision, verbose: bool) -> list[str]:
+    threshold = decision.threshold
+    words = [f"a {match_word(decision.similarity - threshold.value)} match"] if decision else []
+    if verbose:
+        words += [f"similarity {decision.similarity:.3f}", f"threshold {threshold.value:.3f}"]
+    return words + ([f"calibration {threshold.calibration}"] if threshold.calibration else [])
+
+
+def _with_odds(words: list[str], decision: Decision) -> str:
+    return "; ".join(part for part in (", ".join(words), decision.odds) if part)

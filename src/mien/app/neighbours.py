@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.app.enrollment import Enrollment
-from mien.app.pipeline import Pipeline
 from mien.matching.matcher import Matcher
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, look_alikes
 from mien.results import FloatArray, Threshold
@@ -84,13 +83,13 @@ class Neighbours:
 
 
 def neighbours_in(
-    vault: Vault, pipeline: Pipeline, known: Mapping[bytes, Record] | None = None
+    vault: Vault, matcher: Matcher, known: Mapping[bytes, Record] | None = None
 ) -> tuple[Neighbours, VectorSpace]:
-    """Of the people enrolled with the pipeline's model, and their space.
+    """Of the people enrolled with the matcher's model, and their space.
 
     known: records that were read already, by tag. Raises VaultDamaged, also when they are used.
     """
-    centroids, rotated = vault.centroids_of(pipeline.model)
+    centroids, rotated = vault.centroids_of(matcher.model)
 
     def name_of(row: int) -> str | None:
         tag = centroids.tags[row]
@@ -98,4 +97,4 @@ def neighbours_in(
         return None if record is None else record.user
 
     space = rotated or PLAIN_SPACE
-    return Neighbours(centroids.rows, name_of, pipeline.matcher, space), space
+    return Neighbours(centroids.rows, name_of, matcher, space), space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Action, Namespace
+from pathlib import Path
 
 from mien.cli.arguments import (
     CommandParser,
@@ -32,15 +33,31 @@ def add_commands(commands: Commands) -> None:
     )
     add_model_options(identify)
     add_calibration_option(identify)
+    _add_verbose_option(identify)
     identify.add_argument("photo", metavar="PHOTO")
     compare = add_command(
         commands, "compare", _run_compare, "Decide whether two photos show the same person."
     )
     add_model_options(compare)
     add_calibration_option(compare)
+    _add_verbose_option(compare)
     compare.add_argument("a", metavar="A")
     compare.add_argument("b", metavar="B")
+    _add_people(commands)
+
+
+def _add_people(commands: Commands) -> None:
     add_command(commands, "list", _run_people, "List the enrolled people.")
+    photos = add_command(
+        commands,
+        "photos",
+        _run_people,
+        "List the photos of a person's template, or remove one.",
+        interrupted=SEE_LIST,
+    )
+    photos.add_argument("name", metavar="NAME")
+    photos.add_argument("--remove", type=int, metavar="N", help="Remove the photo of this number.")
+    photos.add_argument("--yes", action="store_true", help="Do not ask.")
     forget = add_command(
         commands, "forget", _run_people, "Delete a person's template.", interrupted=SEE_LIST
     )
@@ -83,8 +100,12 @@ def _add_enroll(commands: Commands) -> None:
         "--replace", action="store_true", help="Drop the photos that NAME was enrolled with before."
     )
     enroll.add_argument(
-        "--verbose", action="store_true", help="Also print the figures of the nearest stranger."
+        "--folder",
+        type=Path,
+        metavar="PEOPLE_DIR",
+        help="In place of NAME and PHOTO: enroll each person of a folder with one subfolder each.",
     )
+    _add_verbose_option(enroll)
     enroll.add_argument(
         "--yes",
         action="store_true",
@@ -111,6 +132,7 @@ def _add_unlock(commands: Commands) -> None:
     name = _add_name(unlock)
     photo = unlock.add_argument("photo", nargs="?", metavar="PHOTO")
     unlock.late_positionals = (name, photo)
+    _add_verbose_option(unlock)
     add_frame_options(unlock)
     unlock.add_argument(
         "--challenge",
@@ -131,11 +153,18 @@ def _require_name(args: Namespace) -> None:
         raise UsageError(f"the following arguments are required: NAME; see: {args.prog} --help")
 
 
-def _run_enroll(args: Namespace) -> CommandResult:
-    _require_name(args)
-    from mien.cli.commands.enroll import enroll
+def _add_verbose_option(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--verbose", action="store_true", help="Also print similarities and thresholds."
+    )
 
-    return enroll(args)
+
+def _run_enroll(args: Namespace) -> CommandResult:
+    if args.folder is None:
+        _require_name(args)
+    from mien.cli.commands import enroll
+
+    return enroll.enroll(args) if args.folder is None else enroll.enroll_folder(args)
 
 
 def _run_unlock(args: Namespace) -> CommandResult:
@@ -154,5 +183,10 @@ def _run_compare(args: Namespace) -> CommandResult:
 def _run_people(args: Namespace) -> CommandResult:
     from mien.cli.commands import people
 
-    commands = {"list": people.list_people, "forget": people.forget, "rename": people.rename}
+    commands = {
+        "list": people.list_people,
+        "photos": people.photos,
+        "forget": people.forget,
+        "rename": people.rename,
+    }
     return commands[args.command](args)

@@ -134,12 +134,14 @@ class Vault:
         make: Callable[[Record | None, SpaceOf], Record],
         *,
         replace: bool = False,
+        logged: str = "added",
     ) -> Record:
         """Store what `make` returns, in one transaction: of two updates at once, both are kept.
 
         make: gets the stored record or None, and the space of a model; it should be quick. An
         error that it raises leaves the vault as it was. replace: the stored record is not
-        read, so that a damaged one does no harm; `make` gets None.
+        read, so that a damaged one does no harm; `make` gets None. logged: the word of an "enroll"
+        of somebody who is enrolled.
         """
         name = check_user_name(user)
         with self._transactions.writing() as transaction:
@@ -147,7 +149,7 @@ class Vault:
             stored = None if replace else find_record(name, transaction)
             record = make(stored, _spaces_of(transaction))
             store_record(record, transaction)
-            word = "done" if not known else "replaced" if replace else "added"
+            word = "done" if not known else "replaced" if replace else logged
             self._write_log(transaction, "enroll", name, word)
         return record
 

@@ -183,10 +183,12 @@ class People(OutcomeModel):
 
 
 class EnrolledPhoto(StrictModel):
-    """leave_one_out: its similarity to the other photos; null for a single photo."""
+    """leave_one_out: its similarity to the other photos, and agrees: that as a word; null for a
+    single photo."""
 
     photo: str
     leave_one_out: float | None
+    agrees: Quality | None
     advice: list[str]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from mien.lab.audit.report import (
 from mien.lab.audit.run import Audit, ModelAudit, limit_size, run_audit
 from mien.lab.audit.simulated_attacks import measure_simulated
 from mien.lab.audit.steps import STEPS
+from mien.lab.explore.folder import NamedPhoto
 from mien.lab.labels import display_name
 from mien.lab.people_layout import people_root
 from mien.lab.report.html import expect_report_packages
@@ -55,12 +56,11 @@ def audit(args: Namespace) -> CommandResult:
     root, notes = people_root(args.folder)
     scorer = open_scorer(settings) if args.attacks else None  # missing models are said at once
     pipelines, skipped = _pipelines(args.model or [], settings)
-    print_progress(QUESTION)
     found = run_audit(
         root,
         pipelines,
         np.random.default_rng(SEED),
-        progress=lambda photos: estimated(bar(photos, "changing photos"), len(photos)),
+        progress=_announced,
     )
     notes += found.mixed
     title = f"mien audit {display_name(args.folder.resolve().name)}"
@@ -83,6 +83,12 @@ def audit(args: Namespace) -> CommandResult:
         "figures": str(args.out / JSON_NAME),
     }
     return CommandResult(ExitCode.OK, tuple(lines), data)
+
+
+def _announced(photos: Sequence[NamedPhoto]) -> Iterable[NamedPhoto]:
+    """The photos; says the question, and after the first photo how long all will take."""
+    print_progress(QUESTION)
+    return estimated(bar(photos, "changing photos"), len(photos))
 
 
 def _simulated(folder: Path, pipeline: Pipeline, scorer: ScoreFace) -> dict[str, ErrorRate]:

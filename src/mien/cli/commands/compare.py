@@ -20,7 +20,7 @@ def identify(args: Namespace) -> CommandResult:
     with open_user_vault(settings, create=False) as vault:
         found = identify_photo(image, vault=vault, pipeline=open_pipeline(settings, args.model))
     who = found.user or "no match"
-    lines = [f"{who}: {describe_decision(found.decision)}"]
+    lines = [f"{who}: {describe_decision(found.decision, verbose=args.verbose)}"]
     if found.also:
         lines.append(f"  not certain: {', '.join(found.also)} would be accepted as well")
     return CommandResult(
@@ -38,11 +38,11 @@ def compare(args: Namespace) -> CommandResult:
         open_pipeline(load_settings(engine=args.engine, calibration=args.calibration), args.model),
     )
     word = "same person" if decision else "different people"
-    words = f"{word}: {describe_scores(decision)}"
+    scores = describe_scores(decision, verbose=args.verbose)
+    words = f"{word}: {scores}" if scores else word
     if decision.faults:
-        words = describe_decision(decision)
-    return CommandResult(
-        decision.outcome.exit_code,
-        (words,),
-        decision.to_dict(),
-    )
+        words = describe_decision(decision, verbose=args.verbose)
+    data = decision.to_dict()
+    if decision or not decision.faults:  # nobody was let in, and no owner was refused
+        data["outcome"] = word.replace(" ", "_")
+    return CommandResult(decision.outcome.exit_code, (words,), data)

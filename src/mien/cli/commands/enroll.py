@@ -19,11 +19,21 @@ from mien.cli.output import CommandResult
 from mien.cli.progress import photo_bar
 from mien.cli.questions import ask_yes
 from mien.cli.user_vault import open_user_vault
-from mien.errors import AnotherFace, ExitCode, Outcome, UsageError
+from mien.errors import (
+    AnotherFace,
+    ExitCode,
+    NoFaceFound,
+    Outcome,
+    SeveralFacesFound,
+    UnreadableImage,
+    UsageError,
+)
+from mien.lab.people_layout import people_root
 from mien.media.image_file import ImageSource
-from mien.media.photo_paths import find_photos, named_files
+from mien.media.photo_paths import find_people_photos, find_photos, named_files
 from mien.models.added import liveness_is_added
 from mien.settings import Settings, load_settings
+from mien.vault import check_user_name
 
 NOT_CHECKED = (
     "  warning: not checked for a living person, a photo held to the camera may have been enrolled;"
@@ -71,6 +81,57 @@ def enroll(args: Namespace) -> CommandResult:
                 raise
             enrollment = store("replace_person")
     return _enrolled(user, enrollment, args)
+
+
+def enroll_folder(args: Namespace) -> CommandResult:
+    """Enroll each person of args.folder; whoever cannot be enrolled is named, and the others are.
+
+    The exit code is that of the first who was not enrolled, or 0.
+    """
+    if args.name is not None or args.photos or args.camera is not None or args.frames is not None:
+        raise UsageError("--folder takes the place of NAME, PHOTO, --camera and --frames")
+    settings = load_settings(engine=args.engine, calibration=args.calibration)
+    root, notes = people_root(args.folder)
+    photos: dict[str, list[ImageSource]] = {}
+    for path, person in find_people_photos(root):
+        photos.setdefault(check_user_name(person), []).append(path)
+    lines, results = [*notes], list[dict[str, object]]()
+    pipeline = open_pipeline(settings, args.model)
+    with open_user_vault(settings, create=True) as vault:
+        for user, its in photos.items():
+            try:
+                found = use_cases.enroll(
+                    user,
+                    its,
+                    pipeline=pipeline,
+                    vault=vault,
+                    mode=_mode(args),
+                    clock=lambda: datetime.now(timezone.utc),
+                    progress=photo_bar,
+                    may_skip=lambda photo: True,
+                )
+            except (UsageError, NoFaceFound, SeveralFacesFound, UnreadableImage) as error:
+                lines.append(f"not enrolled: {user}: {error}")
+                code = int(error.outcome.exit_code)
+                failed = {"outcome": error.outcome.value, "user": user, "error": str(error)}
+                results.append({**failed, "exit_code": code})
+            else:
+                lines += enrollment_lines(user, found, verbose=args.verbose)
+                results.append(found.to_dict(user))
+    return _enrolled_folder(lines, results)
+
+
+def _enrolled_folder(lines: list[str], results: list[dict[str, object]]) -> CommandResult:
+    failed = [one for one in results if one["outcome"] != "enrolled"]
+    first = failed[0] if failed else {"outcome": "enrolled", "exit_code": 0}
+    count = len(results) - len(failed)
+    lines.append(f"enrolled {count} of {len(results)} people")
+    data: dict[str, object] = {
+        "outcome": first["outcome"],
+        "exit_code": first["exit_code"],
+        "people": results,
+    }
+    return CommandResult(ExitCode(int(str(first["exit_code"]))), tuple(lines), data)
 
 
 def _check_options(args: Namespace) -> None:

@@ -57,7 +57,7 @@ def unlock(args: Namespace) -> CommandResult:
         )
         with verifier:
             decision = verifier.conclude(_decide(verifier, shown, settings, args))
-    words = describe_decision(decision)
+    words = describe_decision(decision, verbose=args.verbose)
     return _result(user, decision, words, _liveness_lines(decision, args, settings))
 
 

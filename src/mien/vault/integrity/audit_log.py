@@ -37,10 +37,10 @@ class Entry:
 
     at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
     by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
-    "done"; of an "enroll" also "added" or "replaced"; of an attempt also `STARTED`; of an "unlock"
-    also "unlocked_laxer", and `NOT_LIVE_BY` with a reason. where: the surface that was used.
-    nonce: random, so that two logs of the same events differ, as two machines write them from one
-    earlier state; "" in mien 0.1.
+    "done"; of an "enroll" also "added", "replaced" or "photo_removed"; of an attempt also
+    `STARTED`; of an "unlock" also "unlocked_laxer", and `NOT_LIVE_BY` with a reason. where: the
+    surface that was used. nonce: random, so that two logs of the same events differ, as two
+    machines write them from one earlier state; "" in mien 0.1.
     """
 
     at: str
@@ -136,13 +136,13 @@ def describe_entries(entries: Sequence[Entry], *, zone: tzinfo) -> list[str]:
             at += len(failures)
         elif _count_alike(entries, at) > 1:
             count = _count_alike(entries, at)
-            last = _local_time(entries[at + count - 1], zone)
+            last = local_time(entries[at + count - 1].at, zone)
             first = _describe_entry(entries[at], zone)
             lines.append(f"{first}, {count} times, the last at {last}")
             at += count
         elif _is_rename(entries, at):
             old, new = entries[at].user, entries[at + 1].user
-            lines.append(f"{_local_time(entries[at], zone)}  {old} was renamed to {new}")
+            lines.append(f"{local_time(entries[at].at, zone)}  {old} was renamed to {new}")
             at += 2
         else:
             lines.append(_describe_entry(entries[at], zone))
@@ -188,10 +188,10 @@ def _describe_failures(
     )
     unlocked_before = any(e.user == user and e.outcome == "unlocked" for e in entries[:start])
     between = f" between two unlocks by {user}" if unlocked_later and unlocked_before else ""
-    first = _local_time(failures[0], zone)
+    first = local_time(failures[0].at, zone)
     if count == 1:
         return f"{first}  1 failed attempt for {user}{between}{_not_living(failures)}"
-    last = _local_time(failures[-1], zone)
+    last = local_time(failures[-1].at, zone)
     words = f"{count} failed attempts for {user}{between}, the last at {last}"
     return f"{first}  {words}{_not_living(failures)}"
 
@@ -226,6 +226,7 @@ def _describe_entry(entry: Entry, zone: tzinfo) -> str:
         ("identify", "not_the_owner"): "a face matched nobody enrolled",
         ("enroll", "done"): f"{entry.user} was enrolled",
         ("enroll", "added"): f"photos were added to {entry.user}",
+        ("enroll", "photo_removed"): f"a photo of {entry.user} was removed",
         ("enroll", "replaced"): f"{entry.user} was enrolled again, the earlier photos replaced",
         ("forget", "done"): f"{entry.user} was forgotten",
         ("rotate", "done"): "the key of the vault was replaced",
@@ -238,8 +239,9 @@ def _describe_entry(entry: Entry, zone: tzinfo) -> str:
     }
     plain = f"{entry.kind} {entry.user}: {entry.outcome.replace('_', ' ')}"
     description = descriptions.get((entry.kind, entry.outcome), plain)
-    return f"{_local_time(entry, zone)}  {description}"
+    return f"{local_time(entry.at, zone)}  {description}"
 
 
-def _local_time(entry: Entry, zone: tzinfo) -> str:
-    return datetime.fromisoformat(entry.at).astimezone(zone).strftime("%Y-%m-%d %H:%M %z")
+def local_time(stamp: str, zone: tzinfo | None) -> str:
+    """A time as `utc_stamp` writes it, in the reader's zone, which is named."""
+    return datetime.fromisoformat(stamp).astimezone(zone).strftime("%Y-%m-%d %H:%M %z")

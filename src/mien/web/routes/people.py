@@ -176,7 +176,7 @@ async def log(
 def list_people(vault: Vault, pipeline: Pipeline, *, after: str, limit: int) -> schemas.People:
     """The next people by name. The quality is known for templates of the pipeline's model."""
     records, more = vault.people_page(after=after, limit=limit)
-    neighbours, space = neighbours_in(vault, pipeline, known=records)
+    neighbours, space = neighbours_in(vault, pipeline.matcher, known=records)
     people = []
     for record in records.values():
         fields: dict[str, object] = {
