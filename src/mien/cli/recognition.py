@@ -92,6 +92,11 @@ def _add_enroll(commands: Commands) -> None:
         action="store_true",
         help="With --frames: ask for movements of the head, as --camera does.",
     )
+    _add_existing_options(enroll)
+
+
+def _add_existing_options(enroll: CommandParser) -> None:
+    """What to do with a person who is enrolled, and what to print."""
     existing = enroll.add_mutually_exclusive_group()
     existing.add_argument(
         "--add", action="store_true", help="Keep the photos that NAME was enrolled with before."
