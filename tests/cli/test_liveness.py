@@ -33,19 +33,32 @@ def score_always(monkeypatch: pytest.MonkeyPatch, score: float) -> None:
 
 
 @pytest.fixture
-def camera(album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A camera before which she sits."""
+def camera(album: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """A camera before which she sits. Gives what it was asked with, a row for each look."""
+    asked: list[dict[str, Any]] = []
 
     def read(device: str, **given: Any) -> Iterator[Frame]:
+        asked.append(given)
         for number in range(4):
             with Image.open(album / "probe.png") as picture:
                 yield Frame(number / 10, np.asarray(picture.convert("RGB")))
 
     monkeypatch.setattr("mien.media.camera.read_camera", read)
+    return asked
+
+
+def test_a_virtual_camera_is_allowed_only_where_no_living_person_is_asked_for(
+    mien: Mien, vault: Path, camera: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score_always(monkeypatch, 2.0)
+    for policy in ("off", "passive"):
+        monkeypatch.setenv("MIEN_LIVENESS", policy)
+        mien("unlock", "ana", "--camera")
+    assert [one["allow_virtual"] for one in camera] == [True, False]
 
 
 def test_without_a_name_the_camera_decides_on_the_login_name_and_not_on_the_environment(
-    mien: Mien, vault: Path, camera: None, monkeypatch: pytest.MonkeyPatch
+    mien: Mien, vault: Path, camera: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOGNAME", "ben")
     monkeypatch.setenv("USER", "ben")
@@ -56,7 +69,7 @@ def test_without_a_name_the_camera_decides_on_the_login_name_and_not_on_the_envi
 
 
 def test_a_user_id_without_a_name_is_told_to_give_one(
-    mien: Mien, vault: Path, camera: None, monkeypatch: pytest.MonkeyPatch
+    mien: Mien, vault: Path, camera: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pwd, "getpwuid", lambda uid: {}[uid])
     assert mien("unlock", "--camera").complaint.endswith("has no name here; give NAME")
@@ -101,7 +114,7 @@ def test_passive_without_the_models_stays_locked(
 
 
 def test_a_camera_is_checked_as_soon_as_the_models_are_there(
-    mien: Mien, vault: Path, camera: None, monkeypatch: pytest.MonkeyPatch
+    mien: Mien, vault: Path, camera: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ran = mien("unlock", "ana", "--camera")
     assert ran.code == 0

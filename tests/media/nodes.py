@@ -5,6 +5,7 @@ camera. The nodes are links to character devices that every Linux has, so they a
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import struct
 from collections.abc import Sequence
@@ -67,6 +68,8 @@ class Machine:
     def ioctl(self, descriptor: int, request: int, answer: bytearray) -> int:
         name, node = self._of_number[os.fstat(descriptor).st_rdev]
         self.asked.append((name, request))
+        assert fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_NONBLOCK
+        assert fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
         if request in node.errors:
             raise OSError(node.errors[request], os.strerror(node.errors[request]))
         if request == QUERYCAP:

@@ -20,6 +20,7 @@ import pytest
 from tests.media.nodes import REQBUFS, Machine, Node
 
 from mien.errors import CameraBusy, CameraUnavailable, LookCancelled, UsageError
+from mien.media import camera
 from mien.media.camera import CameraReader, read_camera
 from mien.media.camera_list import Camera, CameraKind
 from mien.media.frame import Frame, SensorDepth, is_dark
@@ -197,11 +198,50 @@ def test_an_unplugged_camera_is_an_error_of_its_own(machine: Machine) -> None:
         list(watched(machine, Sensor([90] * 7, "end")))
 
 
+def test_frames_that_are_too_large_are_refused(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "MAX_FRAME_PIXELS", 63)
+    with pytest.raises(CameraUnavailable, match="gives frames of 8x8, more than 63 pixels"):
+        next(watched(machine, Sensor([90])))
+
+
 def test_a_camera_that_hangs_does_not_block_the_command(machine: Machine) -> None:
     sensor = Sensor([], "hang")
     with pytest.raises(CameraUnavailable, match="gives no frames"):
         list(watched(machine, sensor, timeout_s=0.01))
     sensor.unplugged.set()
+
+
+def test_the_camera_is_found_as_find_camera_is_told(tmp_path: Path) -> None:
+    infrared = Node(formats=("GREY",), by_path="pci-1")
+    pair = [Node(by_path="pci-2"), Node(by_path="pci-3"), Node(place="virtual")]
+    machine = Machine(tmp_path, [infrared, *pair])
+    opened: list[str] = []
+
+    def first_of(device: str = "", **more: Any) -> str:
+        frames = read_camera(
+            device,
+            clock=time.monotonic,
+            timeout_s=600.0,
+            open_capture=lambda path: opened.append(path) or Sensor([90]),
+            nodes=machine.nodes,
+            **more,
+        )
+        next(frames)
+        frames.close()  # type: ignore[attr-defined]
+        return opened[-1].rpartition("/")[2]
+
+    told: list[str] = []
+    assert first_of(prefer=CameraKind.INFRARED, tell=told.append) == "video0"
+    assert told == []
+    assert first_of(tell=told.append) == "video1"
+    assert "of 2 colour cameras the first by port" in told[0]
+    assert first_of("3", allow_virtual=True) == "video3"
+    with pytest.raises(CameraUnavailable, match="is a virtual camera"):
+        first_of("3")
+    with pytest.raises(CameraUnavailable, match="'046d:0825' is expected"):
+        first_of(expected_usb_id="046d:0825")
 
 
 # busy and cancelled ------------------------------------------------------------------------
@@ -228,7 +268,10 @@ def test_a_camera_that_is_let_go_of_within_half_a_second_is_used(machine: Machin
     reader.close()
 
 
-def test_a_look_is_cancelled_while_the_driver_hangs_in_a_frame(machine: Machine) -> None:
+def test_a_look_is_cancelled_while_the_driver_hangs_in_a_frame(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(camera, "CLOSING_S", GUARD_S)
     sensor = Sensor([90, 90], "hang")
     frames = watched(machine, sensor, cancelled=sensor.hangs.is_set)
     with pytest.raises(LookCancelled):
@@ -266,15 +309,22 @@ def test_a_look_is_cancelled_while_the_kernel_hangs_in_a_request(machine: Machin
         answers.wait(GUARD_S)
         return machine.ioctl(descriptor, request, answer)
 
+    sensor = Sensor([90])
+    opened: list[str] = []
     frames = read_camera(
         clock=time.monotonic,
         timeout_s=600.0,
         cancelled=asking.is_set,
+        open_capture=lambda path: opened.append(path) or sensor,
         nodes=replace(machine.nodes, ioctl=ioctl),
     )
     with pytest.raises(LookCancelled):
         next(frames)
+    threads = [one for one in threading.enumerate() if one.name == "mien-camera"]
     answers.set()
+    for thread in threads:
+        thread.join(GUARD_S)
+    assert opened == []  # a camera that nobody waits for is not opened any more
 
 
 def test_a_cancelled_look_gives_no_frame_even_if_there_is_one(machine: Machine) -> None:

@@ -7,51 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import CameraUnavailable
 from mien.media.camera_device import (
     device_path,
     is_software,
-    refuse_virtual_camera,
     stable_links,
+    sysfs_node,
     usb_id,
-    virtual_camera_name,
 )
 
-DEVICE = "/dev/null"  # any character device: its number is all that is read
-NUMBER = os.stat(DEVICE).st_rdev
 
-
-def made_sysfs(folder: Path, place: str, name: str | None) -> Path:
-    node = folder / "devices" / place
-    node.mkdir(parents=True)
-    if name is not None:
-        (node / "name").write_text(name + "\n")
-    links = folder / "dev" / "char"
+def test_a_device_is_found_in_sysfs_by_its_number_if_it_is_of_v4l2(tmp_path: Path) -> None:
+    links = tmp_path / "dev" / "char"
     links.mkdir(parents=True)
-    (links / f"{os.major(NUMBER)}:{os.minor(NUMBER)}").symlink_to(node)
-    return folder
-
-
-def test_a_virtual_device_is_named_and_refused(tmp_path: Path) -> None:
-    sys = made_sysfs(tmp_path, "virtual/video4linux/video9", "Dummy video device (0x0000)")
-    assert virtual_camera_name(DEVICE, sys) == "Dummy video device (0x0000)"
-    with pytest.raises(CameraUnavailable, match=r"virtual camera .*MIEN_LIVENESS=off"):
-        refuse_virtual_camera(DEVICE, sys)
-
-
-def test_a_virtual_device_without_a_name_is_virtual_too(tmp_path: Path) -> None:
-    sys = made_sysfs(tmp_path, "virtual/video4linux/video9", None)
-    assert virtual_camera_name(DEVICE, sys) == ""
-    with pytest.raises(CameraUnavailable):
-        refuse_virtual_camera(DEVICE, sys)
-
-
-def test_a_device_of_hardware_and_what_is_no_device_are_left_to_the_reader(tmp_path: Path) -> None:
-    sys = made_sysfs(tmp_path, "pci0000:00/usb1/1-1/video4linux/video0", "HD Webcam")
-    refuse_virtual_camera(DEVICE, sys)
-    assert virtual_camera_name(DEVICE, tmp_path / "absent") is None
-    for path in ("99", str(tmp_path / "absent"), "zero\0byte"):
-        assert virtual_camera_name(path, sys) is None
+    for number, place in (("81:0", "usb1/1-1/video4linux/video0"), ("1:3", "virtual/mem/null")):
+        node = tmp_path / "devices" / place
+        node.mkdir(parents=True)
+        (links / number).symlink_to(node)
+    assert (
+        sysfs_node(os.makedev(81, 0), tmp_path) == tmp_path / "devices/usb1/1-1/video4linux/video0"
+    )
+    assert sysfs_node(os.makedev(1, 3), tmp_path) is None
+    assert sysfs_node(os.makedev(81, 7), tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -75,11 +51,11 @@ def test_software_is_known_by_its_driver_or_its_bus(
 def test_the_usb_id_is_that_of_the_nearest_device_above(tmp_path: Path) -> None:
     node = tmp_path / "devices" / "usb1" / "1-1" / "1-1:1.0" / "video4linux" / "video0"
     node.mkdir(parents=True)
-    assert usb_id(node, tmp_path) == ""
+    assert usb_id(node) == ""
     for folder, maker, product in (("usb1", "1d6b", "0002"), ("usb1/1-1", "046d", "0825")):
         (tmp_path / "devices" / folder / "idVendor").write_text(maker + "\n")
         (tmp_path / "devices" / folder / "idProduct").write_text(product + "\n")
-    assert usb_id(node, tmp_path) == "046d:0825"
+    assert usb_id(node) == "046d:0825"
 
 
 def test_links_lead_to_the_nodes_of_dev_and_no_further(tmp_path: Path) -> None:

@@ -143,6 +143,11 @@ def test_only_nodes_that_capture_pictures_do_so(flags: int, captures: bool) -> N
     assert Capability("", "", "", flags).captures is captures
 
 
+def test_a_node_of_planes_has_a_buffer_type_of_its_own() -> None:
+    assert Capability("", "", "", 0x0420_0001).buffer_type == 1
+    assert Capability("", "", "", 0x0420_1000).buffer_type == 9
+
+
 def test_hostile_words_are_made_printable_and_an_endless_list_of_formats_ends() -> None:
     def kernel(descriptor: int, request: int, answer: bytearray) -> None:
         if request == v4l2.QUERYCAP:

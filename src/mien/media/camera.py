@@ -13,7 +13,7 @@ from typing import Any
 from mien.errors import CameraBusy, CameraUnavailable, LookCancelled, quote_path
 from mien.media.camera_choice import BEST, find_camera
 from mien.media.camera_list import KERNEL, Camera, CameraKind, Nodes
-from mien.media.frame import Frame, FrameLimit, SensorDepth
+from mien.media.frame import MAX_FRAME_PIXELS, Frame, FrameLimit, SensorDepth
 from mien.media.opencv_frame import opencv_to_rgb, silence_opencv
 from mien.media.steady_light import when_steady
 
@@ -195,6 +195,8 @@ class CameraReader:
             there, picture = capture.read()
             if not there:
                 raise self.no_frame_error()
+            if picture.shape[0] * picture.shape[1] > MAX_FRAME_PIXELS:
+                raise self._too_large(picture)
             self._put(Frame(self._clock(), opencv_to_rgb(picture, depth)))
 
     def _put(self, found: Frame | Exception) -> None:
@@ -208,4 +210,12 @@ class CameraReader:
         return CameraUnavailable(
             f"the camera {quote_path(self.camera.path)} does not open; close the program that is"
             " using it, or choose one of: mien camera list"
+        )
+
+    def _too_large(self, picture: Any) -> CameraUnavailable:
+        assert self.camera is not None
+        height, width = picture.shape[:2]
+        return CameraUnavailable(
+            f"the camera {quote_path(self.camera.path)} gives frames of {width}x{height}, more than"
+            f" {MAX_FRAME_PIXELS} pixels; choose one of: mien camera list"
         )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mien.errors import CameraUnavailable, quote_path
-
 SYS = Path("/sys")
 DEV = Path("/dev")
 
@@ -30,11 +28,9 @@ def is_software(node: Path, driver: str = "") -> bool:
     return driver in SOFTWARE_DRIVERS or any(part.startswith(SOFTWARE_BUSES) for part in node.parts)
 
 
-def usb_id(node: Path, sys: Path = SYS) -> str:
+def usb_id(node: Path) -> str:
     """Maker and product of a device of sysfs, such as "046d:0825"; "" if it is not on USB."""
     for folder in node.parents:
-        if folder == sys:
-            break
         maker, product = (_read_word(folder / name) for name in ("idVendor", "idProduct"))
         if maker and product:
             return f"{maker}:{product}"
@@ -61,36 +57,6 @@ def stable_links(kind: str, dev: Path = DEV) -> dict[Path, str]:
         return {}
     links = (str(folder / name) for name in names)
     return {device_path(link, dev): link for link in links}
-
-
-def virtual_camera_name(device: str, sys: Path = SYS) -> str | None:
-    """The name of a virtual V4L2 device ("0" or "/dev/video0"), such as one of v4l2loopback.
-
-    None for a device of hardware, and for a path that is no device. sys: where sysfs is.
-    """
-    try:
-        number = os.stat(f"/dev/video{device}" if device.isdigit() else device).st_rdev
-    except (OSError, ValueError):
-        return None
-    node = sysfs_node(number, sys)
-    if node is None or not is_software(node):
-        return None
-    return _read_word(node / "name")
-
-
-def refuse_virtual_camera(device: str, sys: Path = SYS) -> None:
-    """Raise CameraUnavailable for a virtual camera."""
-    name = virtual_camera_name(device, sys)
-    if name is not None:
-        raise virtual_camera(device, name)
-
-
-def virtual_camera(device: str, name: str) -> CameraUnavailable:
-    """The error for a virtual camera where a living person is to be seen."""
-    return CameraUnavailable(
-        f"{quote_path(device)} is a virtual camera ({name!r}): it shows what a program writes"
-        " to it, which proves no life; use a real camera, or set MIEN_LIVENESS=off"
-    )
 
 
 def _read_word(path: Path) -> str:

@@ -197,7 +197,7 @@ def _described(
         formats,
         stable_links("by-path", nodes.dev).get(path, ""),
         stable_links("by-id", nodes.dev).get(path, ""),
-        "" if node is None else usb_id(node, nodes.sys),
+        "" if node is None else usb_id(node),
         node is None or is_software(node, capability.driver),
     )
 
