@@ -46,6 +46,15 @@ def test_a_tie_is_explained_and_a_choice_without_one_is_not(machine: Machine) ->
     ]
 
 
+def test_a_camera_that_cannot_be_used_is_not_said_to_be(tmp_path: Path) -> None:
+    busy = Node(errors={REQBUFS: errno.EBUSY}, by_path="pci-1")
+    machine = Machine(tmp_path, [busy, COLOUR])
+    told: list[str] = []
+    with pytest.raises(CameraBusy):  # and no other is taken, whose picture nobody expects
+        find_camera(tell=told.append, nodes=machine.nodes)
+    assert told == []
+
+
 def test_a_device_is_a_number_a_node_or_a_link_of_udev(machine: Machine) -> None:
     for device in (
         "2",

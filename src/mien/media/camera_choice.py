@@ -39,16 +39,18 @@ def find_camera(
     expected one or, with must_be_free, busy (CameraBusy); and UsageError for a path that is no
     device. May block for as long as a driver does.
     """
+    listed = None
     if device == BEST:
         listed = list_cameras(nodes)
         device = choose_camera(listed, prefer=prefer).path
-        _explain_tie(listed, device, tell)
     found = inspect_node(device_path(device, nodes.dev), nodes, must_be_free=must_be_free)
     if isinstance(found, LeftOut):
         raise found.error()
     if found.is_virtual and not allow_virtual:
         raise virtual(found).error()
     check_pinned(found, expected_usb_id)
+    if listed is not None:
+        _explain_tie(listed, found, tell)
     return found
 
 
@@ -84,8 +86,7 @@ def _why_none(left_out: tuple[LeftOut, ...]) -> str:
     return f"no camera can be used: {left_out[0].reason}{others}; {left_out[0].remedy}"
 
 
-def _explain_tie(found: CameraList, path: str, tell: Callable[[str], None]) -> None:
-    chosen = next(one for one in found.cameras if one.path == path)
+def _explain_tie(found: CameraList, chosen: Camera, tell: Callable[[str], None]) -> None:
     alike = sum(one.kind is chosen.kind for one in found.cameras)
     if alike > 1:
         tell(
