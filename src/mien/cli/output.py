@@ -29,7 +29,8 @@ class CommandResult:
 
 def print_result(result: CommandResult, *, as_json: bool) -> int:
     """Print an answer. Returns the exit code of the process."""
-    return _print_answer(result.data if as_json else result.lines, result.exit_code)
+    data = {"exit_code": int(result.exit_code), **result.data}
+    return _print_answer(data if as_json else result.lines, result.exit_code)
 
 
 def print_error(message: str, outcome: Outcome, *, as_json: bool) -> int:

@@ -6,7 +6,8 @@ import argparse
 
 from mien import __version__
 from mien.cli import camera, lab, login, models, recognition, service, train, vault
-from mien.cli.arguments import EXIT_CODES, CommandParser, add_json_option
+from mien.cli.arguments import EXIT_CODES, CommandParser, add_command, add_json_option
+from mien.cli.output import CommandResult
 
 EXAMPLES = """examples:
   mien enroll anna photos/anna/*.jpg     enroll a person
@@ -14,6 +15,7 @@ EXAMPLES = """examples:
   mien demo                              run every step, with pictures
 
 """
+SHELLS = ("bash", "zsh", "fish")
 GROUPS = (recognition, camera, vault, service, login, lab, train, models)
 """In the order of `mien --help`."""
 
@@ -31,4 +33,17 @@ def build_parser() -> CommandParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in GROUPS:
         group.add_commands(commands)
+    completion = add_command(
+        commands,
+        "completion",
+        _run_completion,
+        "Print the completion of a shell, or the manual page.",
+    )
+    completion.add_argument("shell", choices=(*SHELLS, "man"), metavar="bash|zsh|fish|man")
     return parser
+
+
+def _run_completion(args: argparse.Namespace) -> CommandResult:
+    from mien.cli.commands.completion import completion
+
+    return completion(args, build_parser)
