@@ -20,6 +20,7 @@ TARGET = ROOT / "docs" / "images" / "layers.svg"
 HOLDS = {
     "cli": "commands: arguments, output",
     "web": "the page and the HTTP API",
+    "login": "PAM and its daemon",
     "lab": "demo, audit, evaluation, charts",
     "train": "training of a network",
     "compat": "MTCNN, FaceUnlock, facenet-pytorch",
@@ -36,6 +37,7 @@ HOLDS = {
     "vectors": "unit rows, centres",
     "results": "records: Face, Decision",
     "files": "safe reading and writing",
+    "system": "what differs between systems",
     "errors": "errors, outcomes, exit codes",
 }
 """What each package or module holds, in a few words."""
@@ -60,7 +62,7 @@ def layers(pyproject: Path) -> list[list[str]]:
     contracts = table["tool"]["importlinter"]["contracts"]
     (contract,) = [one for one in contracts if one["type"] == "layers"]
     return [
-        [name.strip().removeprefix("mien.") for name in layer.replace(":", "|").split("|")]
+        [name.strip(" ()").removeprefix("mien.") for name in layer.replace(":", "|").split("|")]
         for layer in contract["layers"]
     ]
 

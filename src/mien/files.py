@@ -11,9 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mien.system.locks import try_lock
+from mien.system.open_flags import BINARY, CLOSE_ON_EXEC, NO_LINK, READ, UNNAMED
+from mien.system.ownership import is_of_another, others_may_write
+
 LOCK_WAIT_S = 5.0
 LOCK_STEP_S = 0.005
 TEMPORARY_SUFFIX = ".tmp"
+RENAMES_OPEN_FILES = os.name != "nt"  # Windows neither renames nor removes them
 _OLD_TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")  # the names that Python's tempfile gives
 
 
@@ -55,6 +60,7 @@ def staged_write(
     remove_temporary_files(path)
     temporary = path.with_name(_temporary_prefix(path) + os.urandom(6).hex() + TEMPORARY_SUFFIX)
     handle, has_name = _open_temporary(temporary)
+    close = _once(lambda: os.close(handle))
     try:
         with os.fdopen(handle, "wb", closefd=False) as file:
             file.write(content)
@@ -62,15 +68,24 @@ def staged_write(
             os.fsync(handle)
 
         def put_in_place() -> None:
+            if not RENAMES_OPEN_FILES:
+                close()
             if not has_name:  # no link replaces an existing file, so it needs a name to rename
                 os.link(f"/proc/self/fd/{handle}", temporary, src_dir_fd=0, follow_symlinks=True)
             _rename(temporary, path, durable=durable)
 
         yield put_in_place
     finally:  # also after an interrupt
+        if not RENAMES_OPEN_FILES:
+            close()
         with suppress(FileNotFoundError):
             os.unlink(temporary)
-        os.close(handle)
+        close()
+
+
+def _once(action: Callable[[], None]) -> Callable[[], None]:
+    left = [action]
+    return lambda: left.pop()() if left else None
 
 
 def temporary_files(folder: Path) -> list[Path]:
@@ -101,32 +116,28 @@ def _temporary_prefix(path: Path) -> str:
 
 def _open_temporary(named: Path) -> tuple[int, bool]:
     """A new locked file of mode 0600 that can be written, and whether it has its name already."""
-    import fcntl
-
-    flags, has_name = os.O_RDWR | os.O_CLOEXEC, False
+    flags, has_name = os.O_RDWR | CLOSE_ON_EXEC | BINARY, False
     try:
-        if not os.path.isdir("/proc/self/fd"):  # by which it gets its name
+        if not UNNAMED or not os.path.isdir("/proc/self/fd"):  # by which it gets its name
             raise OSError(errno.EOPNOTSUPP, "")
-        handle = os.open(named.parent, flags | os.O_TMPFILE, 0o600)
+        handle = os.open(named.parent, flags | UNNAMED, 0o600)
     except OSError as error:
         if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             raise
         handle, has_name = os.open(named, flags | os.O_CREAT | os.O_EXCL, 0o600), True
     with suppress(OSError):  # a file system without locks
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(handle)
     return handle, has_name
 
 
 def _is_being_written(temporary: Path) -> bool:
     """Whether its writer lives: it holds a lock until the file has its last name."""
-    import fcntl
-
     try:
-        handle = os.open(temporary, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(temporary, READ | NO_LINK)
     except OSError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try_lock(handle)
     except BlockingIOError:
         return True
     except OSError:
@@ -138,7 +149,7 @@ def _is_being_written(temporary: Path) -> bool:
 
 def _rename(temporary: Path, path: Path, *, durable: bool) -> None:
     os.replace(temporary, path)
-    if durable:
+    if durable and os.name == "posix":  # Windows opens no folder, and needs no such call
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)  # so that the new name is on the disk too
@@ -148,9 +159,9 @@ def _rename(temporary: Path, path: Path, *, durable: bool) -> None:
 
 def fault_of_owner(status: os.stat_result) -> str | None:
     """Why another user could have written the file, and what to do; None if nobody could."""
-    if status.st_uid not in (os.geteuid(), 0):
+    if is_of_another(status):
         return f"it belongs to user id {status.st_uid}; if you trust it, run chown on it"
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if others_may_write(status):
         return "other users can write it; if you trust its content, run chmod 600 on it"
     return None
 
@@ -166,7 +177,7 @@ def read_regular(
     expect: called with the status of the opened file before it is read; may raise. Raises
     OSError for anything but a regular file, because a pipe would block the reader.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    handle = os.open(path, READ)
     try:
         status = os.fstat(handle)
         if stat.S_ISDIR(status.st_mode):
@@ -189,8 +200,6 @@ def exclusive_lock(
     The file is created and not deleted. refused: makes the error to raise from a reason,
     if the lock cannot be taken or another process holds it for longer than wait_s.
     """
-    import fcntl
-
     try:
         make_folder(lock_path.parent)
         lock = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -201,7 +210,7 @@ def exclusive_lock(
     try:
         for _ in range(1 + round(wait_s / LOCK_STEP_S)):
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try_lock(lock)
                 break
             except BlockingIOError:
                 time.sleep(LOCK_STEP_S)

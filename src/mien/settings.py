@@ -178,7 +178,7 @@ def _path(given: str, env: Mapping[str, str]) -> Path:
 
 
 def _home(env: Mapping[str, str]) -> Path:
-    home = env.get("HOME")
+    home = env.get("HOME") or (env.get("USERPROFILE") if os.name == "nt" else None)
     if not home:
         raise UsageError("HOME is not set, so mien has no folder for its files; set HOME")
     if not os.path.isabs(home):
@@ -240,4 +240,4 @@ def _platform_dir(env: Mapping[str, str], variable: str, under_home: str, kind: 
         return (Path(base) if os.path.isabs(base) else _home(env) / under_home) / "mien"
     import platformdirs
 
-    return Path(getattr(platformdirs, f"user_{kind}_dir")("mien"))
+    return Path(getattr(platformdirs, f"user_{kind}_dir")("mien", appauthor=False))

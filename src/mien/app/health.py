@@ -39,6 +39,7 @@ from mien.models import (
 from mien.models.added import record_path
 from mien.results import Crop
 from mien.settings import DEFAULT_MODEL, Settings, usable_cores
+from mien.system.ownership import HAS_MODES, others_may_write, own_user_id
 from mien.vault.crypto.passphrase import passphrase_prompt
 from mien.vault.open import open_vault
 
@@ -176,10 +177,10 @@ def _folder(what: str, path: Path) -> Check:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         found = f"{str(path)!r} cannot be written; change the mode or owner of {str(nearest)!r}"
         return Check(what, "broken", found, ExitCode.USAGE)
-    if nearest.stat().st_uid != os.geteuid():
+    if HAS_MODES and nearest.stat().st_uid != own_user_id():
         found = f"{str(nearest)!r} belongs to another user; run mien as that user, or set HOME"
         return Check(what, "advice", found)
-    if nearest == path and path.stat().st_mode & 0o022:
+    if nearest == path and others_may_write(path.stat()):
         found = f"anybody may write {str(path)!r}; run: chmod go-w {shlex.quote(str(path))}"
         return Check(what, "advice", found)
     return Check(what, "ok", str(path))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
 from mien.cli.arguments import CommandParser, Commands, add_command, add_group
 from mien.cli.output import CommandResult
+from mien.errors import UsageError
 
 
 def add_commands(commands: Commands) -> None:
@@ -81,19 +83,27 @@ def _add_state_option(command: CommandParser) -> None:
     )
 
 
+def _require_linux() -> None:
+    if not sys.platform.startswith("linux"):
+        raise UsageError("mien login is for Linux: it needs PAM; other commands run here")
+
+
 def _run_daemon(args: Namespace) -> CommandResult:
+    _require_linux()
     from mien.cli.commands.login_daemon import serve
 
     return serve(args)
 
 
 def _run_test(args: Namespace) -> CommandResult:
+    _require_linux()
     from mien.cli.commands.login_daemon import test
 
     return test(args)
 
 
 def _run_enroll(args: Namespace) -> CommandResult:
+    _require_linux()
     from mien.cli.commands import login_enroll
 
     return {"enroll": login_enroll.enroll, "forget": login_enroll.forget}[args.command](args)

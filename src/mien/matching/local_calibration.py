@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from mien.metrics.odds import StrangerOdds, StrangerReading
 from mien.models.table import EmbedderRow
 from mien.results import Threshold
 from mien.settings import SHIPPED_CALIBRATION
+from mien.system.ownership import is_of_another, others_may_write
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,5 +127,5 @@ def load_local_calibration(
 
 
 def _check_owner(status: os.stat_result) -> None:
-    if status.st_uid not in (os.geteuid(), 0) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if is_of_another(status) or others_may_write(status):
         raise ValueError("somebody else may write it; set its mode to 600")

@@ -21,6 +21,7 @@ from mien.media.v4l2 import (
     read_capability,
     read_formats,
 )
+from mien.system.open_flags import CLOSE_ON_EXEC, NO_TERMINAL, NO_WAIT
 
 MONO = frozenset({
     "GREY", "Y04", "Y06", "Y8", "Y10", "Y12", "Y14", "Y16", "Y16-BE",
@@ -151,7 +152,7 @@ def inspect_node(
     May block for as long as the driver does. Raises UsageError for a path that is no device.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        descriptor = os.open(path, os.O_RDWR | NO_WAIT | CLOSE_ON_EXEC | NO_TERMINAL)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         return _not_opened(path, error)
     try:

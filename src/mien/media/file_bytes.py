@@ -7,6 +7,7 @@ import stat
 from typing import IO
 
 from mien.errors import UnreadableImage, one_line, quote_path
+from mien.system.open_flags import NO_TERMINAL, READ
 
 MAX_FILE_BYTES = 48_000_000
 
@@ -18,12 +19,9 @@ def read_path(path: str | os.PathLike[str]) -> bytes:
     UnreadableImage for a file that is missing, not regular, empty or too large.
     """
     name = quote_path(path)
-    flags = os.O_RDONLY
-    for extra in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):  # not all on every system
-        flags |= getattr(os, extra, 0)
     try:
         _check_is_regular(os.stat(path), name)  # first: opening a device may have an effect
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, READ | NO_TERMINAL)
         try:
             status = os.fstat(descriptor)
             _check_is_regular(status, name)  # again: the name may refer to another file by now

@@ -7,7 +7,6 @@ against that header and compares.
 from __future__ import annotations
 
 import errno
-import fcntl
 import platform
 import struct
 from collections.abc import Callable
@@ -17,7 +16,17 @@ from typing import Any
 Ioctl = Callable[[int, int, bytearray], Any]
 """Sends a request with a structure, which is changed in place. Raises OSError."""
 
-NATIVE_IOCTL: Ioctl = fcntl.ioctl
+
+def kernel_ioctl(descriptor: int, request: int, structure: bytearray) -> Any:
+    """The kernel's own. Raises OSError, also where there is none: cameras are read on Linux."""
+    try:
+        import fcntl
+    except ImportError as error:
+        raise OSError(errno.ENOTTY, "cameras are read on Linux only") from error
+    return fcntl.ioctl(descriptor, request, structure)
+
+
+NATIVE_IOCTL: Ioctl = kernel_ioctl
 
 CAPABILITY = struct.Struct("=16s32s32sIII12x")  # driver, card, bus, version, all caps, caps
 FORMAT_DESCRIPTION = struct.Struct("=III32sI16x")  # index, type, flags, words, pixel format

@@ -22,6 +22,7 @@ from mien.media.stream import Stream
 from mien.media.video_file import read_video_file
 from mien.media.y4m import START as Y4M_START
 from mien.media.y4m import read_y4m
+from mien.system.open_flags import NO_TERMINAL, READ
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
@@ -87,7 +88,7 @@ def _opened(source: str) -> Iterator[int]:
         yield _standard_input()
         return
     try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        descriptor = os.open(source, READ | NO_TERMINAL)
     except ValueError as error:  # a zero byte or a lone surrogate in the name
         raise _unreadable(source, "the name is not valid") from error
     try:

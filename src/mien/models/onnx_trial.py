@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.errors import MienError, ModelAltered
+from mien.errors import MienError, ModelAltered, UsageError
 from mien.models.engine import open_net
 from mien.models.onnx_checks import InputRecipe, prepare_graph
 from mien.results import FloatArray
@@ -33,8 +33,13 @@ SAME = 0.9999  # cosine above which two unlike crops have one embedding
 
 
 def limit_resources() -> None:
-    """Bound what this process may use; the kernel ends it beyond that."""
-    import resource
+    """Bound what this process may use; the kernel ends it beyond that. Raises UsageError."""
+    try:
+        import resource
+    except ImportError as error:
+        raise UsageError(
+            "this system cannot bound what an unknown model uses; add it on Linux or macOS"
+        ) from error
 
     for what, most in (
         (resource.RLIMIT_AS, MAX_MEMORY_BYTES),

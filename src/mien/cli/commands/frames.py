@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from argparse import Namespace
 from collections.abc import Iterator
 
@@ -20,6 +19,10 @@ def name_of(args: Namespace) -> str:
     """NAME, or the login name of whoever runs this. Raises UsageError for a user id without one."""
     if args.name is not None:
         return check_user_name(args.name)
+    try:
+        import pwd
+    except ImportError as error:
+        raise UsageError("this system has no login names for mien to take; give NAME") from error
     try:
         # not from the environment: `su` and `sudo` leave another user's name there
         return check_user_name(pwd.getpwuid(os.getuid()).pw_name)

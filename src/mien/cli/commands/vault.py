@@ -8,6 +8,7 @@ from mien.cli.output import CommandResult
 from mien.cli.user_vault import VAULT_PROMPT, open_user_vault
 from mien.errors import ExitCode, UsageError
 from mien.settings import load_settings
+from mien.system.ownership import DESCRIPTION
 from mien.vault.admin.status import VaultStatus
 from mien.vault.crypto.passphrase import new_passphrase, passphrase_prompt
 from mien.vault.open import make_vault
@@ -140,6 +141,7 @@ def _status_result(found: VaultStatus | None, place: str, outcome: str) -> Comma
         f"{place}",
         f"  {_count_people(found.people)}, sealed with AES-256-GCM",
         f"  key: {found.key_location}",
+        f"  files: {DESCRIPTION}",
         f"  {found.changes} changes, {found.log_entries} log entries,"
         f" centroids {'on' if found.centroids else 'off'}",
         *_unused_keys(found.unused_keys),
@@ -152,6 +154,7 @@ def _status_result(found: VaultStatus | None, place: str, outcome: str) -> Comma
         "people": found.people,
         "key": found.key_kind,
         "key_where": found.key_location,
+        "files": DESCRIPTION,
         "change": found.changes,
         "log_entries": found.log_entries,
         "centroids": found.centroids,

@@ -46,6 +46,7 @@ VAULT = {
     **PEOPLE,
     "key": "the kind of key, or null without a vault",
     "key_where": "where the key is",
+    "files": "whether owner and mode of files are checked, in words",
     "change": "the number of the last change",
     "log_entries": "how many",
     "centroids": "whether they are kept",

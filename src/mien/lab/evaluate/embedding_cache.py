@@ -22,6 +22,7 @@ from mien.errors import UsageError, one_line, quote_path
 from mien.files import exclusive_lock
 from mien.lab.evaluate.quality_bands import BANDS, GOOD
 from mien.results import UNIT_NORM_TOLERANCE, FloatArray
+from mien.system.open_flags import CLOSE_ON_EXEC
 
 Result = TypeVar("Result")
 
@@ -116,7 +117,7 @@ class EmbeddingCache:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         # made with its mode first: SQLite would go by the umask
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | CLOSE_ON_EXEC, 0o600))
         os.chmod(self.path, 0o600)
         with closing(sqlite3.connect(self.path)) as connection, connection:
             [found] = connection.execute("PRAGMA user_version").fetchone()

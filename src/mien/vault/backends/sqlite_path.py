@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mien.errors import MienError, UsageError, VaultDamaged, quote
 from mien.files import make_folder
+from mien.system.ownership import HAS_MODES, own_user_id
 
 # SQLite trusts these files beside it: it copies a journal that a crash left back into the vault
 COMPANION_SUFFIXES = ("-journal", "-wal", "-shm")
@@ -74,9 +75,9 @@ def _check_own_file(path: Path, status: os.stat_result, *, root_may_own: bool) -
     if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
         raise UsageError(f"the vault {quote(path)} is {kind}; set MIEN_VAULT to a file")
-    if os.name != "posix":
-        return  # owner and mode have no meaning there
-    user_id = os.geteuid()
+    if not HAS_MODES:
+        return
+    user_id = own_user_id()
     if status.st_uid != user_id and not (root_may_own and status.st_uid == 0):
         raise VaultDamaged(
             f"the vault {quote(path)} belongs to user id {status.st_uid} and not to you"

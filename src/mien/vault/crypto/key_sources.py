@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from mien.errors import KeyUnavailable, VaultDamaged, missing_extra, quote
 from mien.files import exclusive_lock, read_regular, temporary_files, write_whole
+from mien.system.ownership import is_of_another, others_may_use
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Kdf, kek_of_passphrase
 from mien.vault.crypto.passphrase import check_length
@@ -130,9 +131,9 @@ class FileKeys:
         return _parse_lines(content, str(self._path))
 
     def _expect_private(self, status: os.stat_result) -> None:
-        if status.st_uid not in (os.geteuid(), 0):
+        if is_of_another(status):
             raise self._unusable(f"it belongs to user id {status.st_uid}")
-        if status.st_mode & 0o077:
+        if others_may_use(status):
             raise self._unusable("other users can read it; run chmod 600 on it")
 
     def _write(self, lines: list[_KeyLine]) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mien.errors import KeyUnavailable, UsageError
+from mien.system.open_flags import READ
+from mien.system.ownership import others_may_use
 
 MAX_BYTES = 4096
 MIN_CHARACTERS = 12
@@ -53,10 +55,10 @@ def check_length(passphrase: str) -> str:
 def read_passphrase(file: Path) -> str:
     """The first line of a file that only its owner can read. Raises KeyUnavailable."""
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(file, READ)
         with os.fdopen(handle, "rb") as opened:
             status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+            if not stat.S_ISREG(status.st_mode) or others_may_use(status):
                 raise KeyUnavailable(
                     f"the passphrase file {str(file)!r} can be read by other users, or is not a"
                     " regular file; run chmod 600 on it"

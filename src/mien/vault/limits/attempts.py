@@ -42,10 +42,9 @@ def moment_now() -> Moment:
         boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         boot_id = ""
-    clock = getattr(
-        time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC
-    )  # it also counts while the machine sleeps
-    return Moment(time.time(), boot_id, time.clock_gettime(clock))
+    if hasattr(time, "CLOCK_BOOTTIME"):  # it also counts while the machine sleeps
+        return Moment(time.time(), boot_id, time.clock_gettime(time.CLOCK_BOOTTIME))
+    return Moment(time.time(), boot_id, time.monotonic())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What differs between Linux, macOS and Windows: locks, owners of files, ways to open them."""
