@@ -111,10 +111,9 @@ def _film_opener(film: str) -> OpenFrames:
         return read_video(film, clock=time.monotonic, timeout_s=seconds)
 
     def open_film(seconds: float, is_cancelled: IsCancelled) -> Iterator[Frame]:
-        if Path(film).is_file():
-            frames = repeated(read, clock=time.monotonic, seconds=seconds)
-        else:  # a pipe, which has no start to go back to
-            frames = read(seconds)
+        if not Path(film).is_file():  # a pipe, whose writer sets the pace
+            return read(seconds)
+        frames = repeated(read, clock=time.monotonic, seconds=seconds)
         return paced(frames, clock=time.monotonic, wait=wait)
 
     return open_film
