@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mien.errors import MienError, one_line
+from mien.errors import UsageError, one_line
 from mien.login.protocol import (
     REPLY,
     AuthReply,
@@ -18,7 +18,7 @@ from mien.login.protocol import (
 )
 
 
-class DaemonUnavailable(MienError):
+class DaemonUnavailable(UsageError):
     """The login daemon does not run, or gives no answer."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mien.errors import MienError, UsageError
+from mien.errors import MienError, Outcome, UsageError
 
 SERVICE = "mien-enroll"
 SERVICE_FILE = Path("/etc/pam.d") / SERVICE
@@ -19,6 +19,8 @@ MAX_MESSAGES = 32  # PAM_MAX_NUM_MSG
 
 class WrongPassword(MienError):
     """PAM refused the password, or the account."""
+
+    outcome = Outcome.NOT_THE_OWNER
 
 
 class _Message(ctypes.Structure):
