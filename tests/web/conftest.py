@@ -262,7 +262,7 @@ def page(browser: Any, service: Service) -> Iterator[Any]:
     requested: list[str] = []
     page.on("request", lambda request: requested.append(request.url))
     page.goto(f"{service.address}/#{service.token}")
-    page.wait_for_selector("#view-unlock:not([hidden])")
+    page.wait_for_selector("#view-enroll:not([hidden]), #view-unlock:not([hidden])")
     yield page
     context.close()
     assert errors == []

@@ -20,8 +20,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
+def start(page: Page) -> None:
+    """Start the camera for a name that is not enrolled."""
+    open_view(page, "unlock")
+    page.fill("#unlock-user", "nobody")
+    page.click("#unlock-camera")
+
+
 def test_the_camera_stops_when_the_view_is_left(page: Page) -> None:
-    page.click("#view-unlock .start")
+    start(page)
     page.wait_for_selector("[data-camera=unlock][data-state=on]")
     open_view(page, "people")
     assert page.evaluate("document.querySelector('#view-unlock video').srcObject") is None
@@ -38,7 +45,7 @@ def test_a_camera_that_starts_after_its_view_was_left_is_stopped_at_once(page: P
             };
         }"""
     )
-    page.click("#view-unlock .start")
+    start(page)
     expect(page.locator(SAID)).to_have_text("Waiting for the camera…")
     open_view(page, "people")
     states = page.evaluate(
@@ -53,16 +60,36 @@ def test_a_camera_that_starts_after_its_view_was_left_is_stopped_at_once(page: P
     expect(page.locator(SAID)).to_have_text("The camera is off.")
 
 
-def test_the_focus_moves_from_the_start_button_to_the_unlock_button(page: Page) -> None:
-    page.focus("#view-unlock .start")
+def test_the_button_keeps_the_focus_and_the_camera_can_be_stopped(page: Page) -> None:
+    open_view(page, "enroll")  # where nothing is decided by itself
+    page.focus("#enroll-camera")
     page.keyboard.press("Enter")
-    page.wait_for_selector("[data-camera=unlock][data-state=on]")
-    assert focused(page) == "unlock-camera"
-    page.fill("#unlock-user", "nobody")
-    page.focus("#unlock-camera")
-    page.keyboard.press("Enter")
-    expect(page.locator("#unlock-result")).to_have_text("Locked")
-    assert focused(page) == "unlock-camera"
+    page.wait_for_selector("[data-camera=enroll][data-state=on]")
+    assert focused(page) == "enroll-camera"
+    page.click("#view-enroll .stop")
+    expect(page.locator("#view-enroll .guidance")).to_have_text("The camera is off.")
+    assert page.evaluate("document.querySelector('#view-enroll video').srcObject") is None
+
+
+def test_another_camera_can_be_chosen(
+    chromium: Callable[..., Any], service: Service, shots: Path
+) -> None:
+    two = "--use-fake-device-for-media-stream=device-count=2"
+    page = open_page(
+        chromium("--use-fake-ui-for-media-stream", two), f"{service.address}/#{service.token}"
+    )
+    open_view(page, "enroll")
+    page.click("#enroll-camera")
+    choice = page.locator("#view-enroll .camera-bar select")
+    expect(choice.locator("option")).to_have_count(2)
+    stage = page.locator("[data-camera=enroll]")
+    before, other = choice.evaluate(
+        "select => [select.selectedIndex, 1 - select.selectedIndex].map((at) => select[at].text)"
+    )
+    expect(stage).to_have_attribute("data-device", before)
+    choice.select_option(label=other)
+    expect(stage).to_have_attribute("data-device", other)
+    page.close()
 
 
 def test_a_forbidden_camera_and_a_missing_camera_have_their_own_messages(
@@ -73,9 +100,10 @@ def test_a_forbidden_camera_and_a_missing_camera_have_their_own_messages(
         ([], "No camera was found."),
     ):
         page = open_page(chromium(*arguments), f"{service.address}/#{service.token}")
-        page.click("#view-unlock .start")
+        page.wait_for_selector("nav:not([hidden])")
+        start(page)
         expect(page.locator(SAID)).to_contain_text(words)
-        assert page.is_visible("#view-unlock .start")
+        assert page.is_visible("#unlock-camera")
 
 
 def test_at_an_insecure_address_the_message_says_what_to_open(browser: Any, tmp_path: Path) -> None:
@@ -83,7 +111,8 @@ def test_at_an_insecure_address_the_message_says_what_to_open(browser: Any, tmp_
         page = open_page(
             browser, f"{service.address.replace('127.0.0.1', PLAIN_NAME)}/#{service.token}"
         )
-        page.click("#view-unlock .start")
+        page.wait_for_selector("nav:not([hidden])")
+        start(page)
         expect(page.locator(SAID)).to_contain_text(
             "plain HTTP, and browsers allow no camera there. Open"
         )
@@ -91,15 +120,16 @@ def test_at_an_insecure_address_the_message_says_what_to_open(browser: Any, tmp_
 
 
 def test_when_the_service_stops_the_drawn_face_disappears(page: Page, service: Service) -> None:
-    page.click("#view-unlock .start")
-    expect(page.locator("#view-unlock canvas")).to_have_attribute("data-face", "good")
+    open_view(page, "enroll")
+    page.click("#enroll-camera")
+    expect(page.locator("#view-enroll canvas")).to_have_attribute("data-face", "good")
     service.stop()
-    expect(page.locator(SAID)).to_have_text(
+    expect(page.locator("#view-enroll .guidance")).to_have_text(
         "Mien does not respond; check that it is still running."
     )
-    assert page.get_attribute("#view-unlock canvas", "data-face") is None
+    assert page.get_attribute("#view-enroll canvas", "data-face") is None
     drawn = """canvas => canvas.getContext("2d")
         .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"""
-    assert page.locator("#view-unlock canvas").evaluate(drawn) is False
+    assert page.locator("#view-enroll canvas").evaluate(drawn) is False
     open_view(page, "people")
     expect(page.locator("#people-list [role=alert]")).to_contain_text("Mien does not respond")

@@ -1,73 +1,128 @@
-// Enroll: photos are collected in the page, checked one by one, and sent together.
+// Enroll: photos are collected in the page, by the guide or from files, and sent together.
 
-import {
-  $, createElement, createForm, plural, request, showNotice, toSentence, whileBusy,
-} from "./api.js";
+import { createForm, personPath, request } from "./api.js";
 import { Camera } from "./camera.js";
 import { runChallenge } from "./challenge.js";
+import { ask } from "./dialog.js";
+import {
+  $, acceptDrops, createElement, messageOf, showNotice, toSentence, whileBusy,
+} from "./dom.js";
+import { readDraft, saveDraft } from "./draft.js";
+import { showResult } from "./enrolled.js";
+import { Guide } from "./guide.js";
+import { fixed, plural, setText, t, tService } from "./i18n.js";
+import { nameError } from "./names.js";
 import { maxBytesEach, shrink } from "./photos.js";
 
-const camera = new Camera(document.querySelector("[data-camera=enroll]"), $("enroll-camera"));
 // { file, url, message, isBad, agreement, source }; agreement: similarity to the other photos, once
 // known; source: "camera" or "files"
 let collected = [];
+let wantedMode = "new"; // "add" or "replace", where a person of the People view gets photos
+let restored = false;
+
+const camera = new Camera(document.querySelector("[data-camera=enroll]"), {
+  onState: (state) => {
+    showButtons();
+    if (state !== "on") return;
+    $("welcome").hidden = true;
+    $("enroll-title").hidden = false;
+    $("enroll-drop").scrollIntoView({ block: "center" });
+  },
+  onSeen: (seen, frame) => guide.see(seen, frame),
+});
+const guide = new Guide(camera.overlay, {
+  take: (frame, seen) => addPhoto(frame, "camera", seen),
+  finish: () => {
+    camera.stop(t("All photos are taken."));
+    $("enroll-send").focus();
+  },
+});
+
+export async function enter() {
+  showButtons();
+  const [draft, nobody] = await Promise.all([restored ? null : readDraft(), isNobodyEnrolled()]);
+  $("welcome").hidden = !nobody || !$("enroll-result").hidden;
+  $("enroll-title").hidden = !$("welcome").hidden;
+  if (restored || !draft) return;
+  restored = true;
+  $("enroll-user").value ||= draft.user;
+  collected = draft.photos.map((photo) => ({ ...photo, url: URL.createObjectURL(photo.file) }));
+  showCollected();
+}
 
 export function leave() {
   camera.stop();
+  if (!$("enroll-result").hidden) startOver();
 }
 
-// Why a name cannot be used, or null. The service has the same rules.
-function nameError(name) {
-  if (!name) return "Type the person's name.";
-  if (name.includes("/")) {
-    return "A name cannot contain a slash, as in a path; choose one such as ana.";
+// more photos of somebody, or others in their place; mode: "add" or "replace"
+export function enrollAgain(user, mode) {
+  startOver();
+  $("enroll-user").value = user;
+  wantedMode = mode;
+}
+
+async function isNobodyEnrolled() {
+  try {
+    const { people } = await request("GET", "/v1/people?limit=1");
+    return people.length === 0;
+  } catch {
+    return false;
   }
-  if (name === "." || name === "..") {
-    return `"${name}" is the name of a folder; choose a name such as ana.`;
-  }
-  if (name.startsWith("-")) {
-    return "A name cannot start with a dash, as an option does; choose one such as ana.";
-  }
-  if (/[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/u.test(name)) {
-    return "The name contains an invisible character; type it again.";
-  }
-  return null;
 }
 
 // collecting photos ---------------------------------------------------------------------------
 
 function showCollected() {
-  const count = collected.length;
-  $("enroll-empty").hidden = count > 0;
-  $("enroll-send").setAttribute("aria-disabled", String(count === 0));
-  $("enroll-send").textContent = count ? `Enroll ${plural(count, "photo")}` : "Enroll";
   const cards = collected.map((photo, index) => createCard(photo, index, removeButton(index)));
   $("enroll-photos").replaceChildren(...cards);
+  showButtons();
+  keepDraft();
+}
+
+function keepDraft() {
+  const photos = collected.map(({ file, message, isBad, source }) => (
+    { file, message, isBad, source }
+  ));
+  // a browser without room or storage: the photos live as long as the page
+  saveDraft({ user: $("enroll-user").value, photos }).catch(() => {});
+}
+
+// one of them is the primary one
+function showButtons() {
+  const count = collected.length;
+  $("enroll-send").hidden = count === 0;
+  $("enroll-send").classList.toggle("primary", count > 0);
+  $("enroll-camera").classList.toggle("primary", count === 0 && !camera.isOn);
+  delete $("enroll-send").dataset.t;
+  $("enroll-send").textContent = plural(count, "Enroll {count} photo", "Enroll {count} photos");
+  if (camera.isOn) setText($("enroll-camera"), "Take a photo now");
+  else setText($("enroll-camera"), count ? "Take more photos" : "Start the camera");
 }
 
 function removeButton(index) {
   return createElement("button", {
     type: "button",
-    "aria-label": `Remove photo ${index + 1}`,
+    "aria-label": t("Remove photo {number}", { number: index + 1 }),
     onclick: () => removePhoto(index),
-  }, "Remove");
+  }, "✕");
 }
 
 function createCard(photo, index, button) {
   return createElement(
     "li", { class: photo.isBad ? "bad" : null },
-    createElement("img", { src: photo.url, alt: `Photo ${index + 1}` }),
-    createElement("p", { class: photo.isBad ? "warn" : null }, photo.message),
-    photo.agreement === undefined ? null : createBar(photo.agreement),
+    createElement("img", { src: photo.url, alt: t("Photo {number}", { number: index + 1 }) }),
+    createElement("p", {}, photo.message),
+    photo.agreement === undefined ? null : createMeter(photo.agreement),
     button,
   );
 }
 
 // hidden from screen readers, because the text above it has the same number
-function createBar(value) {
-  const fill = createElement("span", { class: "fill" });
-  fill.style.width = `${Math.round(100 * Math.min(1, Math.max(0, value)))}%`;
-  return createElement("div", { class: "bar", "aria-hidden": "true" }, fill);
+function createMeter(value) {
+  const filled = createElement("span", { class: "fill" });
+  filled.style.width = `${Math.round(100 * Math.min(1, Math.max(0, value)))}%`;
+  return createElement("div", { class: "meter", "aria-hidden": "true" }, filled);
 }
 
 function removePhoto(index) {
@@ -78,20 +133,25 @@ function removePhoto(index) {
   (buttons[Math.min(index, buttons.length - 1)] ?? $("enroll-camera")).focus();
 }
 
-async function addPhoto(file, source) {
+// seen: what the service saw on it, if it was asked already
+async function addPhoto(file, source, seen = null) {
   const url = URL.createObjectURL(file);
-  const photo = { file, url, message: "Checking…", isBad: false, source };
+  const photo = { file, url, message: t("Checking…"), isBad: false, source };
   collected.push(photo);
   showCollected();
   try {
-    const seen = await request("POST", "/v1/look", createForm([["photo", file]]));
-    photo.isBad = !seen.face;
-    photo.message = seen.advice.length ? toSentence(seen.advice[0]) : "Good.";
+    const found = seen ?? await request("POST", "/v1/look", createForm([["photo", file]]));
+    photo.isBad = !found.face || found.advice.length > 0;
+    photo.message = toSentence(tService(found.advice[0] ?? "")) || t("Good.");
   } catch (error) {
     photo.isBad = true;
-    photo.message = toSentence(error.message);
+    photo.message = toSentence(messageOf(error));
   }
   if (collected.includes(photo)) showCollected();
+}
+
+async function addFiles(files) {
+  for (const file of files) await addPhoto(await shrink(file), "files");
 }
 
 // sending -------------------------------------------------------------------------------------
@@ -105,52 +165,79 @@ async function send() {
     return;
   }
   if (!collected.length) {
-    showNotice("Take a photo or choose files first.", $("enroll-send"));
+    await useCamera();
     return;
   }
-  $("enroll-result").hidden = true;
-  await whileBusy($("enroll-send"), () => enroll(user, [...collected]));
-  $("enroll-send").setAttribute("aria-disabled", String(collected.length === 0));
+  await whileBusy($("enroll-send"), () => enroll(user, [...collected], wantedMode));
 }
 
-async function enroll(user, photos) {
+async function enroll(user, photos, mode) {
   const maxBytes = maxBytesEach(photos.length);
   const files = await Promise.all(photos.map((photo) => shrink(photo.file, maxBytes)));
   const source = photos.some((photo) => photo.source === "camera") ? "camera" : "files";
-  const mode = ["mode", $("enroll-mode").value];
-  const fields = [mode, ["source", source], ...files.map((file) => ["photos", file])];
-  let shown = photos;
+  const picture = ["keep_picture", String($("enroll-picture").checked)];
+  const fields = [["mode", mode], ["source", source], picture];
+  const sent = createForm([...fields, ...files.map((file) => ["photos", file])]);
   try {
-    const path = `/v1/people/${encodeURIComponent(user)}`;
-    showEnrollment(user, photos, await request("POST", path, createForm(fields)));
+    const enrollment = await request("POST", personPath(user), sent);
+    showAgreement(photos, enrollment);
+    finish(user, enrollment, photos);
   } catch (error) {
-    if (error.data?.outcome === "not_live") {
-      await enrollByMovements(user, mode);
-      shown = [];
-      return;
-    }
-    for (const photo of namedPhotos(photos, error.message)) {
-      photo.isBad = true;
-      photo.message = "Refused: see the reason below.";
-    }
-    if (error.status === 409) error.message = takenName(user);
-    throw error;
-  } finally {
-    showPhotos(shown);
+    await settle(error, user, photos, mode);
   }
 }
+
+// what the person can decide is asked; what is wrong with a photo is shown at it
+async function settle(error, user, photos, mode) {
+  if (error.data?.outcome === "not_live") {
+    await enrollByMovements(user, mode);
+    return;
+  }
+  const question = QUESTIONS[error.data?.kind];
+  if (question) {
+    const chosen = await question(user);
+    if (chosen === "name") $("enroll-user").focus();
+    else if (chosen) await enroll(user, photos, chosen);
+    return;
+  }
+  for (const photo of namedPhotos(photos, error.message)) {
+    photo.isBad = true;
+    photo.message = t("Refused: see the reason below.");
+  }
+  showCollected();
+  throw error;
+}
+
+const askAboutName = (user) => ask({
+  title: t("{user} is enrolled already", { user }),
+  text: t("What shall happen to these photos?"),
+  choices: [
+    { text: t("Add them to {user}", { user }), value: "add", kind: "primary" },
+    { text: t("Replace the earlier photos"), value: "replace" },
+    { text: t("Choose another name"), value: "name" },
+  ],
+});
+
+const askAboutFace = (user) => ask({
+  title: t("These photos show another face"),
+  text: t("Until now {user} is somebody else. The new face would unlock in place of it.", { user }),
+  choices: [
+    { text: t("Choose another name"), value: "name", kind: "primary" },
+    { text: t("Let the new face be {user}", { user }), value: "replace_person", kind: "danger" },
+  ],
+});
+
+const QUESTIONS = { already_enrolled: askAboutName, another_face: askAboutFace };
 
 // The service wants to see a living person: the frames of the movements take the photos' place.
 async function enrollByMovements(user, mode) {
   if (!camera.isOn) await camera.start();
-  const result = await runChallenge(camera, user, [["purpose", "enroll"], mode]);
+  const purpose = [["purpose", "enroll"], ["mode", mode]];
+  const picture = [["keep_picture", String($("enroll-picture").checked)]];
+  const result = await runChallenge(camera, user, purpose, picture);
   if (result.outcome !== "enrolled") throw new Error(result.reason || result.error);
-  collected = [];
-  showResult(user, result);
+  finish(user, result, []);
 }
-
-const takenName = (user) => `${user} is enrolled already. Choose another name, or under "If the `
-  + 'name is taken" choose to add these photos or to replace the earlier ones.';
 
 // the photos that a message names, as in "photo 2"
 function namedPhotos(photos, message) {
@@ -158,58 +245,60 @@ function namedPhotos(photos, message) {
   return numbers.map((number) => photos[number - 1]).filter(Boolean);
 }
 
-function showEnrollment(user, photos, enrollment) {
+function showAgreement(photos, enrollment) {
   for (const { photo: name, leave_one_out: agreement } of enrollment.photos) {
     const [photo] = namedPhotos(photos, name);
-    photo.message = "The only photo so far.";
+    photo.message = t("The only photo so far.");
     if (agreement === null) continue;
     photo.agreement = agreement;
-    photo.message = `Similarity to the others: ${agreement.toFixed(2)}.`;
+    photo.message = t("Similarity to the others: {value}.", { value: fixed(agreement, 2) });
   }
   for (const { photo: name, same_as: other } of enrollment.skipped) {
     const [photo] = namedPhotos(photos, name);
-    photo.message = `Left out: nearly the same as ${other}, so it adds nothing.`;
+    const values = { other: tService(other) };
+    photo.message = t("Left out: nearly the same as {other}, so it adds nothing.", values);
   }
-  showResult(user, enrollment);
-  collected = collected.filter((photo) => !photos.includes(photo));
 }
 
-function showResult(user, enrollment) {
-  const lines = [...enrollment.advice, enrollment.expectation];
-  if (enrollment.margin > 0) {
-    const margin = enrollment.margin.toFixed(3);
-    lines.push(`the most similar of 400 strangers stays ${margin} below the threshold`);
-  }
-  const items = lines.filter(Boolean).map((line) => createElement("li", {}, toSentence(line)));
-  const count = plural(enrollment.photos_in_template, "photo");
-  $("enroll-result").hidden = false;
-  $("enroll-result").replaceChildren(
-    createElement("p", { class: "result" }, `${user} is enrolled from ${count}`),
-    createElement("ul", {}, ...items),
-  );
+function finish(user, enrollment, photos) {
   camera.stop();
-}
-
-// Enrolled photos stay visible, with their messages, until the next photo is added.
-function showPhotos(photos) {
+  collected = [];
+  wantedMode = "new";
   showCollected();
-  if (collected.length) return;
-  $("enroll-empty").hidden = true;
+  $("welcome").hidden = true;
+  $("enroll-title").hidden = false;
+  $("enroll-form").hidden = true;
   const cards = photos.map((photo, index) => createCard(photo, index, null));
-  $("enroll-photos").replaceChildren(...cards);
+  showResult(user, enrollment, cards, startOver);
 }
 
-$("enroll-camera").addEventListener("click", async () => {
-  if (camera.isOn) await addPhoto(await camera.takeFrame(), "camera");
-  else await camera.start();
-});
+function startOver() {
+  $("enroll-result").hidden = true;
+  $("enroll-form").hidden = false;
+  $("enroll-user").value = "";
+  wantedMode = "new";
+}
+
+async function useCamera() {
+  if (!camera.isOn) {
+    guide.begin(guide.isOver ? 0 : collected.length);
+    await camera.start();
+    if (camera.isOn) guide.show();
+    return;
+  }
+  const frame = await camera.takeFrame();
+  if (guide.isOver) await addPhoto(frame, "camera");
+  else guide.add(frame, null);
+}
+
+$("enroll-camera").addEventListener("click", useCamera);
 $("enroll-files").addEventListener("change", async (event) => {
   const files = [...event.target.files];
   event.target.value = "";
-  for (const file of files) await addPhoto(await shrink(file), "files");
+  await addFiles(files);
 });
+acceptDrops($("enroll-drop"), (dropped) => addFiles(dropped.map(([file]) => file)));
 $("enroll-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   await send();
 });
-showCollected();

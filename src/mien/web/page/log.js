@@ -1,41 +1,92 @@
 // The log: what happened and when, after the service verified its chain.
 
-import { $, announce, createAlert, createElement, latestOnly, plural, request } from "./api.js";
+import { request } from "./api.js";
+import {
+  $, announce, createAlert, createElement, createIcon, latestOnly,
+} from "./dom.js";
+import { describe, describeSurface, iconOf, joinEvents, kindOf } from "./events.js";
+import { formatDay, formatTime, plural, t } from "./i18n.js";
 
-const MAX_LINES = 500;
+const MAX_EVENTS = 500;
 const startLoading = latestOnly();
 
 export async function enter() {
   const list = $("log-list");
   const isNewest = startLoading();
-  list.replaceChildren(createElement("p", { class: "busy" }, "Verifying the log"));
+  list.replaceChildren(createElement("p", { class: "busy" }, t("Verifying the log")));
   try {
-    const log = await request("GET", `/v1/log?last=${MAX_LINES}`);
+    const log = await request("GET", `/v1/log?last=${MAX_EVENTS}`);
     if (isNewest()) showLog(list, log);
   } catch (error) {
     if (isNewest()) list.replaceChildren(createAlert(error));
   }
 }
 
-function showLog(list, { lines, entries, earlier }) {
+function showLog(list, { events, entries }) {
   if (!entries) {
-    list.replaceChildren(createElement("p", { class: "empty" }, "The log is empty."));
+    const none = createElement("p", {}, t("The log is empty."));
+    list.replaceChildren(createElement("div", { class: "empty" }, none));
     return;
   }
-  const verified = `The log is complete and unaltered: ${plural(entries, "entry", "entries")}.`;
-  const hidden = earlier ? ` The ${earlier} oldest are not shown here.` : "";
-  list.replaceChildren(
-    createElement("p", {}, verified + hidden),
-    createElement("ol", { class: "lines", reversed: "" }, ...lines.reverse().map(createLine)),
+  const verified = plural(
+    entries,
+    "The log is complete and unaltered: {count} entry.",
+    "The log is complete and unaltered: {count} entries.",
   );
+  const hidden = entries > events.length
+    ? t("The {count} oldest are not shown here.", { count: entries - events.length }) : "";
+  const rows = createElement("div", { id: "log-rows" });
+  const all = joinEvents(events);
+  const filters = createFilters((kind, text) => showRows(rows, all, kind, text));
+  const said = createElement("p", { class: "quiet small" }, `${verified} ${hidden}`);
+  list.replaceChildren(said, filters, rows);
+  showRows(rows, all, "", "");
   announce(verified);
 }
 
-// a line is "2026-01-31 12:00:00 web: anna was identified"; seconds and colon are left out
-function createLine(line) {
+function createFilters(onChange) {
+  const options = [
+    ["", t("Everything")], ["yes", t("Unlocked")], ["no", t("Refused")],
+    ["blank", t("Nothing seen")], ["change", t("People changed")], ["vault", t("The vault")],
+  ].map(([value, text]) => createElement("option", { value }, text));
+  const kind = createElement("select", { "aria-label": t("What happened") }, ...options);
+  const text = createElement("input", {
+    type: "search", placeholder: t("Search a name"), "aria-label": t("Search a name"),
+  });
+  const change = () => onChange(kind.value, text.value.trim().toLowerCase());
+  kind.addEventListener("change", change);
+  text.addEventListener("input", change);
+  return createElement("div", { class: "filters" }, kind, text);
+}
+
+function showRows(box, all, kind, text) {
+  const shown = all.filter((row) => (!kind || kindOf(row) === kind)
+    && `${row.user} ${row.newName ?? ""}`.toLowerCase().includes(text));
+  if (!shown.length) {
+    const none = createElement("p", {}, t("No entry matches."));
+    box.replaceChildren(createElement("div", { class: "empty" }, none));
+    return;
+  }
+  const days = new Map();
+  for (const row of shown) {
+    const day = formatDay(row.at);
+    if (!days.has(day)) days.set(day, []);
+    days.get(day).push(row);
+  }
+  box.replaceChildren(...[...days].flatMap(([day, rows]) => [
+    createElement("h3", { class: "day" }, day),
+    createElement("ol", { class: "lines", role: "list" }, ...rows.map(createRow)),
+  ]));
+}
+
+function createRow(row) {
+  const span = row.count > 1 && formatTime(row.last) !== formatTime(row.at)
+    ? `${formatTime(row.at)}–${formatTime(row.last)}` : formatTime(row.at);
   return createElement(
-    "li", {},
-    createElement("time", {}, `${line.slice(0, 16)} UTC`),
-    createElement("span", {}, line.slice(18)),
+    "li", { class: kindOf(row) },
+    createIcon(iconOf(row)),
+    createElement("span", {}, describe(row), " ",
+      createElement("span", { class: "quiet small" }, describeSurface(row.where))),
+    createElement("time", { datetime: row.at, title: new Date(row.at).toLocaleString() }, span),
   );
 }

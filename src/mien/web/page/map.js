@@ -1,29 +1,40 @@
 // The map: the faces on their two principal components, so that similar ones are near each other.
 // It is moved and zoomed by dragging, pinching, the wheel, keys or buttons.
 
-import { createElement } from "./api.js";
+import { createElement, createSvg } from "./dom.js";
+import { fixed, t } from "./i18n.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 640;
 const HEIGHT = 480;
 const MIN_VIEW_WIDTH = 60; // of the closest view, in the same units
 const SPREAD = 380; // how far apart the faces are drawn at most
 const FACE_SIZE = 36;
 const FACE_SIZE_ON_PHONE = 60; // large enough for a finger
+const FONT_SIZE = 11;
+const FONT_SIZE_ON_PHONE = 20;
+const MAX_LABELS = 24;
+const isPhone = () => innerWidth < 480;
+const faceSize = () => (isPhone() ? FACE_SIZE_ON_PHONE : FACE_SIZE);
 const ZOOM_STEP = 1.25;
-const KEYS = "Plus and minus zoom, arrow keys move, 0 shows all.";
-const HINT = `Point at a face, tap it, or go to it with Tab. ${KEYS}`;
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
 // the buttons, the picture, and the caption that names the face pointed at
 export function createMap(faces, similarity, points) {
-  const label = `Map of ${faces.length} faces; similar faces are near each other. ${KEYS}`;
-  const svg = createSvg("svg", { class: "map", role: "group", tabindex: "0", "aria-label": label });
-  const caption = createElement("p", { class: "caption", role: "status" }, HINT);
-  const dots = places(points).map(([x, y], at) =>
-    new Dot(faces[at], x, y, captionOf(faces, similarity, at)));
-  const raised = new Dot(null, 0, 0, ""); // a copy of the face pointed at, above all others
-  svg.append(...[...dots, raised].map((dot) => dot.image));
+  const keys = t("Plus and minus zoom, arrow keys move, 0 shows all.");
+  const label = t("Map of {count} faces; similar faces are near each other.", {
+    count: faces.length,
+  });
+  const svg = createSvg("svg", {
+    class: "map", role: "group", tabindex: "0", "aria-label": `${label} ${keys}`,
+  });
+  const hint = `${t("Point at a face, tap it, or go to it with Tab.")} ${keys}`;
+  const caption = createElement("p", { class: "caption", role: "status" }, hint);
+  const spots = places(points);
+  const dots = spreadOut(spots).map((place, at) =>
+    new Dot(faces[at], spots[at], place, captionOf(faces, similarity, at)));
+  const raised = new Dot(null, [0, 0], [0, 0], ""); // a copy of the one pointed at, above all
+  svg.append(...dots.map((dot) => dot.stem), ...dots.map((dot) => dot.image), raised.image);
+  svg.append(...createLabels(faces, dots));
   const view = new View(svg, [...dots, raised]);
   const dotOf = (event) => dots.find((dot) => dot.image === event.target);
   const showCaption = (event) => {
@@ -42,14 +53,29 @@ export function createMap(faces, similarity, points) {
   return [createButtons(view), svg, caption];
 }
 
+// What is written below each face: its group, or without groups its name. Nothing for many faces,
+// which the caption names one by one.
+function createLabels(faces, dots) {
+  if (faces.length > MAX_LABELS) return [];
+  const grouped = faces.some((face) => face.group !== faces[0].group);
+  const size = isPhone() ? FONT_SIZE_ON_PHONE : FONT_SIZE;
+  const most = isPhone() ? 8 : 14;
+  return dots.map((dot, at) => {
+    const text = (grouped ? faces[at].group : faces[at].name) || faces[at].name;
+    const short = text.length > most ? `${text.slice(0, most - 1)}…` : text;
+    const place = { x: dot.x, y: dot.y + faceSize() / 2 + size, "font-size": size };
+    return createSvg("text", { ...place, "aria-hidden": "true" }, short);
+  });
+}
+
 function createButtons(view) {
-  const createButton = (label, text, onclick) =>
-    createElement("button", { type: "button", "aria-label": label, onclick }, text);
+  const create = (label, text, onclick) =>
+    createElement("button", { type: "button", class: "small", "aria-label": label, onclick }, text);
   return createElement(
-    "div", { class: "row", role: "group", "aria-label": "Zoom of the map" },
-    createButton("Zoom in", "+", () => view.zoom(ZOOM_STEP)),
-    createButton("Zoom out", "−", () => view.zoom(1 / ZOOM_STEP)),
-    createButton("Show all", "Show all", () => view.showAll()),
+    "div", { class: "row", role: "group", "aria-label": t("Zoom of the map") },
+    create(t("Zoom in"), "+", () => view.zoom(ZOOM_STEP)),
+    create(t("Zoom out"), "−", () => view.zoom(1 / ZOOM_STEP)),
+    create(t("Show all"), t("Show all"), () => view.showAll()),
   );
 }
 
@@ -57,22 +83,51 @@ function captionOf(faces, similarity, at) {
   const row = similarity[at];
   const others = faces.map((_, other) => other).filter((other) => other !== at);
   const nearest = others.reduce((best, other) => (row[other] > row[best] ? other : best));
-  return `${faces[at].name}; most similar: ${faces[nearest].name} (${row[nearest].toFixed(3)})`;
+  const values = {
+    name: faces[at].label, other: faces[nearest].label, similarity: fixed(row[nearest], 3),
+  };
+  return t("{name}; most similar: {other} ({similarity})", values);
 }
 
-function createSvg(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
+// Faces that would lie upon each other are pushed apart; a line leads to where each belongs.
+function spreadOut(spots) {
+  const side = (spots.length > MAX_LABELS ? 1.05 : 1.5) * faceSize(); // room for the label
+  const moved = spots.map(([x, y]) => [x, y]);
+  for (let round = 0; round < 60; round += 1) {
+    let isClear = true;
+    for (let a = 0; a < moved.length; a += 1) {
+      for (let b = a + 1; b < moved.length; b += 1) {
+        if (pushApart(moved, a, b, side)) isClear = false;
+      }
+    }
+    if (isClear) break;
+  }
+  const inside = (value, size) => clamp(value, side / 2, size - side);
+  return moved.map(([x, y]) => [inside(x, WIDTH), inside(y, HEIGHT)]);
+}
+
+// whether the two were too near
+function pushApart(moved, a, b, side) {
+  const [dx, dy] = [moved[b][0] - moved[a][0], moved[b][1] - moved[a][1]];
+  const distance = Math.hypot(dx, dy);
+  if (distance >= side) return false;
+  const angle = distance > 1e-6 ? Math.atan2(dy, dx) : (a + 2 * b) * 2.4; // any direction will do
+  const push = (side - distance) / 2 + 0.01;
+  const [x, y] = [Math.cos(angle) * push, Math.sin(angle) * push];
+  moved[a] = [moved[a][0] - x, moved[a][1] - y];
+  moved[b] = [moved[b][0] + x, moved[b][1] + y];
+  return true;
 }
 
 // One face of the map. Without a face it is the raised copy of another dot.
 class Dot {
-  constructor(face, x, y, caption) {
+  // spot: where it belongs; place: where it is drawn; both [x, y]
+  constructor(face, spot, [x, y], caption) {
     Object.assign(this, { x, y, caption });
+    this.stem = createSvg("line", { class: "stem", x1: spot[0], y1: spot[1], x2: x, y2: y });
     this.image = face
       ? createSvg("image", {
-        href: face.picture, tabindex: "0", role: "img", "aria-label": face.name,
+        href: face.picture, tabindex: "0", role: "img", "aria-label": face.label,
       })
       : createSvg("image", { class: "raised", "aria-hidden": "true" });
   }
@@ -106,8 +161,7 @@ function places(points) {
 // The visible part of the drawing; it never leaves the drawing.
 class View {
   constructor(svg, dots) {
-    const faceSize = innerWidth < 480 ? FACE_SIZE_ON_PHONE : FACE_SIZE;
-    Object.assign(this, { svg, dots, faceSize });
+    Object.assign(this, { svg, dots, faceSize: faceSize() });
     this.set(0, 0, WIDTH);
   }
 

@@ -25,7 +25,7 @@ export async function shrink(file, maxBytes = maxBytesEach(1)) {
     if (jpeg.size <= maxBytes) break;
   }
   picture.close();
-  return new File([jpeg], file.webkitRelativePath || file.name, { type: jpeg.type });
+  return new File([jpeg], file.name, { type: jpeg.type });
 }
 
 function toJpeg(picture, longSide) {
