@@ -37,8 +37,6 @@ def main() -> None:
             )
             page = browser.new_page(viewport={"width": 760, "height": 960})
             page.goto(f"{service.address}/#{service.token}")
-            page.click("#view-unlock .start")
-            page.wait_for_selector("#view-unlock canvas[data-face=good]")
             page.click("#unlock-camera")
             page.wait_for_selector("#unlock-decision.yes")
             page.wait_for_timeout(600)  # for the animation of the lock

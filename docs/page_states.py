@@ -38,6 +38,36 @@ from mien.lab.recapture import recapture
 TARGET = Path(__file__).parent / "images" / "page"
 SIZES = ((390, 844), (1280, 800))
 SCHEMES = ("light", "dark")
+PAGE = Path(__file__).parent / "page.md"
+STATES = {
+    "welcome": "first use",
+    "people-nobody": "nobody is enrolled",
+    "log-empty": "nothing happened yet",
+    "enroll-no-name": "a name is missing",
+    "enroll-guided": "guided enrollment",
+    "enroll-photos": "all photos are taken",
+    "enroll-done": "enrolled",
+    "token": "a token that is not valid",
+    "unlock": "choosing who it is",
+    "unlock-no-camera": "no camera",
+    "unlock-two-faces": "two faces",
+    "unlock-no-face": "no face",
+    "unlocked": "unlocked",
+    "locked": "locked",
+    "wait": "too many attempts",
+    "enroll-name-taken": "the name is taken",
+    "enroll-refused": "a photo is refused",
+    "people": "people",
+    "rename": "renaming",
+    "forget": "forgetting, asked once more",
+    "log": "the log",
+    "log-no-match": "a filter that nothing matches",
+    "explore-start": "exploring, before",
+    "explore": "exploring, after",
+    "german": "in German",
+    "chinese": "in Chinese",
+}
+"""name -> what it shows, in the order of docs/page.md."""
 QUALITY = 62  # of WebP
 SETTLE_MS = 900  # for a look of the camera, or an animation
 WAIT_MS = 40_000
@@ -78,6 +108,7 @@ class Studio:
 
     def draw(self, page: Any, name: str, *, full: bool = False) -> None:
         """full: the whole length of the page, not what fits the window."""
+        assert name in STATES
         if self.wanted and name not in self.wanted:
             return
         if full:  # the navigation at the bottom of a phone's window would lie over the picture
@@ -104,8 +135,23 @@ def main() -> None:
             (studio.folder / home).mkdir()
             with start_service(studio.folder / home) as service:
                 draw(studio, service)
+    write_table()
     size = sum(path.stat().st_size for path in TARGET.glob("*.webp"))
     print(f"{len(studio.made)} states, {size / 1e6:.2f} MB: {', '.join(studio.made)}")
+
+
+def write_table() -> None:
+    """Below the heading of the last table in docs/page.md, a line for each state."""
+    rows = []
+    for name, words in STATES.items():
+        cells = [
+            f"[{width} px](images/page/{name}-{width}-{scheme}.webp)"
+            for width, _ in SIZES
+            for scheme in SCHEMES
+        ]
+        rows.append(f"| {words} | {' | '.join(cells)} |")
+    head, mark, _ = PAGE.read_text("utf-8").partition("|---|---|---|---|---|\n")
+    PAGE.write_text(head + mark + "\n".join(rows) + "\n", "utf-8")
 
 
 def make_films(studio: Studio) -> None:

@@ -34,7 +34,11 @@ export function tService(message) {
 
 // {reason} is a sentence of the service again, or several; other parts are names and numbers
 function translatePart(name, text) {
-  if (name !== "reason") return text;
+  if (name !== "reason") {
+    return text.replace(/\d+(,\d{3})+/g, (number) => (
+      new Intl.NumberFormat(language).format(Number(number.replaceAll(",", "")))
+    ));
+  }
   return text.split("; ").length > 1 && tService(text) === text
     ? text.split("; ").map(tService).join("; ")
     : tService(text);
