@@ -1,10 +1,11 @@
 """Make the pictures of the README with the small demo, which uses a public-domain photograph.
 
-python docs/pictures.py
+python docs/pictures.py [FOLDER]
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,8 +22,8 @@ PHOTOS = ("probe_1", "probe_2")
 WIDTH_PX = 640
 
 
-def main() -> None:
-    target = Path(__file__).parent / "images"
+def main(target: Path) -> None:
+    """Write the pictures into the folder."""
     target.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
@@ -40,4 +41,4 @@ def _shrink(path: Path) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "images")

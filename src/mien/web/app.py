@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.formparsers import MultiPartParser
@@ -23,21 +24,9 @@ def create_app(
     """The whole service. with_page: serve the page at /, too."""
     # a photo must never touch the disk: forms stay in memory, within the middleware's limit
     MultiPartParser.spool_max_size = parts.limits.body.max_bytes + 1
-    app = FastAPI(
-        title="mien",
-        version=__version__,
-        summary="Face unlock that you can trust",
-        docs_url=None,  # these two would load scripts from another site
-        redoc_url=None,
-        redirect_slashes=False,  # a wrong address is an error, not a redirect
-        openapi_url="/v1/openapi.json",
-        generate_unique_id_function=lambda route: route.name,
-        lifespan=_close_at_end(parts),
-    )
+    app = _create_api(_close_at_end(parts))
     app.state.parts = parts
     add_error_handlers(app)
-    for module in (door, challenge, people, lab, service):
-        app.include_router(module.router, dependencies=[Depends(expect_single_fields)])
     if with_page:
         app.include_router(page.create_router())
     complete_openapi(app)
@@ -50,6 +39,32 @@ def create_app(
         log=log,
         pool_is_full=parts.pool.is_full,
     )
+
+
+def describe_api() -> dict[str, Any]:
+    """The OpenAPI description of the service, without starting one."""
+    app = _create_api(None)
+    complete_openapi(app)
+    return app.openapi()
+
+
+def _create_api(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None,
+) -> FastAPI:
+    app = FastAPI(
+        title="mien",
+        version=__version__,
+        summary="Face unlock that you can trust",
+        docs_url=None,  # these two would load scripts from another site
+        redoc_url=None,
+        redirect_slashes=False,  # a wrong address is an error, not a redirect
+        openapi_url="/v1/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
+        lifespan=lifespan,
+    )
+    for module in (door, challenge, people, lab, service):
+        app.include_router(module.router, dependencies=[Depends(expect_single_fields)])
+    return app
 
 
 def _close_at_end(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 from mien.cli.reference.json_fields import COMMON, FIELDS
@@ -22,7 +23,11 @@ def command_reference(root: Command) -> str:
         name = " ".join(command.path)
         if command.children and name != "models":  # which lists, and has `add` below it
             continue
-        parts += [f"## mien {name}\n", f"{command.words}\n", f"```\n{command.usage}\n```\n"]
+        parts += [
+            f"## mien {name}\n",
+            f"{command.words}\n",
+            f"```\n{_wrapped(command.usage)}\n```\n",
+        ]
         given = [one for one in command.arguments if one.flags[:1] != ("-h",)]
         rows = [f"| `{_title(one)}` | {_cell(one)} |" for one in given]
         parts.append("\n".join(["| argument | |", "|---|---|", *rows]) + "\n")
@@ -33,6 +38,10 @@ def command_reference(root: Command) -> str:
 def _fields(fields: Mapping[str, str]) -> str:
     rows = [f"| `{name}` | {words} |" for name, words in {**COMMON, **fields}.items()]
     return "\n".join(["With `--json`:\n", "| field | |", "|---|---|", *rows]) + "\n"
+
+
+def _wrapped(usage: str) -> str:
+    return "\n".join(textwrap.wrap(usage, 88, subsequent_indent="    ", break_on_hyphens=False))
 
 
 def _title(one: Argument) -> str:

@@ -1,0 +1,1 @@
+"""What the site of documents adds to docs/: pages from elsewhere, and references."""
