@@ -121,6 +121,10 @@ class Matcher:
         """The score of the cohort's member most like a plain unit vector (d,)."""
         return None if self._cohort is None else Score(*self._cohort.closest(vector))
 
+    def stranger_similarities(self, vector: FloatArray) -> FloatArray | None:
+        """(n,) cosines of the cohort's members to a plain unit vector (d,); None without one."""
+        return None if self._cohort is None else self._cohort.vectors @ vector
+
     def check_consistency(self, vectors: FloatArray) -> Consistency:
         """Whether enrollment photos show one person, at the thresholds of the unlock decision.
 

@@ -58,9 +58,12 @@ def test_the_report_is_one_file(small: DemoResult) -> None:
     assert {path.name for path in folder.iterdir() if path.is_file()} == PICTURES | {
         "probe_1.png",
         "probe_2.png",
+        "strangers.png",
+        *(f"refused_{number}.png" for number in (1, 2, 3)),
+        *(f"held_up_{number}.png" for number in (1, 2, 3)),
     }
     html = small.report.read_text(encoding="utf-8")
-    assert html.count("data:image/png;base64,") == 5
+    assert html.count("data:image/png;base64,") == 12
     assert "Unlocking for eileen_collins" in html
     assert "Enrolled from 4 photos" in html
     assert "held-out shot" in html

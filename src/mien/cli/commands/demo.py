@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import numpy as np
 from mien.app.messages import left_out_lines
 from mien.app.pipeline import open_pipeline
 from mien.cli.output import CommandResult
-from mien.cli.progress import bar, photo_bar
+from mien.cli.progress import bar, photo_bar, print_progress
 from mien.errors import ExitCode
 from mien.lab.demo.article_photos import fetch_url, find_article_photos
 from mien.lab.demo.run import DemoResult, probe_rows, run_demo, run_small_demo
 from mien.lab.labels import display_name
+from mien.lab.report.html import expect_report_packages
+from mien.liveness.passive import open_scorer
+from mien.models.added import liveness_is_added
 from mien.settings import load_settings
 
 SEED = 20201013  # of the small demo's variants; the day of the article's first commit
@@ -22,7 +26,10 @@ SEED = 20201013  # of the small demo's variants; the day of the article's first 
 
 def demo(args: Namespace) -> CommandResult:
     """Run the demo. args: photos (a folder, or None), owner, out, model, engine."""
+    expect_report_packages()
     settings = load_settings(engine=args.engine)
+    if sys.stderr is not None and sys.stderr.isatty():
+        print_progress("mien demo: looking for photos, then finding faces")
     photos = args.photos or settings.photos_dir
     if photos is None:
         photos = find_article_photos(
@@ -34,7 +41,11 @@ def demo(args: Namespace) -> CommandResult:
     pipeline = open_pipeline(settings, args.model)
     if photos is None:
         rng = np.random.default_rng(SEED)
-        return _demo_result(run_small_demo(args.out, pipeline, rng, progress=photo_bar))
+        added = liveness_is_added(settings.engine, settings.data_dir)
+        scorer = open_scorer(settings) if added else None
+        return _demo_result(
+            run_small_demo(args.out, pipeline, rng, score_face=scorer, progress=photo_bar)
+        )
     result = run_demo(photos, args.out, pipeline, owner=args.owner, progress=photo_bar)
     return _demo_result(result)
 

@@ -13,6 +13,7 @@ from mien.app.enroll import enroll_photos
 from mien.app.pipeline import Pipeline
 from mien.app.verify import verify_photo
 from mien.errors import UnreadableImage, UsageError, quote_path
+from mien.lab.demo.exhibits import gate_section, liveness_section, stranger_section
 from mien.lab.demo.shipped_photos import shipped_photo
 from mien.lab.explore.folder import AnalysedFolder, PhotoProgress, analyse_folder
 from mien.lab.explore.report import draw_sections
@@ -21,6 +22,7 @@ from mien.lab.plots import draw_probe_card
 from mien.lab.recapture import recapture
 from mien.lab.report.html import Picture, ReportSection, Table, write_report
 from mien.lab.report.output import make_folder
+from mien.liveness.passive import ScoreFace
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_photos
 from mien.results import ByteArray, Decision, Template
@@ -99,9 +101,13 @@ def run_small_demo(
     pipeline: Pipeline,
     rng: np.random.Generator,
     *,
+    score_face: ScoreFace | None = None,
     progress: PhotoProgress = lambda photos: photos,
 ) -> DemoResult:
-    """Offline, on a photograph of the astronaut Eileen Collins (NASA) that comes with mien."""
+    """Offline, on a photograph of the astronaut Eileen Collins (NASA) that comes with mien.
+
+    score_face: the passive check for a living person, where its models were added.
+    """
     photo, no_person = shipped_photo("astronaut"), shipped_photo("cat")
     folder = make_folder(out) / "photos"
     shots = [photo] + [recapture(photo, rng) for _ in range(ENROLLMENT_SHOTS)]
@@ -113,7 +119,12 @@ def run_small_demo(
         _verify("held-out shot", shots[-1], template, pipeline),
         _verify("a cat, no person", no_person, template, pipeline),
     ]
-    sections = draw_sections(analysed, out)
+    shown = [
+        stranger_section(template, pipeline, out),
+        gate_section(photo, pipeline, out),
+        liveness_section(photo, pipeline, score_face, rng, out),
+    ]
+    sections = [*draw_sections(analysed, out), *(one for one in shown if one is not None)]
     report = _write_report(out, sections, probes, SMALL_OWNER, template, note=SMALL_NOTE)
     faces = len(analysed.crops)
     return DemoResult(SMALL_OWNER, tuple(probes), report, faces, analysed.left_out, SMALL_NOTE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -328,6 +329,8 @@ def font(size: float, bold: bool = False) -> FontProperties:
 def _families() -> tuple[str, ...]:
     from matplotlib.font_manager import fontManager
 
+    # a font without a bold weight is drawn in the one that it has, and that is no news
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     installed = set(fontManager.get_font_names())
     return ("DejaVu Sans", *(name for name in FALLBACK_FONTS if name in installed))
 

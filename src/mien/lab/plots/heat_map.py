@@ -37,6 +37,7 @@ from mien.lab.plots.style import (
 )
 from mien.results import ByteArray, FloatArray
 
+HIGHEST_START = 0.9  # of the scale, so that equal faces have one
 MAX_NUMBERED = 30  # above, a cell is too small for its number
 NAME_ROOM = 150.0  # the longest name, units
 TITLE_HEIGHT = 62.0
@@ -53,8 +54,8 @@ def draw_heat_map(
 ) -> Path:
     """Draw (n, n) cosines -1..1 with the n crops on both sides, grouped by label.
 
-    Up to `MAX_NUMBERED` faces each cell shows its number. The colours run from
-    the least similarity, or 0 if that is lower, to 1.
+    Up to `MAX_NUMBERED` faces each cell shows its number. The colours run from the least
+    similarity, rounded down to a tenth, to 1.
     """
     expect_as_many(crops, labels)
     matrix = np.asarray(similarities, dtype=np.float32)
@@ -64,7 +65,7 @@ def draw_heat_map(
     people = rows_by_label(labels)
     order = [row for rows in people.values() for row in rows]
     matrix = matrix[np.ix_(order, order)]
-    low = min(0.0, math.floor(float(matrix.min()) * 10) / 10)
+    low = min(HIGHEST_START, math.floor(float(matrix.min()) * 10) / 10)
 
     cell = _cell_size(n)
     name_room = min(max(text_width(display_name(name), size=SMALL) for name in people), NAME_ROOM)
