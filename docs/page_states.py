@@ -1,5 +1,6 @@
 """Make the pictures of the page's states for docs/page.md, with a photograph in the public domain.
 
+    apt install chromium fonts-wqy-zenhei
     python docs/page_states.py [STATE...]
 
 Each state is drawn at 390 and 1280 px, light and dark, from a real service in a real browser. The
@@ -111,18 +112,18 @@ class Studio:
         assert name in STATES
         if self.wanted and name not in self.wanted:
             return
-        if full:  # the navigation at the bottom of a phone's window would lie over the picture
-            page.evaluate("document.querySelector('nav').style.position = 'static'")
         for width, height in SIZES:
             page.set_viewport_size({"width": width, "height": height})
+            if full:  # a window as high as the page, so that the navigation is at its bottom
+                page.wait_for_timeout(SETTLE_MS)
+                whole = page.evaluate("document.documentElement.scrollHeight")
+                page.set_viewport_size({"width": width, "height": max(height, whole)})
             for scheme in SCHEMES:
                 page.emulate_media(color_scheme=scheme)
                 page.wait_for_timeout(SETTLE_MS)
-                with Image.open(io.BytesIO(page.screenshot(full_page=full))) as shot:
+                with Image.open(io.BytesIO(page.screenshot())) as shot:
                     path = TARGET / f"{name}-{width}-{scheme}.webp"
                     shot.convert("RGB").save(path, quality=QUALITY, method=6)
-        if full:
-            page.evaluate("document.querySelector('nav').style.position = ''")
         self.made.append(name)
 
 

@@ -133,21 +133,97 @@ def test_every_view_fits_a_phone(page: Page) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(page: Page, shots: Path, scheme: str) -> None:
+def serious_faults(page: Page) -> list[tuple[str, list[Any]]]:
+    """What axe-core finds that is serious or critical: the rule, and where."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install it")
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        (one["id"], [node["target"] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_no_serious_violation_in_any_state(
+    page: Page, service: Service, shots: Path, scheme: str, width: int
+) -> None:
     page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 844})
+    assert serious_faults(page) == []  # the welcome
+    open_view(page, "people")
+    page.wait_for_selector("#view-people .empty")
+    assert serious_faults(page) == []
+    open_view(page, "enroll")
+    page.press("#enroll-user", "Enter")
+    page.wait_for_selector("#notice:not([hidden])")
+    assert serious_faults(page) == []
+    page.set_input_files("#enroll-files", [str(shots / "wall.jpg"), str(shots / "her1.jpg")])
+    expect(page.locator("#enroll-photos li.bad")).to_have_count(1)
+    assert serious_faults(page) == []
+    page.click("#enroll-photos button >> nth=0")
+    page.click("#enroll-photos button >> nth=0")
+    page.check("#enroll-picture")
     enroll(page, "eileen", portraits(shots))
+    page.click("#enroll-result summary")
+    assert serious_faults(page) == []
     unlock(page, "eileen", shots / "her4.jpg")
+    assert serious_faults(page) == []
+    unlock(page, "nobody", shots / "her4.jpg")
+    assert serious_faults(page) == []
     open_view(page, "explore")
     page.set_input_files("#explore-files", [str(photo) for photo in portraits(shots)])
     page.wait_for_selector(".map")
+    assert serious_faults(page) == []
+    open_view(page, "people")
+    page.click(".person .danger")
+    page.wait_for_selector("dialog[open]")
+    assert serious_faults(page) == []
+    page.keyboard.press("Escape")
+    open_view(page, "log")
+    page.wait_for_selector(".lines li")
+    assert serious_faults(page) == []
+    page.goto(f"{service.address}/#mien_wrong")
+    page.wait_for_selector("#view-locked:not([hidden])")
+    assert serious_faults(page) == []
+
+
+def test_the_navigation_does_not_move_between_views(page: Page) -> None:
+    places = "[...document.querySelectorAll('nav a')].map((link) => link.getBoundingClientRect().x)"
+    seen = set()
     for view in ("unlock", "enroll", "people", "explore", "log"):
         open_view(page, view)
-        found = axe.Axe().run(page).response["violations"]
-        serious = [
-            (view, one["id"], [node["target"] for node in one["nodes"]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        seen.add(tuple(page.evaluate(places)))
+    assert len(seen) == 1
+
+
+def test_whoever_asked_for_less_motion_gets_none(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate("document.querySelector('#enroll-camera').classList.add('busy')")
+    style = "getComputedStyle(document.querySelector('#enroll-camera'), '::after').animationName"
+    assert page.evaluate(style) == "none"
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate(style) == "turn"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_gauge_of_a_decision_is_above_the_fold(page: Page, shots: Path, width: int) -> None:
+    enroll(page, "eileen", portraits(shots))
+    page.set_viewport_size({"width": width, "height": 664})  # of a phone, below its bars
+    unlock(page, "eileen", shots / "her4.jpg")
+    box = page.locator("#unlock-gauge").bounding_box()
+    nav = page.locator("nav").bounding_box()
+    bottom = nav["y"] if width == 390 else 664
+    assert 0 <= box["y"] <= box["y"] + box["height"] <= bottom
+    assert page.evaluate("scrollY") == 0
+
+
+def test_every_file_of_the_page_has_a_media_type(page: Page, service: Service) -> None:
+    with service.client("") as client:
+        icon = client.get("/favicon.svg")
+        assert (icon.status_code, icon.headers["content-type"]) == (
+            200,
+            "image/svg+xml; charset=utf-8",
+        )
+        assert client.get("/de.json").json()["page"]["Unlock"] == "Entsperren"

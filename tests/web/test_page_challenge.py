@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 from tests.app.turning_head import TurningHead
 from tests.web.conftest import Service, environment, start_service
-from tests.web.page_actions import expect, open_view
+from tests.web.page_actions import WAIT_S, expect, open_view
 
 from mien.app.pipeline import Pipeline
 from mien.liveness.mesh import open_mesh
@@ -146,6 +146,7 @@ def open_page(
     strangers: dict[int, str] | None = None,
 ) -> Any:
     page = browser.new_page()
+    page.set_default_timeout(WAIT_S * 1000)
     shown = {
         "pictures": json.dumps(head),
         "strangers": json.dumps(strangers or {}),
@@ -164,6 +165,7 @@ def try_to_unlock(page: Any) -> str:
     again = page.is_visible("#unlock-again")
     page.click("#unlock-again" if again else "#unlock-camera")
     page.wait_for_selector("#unlock-decision", state="hidden")
+    page.wait_for_selector("#unlock-decision:not([hidden])")
     expect(page.locator("#unlock-result")).to_have_text(re.compile("Locked|Unlocked"))
     return str(page.inner_text("#unlock-result"))
 

@@ -26,7 +26,7 @@ const camera = new Camera(document.querySelector("[data-camera=enroll]"), {
     if (state !== "on") return;
     $("welcome").hidden = true;
     $("enroll-title").hidden = false;
-    $("enroll-drop").scrollIntoView({ block: "center" });
+    $("enroll-drop").querySelector(".camera-bar").scrollIntoView({ block: "nearest" });
   },
   onSeen: (seen, frame) => guide.see(seen, frame),
 });

@@ -9,8 +9,11 @@ import { tryAs } from "./unlock.js";
 export function showResult(user, enrollment, cards, again) {
   const box = $("enroll-result");
   const count = enrollment.photos_in_template;
-  const advice = enrollment.advice.map((words) =>
-    createElement("li", { class: "advice" }, toSentence(tService(words))));
+  const words = enrollment.advice.map(tService);
+  if (!words.length && enrollment.quality === "fair") {
+    words.push(t("More photos in different light would make it better."));
+  }
+  const advice = words.map((one) => createElement("li", { class: "advice" }, toSentence(one)));
   const tryNow = createButton(t("Try it now"), async () => {
     location.hash = "#unlock";
     await tryAs(user);

@@ -36,11 +36,14 @@ function warningsOf({ photos, quality, margin, model, look_alikes: lookAlikes = 
     { user, similarity: fixed(similarity, 2) },
   ));
   if (!quality) warnings.push(t("Enrolled with another model ({model}).", { model }));
-  if (typeof margin === "number" && margin <= 0) {
+  if (typeof margin === "number" && margin <= 0 && quality === "poor") {
     warnings.push(t("One of 400 strangers would be accepted; add photos in different light."));
   }
   if (photos === 1) {
     warnings.push(t("One photo only; add two to four more in different light."));
+  }
+  if (!warnings.length && quality === "fair") {
+    warnings.push(t("More photos in different light would make it better."));
   }
   return warnings;
 }
