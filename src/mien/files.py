@@ -45,25 +45,27 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def staged_write(
-    path: Path, content: bytes, *, durable: bool = False
+    path: Path,
+    content: bytes,
+    *,
+    durable: bool = False,
+    prepare: Callable[[int], None] = lambda handle: None,
 ) -> Iterator[Callable[[], None]]:
     """Write a file without a name beside `path`; calling the yielded function names it `path`.
 
+    prepare: gets the handle of the written file, to set its owner and mode before it has a name.
     What can fail has failed before the caller commits something else. Without the call nothing
     is left, also after a kill: where the file system has no files without a name, or between
     naming and renaming, a kill leaves a temporary file, which the next write of `path` removes.
     Raises OSError.
     """
-    make_folder(path.parent)
-    with suppress(FileNotFoundError):
-        os.lstat(path)  # an invalid name, such as one that is too long, fails now
-    remove_temporary_files(path)
-    temporary = path.with_name(_temporary_prefix(path) + os.urandom(6).hex() + TEMPORARY_SUFFIX)
+    temporary = _name_temporary(path)
     handle, has_name = _open_temporary(temporary)
     close = _once(lambda: os.close(handle))
     try:
         with os.fdopen(handle, "wb", closefd=False) as file:
             file.write(content)
+        prepare(handle)
         if durable:
             os.fsync(handle)
 
@@ -81,6 +83,15 @@ def staged_write(
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         close()
+
+
+def _name_temporary(path: Path) -> Path:
+    """A new name beside `path`, whose folder is made, and where killed writers left nothing."""
+    make_folder(path.parent)
+    with suppress(FileNotFoundError):
+        os.lstat(path)  # an invalid name, such as one that is too long, fails now
+    remove_temporary_files(path)
+    return path.with_name(_temporary_prefix(path) + os.urandom(6).hex() + TEMPORARY_SUFFIX)
 
 
 def _once(action: Callable[[], None]) -> Callable[[], None]:

@@ -39,6 +39,8 @@ def add_commands(commands: Commands) -> None:
         action="store_true",
         help="Also serve the D-Bus interface of fprintd, for programs that ask for a finger.",
     )
+    _add_install(group)
+    _add_uninstall(group)
     _add_enroll(group)
     test = add_command(
         group, "test", _run_test, "Let the daemon look once, and say what it saw; opens nothing."
@@ -47,6 +49,60 @@ def add_commands(commands: Commands) -> None:
     test.add_argument(
         "--socket", type=Path, metavar="PATH", help="Of the daemon; default: /run/mien/auth.sock."
     )
+
+
+def _add_install(group: Commands) -> None:
+    install = add_command(
+        group,
+        "install",
+        _run_install,
+        "Set the daemon and PAM up; without --apply show what would be changed.",
+        interrupted="; run the same command again, or: sudo mien login uninstall --apply",
+    )
+    install.add_argument(
+        "--sudo", action="store_true", help="Let sudo, su and polkit ask for a face, too."
+    )
+    install.add_argument(
+        "--login", action="store_true", help="Let login screens ask for a face, too."
+    )
+    install.add_argument(
+        "--everywhere",
+        action="store_true",
+        help="Change the common file of all services, by pam-auth-update or authselect.",
+    )
+    install.add_argument(
+        "--service", action="append", metavar="NAME", help="Let this PAM service ask, too."
+    )
+    install.add_argument(
+        "--fprintd",
+        action="store_true",
+        help="Let programs that ask fprintd for a finger ask for a face.",
+    )
+    install.add_argument(
+        "--camera", metavar="DEVICE", help="Look with this camera only; see: mien camera list."
+    )
+    install.add_argument(
+        "--models",
+        type=Path,
+        metavar="DIR",
+        help="Take the liveness models from this folder; default: the network.",
+    )
+    install.add_argument("--apply", action="store_true", help="Do it.")
+
+
+def _add_uninstall(group: Commands) -> None:
+    uninstall = add_command(
+        group,
+        "uninstall",
+        _run_install,
+        "Undo it all but the faces; without --apply show what would be changed.",
+        interrupted="; run the same command again",
+    )
+    uninstall.add_argument(
+        "--purge", action="store_true", help="Delete the faces and the daemon's user, too."
+    )
+    uninstall.add_argument("--apply", action="store_true", help="Do it.")
+    add_command(group, "status", _run_install, "Say what asks for a face, and whether it can work.")
 
 
 def _add_enroll(group: Commands) -> None:
@@ -107,3 +163,14 @@ def _run_enroll(args: Namespace) -> CommandResult:
     from mien.cli.commands import login_enroll
 
     return {"enroll": login_enroll.enroll, "forget": login_enroll.forget}[args.command](args)
+
+
+def _run_install(args: Namespace) -> CommandResult:
+    from mien.cli.commands import login_install
+
+    commands = {
+        "install": login_install.install,
+        "uninstall": login_install.uninstall,
+        "status": login_install.status,
+    }
+    return commands[args.command](args)
