@@ -74,7 +74,8 @@ def torch(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The site of documents into site/, with warnings as errors, and its pictures drawn anew."""
-    _install(session, ".[demo,serve]", *nox.project.dependency_groups(_PROJECT, "docs"))
+    _install(session, ".[test]", *nox.project.dependency_groups(_PROJECT, "docs"))
+    session.run("python", "-m", "pytest", "tests/docs")
     session.run("python", "-m", "mkdocs", "build", "--strict", "--quiet")
     with tempfile.TemporaryDirectory() as folder:
         session.run("python", "docs/pictures.py", folder)
