@@ -43,6 +43,8 @@ for module in pkgutil.walk_packages(mien.__path__, "mien."):
         continue
     try:
         importlib.import_module(module.name)
+    except mien.MissingExtra:
+        pass
     except ImportError as error:
         if (error.name or "").split(".")[0] not in optional and "torch" not in str(error):
             failed.append(f"{module.name}: {error!r}")
