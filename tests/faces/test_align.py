@@ -120,7 +120,8 @@ def test_a_real_crop_equals_opencvs_within_a_grey_level(
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     theirs = cv2.warpAffine(astronaut, matrix, (WARP_SIDE, WARP_SIDE), flags=flags)
     difference = np.abs(ours.astype(int) - theirs.astype(int))
-    assert difference.max() <= 1
+    # OpenCV 4 rounds the places of samples to 1/32 of a pixel, OpenCV 5 does not
+    assert difference.max() <= (1 if cv2.__version__ >= "5" else 2)
 
 
 # margin box --------------------------------------------------------------------------------
