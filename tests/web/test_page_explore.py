@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -213,3 +214,76 @@ def test_photos_that_are_still_too_large_are_refused_with_their_size(
         "The photos have 33.0 MB, and at most 32 MB can be sent at once;"
         " choose fewer or smaller photos."
     )
+
+
+def test_folders_are_groups_with_their_names(page: Page, shots: Path, tmp_path: Path) -> None:
+    people = tmp_path / "people"
+    for folder, numbers in (("zoe", (1, 2)), ("ana", (3, 4))):
+        (people / folder).mkdir(parents=True)
+        for number in numbers:
+            photo = people / folder / f"her{number}.jpg"
+            photo.write_bytes((shots / f"her{number}.jpg").read_bytes())
+    open_view(page, "explore")
+    page.set_input_files("#explore-folder", str(people))
+    page.wait_for_selector(".map")
+    titles = page.locator("#explore-result h3")
+    expect(titles).to_have_text(["ana", "zoe", "Similarity of each pair", "Map"])
+    first = page.locator("#explore-result .shots").first
+    assert sorted(first.locator("p").all_inner_texts()) == ["her3.jpg", "her4.jpg"]
+    page.hover(".heat tbody tr:nth-child(1) td:nth-child(4)")
+    expect(page.locator(".caption").first).to_have_text(
+        re.compile(r"^ana/her\d\.jpg and zoe/her\d\.jpg: 0\.\d\d\d, the same person$")
+    )
+    # a thicker line where the next group begins
+    assert page.locator(".heat tr.group-start").count() == 1
+    assert page.locator(".heat tbody tr:first-child td.group-start").count() == 1
+    labels = page.locator(".map text").all_text_contents()
+    assert sorted(labels) == ["ana", "ana", "zoe", "zoe"]
+
+
+def explore_with(page: Page, shots: Path, **changed: Any) -> None:
+    """Explore three photos, with these fields of the service's response in place of its own."""
+    open_view(page, "explore")
+    page.evaluate(
+        """(changed) => {
+            const send = window.fetch;
+            window.fetch = async (path, options) => {
+                const response = await send(path, options);
+                if (!path.endsWith("/explore")) return response;
+                return new Response(JSON.stringify({ ...await response.json(), ...changed }));
+            };
+        }""",
+        changed,
+    )
+    page.set_input_files("#explore-files", [str(photo) for photo in portraits(shots)])
+    page.wait_for_selector(".map")
+
+
+def test_pairs_from_the_threshold_on_are_framed_and_zero_has_no_sign(
+    page: Page, shots: Path
+) -> None:
+    rows = [[1.0, -0.001, 0.4], [-0.001, 1.0, 0.399], [0.4, 0.399, 1.0]]
+    explore_with(page, shots, similarity=rows, threshold=0.4)
+    cells = page.locator(".heat tbody td")
+    shown = ["1.00", "0.00", "0.40", "0.00", "1.00", "0.40", "0.40", "0.40", "1.00"]
+    expect(cells).to_have_text(shown)
+    framed = cells.evaluate_all("cells => cells.map((cell) => cell.classList.contains('same'))")
+    assert framed == [True, False, True, False, True, False, True, False, True]
+    expect(page.locator(".scale")).to_contain_text("from 0.40")
+    page.hover(".heat tbody tr:nth-child(2) td:nth-child(4)")
+    expect(page.locator(".caption").first).to_have_text(
+        "her2.jpg and her3.jpg: 0.399, different people"
+    )
+
+
+def test_faces_do_not_lie_upon_each_other_on_the_map(page: Page, shots: Path) -> None:
+    explore_with(page, shots, points=[[0, 0], [0, 0], [1, 1]])
+    one, other = (page.locator(".map image").nth(at).bounding_box() for at in (0, 1))
+    apart = max(abs(one["x"] - other["x"]), abs(one["y"] - other["y"]))
+    assert apart > 0.9 * one["width"]
+
+
+def test_the_heat_map_scrolls_in_its_box_on_a_phone(explored: Page) -> None:
+    explored.set_viewport_size({"width": 360, "height": 740})
+    assert explored.evaluate("document.documentElement.scrollWidth") <= 360
+    expect(explored.locator(".map text").first).to_have_attribute("font-size", "20")

@@ -6,7 +6,7 @@ import {
 } from "./dom.js";
 import { createHeatMap } from "./heat.js";
 import { plural, t, tService } from "./i18n.js";
-import { createMap } from "./map.js";
+import { createMap, phone } from "./map.js";
 import { maxBytesEach, shrink } from "./photos.js";
 
 const MAX_PHOTOS = 60; // of the service, for one request
@@ -140,4 +140,4 @@ for (const id of ["explore-files", "explore-folder"]) {
 $("explore-choose").addEventListener("click", () => $("explore-folder").click());
 acceptDrops($("drop"), explore);
 // faces and words of the map are larger on a phone
-matchMedia("(max-width: 30rem)").addEventListener("change", () => again?.());
+phone.addEventListener("change", () => again?.());

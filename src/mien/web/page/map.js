@@ -13,7 +13,8 @@ const FACE_SIZE_ON_PHONE = 60; // large enough for a finger
 const FONT_SIZE = 11;
 const FONT_SIZE_ON_PHONE = 20;
 const MAX_LABELS = 24;
-const isPhone = () => innerWidth < 480;
+export const phone = matchMedia("(max-width: 30rem)");
+const isPhone = () => phone.matches;
 const faceSize = () => (isPhone() ? FACE_SIZE_ON_PHONE : FACE_SIZE);
 const ZOOM_STEP = 1.25;
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -92,7 +93,9 @@ function captionOf(faces, similarity, at) {
 // Faces that would lie upon each other are pushed apart; a line leads to where each belongs.
 function spreadOut(spots) {
   const side = (spots.length > MAX_LABELS ? 1.05 : 1.5) * faceSize(); // room for the label
-  const moved = spots.map(([x, y]) => [x, y]);
+  const inside = (value, size) => clamp(value, side / 2, size - side);
+  const keepInside = ([x, y]) => [inside(x, WIDTH), inside(y, HEIGHT)];
+  const moved = spots.map(keepInside);
   for (let round = 0; round < 60; round += 1) {
     let isClear = true;
     for (let a = 0; a < moved.length; a += 1) {
@@ -100,10 +103,10 @@ function spreadOut(spots) {
         if (pushApart(moved, a, b, side)) isClear = false;
       }
     }
+    moved.splice(0, moved.length, ...moved.map(keepInside)); // the next round pushes the others
     if (isClear) break;
   }
-  const inside = (value, size) => clamp(value, side / 2, size - side);
-  return moved.map(([x, y]) => [inside(x, WIDTH), inside(y, HEIGHT)]);
+  return moved;
 }
 
 // whether the two were too near
