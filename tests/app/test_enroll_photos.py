@@ -25,6 +25,7 @@ from mien.faces.embed import Embedder
 from mien.lab.recapture import recapture
 from mien.media.image_file import ImageSource
 from mien.results import ByteArray, FloatArray, Template
+from mien.vault.records.centroid_block import CentroidBlock, Centroids
 from mien.vectors import centre_of
 
 
@@ -299,7 +300,8 @@ def test_an_enrollment_names_enrolled_people_who_look_alike(
     def look_alikes(user: str, **others: FloatArray) -> list[str]:
         names = list(others)
         rows = np.stack(list(others.values()))
-        known = Neighbours(rows, lambda row: names[row], pipeline.matcher)
+        centroids = Centroids([CentroidBlock(bytes(32 * len(rows)), rows)])
+        known = Neighbours(centroids, lambda row: names[row], pipeline.matcher)
         found = known.add_warnings(enrollment, user=user)
         assert any("looks like twin" in line for line in found.advice) == bool(found.look_alikes)
         return [name for name, _ in found.look_alikes]

@@ -12,6 +12,7 @@ from mien.app.neighbours import Neighbours
 from mien.matching.matcher import Matcher
 from mien.matching.score import Score
 from mien.results import FloatArray, ModelId, Template, Threshold
+from mien.vault.records.centroid_block import CentroidBlock, Centroids
 
 MODEL = ModelId("sface", "ab" * 32)
 
@@ -50,7 +51,9 @@ class PlainMatcher:
 def neighbours(others: dict[str, float], matcher: PlainMatcher) -> Neighbours:
     """People at these angles."""
     names = list(others)
-    return Neighbours(at(*others.values()), lambda row: names[row], cast("Matcher", matcher))
+    rows = at(*others.values()) if others else at(0)[:0]
+    halves = [CentroidBlock(bytes(32 * len(part)), part) for part in np.array_split(rows, 2)]
+    return Neighbours(Centroids(halves), lambda row: names[row], cast("Matcher", matcher))
 
 
 def look_alikes(matcher: PlainMatcher, enrollment: Enrollment, user: str = "ana") -> list[str]:

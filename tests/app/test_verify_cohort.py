@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from mien.app.enroll import analyse_photos, enroll_photos, merge
@@ -18,6 +17,7 @@ from mien.errors import Outcome
 from mien.matching.policy import PLAIN_SPACE, VectorSpace
 from mien.results import ByteArray, Template, Threshold
 from mien.vault.crypto.template_rotation import TemplateRotation
+from mien.vault.records.centroid_block import Centroids
 from mien.vectors import centre_of
 
 TURNED = TemplateRotation(bytes(range(32)), 128)
@@ -81,8 +81,7 @@ def test_two_photos_are_compared_with_the_shift_of_both_faces(
 
 
 def nobody(pipeline: Pipeline, space: VectorSpace = PLAIN_SPACE) -> Neighbours:
-    rows = np.zeros((0, 0), np.float32)
-    return Neighbours(rows, lambda row: None, pipeline.matcher, space)
+    return Neighbours(Centroids([]), lambda row: None, pipeline.matcher, space)
 
 
 @pytest.fixture(scope="module")

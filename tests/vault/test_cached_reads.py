@@ -8,11 +8,13 @@ import pytest
 from tests.vault.sealed_parts import fail, record_of, store_record
 
 from mien.results import ModelId
-from mien.vault import people
+from mien.vault import bucket_cache, cached_reads, people
 from mien.vault.records import centroids
+from mien.vault.records.sealed_record import user_tag
 from mien.vault.vault import Vault
 
 NAMES = ("Zo\u00eb", "ana", "ben", "cleo", "dora")  # in code point order
+OPENING = ((people, "open_record"), (people, "open_head"), (centroids, "open_record"))
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def full(vault: Vault, model: ModelId) -> Vault:
 
 @pytest.fixture
 def opened_records(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The user of each record that is opened."""
+    """The user of each record, or head of one, that is opened."""
     users: list[str] = []
 
     def opening(open_record: Any) -> Any:
@@ -35,8 +37,8 @@ def opened_records(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return opened
 
-    for module in (people, centroids):
-        monkeypatch.setattr(module, "open_record", opening(module.open_record))
+    for module, name in OPENING:
+        monkeypatch.setattr(module, name, opening(getattr(module, name)))
     return users
 
 
@@ -81,11 +83,51 @@ def test_centroids_are_read_again_only_where_the_vault_has_changed(
     assert sorted(opened_records) == list(NAMES)
     opened_records.clear()
     again, _ = full.centroids_of(model)
-    assert again is first  # the very matrix
-    fail(full, "nobody who is enrolled")  # a count in one of 256 buckets
+    assert [rows is other for (_, rows), (_, other) in zip(again, first, strict=True)] == [True] * 5
+    for name in NAMES:  # counts of attempts in the buckets of all kinds of cells
+        fail(full, name)
+    fail(full, "nobody who is enrolled")
     opened_records.clear()
     full.centroids_of(model)
-    assert len(opened_records) < len(NAMES)
+    assert opened_records == []
+    store_record(full, record_of("ben", model, seed=9))
+    opened_records.clear()
+    full.centroids_of(model)
+    assert opened_records == ["ben"]
+
+
+def test_a_list_of_everybody_is_read_again_only_where_records_have_changed(
+    full: Vault, model: ModelId, opened_records: list[str]
+) -> None:
+    assert [head.user for head in full.list_people()] == list(NAMES)
+    opened_records.clear()
+    fail(full, "ana")
+    assert [head.user for head in full.list_people()] == list(NAMES)
+    assert opened_records == []
+
+
+def test_little_is_read_in_one_transaction(
+    full: Vault, model: ModelId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transactions: list[None] = []
+    reading = full._transactions.reading
+
+    def counted() -> Any:
+        transactions.append(None)
+        return reading()
+
+    monkeypatch.setattr(full._transactions, "reading", counted)
+    monkeypatch.setattr(bucket_cache, "AT_ONCE", 1)
+    assert [head.user for head in full.list_people()] == list(NAMES)
+    with reading() as transaction:
+        assert transaction is not None
+        buckets = {user_tag(name, transaction.cipher)[0] for name in NAMES}
+    # one for each bucket, and one that finds nothing more unless the last bucket was read
+    assert len(buckets) <= len(transactions) <= len(buckets) + 1
+    transactions.clear()
+    monkeypatch.setattr(cached_reads, "AT_ONCE", 2)
+    assert page(full, "", 5) == (list(NAMES), False)
+    assert len(transactions) == 1 + 3
 
 
 def test_records_are_opened_after_the_transaction(
@@ -108,14 +150,14 @@ def test_records_are_opened_after_the_transaction(
             self.block.__exit__(*error)
 
     monkeypatch.setattr(full._transactions, "reading", Watched)
-    for module in (people, centroids):
-        open_record = module.open_record
+    for module, name in OPENING:
+        open_record = getattr(module, name)
 
         def opened(*arguments: Any, open_record: Any = open_record) -> Any:
             within.append(is_open[0])
             return open_record(*arguments)
 
-        monkeypatch.setattr(module, "open_record", opened)
+        monkeypatch.setattr(module, name, opened)
     full.people_page(after="", limit=0)
     full.centroids_of(model)
     assert within == [False] * 10

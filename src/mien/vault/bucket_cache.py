@@ -2,76 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import BUCKETS
 from mien.vault.transaction import Transaction, TransactionManager
 
-AT_ONCE = 8  # buckets: 3,000 people of 100,000
+AT_ONCE = 1 << 19  # bytes of sealed cells: 250 people
 Part = TypeVar("Part")
 PartOut = TypeVar("PartOut", covariant=True)
-Whole = TypeVar("Whole")
 
 
 class Sealed(Protocol[PartOut]):
     """A part as it is stored, to be opened after its transaction: others wait for that."""
 
+    @property
+    def size(self) -> int:
+        """In bytes, sealed."""
+        ...
+
     def opened(self) -> PartOut:
         """Raises VaultDamaged."""
+        ...
 
 
-@dataclass(slots=True, eq=False)
-class _Known(Generic[Part, Whole]):
-    """parts: by bucket, with the digest that the bucket had. whole: what they make."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known(Generic[Part]):
+    """One part. bucket, records: the digests of its bucket and of the records in that bucket."""
 
-    parts: dict[int, tuple[bytes, Part]] = field(default_factory=dict, repr=False)
-    whole: Whole | None = field(default=None, repr=False)
-
-    def digest_of(self, number: int) -> bytes | None:
-        """None for a bucket that was not read yet."""
-        return self.parts[number][0] if number in self.parts else None
+    bucket: bytes
+    records: bytes
+    part: Part = field(repr=False)
 
 
-class BucketCache(Generic[Part, Whole]):
-    """Parts by bucket, and what they make together. Safe to use from several threads.
+class BucketCache(Generic[Part]):
+    """Parts by bucket. Safe to use from several threads."""
 
-    join: makes the whole of all parts.
-    """
-
-    def __init__(self, join: Callable[[Sequence[Part]], Whole]) -> None:
-        self._join = join
-        self._known: dict[tuple[bytes, str], _Known[Part, Whole]] = {}
+    def __init__(self) -> None:
+        self._known: dict[tuple[bytes, str], dict[int, _Known[Part]]] = {}
 
     def read(
         self,
         transactions: TransactionManager,
         name: str,
         seal: Callable[[Transaction, int], Sealed[Part]],
-    ) -> tuple[Whole, VaultCipher | None]:
-        """The whole, and the cipher of the vault; None where there is no vault yet.
+    ) -> tuple[list[Part], VaultCipher | None]:
+        """All parts, and the cipher of the vault; nothing and None where there is no vault yet.
 
-        name: of what is read, such as the hash of a model. seal: reads the part of a bucket. Few
-        buckets are read in one transaction, so that nobody else waits for long; all of them are
-        of one state of the vault, that of the last transaction.
+        name: of what is read, such as the hash of a model. seal: reads the part of a bucket, which
+        hangs on the records of that bucket alone. Little is read in one transaction, so that nobody
+        else waits for long; all parts are of one state of the vault, that of the last transaction.
+        A part whose bucket has changed, but none of its records (a count of attempts), is kept.
         """
         while True:
             with transactions.reading() as transaction:
                 if transaction is None:
-                    return self._join([]), None
-                cipher, manifest = transaction.cipher, transaction.manifest
+                    return [], None
+                cipher = transaction.cipher
                 key = (cipher.vault_id, name)
-                known = self._known.get(key) or _Known()
-                digests = [manifest.bucket_digest(number) for number in range(BUCKETS)]
-                stale = [n for n in range(BUCKETS) if known.digest_of(n) != digests[n]]
-                sealed = {number: seal(transaction, number) for number in stale[:AT_ONCE]}
-            if sealed or known.whole is None:
-                parts = known.parts | {n: (digests[n], one.opened()) for n, one in sealed.items()}
-                known = _Known(parts)
-                if len(stale) <= AT_ONCE:
-                    known.whole = self._join([parts[number][1] for number in range(BUCKETS)])
-                self._known[key] = known
-            if known.whole is not None:
-                return known.whole, cipher
+                known = dict(self._known.get(key, {}))
+                sealed, is_whole = _read_stale(transaction, known, seal)
+            for number, (digests, one) in sealed.items():
+                known[number] = _Known(*digests, one.opened())
+            self._known[key] = known
+            if is_whole:
+                return [known[number].part for number in range(BUCKETS)], cipher
+
+
+def _read_stale(
+    transaction: Transaction,
+    known: dict[int, _Known[Part]],
+    seal: Callable[[Transaction, int], Sealed[Part]],
+) -> tuple[dict[int, tuple[tuple[bytes, bytes], Sealed[Part]]], bool]:
+    """Some parts that have changed, with their digests; and whether these are all.
+
+    known: gets the new digest of a bucket whose records have not changed.
+    """
+    manifest, size = transaction.manifest, 0
+    sealed: dict[int, tuple[tuple[bytes, bytes], Sealed[Part]]] = {}
+    for number in range(BUCKETS):
+        digest, one = manifest.bucket_digest(number), known.get(number)
+        if one is not None and one.bucket == digest:
+            continue
+        if size >= AT_ONCE:
+            return sealed, False
+        records = manifest.section_digest(VaultTable.RECORD, number)
+        if one is not None and one.records == records:
+            known[number] = replace(one, bucket=digest)
+            continue
+        sealed[number] = ((digest, records), seal(transaction, number))
+        size += sealed[number][1].size
+    return sealed, True

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
@@ -13,15 +16,25 @@ from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.records import centroids
 from mien.vault.records.new_names import check_new_name
-from mien.vault.records.record import Record
-from mien.vault.records.sealed_record import open_record, seal_record, user_tag
+from mien.vault.records.record import Record, RecordHead
+from mien.vault.records.sealed_record import open_head, open_record, seal_record, user_tag
 from mien.vault.transaction import Transaction
+
+if TYPE_CHECKING:
+    from mien.results import ModelId
+
+user_of: Callable[[RecordHead], str] = attrgetter("user")
+"""The user name of a head, to sort by."""
+
+# Whoever lists everybody in one thread of a service keeps the interpreter busy. A thread that
+# waits for it, such as a door's, waits 5 ms each time, and a door needs it some fifty times.
+LET_OTHERS_RUN_EVERY, LET_OTHERS_RUN_S = 15, 1e-6
 
 
 def is_enrolled(name: str, transaction: Transaction) -> bool:
     """By the manifest alone: the record itself may be damaged."""
     tag = user_tag(name, transaction.cipher)
-    return tag in transaction.manifest.tags(VaultTable.RECORD, tag[0])
+    return transaction.manifest.holds(VaultTable.RECORD, tag)
 
 
 def find_record(name: str, transaction: Transaction) -> Record | None:
@@ -37,7 +50,8 @@ def record_at(tag: bytes, transaction: Transaction) -> Record | None:
 
 def all_records(transaction: Transaction) -> Iterator[Record]:
     """All records by tag."""
-    return sealed_records(transaction).opened()
+    for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
+        yield open_record(tag, cell, transaction.cipher)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,41 +62,79 @@ class SealedRecords:
     cells: list[tuple[bytes, Cell]] = field(repr=False)
     cipher: VaultCipher | None
 
-    def opened(self) -> Iterator[Record]:
-        """Each record, by tag."""
-        if self.cipher is not None:
-            for tag, cell in self.cells:
-                yield open_record(tag, cell, self.cipher)
+    @property
+    def size(self) -> int:
+        """In bytes, sealed."""
+        return sum(len(cell.value) for _, cell in self.cells)
 
-
-def sealed_records(transaction: Transaction | None) -> SealedRecords:
-    """All records; none where there is no vault yet."""
-    if transaction is None:
-        return SealedRecords([], None)
-    return SealedRecords(list(transaction.manifest.scan(VaultTable.RECORD)), transaction.cipher)
+    def opened(self) -> list[Record]:
+        """By tag. Raises VaultDamaged."""
+        if self.cipher is None:
+            return []
+        return [open_record(tag, cell, self.cipher) for tag, cell in self.cells]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SealedNames:
-    """The records of one bucket, of which only the names are wanted."""
+class SealedHeads:
+    """The records of one bucket, of which only the heads are wanted."""
 
     records: SealedRecords
 
-    def opened(self) -> tuple[tuple[str, bytes], ...]:
-        """(user, tag) of each."""
-        users = (record.user for record in self.records.opened())
-        return tuple(zip(users, (tag for tag, _ in self.records.cells), strict=True))
+    @property
+    def size(self) -> int:
+        """In bytes, sealed."""
+        return self.records.size
+
+    def opened(self) -> Heads:
+        """Raises VaultDamaged."""
+        cipher, heads = self.records.cipher, list[RecordHead]()
+        for number, (tag, cell) in enumerate(self.records.cells):
+            if cipher is not None:
+                heads.append(open_head(tag, cell, cipher))
+            if number % LET_OTHERS_RUN_EVERY == 0:
+                time.sleep(LET_OTHERS_RUN_S)
+        return Heads.of(heads)
 
 
-def sealed_bucket(transaction: Transaction, number: int) -> SealedNames:
-    """The names of the records whose tags begin with this byte."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Heads:
+    """Heads of records in columns, sorted by user name in code point order.
+
+    An object for each of 100,000 would stop all threads for a tenth of a second whenever Python
+    looks for garbage.
+    """
+
+    users: list[str] = field(repr=False)
+    models: list[ModelId] = field(repr=False)
+    created_at: list[str] = field(repr=False)
+
+    @classmethod
+    def of(cls, heads: Iterable[RecordHead]) -> Heads:
+        rows = sorted(heads, key=user_of)
+        return cls(
+            [row.user for row in rows],
+            [row.model for row in rows],
+            [row.created_at for row in rows],
+        )
+
+    def __iter__(self) -> Iterator[RecordHead]:
+        return map(RecordHead, self.users, self.models, self.created_at)
+
+
+def sealed_heads(transaction: Transaction, number: int) -> SealedHeads:
+    """The heads of the records whose tags begin with this byte."""
     cells = list(transaction.manifest.scan_bucket(VaultTable.RECORD, number))
-    return SealedNames(SealedRecords(cells, transaction.cipher))
+    return SealedHeads(SealedRecords(cells, transaction.cipher))
 
 
-def sorted_names(parts: Sequence[tuple[tuple[str, bytes], ...]]) -> list[tuple[str, bytes]]:
-    """(user, tag) of all parts by user, in code point order."""
-    return sorted(one for part in parts for one in part)
+def sealed_records(users: Iterable[str], transaction: Transaction | None) -> SealedRecords:
+    """Those of these names that are enrolled."""
+    if transaction is None:
+        return SealedRecords([], None)
+    cipher, manifest = transaction.cipher, transaction.manifest
+    tags = [user_tag(user, cipher) for user in users]
+    cells = [(tag, manifest.get(VaultTable.RECORD, tag)) for tag in tags]
+    return SealedRecords([(tag, cell) for tag, cell in cells if cell is not None], cipher)
 
 
 def put_record(record: Record, transaction: Transaction) -> None:

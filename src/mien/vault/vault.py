@@ -26,11 +26,10 @@ from mien.vault.people import (
     record_at,
     remove_record,
     rename_record,
-    sealed_records,
     store_record,
 )
 from mien.vault.records import centroids
-from mien.vault.records.centroids import Centroids
+from mien.vault.records.centroid_block import Centroids
 from mien.vault.records.record import (
     Record,
     RecordHead,
@@ -88,7 +87,7 @@ class Vault:
     def is_empty(self) -> bool:
         """Whether nobody is enrolled, by the manifest."""
         with self._transactions.reading() as found:
-            return found is None or not found.manifest.count(VaultTable.RECORD)
+            return found is None or found.manifest.is_empty(VaultTable.RECORD)
 
     def look_up(self, user: str) -> LookupResult | None:
         """The record of this name and what goes with it; None where there is no vault yet."""
@@ -103,10 +102,11 @@ class Vault:
             )
 
     def list_people(self) -> list[RecordHead]:
-        """Who is enrolled, sorted by user name in code point order. Opens every record."""
-        with self._transactions.reading() as transaction:
-            found = sealed_records(transaction)
-        return sorted((record.head for record in found.opened()), key=lambda head: head.user)
+        """Who is enrolled, sorted by user name in code point order.
+
+        Opens every record once, and later those of what has changed.
+        """
+        return self._cached.list_people()
 
     def people_page(self, *, after: str, limit: int) -> tuple[dict[bytes, Record], bool]:
         """Tag -> record of the next names in code point order, and whether there are more.

@@ -18,7 +18,6 @@ from mien.vault import Record, pack_template
 from mien.vault.backends.base import VaultTable
 from mien.vault.open import open_vault
 from mien.vault.records import centroids
-from mien.vault.records.centroids import Centroids
 from mien.vault.rotated_space import SpaceOf
 from mien.vault.vault import Vault
 from mien.vectors import centre_of
@@ -43,13 +42,14 @@ def enroll(vault: Vault, user: str, seed: int, model: ModelId = MODEL) -> None:
 def people_in(vault: Vault, model: ModelId = MODEL) -> dict[str, FloatArray]:
     """Whom the centres point to, with their plain centroids."""
     centroids, space = vault.centroids_of(model)
-    if space is None or not centroids.tags:
+    if space is None:
         return {}
     found = {}
-    for tag, row in zip(centroids.tags, space.reveal(centroids.rows), strict=True):
-        record = vault.record_at(tag)
-        assert record is not None
-        found[record.user] = row
+    for start, rows in centroids:
+        for number, row in enumerate(space.reveal(rows), start):
+            record = vault.record_at(centroids.tag_at(number))
+            assert record is not None
+            found[record.user] = row
     return found
 
 
@@ -212,9 +212,9 @@ def test_changes_of_another_process_are_seen(vault: Vault, settings: Settings) -
 def test_an_empty_vault_has_nobody() -> None:
     with open_memory_vault() as vault:
         centroids, space = vault.centroids_of(MODEL)
-    assert centroids.tags == ()
+    assert len(centroids) == 0
+    assert list(centroids) == []
     assert space is None
-    assert Centroids.joined([]).rows.shape == (0, 0)
 
 
 def test_an_altered_removed_swapped_or_restored_block_is_detected(settings: Settings) -> None:
@@ -274,7 +274,8 @@ def test_one_product_finds_each_of_a_hundred_people(on: bool) -> None:
         assert space is not None
         for seed in (0, 57, 119):
             probe = space.protect(centre_of(face(seed))[np.newaxis])[0]
-            record = vault.record_at(centroids.tags[int(np.argmax(centroids.rows @ probe))])
+            nearest = int(np.argmax(centroids.cosines(probe[np.newaxis])))
+            record = vault.record_at(centroids.tag_at(nearest))
             assert record is not None
             assert record.user == f"user {seed}"
 

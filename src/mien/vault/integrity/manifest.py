@@ -22,21 +22,17 @@ from mien.errors import VaultDamaged
 from mien.vault.backends.base import Cells, VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.audit_log import FIRST_LINK, link, log_damaged, verify_chain
+from mien.vault.integrity.bucket import ENTRY_BYTES, Bucket
 
 BUCKETS = 256
-TAG_BYTES = 32
 MANIFEST_KEY = b"manifest"
 
 _PURPOSE = "manifest"
 _HEAD = struct.Struct("<8sQQ32s")
 _MAGIC = b"mienIDX1"
-_ENTRY = struct.Struct(f"<B{TAG_BYTES}sQ32s")
 _SECTION_CODES = {VaultTable.RECORD: 1, VaultTable.ATTEMPT: 2, VaultTable.CENTROIDS: 3}
 _EMPTY = bytes(32)
 _PAGE = 200
-
-_Bucket = dict[tuple[int, bytes], tuple[int, bytes]]
-"""(section code, tag) -> (version, SHA-256 of the cell)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,8 @@ class Manifest:
     def __init__(self, cells: Cells, cipher: VaultCipher, *, new: bool = False) -> None:
         self._cells = cells
         self._cipher = cipher
-        self._changed: dict[int, _Bucket] = {}
+        self._buckets: dict[int, Bucket] = {}  # that were read, and verified
+        self._changed: set[int] = set()  # the numbers of those to be written
         self._digests = [_EMPTY] * BUCKETS
         self.counter, self.log_count, self.log_head = 0, 0, FIRST_LINK
         self.digest = b""  # SHA-256 of the sealed manifest; empty before the first `save`
@@ -70,62 +67,70 @@ class Manifest:
 
     def get(self, section: VaultTable, tag: bytes) -> Cell | None:
         """The verified cell; None if there is none."""
-        entry = self._bucket(tag[0]).get((_SECTION_CODES[section], tag))
+        entry = self._bucket(tag[0]).get(_SECTION_CODES[section], tag)
         value = self._cells.get(section, tag)
         return self._verified(entry, value)
+
+    def holds(self, section: VaultTable, tag: bytes) -> bool:
+        """Whether there is such a cell, by the bucket alone: the cell may be damaged."""
+        return self._bucket(tag[0]).get(_SECTION_CODES[section], tag) is not None
 
     def put(self, section: VaultTable, tag: bytes, value: bytes) -> None:
         """Store a cell. The value must be sealed for `next_version`."""
         digest = hashlib.sha256(value).digest()
-        self._edited(tag[0])[_SECTION_CODES[section], tag] = (self.next_version, digest)
+        self._edited(tag[0]).put(_SECTION_CODES[section], tag, self.next_version, digest)
         self._cells.put(section, tag, value)
 
     def drop(self, section: VaultTable, tag: bytes) -> bool:
         """Remove a cell, also a damaged one. False if there was none."""
-        found = self._edited(tag[0]).pop((_SECTION_CODES[section], tag), None) is not None
+        found = self._edited(tag[0]).drop(_SECTION_CODES[section], tag)
         return self._cells.drop(section, tag) or found
 
     def clear(self, section: VaultTable) -> None:
         """Remove all cells of the section, also damaged ones and those that do not belong there."""
         for number in range(BUCKETS):
-            for tag in self.tags(section, number):
-                del self._edited(number)[_SECTION_CODES[section], tag]
+            if self._bucket(number).count(_SECTION_CODES[section]):
+                self._edited(number).clear(_SECTION_CODES[section])
         self._cells.clear(section)
 
     def scan(self, section: VaultTable) -> Iterator[tuple[bytes, Cell]]:
         """All cells of the section by tag; raises at the end if one of them is missing."""
-        known = self._known(section)
-        after = b""
-        while page := self._cells.scan(section, after=after, limit=_PAGE):
-            for tag, value in page:
-                if tag <= after:  # a damaged tree could lead round and round
-                    raise _damaged("its cells are out of order")
-                after = tag
-                cell = self._verified(known.pop(tag, None), value)
-                if cell is not None:
-                    yield tag, cell
-        if known:
-            raise _damaged(f"{len(known)} of its cells are missing")
+        missing = self.count(section)
+        for tag, value in self._scan_from(section, b""):
+            yield tag, self._found(section, tag, value)
+            missing -= 1
+        if missing:
+            raise _damaged(f"{missing} of its cells are missing")
 
     def scan_bucket(self, section: VaultTable, number: int) -> Iterator[tuple[bytes, Cell]]:
         """The cells of one bucket, whose tags begin with this byte, by tag."""
-        for tag in sorted(self.tags(section, number)):
-            cell = self.get(section, tag)
-            assert cell is not None  # `get` raises if a cell of the bucket is missing
-            yield tag, cell
+        first = bytes([number])
+        missing = self._bucket(number).count(_SECTION_CODES[section])
+        for tag, value in self._scan_from(section, first) if missing else ():
+            if tag[:1] != first:
+                break
+            yield tag, self._found(section, tag, value)
+            missing -= 1
+        if missing:
+            raise _damaged(f"{missing} of its cells are missing")
 
     def bucket_digest(self, number: int) -> bytes:
         """SHA-256 of one bucket: equal digests mean equal cells."""
         return self._digests[number]
 
+    def section_digest(self, section: VaultTable, number: int) -> bytes:
+        """SHA-256 of the section's entries in one bucket: equal digests mean equal cells."""
+        return self._bucket(number).digest_of(_SECTION_CODES[section])
+
     def count(self, section: VaultTable) -> int:
         """How many cells the section has, by the buckets alone."""
-        return len(self._known(section))
-
-    def tags(self, section: VaultTable, number: int) -> set[bytes]:
-        """The tags of the section in one bucket; their cells are not verified."""
         code = _SECTION_CODES[section]
-        return {tag for found, tag in self._bucket(number) if found == code}
+        return sum(self._bucket(number).count(code) for number in range(BUCKETS))
+
+    def is_empty(self, section: VaultTable) -> bool:
+        """Whether the section has no cell, by the buckets alone."""
+        code = _SECTION_CODES[section]
+        return not any(self._bucket(number).count(code) for number in range(BUCKETS))
 
     def append_log(self, entry: bytes) -> None:
         """Seal the entry at the next place of the log's chain."""
@@ -183,11 +188,8 @@ class Manifest:
 
     def save(self) -> None:
         """Write the buckets that changed, and the manifest with the next counter."""
-        for number, entries in self._changed.items():
-            packed = b"".join(
-                _ENTRY.pack(code, tag, version, digest)
-                for (code, tag), (version, digest) in sorted(entries.items())
-            )
+        for number in sorted(self._changed):
+            packed = self._buckets[number].packed
             self._digests[number] = hashlib.sha256(packed).digest() if packed else _EMPTY
             if packed:
                 self._cells.put(VaultTable.BUCKET, bytes([number]), packed)
@@ -198,7 +200,7 @@ class Manifest:
         sealed = self._cipher.seal(head + b"".join(self._digests), purpose=_PURPOSE, bound_to=[])
         self._cells.put(VaultTable.META, MANIFEST_KEY, sealed)
         self.digest = hashlib.sha256(sealed).digest()
-        self._changed = {}
+        self._changed = set()
 
     def _open_log_entry(self, key: bytes, sealed: bytes) -> bytes | None:
         """None if it does not open at its place."""
@@ -218,30 +220,33 @@ class Manifest:
         digests = plain[_HEAD.size :]
         self._digests = [digests[at : at + 32] for at in range(0, len(digests), 32)]
 
-    def _edited(self, number: int) -> _Bucket:
-        if number not in self._changed:
-            self._changed[number] = self._bucket(number)
-        return self._changed[number]
+    def _edited(self, number: int) -> Bucket:
+        self._changed.add(number)
+        return self._bucket(number)
 
-    def _bucket(self, number: int) -> _Bucket:
-        if number in self._changed:
-            return self._changed[number]
+    def _bucket(self, number: int) -> Bucket:
+        if number in self._buckets:
+            return self._buckets[number]
         packed = self._cells.get(VaultTable.BUCKET, bytes([number])) or b""
         digest = hashlib.sha256(packed).digest() if packed else _EMPTY
-        if not hmac.compare_digest(digest, self._digests[number]) or len(packed) % _ENTRY.size:
+        if not hmac.compare_digest(digest, self._digests[number]) or len(packed) % ENTRY_BYTES:
             raise _damaged("a part of its index was altered, removed or put back")
-        return {
-            (code, tag): (version, digest)
-            for code, tag, version, digest in _ENTRY.iter_unpack(packed)
-        }
+        self._buckets[number] = Bucket(packed)
+        return self._buckets[number]
 
-    def _known(self, section: VaultTable) -> dict[bytes, tuple[int, bytes]]:
-        return {
-            tag: entry
-            for number in range(BUCKETS)
-            for (code, tag), entry in self._bucket(number).items()
-            if code == _SECTION_CODES[section]
-        }
+    def _scan_from(self, section: VaultTable, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The cells of the store whose tags are greater, in order; not verified."""
+        while page := self._cells.scan(section, after=after, limit=_PAGE):
+            for tag, value in page:
+                if tag <= after:  # a damaged tree could lead round and round
+                    raise _damaged("its cells are out of order")
+                after = tag
+                yield tag, value
+
+    def _found(self, section: VaultTable, tag: bytes, value: bytes) -> Cell:
+        cell = self._verified(self._bucket(tag[0]).get(_SECTION_CODES[section], tag), value)
+        assert cell is not None  # there is a value
+        return cell
 
     @staticmethod
     def _verified(entry: tuple[int, bytes] | None, value: bytes | None) -> Cell | None:

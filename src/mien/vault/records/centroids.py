@@ -10,8 +10,6 @@ the record itself decides, so that no fault here can unlock anything.
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from mien.errors import VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import BUCKETS, Cell
+from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import model_hash_of, open_record, user_tag
 from mien.vault.records.template_codec import unpack_template
@@ -27,36 +26,11 @@ from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
 from mien.vault.transaction import Transaction
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from mien.results import FloatArray, ModelId
 
 KEPT_FROM = 200  # people; to open as many records takes about 20 ms
 _MARKER = "which models"
 _OFF = b"null"  # under the marker: turned off by the user
-_HEAD = struct.Struct("<8sII")
-_MAGIC = b"mienGAL1"
-_TAG_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Centroids:
-    """tags: n of 32 bytes, the records'. rows: (n, d) float32, unit, in the rotated space."""
-
-    tags: tuple[bytes, ...] = field(repr=False)
-    rows: FloatArray = field(repr=False)
-
-    @classmethod
-    def joined(cls, parts: Sequence[Centroids]) -> Centroids:
-        """All of them, in this order; empty parts may have any d."""
-        import numpy as np
-
-        some = [part for part in parts if part.tags]
-        if not some:
-            return cls((), np.zeros((0, 0), np.float32))
-        tags = tuple(tag for part in some for tag in part.tags)
-        return cls(tags, np.concatenate([part.rows for part in some]))
 
 
 def are_enabled(transaction: Transaction) -> bool:
@@ -86,7 +60,7 @@ def enable(transaction: Transaction) -> None:
         parts.setdefault((record.model.sha256, tag[0]), {})[tag] = _centroid(record)
     transaction.manifest.clear(VaultTable.CENTROIDS)
     for (sha256, number), block in parts.items():
-        _write_block(transaction, sha256, number, block)
+        _write_block(transaction, sha256, number, CentroidBlock.of(block))
     _write_models(transaction, sorted({sha256 for sha256, _ in parts}))
 
 
@@ -102,12 +76,14 @@ def update(record: Record, transaction: Transaction) -> None:
         _enable_for_many(transaction)
         return
     sha256, tag = record.model.sha256, user_tag(record.user, transaction.cipher)
-    remove(tag, transaction)  # the earlier record may be of another model
     models = _read_models(transaction)
+    for other in models:  # the earlier record may be of another model
+        if other != sha256:
+            _remove(tag, other, transaction)
     if sha256 not in models:
         _write_models(transaction, sorted([*models, sha256]))
     block = _read_block(transaction, sha256, tag[0])
-    _write_block(transaction, sha256, tag[0], {**block, tag: _centroid(record)})
+    _write_block(transaction, sha256, tag[0], block.with_row(tag, _centroid(record)))
 
 
 def update_all(transaction: Transaction) -> None:
@@ -123,9 +99,7 @@ def remove(tag: bytes, transaction: Transaction) -> None:
     if not are_enabled(transaction):
         return
     for sha256 in _read_models(transaction):
-        block = _read_block(transaction, sha256, tag[0])
-        if block.pop(tag, None) is not None:
-            _write_block(transaction, sha256, tag[0], block)
+        _remove(tag, sha256, transaction)
 
 
 def sealed_block(transaction: Transaction, model: ModelId, number: int) -> SealedBlock:
@@ -147,16 +121,18 @@ class SealedBlock:
     kept: tuple[bytes, Cell] | None = field(default=None, repr=False)
     records: list[tuple[bytes, Cell]] = field(default_factory=list, repr=False)
 
-    def opened(self) -> Centroids:
-        """Raises VaultDamaged."""
-        import numpy as np
+    @property
+    def size(self) -> int:
+        """In bytes, sealed."""
+        cells = [self.kept] if self.kept else self.records
+        return sum(len(cell.value) for _, cell in cells)
 
-        block = {tag: _centroid(open_record(tag, cell, self.cipher)) for tag, cell in self.records}
+    def opened(self) -> CentroidBlock:
+        """Raises VaultDamaged."""
         if self.kept is not None:
-            block = _unpack_block(_open(*self.kept, self.cipher))
-        if not block:
-            return Centroids.joined([])
-        return Centroids(tuple(block), np.stack(list(block.values())))
+            return _unpack_block(_open(*self.kept, self.cipher))
+        found = {tag: _centroid(open_record(tag, cell, self.cipher)) for tag, cell in self.records}
+        return CentroidBlock.of(found)
 
 
 def verify_centroids(transaction: Transaction) -> None:
@@ -195,39 +171,30 @@ def _centroid(record: Record) -> FloatArray:
     return centre_of(unpack_template(record.payload, expected_model=record.model).vectors)
 
 
-def _read_block(transaction: Transaction, sha256: str, number: int) -> dict[bytes, FloatArray]:
+def _remove(tag: bytes, sha256: str, transaction: Transaction) -> None:
+    block = _read_block(transaction, sha256, tag[0])
+    if block.find(tag) >= 0:
+        _write_block(transaction, sha256, tag[0], block.without(tag))
+
+
+def _read_block(transaction: Transaction, sha256: str, number: int) -> CentroidBlock:
     plain = _read_cell(transaction, _block_tag(transaction, sha256, number))
-    return {} if plain is None else _unpack_block(plain)
+    return CentroidBlock.of({}) if plain is None else _unpack_block(plain)
 
 
-def _write_block(
-    transaction: Transaction, sha256: str, number: int, block: dict[bytes, FloatArray]
-) -> None:
-    import numpy as np
-
+def _write_block(transaction: Transaction, sha256: str, number: int, block: CentroidBlock) -> None:
     tag = _block_tag(transaction, sha256, number)
-    if not block:
+    if len(block):
+        _write_cell(transaction, tag, block.pack())
+    else:
         transaction.manifest.drop(VaultTable.CENTROIDS, tag)
-        return
-    rows = np.stack(list(block.values())).astype("<f4")
-    packed = _HEAD.pack(_MAGIC, *rows.shape) + b"".join(block) + rows.tobytes()
-    _write_cell(transaction, tag, packed)
 
 
-def _unpack_block(packed: bytes) -> dict[bytes, FloatArray]:
-    import numpy as np
-
+def _unpack_block(packed: bytes) -> CentroidBlock:
     try:
-        magic, n, dims = _HEAD.unpack_from(packed)
-        end_of_tags = _HEAD.size + n * _TAG_BYTES
-        if magic != _MAGIC or len(packed) != end_of_tags + n * dims * 4:
-            raise ValueError(magic)
-    except (struct.error, ValueError) as error:
+        return CentroidBlock.unpack(packed)
+    except ValueError as error:
         raise _damaged("a block of centroids was not written by mien") from error
-    rows: npt.NDArray[np.float32] = np.frombuffer(packed, "<f4", offset=end_of_tags)
-    starts = range(_HEAD.size, end_of_tags, _TAG_BYTES)
-    tags = [packed[start : start + _TAG_BYTES] for start in starts]
-    return dict(zip(tags, rows.reshape(n, dims), strict=True))
 
 
 def _read_models(transaction: Transaction) -> list[str]:

@@ -12,14 +12,18 @@ from __future__ import annotations
 import json
 import struct
 from datetime import date
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from mien.errors import UsageError, VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
-from mien.vault.records.record import LivenessHistory, PastUnlock, Record
+from mien.vault.records.record import LivenessHistory, PastUnlock, Record, RecordHead
 from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
+
+if TYPE_CHECKING:
+    from mien.results import ModelId
 
 _LENGTH = struct.Struct("<I")
 
@@ -56,19 +60,24 @@ def model_hash_of(cell: Cell) -> str:
 
 def open_record(tag: bytes, cell: Cell, cipher: VaultCipher) -> Record:
     """The record in this cell. VaultDamaged if it does not belong to the tag."""
-    sha256 = model_hash_of(cell).encode()
-    plain = open_cell(
-        VaultTable.RECORD,
-        cell.value[1 + len(sha256) :],
-        tag=tag,
-        version=cell.version,
-        cipher=cipher,
-        also=[sha256],
-    )
-    record = unpack_record(plain)
-    if record.model.sha256.encode() != sha256 or user_tag(record.user, cipher) != tag:
-        raise _damaged()
+    record = unpack_record(_plain(tag, cell, cipher))
+    _check_place(record.head, tag, cell, cipher)
     return record
+
+
+def open_head(tag: bytes, cell: Cell, cipher: VaultCipher) -> RecordHead:
+    """The head of the record in this cell, in a third of the time of `open_record`.
+
+    The rest of the record is authenticated, and not read. VaultDamaged as in `open_record`.
+    """
+    try:
+        table, _ = _read_head(_plain(tag, cell, cipher))
+        model = _model_of(table["model"], table["sha256"])
+        head = RecordHead(str(table["user"]), model, str(table["created_at"]))
+    except (struct.error, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _damaged() from error
+    _check_place(head, tag, cell, cipher)
+    return head
 
 
 def pack_record(record: Record) -> bytes:
@@ -93,12 +102,8 @@ def pack_record(record: Record) -> bytes:
 def unpack_record(plain: bytes) -> Record:
     """Read what `pack_record` wrote. VaultDamaged for anything else."""
     try:
-        (length,) = _LENGTH.unpack_from(plain)
-        head = json.loads(plain[_LENGTH.size : _LENGTH.size + length])
-        from mien.results import ModelId
-
-        model = ModelId(head["model"], head["sha256"])
-        rest = plain[_LENGTH.size + length :]
+        head, rest = _read_head(plain)
+        model = _model_of(head["model"], head["sha256"])
         size = _thumbnail_bytes(head, len(rest))
         return Record(
             head["user"],
@@ -112,6 +117,41 @@ def unpack_record(plain: bytes) -> Record:
     # a head nested a thousand deep is RecursionError
     except (struct.error, ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
         raise _damaged() from error
+
+
+def _plain(tag: bytes, cell: Cell, cipher: VaultCipher) -> bytes:
+    sha256 = model_hash_of(cell).encode()
+    return open_cell(
+        VaultTable.RECORD,
+        cell.value[1 + len(sha256) :],
+        tag=tag,
+        version=cell.version,
+        cipher=cipher,
+        also=[sha256],
+    )
+
+
+def _check_place(head: RecordHead, tag: bytes, cell: Cell, cipher: VaultCipher) -> None:
+    if head.model.sha256 != model_hash_of(cell) or user_tag(head.user, cipher) != tag:
+        raise _damaged()
+
+
+def _read_head(plain: bytes) -> tuple[dict[str, Any], bytes]:
+    """The table, and what follows it. struct.error, ValueError, RecursionError, TypeError."""
+    (length,) = _LENGTH.unpack_from(plain)
+    end = _LENGTH.size + length
+    table = json.loads(plain[_LENGTH.size : end])
+    if not isinstance(table, dict):
+        raise TypeError("the head of a record is no table")
+    return table, plain[end:]
+
+
+@lru_cache(maxsize=16)
+def _model_of(name: str, sha256: str) -> ModelId:
+    """One object for all records of a model."""
+    from mien.results import ModelId
+
+    return ModelId(name, sha256)
 
 
 def _history_of(head: dict[str, Any]) -> LivenessHistory | None:

@@ -11,13 +11,12 @@ from fastapi import Path as PathParameter
 from mien.app.enroll import Mode
 from mien.app.enroll import enroll as enroll_photos
 from mien.app.enrollment import Enrollment
-from mien.app.neighbours import Neighbours, neighbours_in
+from mien.app.neighbours import neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.verify import forget as forget_person
 from mien.app.verify import template_of
 from mien.errors import NotEnrolled, Outcome
 from mien.matching.policy import VectorSpace
-from mien.results import Template
 from mien.vault import check_user_name
 from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.vault import Vault
@@ -177,31 +176,35 @@ def list_people(vault: Vault, pipeline: Pipeline, *, after: str, limit: int) -> 
     """The next people by name. The quality is known for templates of the pipeline's model."""
     records, more = vault.people_page(after=after, limit=limit)
     neighbours, space = neighbours_in(vault, pipeline.matcher, known=records)
-    people = []
-    for record in records.values():
-        fields: dict[str, object] = {
-            "user": record.user,
-            "enrolled": record.created_at,
-            "model": record.model.name,
-            "unlocks": [{"at": one.at, "similarity": one.similarity} for one in record.unlocks],
-            "picture": jpeg_data_url(record.thumbnail) if record.thumbnail else None,
-        }
-        if record.model == pipeline.model:
-            template = template_of(record, pipeline)
-            fields |= _template_quality(record.user, template, neighbours, space, pipeline)
-        people.append(schemas.Person.model_validate(fields))
+    of_model = [one for one in records.values() if one.model == pipeline.model]
+    templates = {one.user: template_of(one, pipeline) for one in of_model}
+    enrollments = [(user, Enrollment(one, (), ())) for user, one in templates.items()]
+    compared = neighbours.add_all_warnings(enrollments)
+    quality = {
+        user: _template_quality(one, space, pipeline)
+        for user, one in zip(templates, compared, strict=True)
+    }
+    people = [
+        schemas.Person.model_validate(
+            {
+                "user": record.user,
+                "enrolled": record.created_at,
+                "model": record.model.name,
+                "unlocks": [{"at": one.at, "similarity": one.similarity} for one in record.unlocks],
+                "picture": jpeg_data_url(record.thumbnail) if record.thumbnail else None,
+                **quality.get(record.user, {}),
+            }
+        )
+        for record in records.values()
+    ]
     return schemas.People(outcome="listed", exit_code=0, people=people, more=more)
 
 
 def _template_quality(
-    user: str,
-    template: Template,
-    neighbours: Neighbours,
-    space: VectorSpace,
-    pipeline: Pipeline,
+    compared: Enrollment, space: VectorSpace, pipeline: Pipeline
 ) -> dict[str, object]:
-    """The fields of `schemas.Person` that need the template."""
-    compared = neighbours.add_warnings(Enrollment(template, (), ()), user=user)
+    """The fields of `schemas.Person` that need the template, which was compared with all."""
+    template = compared.template
     plain = space.reveal(template.vectors)
     agreement = pipeline.matcher.check_consistency(plain).leave_one_out
     return {

@@ -1,0 +1,145 @@
+"""Blocks of centroids as arrays: how they are packed, changed, and compared with a vector.
+
+magic    8 bytes
+n, d     4 bytes each
+tags     n of 32 bytes, of the records
+rows     n*d*4   float32, little-endian
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mien.vault.integrity.bucket import TAG_BYTES
+
+if TYPE_CHECKING:
+    from mien.results import FloatArray
+
+_HEAD = struct.Struct("<8sII")
+_MAGIC = b"mienGAL1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CentroidBlock:
+    """tags: n of 32 bytes in one, the records'. rows: (n, d) float32, unit, in the rotated space.
+
+    An empty block may have any d.
+    """
+
+    tags: bytes = field(repr=False)
+    rows: FloatArray = field(repr=False)
+
+    @classmethod
+    def of(cls, centroids: Mapping[bytes, FloatArray]) -> CentroidBlock:
+        """By tag, in this order."""
+        import numpy as np
+
+        if not centroids:
+            return cls(b"", np.zeros((0, 0), np.float32))
+        return cls(b"".join(centroids), np.stack(list(centroids.values())))
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> CentroidBlock:
+        """Read what `pack` wrote, without copying it. ValueError for anything else."""
+        import numpy as np
+
+        if len(packed) < _HEAD.size:
+            raise ValueError("it is cut off")
+        magic, n, dims = _HEAD.unpack_from(packed)
+        end_of_tags = _HEAD.size + n * TAG_BYTES
+        if magic != _MAGIC or len(packed) != end_of_tags + n * dims * 4:
+            raise ValueError("its sizes do not agree")
+        rows: FloatArray = np.frombuffer(packed, "<f4", offset=end_of_tags)
+        return cls(packed[_HEAD.size : end_of_tags], rows.reshape(n, dims))
+
+    def pack(self) -> bytes:
+        """As bytes, not sealed."""
+        rows = self.rows.astype("<f4", copy=False)
+        return _HEAD.pack(_MAGIC, *rows.shape) + self.tags + rows.tobytes()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def items(self) -> Iterator[tuple[bytes, FloatArray]]:
+        """(tag, row) of each."""
+        for number, row in enumerate(self.rows):
+            yield self.tag_at(number), row
+
+    def tag_at(self, number: int) -> bytes:
+        """The tag of this row."""
+        return self.tags[number * TAG_BYTES : (number + 1) * TAG_BYTES]
+
+    def find(self, tag: bytes) -> int:
+        """The number of the row of a tag; -1 if there is none."""
+        at = self.tags.find(tag)
+        while at % TAG_BYTES and at >= 0:  # the end of one tag and the start of the next
+            at = self.tags.find(tag, at + 1)
+        return at // TAG_BYTES
+
+    def without(self, tag: bytes) -> CentroidBlock:
+        """The same block without this tag."""
+        import numpy as np
+
+        number = self.find(tag)
+        if number < 0:
+            return self
+        tags = self.tags[: number * TAG_BYTES] + self.tags[(number + 1) * TAG_BYTES :]
+        return CentroidBlock(tags, np.delete(self.rows, number, axis=0))
+
+    def with_row(self, tag: bytes, row: FloatArray) -> CentroidBlock:
+        """The same block with this row (d,) under a tag, in the place of an earlier one."""
+        import numpy as np
+
+        rest = self.without(tag)
+        rows = np.concatenate([rest.rows, row[np.newaxis]]) if len(rest) else row[np.newaxis]
+        return CentroidBlock(rest.tags + tag, rows)
+
+
+class Centroids:
+    """The centroids of one model: n unit rows (n, d) float32 in the rotated space, in blocks.
+
+    The blocks are not joined, so that a change of one costs no copy of all.
+    """
+
+    def __init__(self, blocks: Sequence[CentroidBlock]) -> None:
+        self._blocks = [block for block in blocks if len(block)]
+        self._starts = [0]
+        for block in self._blocks:
+            self._starts.append(self._starts[-1] + len(block))
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __iter__(self) -> Iterator[tuple[int, FloatArray]]:
+        """(number of the first row, rows) of each block."""
+        for start, block in zip(self._starts, self._blocks, strict=False):
+            yield start, block.rows
+
+    def tag_at(self, number: int) -> bytes:
+        """The tag of the record of a row, 0 <= number < n."""
+        block, row = self._place(number)
+        return block.tag_at(row)
+
+    def row_at(self, number: int) -> FloatArray:
+        """A row (d,), 0 <= number < n."""
+        block, row = self._place(number)
+        found: FloatArray = block.rows[row]
+        return found
+
+    def cosines(self, vectors: FloatArray) -> FloatArray:
+        """(n, k) float32: the cosines of the rows and unit rows (k, d) of the rotated space."""
+        import numpy as np
+
+        found = np.empty((len(self), len(vectors)), np.float32)
+        columns = np.ascontiguousarray(vectors.T)
+        for start, rows in self:
+            np.matmul(rows, columns, out=found[start : start + len(rows)])
+        return found
+
+    def _place(self, number: int) -> tuple[CentroidBlock, int]:
+        at = bisect_right(self._starts, number) - 1
+        return self._blocks[at], number - self._starts[at]
