@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from mien.app.pipeline import Pipeline
 from mien.errors import ModelAltered
 from mien.faces.quality import gate as gate_module
+from mien.faces.quality import measures
 from mien.faces.quality.advice import Quality
 from mien.faces.quality.gate import Assessment, Gate, load_gates
 from mien.faces.quality.measures import CROP_MEASURES, FACE_MEASURES, measure_face
@@ -214,3 +215,11 @@ def test_ordinary_compression_passes(
     quality: int, pipeline: Pipeline, astronaut: ByteArray
 ) -> None:
     assert pipeline.embed_probe(jpeg(astronaut, quality)).faults == ()
+
+
+def test_the_percentiles_are_those_of_numpy() -> None:
+    chance = np.random.default_rng(5)
+    for n in (2, 3, 20, 90):
+        ordered = np.sort(chance.normal(size=n).astype(np.float32))
+        for percent in (0, 5, 50, 95):
+            assert measures._percentile(ordered, percent) == np.percentile(ordered, percent)

@@ -72,11 +72,12 @@ def _blocks(inner: FloatArray, normalised: FloatArray, spread: float) -> dict[st
     """Standard deviations in blocks of 8 x 8 and 4 x 4 pixels."""
     large = inner[:80, :72].reshape(10, 8, 9, 8).std((1, 3))
     small = normalised[:80, :72].reshape(20, 4, 18, 4).std((1, 3))
-    smoothest, most = np.percentile(large, [5, 95])
+    ordered = np.sort(large, axis=None)
+    smoothest, most = _percentile(ordered, 5), _percentile(ordered, 95)
     left, right = (small[:, :9] < FLAT).mean(), (small[:, 9:] < FLAT).mean()
     return {
-        "block_contrast": float(most),
-        "smoothest_blocks": float(smoothest),
+        "block_contrast": most,
+        "smoothest_blocks": smoothest,
         "flat_blocks": float((small * spread < 0.5).mean()),
         "smooth_blocks": float((small * spread < 1.5).mean()),
         "uneven_sides": float(np.abs(left - right)),
@@ -87,6 +88,20 @@ def _energy(picture: FloatArray) -> float:
     """Mean squared difference between neighbours, both directions together."""
     across, down = np.diff(picture, axis=1), np.diff(picture, axis=0)
     return float((across * across).mean() + (down * down).mean()) + 1e-4
+
+
+def _percentile(ordered: FloatArray, percent: float) -> float:
+    """As `np.percentile` of the ascending values (n,), to the bit.
+
+    numpy's own imports its masked arrays, which takes 9 ms of an unlock in a new process.
+    """
+    place = (len(ordered) - 1) * (percent / 100)
+    low = int(place)
+    share = place - low
+    step = float(ordered[low + 1] - ordered[low])
+    if share < 0.5:
+        return float(ordered[low]) + step * share
+    return float(ordered[low + 1]) - step * (1 - share)
 
 
 def _mean(patches: list[FloatArray]) -> float:
