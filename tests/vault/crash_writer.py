@@ -171,12 +171,16 @@ def run(kills: int, *, seed: int, instants: bool, url: str | None = None) -> dic
                 enroll(vault, user, number)
         lengths, took_s = {}, {}
         for operation in OPERATIONS:
-            user = "zoe" if operation == "enroll" else "ana"
-            for _ in range(2):  # the first one imports, too
-                enroll_again(settings, user)
+            for number in range(2):  # the first one imports, too
+                user = f"zoe {number}" if operation == "enroll" else "ana"
+                if operation != "enroll":  # which is of a new name
+                    enroll_again(settings, user)
                 started = time.perf_counter()
                 lengths[operation] = calls_of(settings, operation, user, 7)
                 took_s[operation] = time.perf_counter() - started
+        with opened(settings) as vault:
+            for number in range(2):
+                vault.remove(f"zoe {number}")
         with opened(settings) as vault:
             people = held(vault, list(range(50)))
         killed, before = 0, counter_of(settings)

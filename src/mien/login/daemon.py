@@ -27,7 +27,7 @@ from mien.login.server import AskerThreads, LoginServer
 from mien.login.state import PROVEN, STATE_DIR
 from mien.login.worker_process import AskerGone, WorkerProcess
 
-FPRINTD_S = 5.0
+FPRINTD_S = 10.0  # pam_fprintd waits 30 s by itself
 
 
 @dataclass(frozen=True, slots=True)
