@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.login.namespace import Namespace, need_root_and, private_namespace
-from tests.login.pam.machine import MODULE, PASSWORD, Machine
+from tests.login.pam.machine import MODULE, PASSWORD, USERS, Machine
 
 from mien.login.pam_build import MissingCompiler, compile_module
 
@@ -30,9 +31,11 @@ def namespace(module: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     scratch = tmp_path_factory.mktemp("scratch")
     with private_namespace(scratch, empty=("/run", "/var/lib/sudo")) as private:
         private.path(MODULE).write_bytes(module.read_bytes())
-        for name in ("anna", "bert", "locked"):
+        for name in USERS:
             private.add_user(name, password=PASSWORD)
         private.lock("locked")
+        _change(private.path("/etc/shadow"), r"(?m)^starred:[^:]*:", "starred:*:")
+        _change(private.path("/etc/passwd"), r"\Z", "toor:x:0:0::/root:/bin/sh\n")
         yield private
 
 
@@ -42,3 +45,10 @@ def machine(namespace: Namespace) -> Machine:
     machine = Machine(namespace)
     machine.restore()
     return machine
+
+
+def _change(file: Path, pattern: str, replacement: str) -> None:
+    text = file.read_text()
+    changed = re.sub(pattern, replacement, text)
+    assert changed != text
+    file.write_text(changed)

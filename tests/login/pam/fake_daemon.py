@@ -16,10 +16,11 @@ WAIT_S = 60.0
 
 
 class FakeDaemon:
-    """What was asked. requests: in their order; the module is heard to be gone by `wait_gone`."""
+    """What was asked. requests: in their order. strays: what came after a request."""
 
     def __init__(self, answer: Answer, *, ends_midway: bool) -> None:
         self.requests: list[AuthRequest] = []
+        self.strays: list[bytes] = []
         self._answer = answer
         self._ends_midway = ends_midway
         self._asked = threading.Event()
@@ -53,10 +54,11 @@ class FakeDaemon:
             for reply in self._answer(request):
                 connection.send(reply)
             self._asked.set()
-            if not self._ends_midway and connection.recv(1) == b"":
-                self._gone.set()
+            while not self._ends_midway and (stray := connection.recv(1000)):
+                self.strays.append(stray)
         except (BrokenPipeError, ConnectionResetError):
-            self._gone.set()
+            pass  # the module had gone before it was answered
+        self._gone.set()
 
 
 @contextmanager
@@ -94,6 +96,11 @@ def never(request: AuthRequest) -> Iterable[bytes]:
 def tell(words: str) -> AuthReply:
     """An instruction, which another reply follows."""
     return AuthReply(ReplyCode.TELL, words)
+
+
+def raw(change: Callable[[bytes], bytes]) -> Answer:
+    """Answer with what becomes of the bytes of a yes."""
+    return lambda request: [change(YES.pack(request.nonce))]
 
 
 YES = AuthReply(ReplyCode.SUCCESS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from tests.login.pam.fake_daemon import Answer, FakeDaemon, fake_daemon
 MODULE = "/run/pam_mien.so"
 SOCKET = "/run/mien/auth.sock"
 PASSWORD = "open sesame"
+USERS = ("anna", "bert", "locked", "starred")
 
 # the lines of a real service: a face, or else the password
 FACE_OR_PASSWORD = """\
@@ -53,7 +55,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A private machine with the users anna, bert and locked."""
+    """A private machine with the users of `USERS`, all with the same password."""
 
     private: Namespace
 
@@ -69,6 +71,11 @@ class Machine:
     ) -> AbstractContextManager[FakeDaemon]:
         """A daemon at the socket that the module asks by default."""
         return fake_daemon(self.private.path(SOCKET), answer, ends_midway=ends_midway)
+
+    def left_socket(self) -> None:
+        """The socket of a daemon that ended without removing it."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as left:
+            left.bind(str(self.private.path(SOCKET)))
 
     def service(self, lines: str, *, name: str = "mien-test", line: str = MODULE) -> None:
         """Write a service. lines: with the place of a `line`, which is a module and arguments."""
