@@ -12,6 +12,8 @@ from tests.login.pam.machine import MODULE, PASSWORD, USERS, Machine
 
 from mien.login.pam_build import MissingCompiler, compile_module
 
+SUDOERS = "Defaults !lecture\nanna ALL=(ALL) ALL\nbert ALL=(ALL) NOPASSWD: ALL\n"
+
 
 @pytest.fixture(scope="session")
 def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -36,6 +38,7 @@ def namespace(module: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         private.lock("locked")
         _change(private.path("/etc/shadow"), r"(?m)^starred:[^:]*:", "starred:*:")
         _change(private.path("/etc/passwd"), r"\Z", "toor:x:0:0::/root:/bin/sh\n")
+        private.path("/etc/sudoers.d/test").write_text(SUDOERS)
         yield private
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -61,10 +60,17 @@ class Machine:
 
     def restore(self) -> None:
         """The state at the start of each test: root's folder for the socket, and no socket."""
-        done = self.private.run(
-            "sh", "-c", "rm -rf /run/mien /run/sudo/ts && mkdir -m 755 /run/mien"
-        )
+        self.shell("rm -rf /run/mien /run/real /run/sudo")
+        self.shell("chmod 755 /run; mkdir -m 755 /run/mien")
+
+    def shell(self, script: str) -> None:
+        """Run commands as root."""
+        done = self.private.run("sh", "-ec", script)
         assert done.returncode == 0, done.stderr
+
+    def uid(self, user: str) -> str:
+        """What `id -u` prints for a user."""
+        return self.private.run("id", "-u", user).stdout
 
     def daemon(
         self, answer: Answer, *, ends_midway: bool = False
@@ -100,9 +106,3 @@ class Machine:
         """The code of the module for a user, such as "AUTH_ERR"."""
         self.service(OUTCOME_OF_A_LINE, line=f"{MODULE} {arguments}".rstrip())
         return self.pamtester(user, *items, typed=typed).code
-
-    def sudo(
-        self, *options: str, user: str = "anna", typed: str = ""
-    ) -> subprocess.CompletedProcess[str]:
-        """Run `sudo -S ... id -u`, which prints 0 for whoever is let in."""
-        return self.private.run("sudo", "-S", *options, "id", "-u", user=user, typed=typed)
