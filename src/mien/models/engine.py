@@ -7,6 +7,7 @@ same time should not have more threads together than there are cores.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Protocol
@@ -104,6 +105,9 @@ class _OnnxRuntimeNet:
 
 class _OpenVinoNet:
     def __init__(self, graph: bytes, threads: int, callers: int) -> None:
+        # OpenVINO would send an event to a server when it is imported, and keep an id of the user;
+        # without this module of its own it does neither
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
         try:
             import openvino
         except ImportError as error:
