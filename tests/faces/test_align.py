@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from mien.faces.align import (
     crop_by_recipe,
     margin_box,
     margin_crop,
+    sample_bilinear,
     warp_crop,
 )
 from mien.faces.geometry import similarity_transform
@@ -191,3 +194,44 @@ def test_a_crop_is_made_by_the_name_of_its_recipe_and_carries_it(astronaut: Byte
 def test_an_unknown_recipe_is_refused(astronaut: ByteArray) -> None:
     with pytest.raises(ValueError, match="unknown crop recipe 'warp224'"):
         crop_by_recipe(astronaut, face_at(WARP_TEMPLATE_XY), "warp224")
+
+
+def sampled_by_hand(image: ByteArray, x: float, y: float) -> list[int]:
+    """The four pixels around a place, each with its share; pixels outside count as black."""
+    left, top = math.floor(x), math.floor(y)
+    total = np.zeros(3)
+    for row, down in ((top, 1 - (y - top)), (top + 1, y - top)):
+        for column, across in ((left, 1 - (x - left)), (left + 1, x - left)):
+            if 0 <= row < image.shape[0] and 0 <= column < image.shape[1]:
+                total += down * across * image[row, column].astype(float)
+    return [round(value) for value in total.tolist()]  # a half to the even number, as numpy's rint
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (1, 1), (1, 9), (2, 2)])
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_each_sample_is_the_mean_of_the_four_pixels_around_it(
+    shape: tuple[int, int], is_reversed: bool
+) -> None:
+    image = np.random.default_rng(2).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    if is_reversed:  # a view that is not contiguous
+        image = image[:, ::-1]
+    quarters = np.arange(-12, 40, dtype=np.float32) / 4  # exact in binary
+    x, y = np.meshgrid(quarters, quarters)
+    found = sample_bilinear(image, x, y)
+    expected = [
+        [sampled_by_hand(image, *place) for place in zip(*line, strict=True)]
+        for line in zip(x.tolist(), y.tolist(), strict=True)
+    ]
+    assert found.tolist() == expected
+    assert (found.dtype, found.flags.c_contiguous) == (np.uint8, True)
+
+
+def test_places_that_are_all_inside_are_sampled_alike() -> None:
+    image = np.random.default_rng(3).integers(0, 256, (9, 8, 3)).astype(np.uint8)
+    x, y = np.meshgrid(np.arange(28, dtype=np.float32) / 4, np.arange(32, dtype=np.float32) / 4)
+    expected = [
+        [sampled_by_hand(image, *place) for place in zip(*line, strict=True)]
+        for line in zip(x.tolist(), y.tolist(), strict=True)
+    ]
+    assert sample_bilinear(image, x, y).tolist() == expected
+    assert sample_bilinear(image, x[:0], y[:0]).shape == (0, 28, 3)

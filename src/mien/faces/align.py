@@ -107,15 +107,24 @@ def crop_by_recipe(image_rgb: ByteArray, face: Face, recipe: str) -> Crop:
 
 def sample_bilinear(image_rgb: ByteArray, x: FloatArray, y: FloatArray) -> ByteArray:
     """Sample (H, W, 3) at fractional pixels x, y of equal shape; pixels outside are black."""
+    shape = np.shape(x)
     height, width = image_rgb.shape[:2]
     # one pixel outside is black already, and the clip keeps the whole numbers small
-    x, y = np.clip(x, -1, width), np.clip(y, -1, height)
+    x, y = np.clip(x, -1, width).ravel(), np.clip(y, -1, height).ravel()
     left, top = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
-    total = np.zeros((*x.shape, 3), np.float32)
-    for row, down in ((top, 1 - (y - top)), (top + 1, y - top)):
-        for column, across in ((left, 1 - (x - left)), (left + 1, x - left)):
-            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-            weight = np.where(inside, down * across, 0)[..., np.newaxis]
-            pixels = image_rgb[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
-            total += pixels * weight
-    return np.rint(total).astype(np.uint8)
+    across, down = x - left, y - top
+    values = np.ascontiguousarray(image_rgb).reshape(-1)
+    channels = np.arange(3)[:, np.newaxis]
+    total = np.zeros((3, len(x)), np.float32)  # a plane each: numpy is slow along an axis of 3
+    is_inside = len(x) == 0 or (
+        left.min() >= 0 and left.max() < width - 1 and top.min() >= 0 and top.max() < height - 1
+    )
+    for row, weight_down in ((top, 1 - down), (top + 1, down)):
+        for column, weight_across in ((left, 1 - across), (left + 1, across)):
+            weight = weight_down * weight_across
+            places = row * width + column
+            if not is_inside:
+                outside = (row < 0) | (row >= height) | (column < 0) | (column >= width)
+                weight[outside], places[outside] = 0, 0
+            total += values.take(places * 3 + channels) * weight
+    return np.ascontiguousarray(np.rint(total).astype(np.uint8).T).reshape(*shape, 3)

@@ -14,13 +14,14 @@ def try_lock(handle: int) -> None:
 
     Raises BlockingIOError if another process holds the lock, and OSError where there is none.
     """
-    fcntl, msvcrt = _module("fcntl"), _module("msvcrt")
+    fcntl = _module("fcntl")
     if fcntl is not None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    elif msvcrt is not None:
-        _lock_bytes(handle, msvcrt)
-    else:
+        return
+    msvcrt = _module("msvcrt")  # only now: a module that is missing is looked for each time
+    if msvcrt is None:
         raise OSError(errno.ENOLCK, "this system has no file locks")
+    _lock_bytes(handle, msvcrt)
 
 
 def _lock_bytes(handle: int, msvcrt: ModuleType) -> None:
