@@ -56,7 +56,8 @@ def terminal(command: Sequence[str]) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     try:
         program = subprocess.Popen(
-            ["setsid", "--ctty", *command],
+            # whoever runs the tests may ignore signals, as nohup does
+            ["env", "--default-signal", "setsid", "--ctty", *command],
             stdin=slave,
             stdout=slave,
             stderr=slave,
