@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from tests.vault.sealed_parts import fail, record_of, store_record
 
 from mien.results import ModelId
 from mien.vault import bucket_cache, cached_reads, people
+from mien.vault.people import Heads
 from mien.vault.records import centroids
+from mien.vault.records.record import RecordHead
 from mien.vault.records.sealed_record import user_tag
 from mien.vault.vault import Vault
 
@@ -104,6 +107,17 @@ def test_a_list_of_everybody_is_read_again_only_where_records_have_changed(
     fail(full, "ana")
     assert [head.user for head in full.list_people()] == list(NAMES)
     assert opened_records == []
+
+
+def test_everybody_is_listed_in_order_however_many_there_are() -> None:
+    chance = random.Random(4)
+    names = sorted({f"{chance.randrange(400)}" for _ in range(300)})
+    shares: list[list[RecordHead]] = [[] for _ in range(7)]
+    for name in names:
+        chance.choice(shares).append(RecordHead(name, ModelId("sface", "ab"), "now"))
+    parts = [Heads.of(share) for share in [*shares, []]]
+    assert [head.user for head in cached_reads._in_order(parts)] == names
+    assert list(cached_reads._in_order([])) == []
 
 
 def test_little_is_read_in_one_transaction(

@@ -117,8 +117,10 @@ class Heads:
             [row.created_at for row in rows],
         )
 
-    def __iter__(self) -> Iterator[RecordHead]:
-        return map(RecordHead, self.users, self.models, self.created_at)
+    def rows(self, start: int, end: int) -> Iterator[RecordHead]:
+        """The heads from one place to another."""
+        some = slice(start, end)
+        return map(RecordHead, self.users[some], self.models[some], self.created_at[some])
 
 
 def sealed_heads(transaction: Transaction, number: int) -> SealedHeads:
