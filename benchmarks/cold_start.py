@@ -1,25 +1,30 @@
 """Measure the cold start of `mien unlock NAME PHOTO` against `verifyface verify`.
 
-    python benchmarks/cold_start.py PHOTO_DIR PROBE [--runs 15]
+    python benchmarks/cold_start.py PHOTO_DIR PROBE [--runs 15] [--verifyface PATH] [--json]
 
 Both enroll the same photos, then decide on the same probe, each in a new process. Runs
-alternate, so that both have the same load on the machine. Prints medians and their ratio.
+alternate, so that both have the same load on the machine. Prints medians and their ratio; the
+ratio of the processor time varies least on a machine with other work.
 Peak memory is the maximum resident set of the process, as reported by the kernel.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shlex
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+UNITS = {"wall_ms": 1e3, "cpu_ms": 1e3, "peak_mb": 1.0}
 
-def run(command: list[str], environ: dict[str, str]) -> tuple[float, float, int]:
-    """Wall seconds, peak megabytes and exit code of one process."""
+
+def run(command: list[str], environ: dict[str, str]) -> tuple[float, float, float, int]:
+    """Wall seconds, processor seconds, peak megabytes and exit code of one process."""
     started = time.perf_counter()
     pid = os.posix_spawn(
         command[0],
@@ -32,7 +37,8 @@ def run(command: list[str], environ: dict[str, str]) -> tuple[float, float, int]
     )
     _, status, usage = os.wait4(pid, 0)
     wall_s = time.perf_counter() - started
-    return wall_s, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return wall_s, cpu_s, usage.ru_maxrss / 1024, os.waitstatus_to_exitcode(status)
 
 
 def main() -> None:
@@ -40,38 +46,47 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="folder with the owner's photos")
     parser.add_argument("probe", type=Path)
     parser.add_argument("--runs", type=int, default=15)
-    args = parser.parse_args()
     scripts = Path(sys.executable).parent
+    parser.add_argument("--mien", default=str(scripts / "mien"), help="the command, with options")
+    parser.add_argument("--verifyface", default=str(scripts / "verifyface"))
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
     photos = sorted(str(path) for path in args.photos.iterdir())
     with tempfile.TemporaryDirectory() as home:
         cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
         environ = {**os.environ, "HOME": home, "XDG_DATA_HOME": home, "XDG_CACHE_HOME": cache}
         peers = {
-            "mien unlock": [str(scripts / "mien"), "unlock", "owner", str(args.probe)],
-            "verifyface verify": [str(scripts / "verifyface"), "verify", "owner", str(args.probe)],
+            "mien": (shlex.split(args.mien), "unlock"),
+            "verifyface": (shlex.split(args.verifyface), "verify"),
         }
-        for name, command in peers.items():
-            enroll = [command[0], "enroll", "owner", *photos]
-            _, _, code = run(enroll, environ)
+        for name, (command, _) in peers.items():
+            *_, code = run([*command, "enroll", "owner", *photos], environ)
             if code:
                 sys.exit(f"{name}: enrollment failed with exit code {code}")
-        figures: dict[str, list[tuple[float, float]]] = {name: [] for name in peers}
+        figures: dict[str, list[tuple[float, ...]]] = {name: [] for name in peers}
         for _ in range(args.runs):
-            for name, command in peers.items():
-                wall_s, peak_mb, code = run(command, environ)
+            for name, (command, verb) in peers.items():
+                *measured, code = run([*command, verb, "owner", str(args.probe)], environ)
                 if code:
                     sys.exit(f"{name}: the owner was refused, exit code {code}")
-                figures[name].append((wall_s, peak_mb))
-    medians = {}
-    for name, pairs in figures.items():
-        walls, peaks = zip(*pairs, strict=True)
-        medians[name] = statistics.median(walls), statistics.median(peaks)
-        print(
-            f"{name:18} wall {medians[name][0] * 1e3:6.0f} ms "
-            f"({min(walls) * 1e3:.0f} to {max(walls) * 1e3:.0f}), peak {medians[name][1]:5.0f} MB"
-        )
-    ours, theirs = medians["mien unlock"], medians["verifyface verify"]
-    print(f"ratio: time {ours[0] / theirs[0]:.2f}, peak memory {ours[1] / theirs[1]:.2f}")
+                figures[name].append(tuple(measured))
+    medians = {
+        name: [statistics.median(column) for column in zip(*rows, strict=True)]
+        for name, rows in figures.items()
+    }
+    ours, theirs = medians["mien"], medians["verifyface"]
+    summary = {
+        f"{name}_{unit}": figure * factor
+        for name, values in medians.items()
+        for (unit, factor), figure in zip(UNITS.items(), values, strict=True)
+    }
+    for number, what in enumerate(("wall", "cpu", "memory")):
+        summary[f"{what}_ratio"] = ours[number] / theirs[number]
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        for label, figure in summary.items():
+            print(f"{label:22}{figure:9.2f}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Measure detection on a folder of photos against facenet-pytorch 2.6.
 
     pip install torch==2.13.0 && pip install --no-deps facenet-pytorch==2.6.0
-    python benchmarks/detection.py PHOTO_DIR [--threads 2] [--rounds 7]
+    python benchmarks/detection.py PHOTO_DIR [--threads 2] [--rounds 7] [--json]
 
 The detectors take turns on each photo in every round, so that all have the same load on the
 machine. The time of a photo is its median over the rounds; the time of a detector is the sum
@@ -11,6 +11,7 @@ over the photos. Also prints the largest difference between the boxes of `all` a
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     files = sorted(args.photos.rglob("*.jpg"))
     settings = replace(load_settings(), threads=args.threads)
@@ -65,6 +67,11 @@ def main() -> None:
             ours = found.boxes_xyxy[np.argsort(-_areas(found.boxes_xyxy))]
             worst = max(worst, float(np.abs(ours - boxes.astype(np.float32)).max()))
     base = sum(times["facenet-pytorch"])
+    if args.json:
+        figures = {f"{name}, ms": sum(seconds) * 1e3 for name, seconds in times.items()}
+        ratios = {f"{name}, ratio": base / sum(seconds) for name, seconds in times.items()}
+        print(json.dumps({"photos": len(files), "boxes_px": worst, **figures, **ratios}))
+        return
     print(f"{len(files)} photos, {args.threads} threads, boxes at most {worst:.4f} px apart")
     for name, seconds in times.items():
         print(f"{name:22} {sum(seconds) * 1e3:7.0f} ms   {base / sum(seconds):5.2f} x")

@@ -1,6 +1,6 @@
 """Measure SFace in milliseconds per face, on both engines with one and two threads.
 
-    python benchmarks/embedding.py [--rounds 4]
+    python benchmarks/embedding.py [--rounds 4] [--json]
 
 The nets take turns, each for forty calls in a row, because a service calls one net repeatedly.
 """
@@ -8,6 +8,7 @@ The nets take turns, each for forty calls in a row, because a service calls one 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from dataclasses import replace
@@ -23,6 +24,7 @@ IN_A_ROW = 40
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     settings = load_settings()
     nets = {}
@@ -34,6 +36,7 @@ def main() -> None:
             )
             nets[engine, threads] = open_net(graph, engine=engine, threads=threads)
     rng = np.random.default_rng(0)
+    figures: dict[str, float] = {}
     for batch in (1, 8):
         pixels = rng.integers(0, 256, (batch, 3, 112, 112)).astype(np.float32)
         times: dict[tuple[str, int], list[float]] = {key: [] for key in nets}
@@ -45,10 +48,16 @@ def main() -> None:
                     net(pixels)
                     times[key].append((time.perf_counter() - started) * 1e3 / batch)
         for (engine, threads), ms in times.items():
+            name = f"batch {batch}, {engine}, {threads} threads, ms per face"
+            figures[name] = statistics.median(ms[IN_A_ROW:])
+            if args.json:
+                continue
             print(
                 f"batch {batch}  {engine:12} {threads} thread(s)  median "
                 f"{statistics.median(ms[IN_A_ROW:]):5.2f} ms per face, minimum {min(ms):5.2f}"
             )
+    if args.json:
+        print(json.dumps(figures))
 
 
 if __name__ == "__main__":
