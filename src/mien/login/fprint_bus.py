@@ -41,16 +41,14 @@ class FprintBus:
 
     def serve(self) -> None:
         """Answer calls until the bus ends the connection, which raises OSError."""
-        from jeepney import HeaderFields, MessageType
+        from jeepney import MessageType
 
         while True:
             message = self._calls.receive()
             kind, fields = message.header.message_type, message.header.fields
             if kind is MessageType.method_call:
                 self._send(self._reply_to(message))
-            elif kind is MessageType.signal and fields.get(HeaderFields.member) == (
-                "NameOwnerChanged"
-            ):
+            elif kind is MessageType.signal and _is_of_owners(fields):
                 name, _, owner = message.body
                 if not owner:
                     self._device.forget(name)
@@ -153,6 +151,15 @@ def _methods_of(device: FprintDevice) -> dict[tuple[str | None, str | None, str]
         methods[path, f"{DBUS}.Introspectable", "Introspect"] = ("", "s", lambda c: _INTROSPECTION)
         methods[path, f"{DBUS}.Peer", "Ping"] = ("", None, lambda caller: None)
     return methods
+
+
+def _is_of_owners(fields: Any) -> bool:
+    """Whether a signal says who left the bus. Any program can send one of that name to this
+    connection; the bus writes the true sender."""
+    from jeepney import HeaderFields
+
+    signal = (fields.get(HeaderFields.sender), fields.get(HeaderFields.member))
+    return signal == (DBUS, "NameOwnerChanged") and fields.get(HeaderFields.signature) == "sss"
 
 
 def _connect() -> Any:

@@ -33,6 +33,18 @@ while True:
     bus.flush()
     time.sleep(0.01)
 """
+# another program that says, to the facade alone, that a connection has left the bus
+LEFT = """
+import dbus, dbus.lowlevel, sys
+bus = dbus.SystemBus()
+for body in (("sss", ":1.1", "", ""), ("s", "no owner")):
+    signal = dbus.lowlevel.SignalMessage(
+        "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged")
+    signal.append(*body[1:], signature=body[0])
+    signal.set_destination("net.reactivated.Fprint")
+    bus.send_message(signal)
+bus.flush()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +117,26 @@ def test_pam_fprintd_of_a_root_program_in_the_session_is_refused(
     with machine.daemon("anna", "--fprintd"):
         said = run(machine, "pamtester", "swaylock", "anna", "authenticate", user="root")
     assert "successfully" not in said
+
+
+def test_pam_fprintd_of_a_root_program_without_a_session_is_refused(
+    machine: Machine, locker: None
+) -> None:
+    machine.be_in_session("")  # a job of cron has none
+    try:
+        with machine.daemon("anna", "--fprintd"):
+            load_models(machine)
+            said = run(machine, "pamtester", "swaylock", "anna", "authenticate", user="root")
+    finally:
+        machine.be_in_session("local")
+    assert "successfully" not in said
+
+
+def test_a_forged_word_that_a_program_left_the_bus_changes_nothing(machine: Machine) -> None:
+    with machine.daemon("anna", "--fprintd"):
+        forged = machine.private.run(SYSTEM_PYTHON, "-c", LEFT, user="bob")
+        assert forged.returncode == 0, forged.stderr
+        assert "right-index-finger" in run(machine, "fprintd-list", "anna", user="anna")
 
 
 def test_a_match_that_another_program_forges_is_ignored(machine: Machine, locker: None) -> None:
