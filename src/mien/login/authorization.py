@@ -12,7 +12,15 @@ from mien.errors import MienError
 from mien.login.accounts import SHADOW, Account, account_of_uid, find_account, is_locked
 from mien.login.config import LoginConfig
 from mien.login.logind import Session
-from mien.login.policy import FPRINTD, GDM, GREETERS, TEST_SERVICE, ServiceClass, class_of
+from mien.login.policy import (
+    DISPLAY_MANAGERS,
+    FPRINTD,
+    GDM,
+    GREETERS,
+    TEST_SERVICE,
+    ServiceClass,
+    class_of,
+)
 from mien.login.protocol import AuthRequest
 
 
@@ -42,6 +50,7 @@ class SessionReader(Protocol):
 
     def of_process(self, pid: int) -> Session | None: ...
     def display_of_process(self, pid: int) -> Session | None: ...
+    def unit_of_process(self, pid: int) -> str: ...
     def all(self) -> list[Session]: ...
 
 
@@ -130,6 +139,8 @@ def _is_at_seat(
     display = sessions.display_of_process(asker.pid)
     if asker.uid == account.uid and service_class is ServiceClass.UNLOCK:
         return display is not None and display.is_at_seat and display.uid == account.uid
+    if service == FPRINTD and sessions.unit_of_process(asker.pid) not in DISPLAY_MANAGERS:
+        return False  # such as sudo in a job of cron: it may name any user, and needs a strong look
     if asker.uid == 0 and display is None and service in GDM | GREETERS | {FPRINTD}:
         return any(
             one.is_at_seat and (one.kind == "greeter" or one.uid == account.uid)

@@ -5,6 +5,7 @@ The names are those of org.freedesktop.login1(5); elogind has the same interface
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,12 @@ from mien.errors import MienError, missing_extra, one_line
 
 SERVICE = "org.freedesktop.login1"
 MANAGER = "/org/freedesktop/login1"
-NO_SUCH = (f"{SERVICE}.NoSessionForPID", f"{SERVICE}.NoUserForPID")
+SYSTEMD = "org.freedesktop.systemd1"
+NO_SUCH = (
+    f"{SERVICE}.NoSessionForPID",
+    f"{SERVICE}.NoUserForPID",
+    f"{SYSTEMD}.NoUnitForPID",
+)
 TIMEOUT_S = 1.0
 MAX_SESSIONS = 256
 
@@ -60,6 +66,15 @@ class Sessions:
         display = self._properties(path, "User").get("Display", ("", "/"))
         return None if display[0] == "" else self._read(display[1])
 
+    def unit_of_process(self, pid: int) -> str:
+        """The unit of the system's systemd that started the process, such as "gdm.service"; "" for
+        none. The kernel's control group says it, which no program of a user can leave."""
+        manager = (f"/{SYSTEMD.replace('.', '/')}", f"{SYSTEMD}.Manager")
+        path = self._send(*manager, "GetUnitByPID", "u", pid, service=SYSTEMD)
+        # sd_bus_path_encode(3) writes a letter that a path may not have as _ and two digits
+        name = str(path or "").rpartition("/")[2]
+        return re.sub("_([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), name)
+
     def all(self) -> list[Session]:
         """Every session, at most `MAX_SESSIONS`."""
         listed = self._call("ListSessions", "") or []
@@ -89,13 +104,19 @@ class Sessions:
         return self._send(MANAGER, f"{SERVICE}.Manager", method, signature, *arguments)
 
     def _send(
-        self, path: str, interface: str, method: str, signature: str, *arguments: object
+        self,
+        path: str,
+        interface: str,
+        method: str,
+        signature: str,
+        *arguments: object,
+        service: str = SERVICE,
     ) -> Any:
         """The value of the reply; None where logind says that there is no such session."""
         from jeepney import DBusAddress, DBusErrorResponse, new_method_call
         from jeepney.wrappers import unwrap_msg
 
-        address = DBusAddress(path, SERVICE, interface)
+        address = DBusAddress(path, service, interface)
         message = new_method_call(address, method, signature or None, arguments)
         left_s = max(0.01, self._end_s - time.monotonic())
         try:

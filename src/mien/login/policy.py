@@ -8,6 +8,11 @@ LOCKERS = frozenset({"kde", "kde-fingerprint", "swaylock", "hyprlock", "gtklock"
 GDM = frozenset({"gdm-password", "gdm-fingerprint", "gdm-mien"})
 GREETERS = frozenset({"sddm", "lightdm", "greetd", "login"})
 ELEVATING = frozenset({"sudo", "sudo-i", "su", "su-l", "polkit-1"})
+DISPLAY_MANAGERS = frozenset(
+    f"{one}.service" for one in ("gdm", "gdm3", "sddm", "lightdm", "greetd", "display-manager")
+)
+"""The units of systemd whose processes ask for a user who is at the screen."""
+
 FPRINTD = "fprintd"
 """The service that the facade asks for: its caller does not say which program wants a finger."""
 

@@ -32,12 +32,16 @@ class HandMade:
     own: Session | None = None
     display: Session | None = None
     listed: list[Session] = field(default_factory=list)
+    unit: str = ""
 
     def of_process(self, pid: int) -> Session | None:
         return self.own
 
     def display_of_process(self, pid: int) -> Session | None:
         return self.display
+
+    def unit_of_process(self, pid: int) -> str:
+        return self.unit
 
     def all(self) -> list[Session]:
         return self.listed
@@ -102,7 +106,7 @@ LOCAL = HandMade(own=AT_SEAT, listed=[AT_SEAT])
         pytest.param(
             "fprintd",
             ROOT,
-            HandMade(listed=[AT_SEAT]),
+            HandMade(listed=[AT_SEAT], unit="gdm.service"),
             ServiceClass.UNLOCK,
             id="pam_fprintd of GDM over an open session",
         ),
@@ -160,7 +164,21 @@ REMOTE = AT_SEAT._replace(is_remote=True, seat="")
             HandMade(display=AT_SEAT, listed=[AT_SEAT]),
             id="pam_fprintd in a sudo that the user's systemd started",
         ),
-        pytest.param("fprintd", ROOT, HandMade(listed=[GREETER]), id="pam_fprintd at a login"),
+        pytest.param(
+            "fprintd",
+            ROOT,
+            HandMade(listed=[AT_SEAT], unit="cron.service"),
+            id="pam_fprintd in a sudo of a job of cron",
+        ),
+        pytest.param(
+            "fprintd", ROOT, HandMade(listed=[AT_SEAT]), id="pam_fprintd of root without a unit"
+        ),
+        pytest.param(
+            "fprintd",
+            ROOT,
+            HandMade(listed=[GREETER], unit="gdm.service"),
+            id="pam_fprintd at a login",
+        ),
         pytest.param("sshd", ROOT, LOCAL, id="sshd"),
         pytest.param("cron", ROOT, LOCAL, id="a service that is not known"),
         pytest.param("mien-test", OWN, LOCAL, id="the test, not asked by root"),
