@@ -114,6 +114,26 @@ def test_lines_go_before_the_daemon_and_the_daemon_before_its_files(installed: L
     assert order == sorted(order)
 
 
+@pytest.mark.parametrize("is_running", [False, True])
+def test_the_links_of_both_units_are_removed(is_running: bool, installed: Layout) -> None:
+    running = installed.at("/run/systemd/system")
+    if is_running:
+        running.mkdir(parents=True, exist_ok=True)
+    elif running.is_dir():
+        running.rmdir()
+    (command,) = [one for one in uninstall(installed) if one[:2] == ("systemctl", "disable")]
+    assert command[-2:] == ("mien-login.socket", "mien-login.service")
+    assert ("--now" in command) is is_running
+
+
+def test_a_removal_that_was_cut_off_between_the_units_goes_on(installed: Layout) -> None:
+    installed.at("/run/systemd/system").mkdir(parents=True, exist_ok=True)
+    (installed.units / "mien-login.service").unlink()
+    (command,) = [one for one in uninstall(installed) if one[:2] == ("systemctl", "disable")]
+    assert command[-1] == "mien-login.socket"
+    assert "mien-login.service" not in command  # systemctl fails for a unit that is not there
+
+
 def test_an_edited_file_of_ours_stays_and_is_named(installed: Layout) -> None:
     unit = installed.units / "mien-login.service"
     unit.write_text(unit.read_text() + "Nice=5\n")

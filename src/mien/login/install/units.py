@@ -43,11 +43,11 @@ def unit_steps(layout: Layout, program: Program) -> list[Step]:
 
 def unit_removal(layout: Layout) -> list[Step]:
     """The steps that stop the daemon; the files are removed after them."""
-    if not any((layout.units / name).exists() for name in UNITS):
+    # both: --fprintd has the service started with the machine. The socket first: it starts a daemon
+    there = [name for name in reversed(UNITS) if (layout.units / name).exists()]
+    if not there:
         return []
-    if not layout.has_systemd:
-        return [_systemctl("disable", SOCKET_UNIT)]
-    return [_systemctl("disable", "--now", SOCKET_UNIT, SERVICE_UNIT)]
+    return [_systemctl("disable", *(["--now"] if layout.has_systemd else []), *there)]
 
 
 def reload_step(layout: Layout) -> list[Step]:
