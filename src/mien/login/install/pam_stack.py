@@ -31,6 +31,12 @@ _AROUND = """
 AROUND_PASSWORD = frozenset(_AROUND.split())
 """Modules that belong to the password and its consequences, which a face stands in for."""
 
+_ASKING = """
+    pam_unix pam_sss pam_krb5 pam_ldap pam_winbind pam_systemd_home pam_fprintd
+"""
+ASKING = frozenset(_ASKING.split())
+"""Of these, the modules by which somebody gets in."""
+
 _RULES = {"pam_succeed_if", "pam_wheel", "pam_access", "pam_time", "pam_listfile"}
 HARMLESS = BEFORE_PASSWORD - _RULES
 """May stand after the password: they restrict nothing for somebody at the machine's own screen."""
@@ -78,7 +84,10 @@ def place_of_block(file: ServiceFile, layout: Layout) -> int:
     early = next((line for line in lines[:number] if line.jumps), None)
     if early is not None:
         raise UsageError(f"its line with {early.name} jumps over others")
-    for line in _expanded(lines[number:], layout, depth=0):
+    following = list(_expanded(lines[number:], layout, depth=0))
+    if not _lets_somebody_in(following):
+        raise UsageError("it refuses everybody, or has no password that is known to mien")
+    for line in following:
         if _is_skipped_rule(line):
             raise UsageError(f"it also asks {line.name}, which a face would skip")
     return lines[number].start
@@ -87,6 +96,15 @@ def place_of_block(file: ServiceFile, layout: Layout) -> int:
 def _asks(line: PamLine, layout: Layout) -> bool:
     """Not for common-account and the like: Debian's directive includes lines of every kind."""
     return line.control != "@include" or any(_expanded([line], layout, depth=0))
+
+
+def _lets_somebody_in(lines: list[PamLine]) -> bool:
+    """Whether a password or finger is asked for before the line that refuses all who are left.
+
+    An administrator closes a service with pam_deny in its first line: a face must not open it.
+    """
+    first = next((line.name for line in lines if line.name in ASKING | {"pam_deny"}), "")
+    return first in ASKING
 
 
 def _is_skipped_rule(line: PamLine) -> bool:
