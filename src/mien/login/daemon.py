@@ -71,14 +71,19 @@ def run_daemon(options: DaemonOptions, environ: MutableMapping[str, str]) -> Non
 
 
 def _fprint_device(server: LoginServer, emit: Emit) -> FprintDevice:
+    def ask_for(account: Account) -> AuthRequest:
+        return AuthRequest(FPRINTD, account.name, "", FPRINTD_S, b"")
+
+    def may_look(account: Account, asker: Asker) -> bool:
+        return server.may_ask(ask_for(account), asker)
+
     def look(account: Account, asker: Asker, gone: int) -> AuthReply:
-        request = AuthRequest(FPRINTD, account.name, "", FPRINTD_S, b"")
         try:
-            return server.answer(request, asker, tell=lambda words: None, gone=gone)
+            return server.answer(ask_for(account), asker, tell=lambda words: None, gone=gone)
         except AskerGone:
             return NOT_ASKED
 
-    return FprintDevice(look, server.is_enrolled, emit, _start_thread)
+    return FprintDevice(look, may_look, server.is_enrolled, emit, _start_thread)
 
 
 def _serve_bus(bus: FprintBus) -> None:

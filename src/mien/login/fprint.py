@@ -95,6 +95,8 @@ class Claim:
 
 Look = Callable[[Account, Asker, int], AuthReply]
 """Looks for an account, asked for by a process; until the descriptor is readable."""
+MayLook = Callable[[Account, Asker], bool]
+"""Whether that process would be given a look for the account."""
 IsEnrolled = Callable[[Account], bool]
 Emit = Callable[[str, str, tuple[object, ...]], None]
 """Emits a signal of the device: name, signature, values."""
@@ -106,6 +108,7 @@ class FprintDevice:
     """The methods of the one device. Called by one thread; each may raise FprintError."""
 
     look: Look
+    may_look: MayLook
     is_enrolled: IsEnrolled
     emit: Emit
     start_thread: StartThread
@@ -121,6 +124,8 @@ class FprintDevice:
         account = _account_for(caller, user)
         if self._claim is not None:
             raise FprintError("AlreadyInUse", "the camera is claimed by another program")
+        if not self.may_look(account, caller.asker):  # or it could keep all others from a look
+            raise FprintError("PermissionDenied", "only programs at the screen may claim it")
         self._claim = Claim(caller, account)
 
     def release(self, caller: Caller) -> None:

@@ -87,6 +87,15 @@ class LoginServer:
         finally:
             self._camera.release()
 
+    def may_ask(self, request: AuthRequest, asker: Asker) -> bool:
+        """Whether this question would be answered by a look."""
+        try:
+            authorize(request, asker, self._config, self._open_sessions)
+        except MienError as error:
+            self._log(f"not asked for {request.service!r}: {error}")
+            return False
+        return True
+
     def is_enrolled(self, account: Account) -> bool:
         """Whether the vault has a template of the account. False while the camera is in use."""
         if not self._camera.acquire(timeout=REQUEST_S):

@@ -22,13 +22,23 @@ STRANGER = Caller(":1.9", Asker(uid=USER.pw_uid + 1, pid=12))
 class Recorded:
     """A device whose looks give `reply`, run when `run_next` is called, and its signals."""
 
-    def __init__(self, reply: ReplyCode = ReplyCode.SUCCESS, *, enrolled: bool = True) -> None:
+    def __init__(
+        self,
+        reply: ReplyCode = ReplyCode.SUCCESS,
+        *,
+        enrolled: bool = True,
+        at_screen: bool = True,
+    ) -> None:
         self.signals: list[tuple[str, tuple[object, ...]]] = []
         self.waiting: list[Callable[[], None]] = []
         self.gone = False
         self._reply = reply
         self.device = FprintDevice(
-            self._look, lambda account: enrolled, self._emit, self.waiting.append
+            self._look,
+            lambda account, asker: at_screen,
+            lambda account: enrolled,
+            self._emit,
+            self.waiting.append,
         )
 
     def run_next(self) -> None:
@@ -132,3 +142,9 @@ def test_a_finger_that_does_not_exist_is_refused() -> None:
     refused("InvalidFingername", lambda: recorded.device.verify_start(OWN, "left-toe"))
     recorded.device.verify_start(OWN, "left-thumb")
     assert recorded.signals == [("VerifyFingerSelected", ("left-thumb",))]
+
+
+def test_who_gets_no_look_cannot_claim_the_device_and_keep_others_from_it() -> None:
+    far = Recorded(at_screen=False)
+    refused("PermissionDenied", lambda: far.device.claim(OWN, ""))
+    refused("ClaimDevice", lambda: far.device.verify_start(OWN, "any"))

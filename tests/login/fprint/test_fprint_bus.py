@@ -98,6 +98,16 @@ def test_another_user_may_not_claim(machine: Machine) -> None:
     assert "PermissionDenied" in said
 
 
+def test_a_remote_session_may_not_claim(machine: Machine) -> None:
+    machine.be_in_session("remote")
+    try:
+        with machine.daemon("anna", "--fprintd"):
+            said = run(machine, "fprintd-verify", user="anna")
+    finally:
+        machine.be_in_session("local")
+    assert "PermissionDenied" in said
+
+
 def test_a_finger_cannot_be_enrolled(machine: Machine) -> None:
     with machine.daemon("anna", "--fprintd"):
         said = run(machine, "fprintd-enroll", user="anna")
