@@ -38,6 +38,7 @@ from mien.login.worker_process import AskerGone, LookTimedOut, Tell, WorkerProce
 
 MAX_ASKERS = 16
 MAX_ASKERS_OF_USER = 2  # so that one user cannot keep all others from asking
+MAX_ASKERS_OF_USERS = 8  # one user may have 65,536 user ids, by subuid(5)
 REQUEST_S = 1.0  # an asker sends its request at once
 WAIT_STEP_S = 0.05
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
@@ -153,8 +154,12 @@ class AskerThreads:
 
     def _admit(self, asker: Asker) -> bool:
         with self._lock:
-            limit = MAX_ASKERS if asker.uid == 0 else MAX_ASKERS_OF_USER
-            if self._askers.total() >= MAX_ASKERS or self._askers[asker.uid] >= limit:
+            total = self._askers.total()
+            is_full = total >= MAX_ASKERS
+            if asker.uid != 0:
+                is_full |= total - self._askers[0] >= MAX_ASKERS_OF_USERS
+                is_full |= self._askers[asker.uid] >= MAX_ASKERS_OF_USER
+            if is_full:
                 return False
             self._askers[asker.uid] += 1
             return True
