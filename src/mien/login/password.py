@@ -13,6 +13,9 @@ from mien.errors import MienError, Outcome, UsageError
 SERVICE = "mien-enroll"
 SERVICE_FILE = Path("/etc/pam.d") / SERVICE
 PAM_SUCCESS, PAM_CONV_ERR = 0, 19  # of Linux-PAM's _pam_types.h
+REFUSALS = frozenset({6, 7, 10, 11, 12, 13, 27})
+"""PERM_DENIED, AUTH_ERR, USER_UNKNOWN, MAXTRIES, NEW_AUTHTOK_REQD, ACCT_EXPIRED and
+AUTHTOK_EXPIRED, of the same file."""
 ECHO_OFF, ECHO_ON = 1, 2
 MAX_MESSAGES = 32  # PAM_MAX_NUM_MSG
 
@@ -21,6 +24,10 @@ class WrongPassword(MienError):
     """PAM refused the password, or the account."""
 
     outcome = Outcome.NOT_THE_OWNER
+
+
+class PamFailed(MienError):
+    """PAM could not judge the password: a module is missing, or the accounts cannot be read."""
 
 
 class _Message(ctypes.Structure):
@@ -47,8 +54,8 @@ class _Conversation(ctypes.Structure):
 def check_password(user: str, ask: Callable[[str], str]) -> None:
     """Return if the password that `ask` gives is that of the account. Call it as root.
 
-    Only `pam_unix` must stand in the service `mien-enroll`. Raises WrongPassword, and UsageError
-    where the service is not installed: PAM would take another in its place.
+    Only `pam_unix` must stand in the service `mien-enroll`. Raises WrongPassword, PamFailed, and
+    UsageError where the service is not installed: PAM would take another in its place.
     """
     if not SERVICE_FILE.is_file():
         raise UsageError(f"there is no {SERVICE_FILE}; run: sudo mien login install --apply")
@@ -61,13 +68,23 @@ def check_password(user: str, ask: Callable[[str], str]) -> None:
         SERVICE.encode(), user.encode(), ctypes.byref(conversation), ctypes.byref(handle)
     )
     if started != PAM_SUCCESS:
-        raise WrongPassword("PAM cannot be started; check the log of the system")
+        raise PamFailed("PAM cannot be started; check the log of the system")
     result = pam.pam_authenticate(handle, 0)
     if result == PAM_SUCCESS:
         result = pam.pam_acct_mgmt(handle, 0)
     pam.pam_end(handle, result)
-    if result != PAM_SUCCESS:
+    _raise_for(result)
+
+
+def _raise_for(result: int) -> None:
+    """Raise WrongPassword for a code of PAM that refuses, and PamFailed for one that is a fault."""
+    if result in REFUSALS:
         raise WrongPassword("the password was refused, so nothing was changed; try again")
+    if result != PAM_SUCCESS:
+        raise PamFailed(
+            f"PAM could not check the password (its code {result}), so nothing was changed; see:"
+            " journalctl --boot"
+        )
 
 
 def _conversation(ask: Callable[[str], str], libc: Any) -> Callable[..., int]:
