@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     if (read_reply(exact, size, NONCE, &reply))
         check(&reply);
     free(exact);
-    if (size == 0 || size > WORDS_BYTES)
+    if (size == 0 || size > WORDS_BYTES + 1)
         return 0;
     put_u32(message, REPLY_MAGIC);
     put_u32(message + MAGIC_BYTES, (uint32_t)(int32_t)(signed char)data[0]);

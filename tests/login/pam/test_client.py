@@ -95,6 +95,7 @@ def test_what_is_no_reply_to_the_request_is_no_yes(client: Machine, answer: Answ
         {"PAM_RHOST": "192.0.2.1"},
         {"PAM_TTY": "ssh"},
         {"PAM_USER": "root"},
+        {"PAM_USER": "toor"},  # another name with uid 0
         {"PAM_USER": "nobody-of-that-name"},
         {"PAM_USER": ""},
         {"PAM_USER": "locked"},

@@ -116,6 +116,12 @@ def test_credentials_are_set_after(machine: Machine, typed: str) -> None:
     assert "successfully been set" in login.printed
 
 
+def test_credentials_of_a_face_do_not_hang_on_the_modules_below(machine: Machine) -> None:
+    machine.service("auth [success=done default=ignore] {line}\nauth required pam_deny.so\n")
+    with machine.daemon(replies(YES)):
+        assert machine.pamtester(operations=("authenticate", "setcred")).accepted
+
+
 def test_variables_of_the_program_that_asks_change_nothing(machine: Machine) -> None:
     """pamtester is not set-uid, so libc hides no variable from the module."""
     machine.service(FACE_OR_PASSWORD)

@@ -42,6 +42,7 @@ def listens_as_nobody(machine: Machine) -> Iterator[subprocess.Popen[str]]:
         pytest.param("chown anna /run/mien", id="a folder of another user"),
         pytest.param("chmod 0777 /run/mien", id="a folder that all can write"),
         pytest.param("chmod 0775 /run/mien", id="a folder that a group can write"),
+        pytest.param("chmod 0757 /run/mien", id="a folder that all but its group can write"),
         pytest.param("chmod 0777 /run", id="a folder further up that all can write"),
         pytest.param("mv /run/mien /run/real; ln -s real /run/mien", id="a symlink to the folder"),
         pytest.param(

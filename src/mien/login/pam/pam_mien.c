@@ -69,7 +69,7 @@ int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
     return result;
 }
 
-/* After [success=done] libpam takes this result for pam_setcred's: IGNORE would be a refusal.
+/* After a yes, IGNORE would leave pam_setcred to the modules below, of which pam_deny refuses.
  * Where no face was accepted on this handle, SUCCESS would hide the modules below. */
 int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
