@@ -65,7 +65,8 @@ def authorize(
     *,
     shadow: Path = SHADOW,
 ) -> Grant:
-    """The grant for a question. Raises NotAsked with the reason, and LogindUnavailable."""
+    """The grant for a question. Raises NotAsked with the reason, LogindUnavailable and
+    NoSystemBus."""
     account = _account_of(request, asker)
     _refuse_locked(account, asker, shadow)
     if request.service == TEST_SERVICE and asker.uid == 0:
@@ -113,8 +114,7 @@ def _is_allowed(service_class: ServiceClass, config: LoginConfig) -> bool:
 
 
 def _is_open_for(account: Account, session: Session) -> bool:
-    is_users = session.uid == account.uid and session.kind == "user"
-    return is_users and session.seat != "" and not session.is_remote and not session.is_closing
+    return session.uid == account.uid and session.kind == "user" and session.is_local
 
 
 def _is_at_seat(

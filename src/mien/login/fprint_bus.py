@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from mien.errors import UsageError, missing_extra, one_line
+from mien.errors import UsageError
 from mien.login.authorization import Asker
 from mien.login.fprint import (
     BUS_NAME,
@@ -19,6 +19,7 @@ from mien.login.fprint import (
     FprintDevice,
     FprintError,
 )
+from mien.login.system_bus import call_method, open_system_bus
 
 DBUS = "org.freedesktop.DBus"
 TIMEOUT_S = 5.0
@@ -32,8 +33,9 @@ class FprintBus:
     """Two connections to the system bus: one is called, one asks the bus who calls."""
 
     def __init__(self, make_device: MakeDevice) -> None:
-        """make_device: gets the function that emits a signal. Raises UsageError, MissingExtra."""
-        self._calls, self._questions = _connect(), _connect()
+        """make_device: gets the function that emits a signal. Raises UsageError, MissingExtra,
+        NoSystemBus."""
+        self._calls, self._questions = open_system_bus(TIMEOUT_S), open_system_bus(TIMEOUT_S)
         self._sending = threading.Lock()
         self._device = make_device(self._emit)
         self._methods = _methods_of(self._device)
@@ -81,13 +83,12 @@ class FprintBus:
         return Caller(sender, Asker(uid=uid, pid=pid))
 
     def _ask_bus(self, method: str, name: str) -> int:
-        from jeepney import DBusErrorResponse, message_bus, new_method_call
-        from jeepney.wrappers import unwrap_msg
+        from jeepney import DBusErrorResponse, message_bus
 
-        question = new_method_call(message_bus, method, "s", (name,))
         try:
-            reply = self._questions.send_and_get_reply(question, timeout=TIMEOUT_S)
-            return int(unwrap_msg(reply)[0])
+            return int(
+                call_method(self._questions, message_bus, method, "s", (name,), timeout_s=TIMEOUT_S)
+            )
         except DBusErrorResponse as error:
             raise FprintError("PermissionDenied", "the bus does not say who calls") from error
 
@@ -160,16 +161,3 @@ def _is_of_owners(fields: Any) -> bool:
 
     signal = (fields.get(HeaderFields.sender), fields.get(HeaderFields.member))
     return signal == (DBUS, "NameOwnerChanged") and fields.get(HeaderFields.signature) == "sss"
-
-
-def _connect() -> Any:
-    try:
-        from jeepney.io.blocking import open_dbus_connection
-    except ImportError as error:
-        raise missing_extra("the fprintd facade needs jeepney", "login") from error
-    try:
-        return open_dbus_connection(bus="SYSTEM", auth_timeout=TIMEOUT_S)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UsageError(
-            f"there is no system bus ({one_line(error)}); start dbus, or leave out --fprintd"
-        ) from error

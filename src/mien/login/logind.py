@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from mien.errors import MienError, missing_extra, one_line
+from mien.errors import MienError, one_line
+from mien.login.system_bus import call_method, open_system_bus
 
 SERVICE = "org.freedesktop.login1"
 MANAGER = "/org/freedesktop/login1"
@@ -40,9 +41,14 @@ class Session(NamedTuple):
     is_closing: bool
 
     @property
+    def is_local(self) -> bool:
+        """Whether it is open at a screen and keyboard of the machine itself, if not on them now."""
+        return self.seat != "" and not self.is_remote and not self.is_closing
+
+    @property
     def is_at_seat(self) -> bool:
         """Whether somebody sits at the machine's own screen and keyboard with it, just now."""
-        return self.is_active and self.seat != "" and not self.is_remote and not self.is_closing
+        return self.is_active and self.is_local
 
 
 class Sessions:
@@ -113,33 +119,24 @@ class Sessions:
         service: str = SERVICE,
     ) -> Any:
         """The value of the reply; None where logind says that there is no such session."""
-        from jeepney import DBusAddress, DBusErrorResponse, new_method_call
-        from jeepney.wrappers import unwrap_msg
+        from jeepney import DBusAddress, DBusErrorResponse
 
         address = DBusAddress(path, service, interface)
-        message = new_method_call(address, method, signature or None, arguments)
         left_s = max(0.01, self._end_s - time.monotonic())
         try:
-            reply = unwrap_msg(self._connection.send_and_get_reply(message, timeout=left_s))
+            return call_method(
+                self._connection, address, method, signature, arguments, timeout_s=left_s
+            )
         except DBusErrorResponse as error:
             if error.name in NO_SUCH:
                 return None
             raise LogindUnavailable(f"logind refused {method}: {error.name}") from error
         except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError
             raise LogindUnavailable(f"logind does not answer ({one_line(error)})") from error
-        return reply[0] if reply else None
 
 
 @contextmanager
 def open_sessions() -> Iterator[Sessions]:
-    """Connect to the system bus, for one question. Raises LogindUnavailable, MissingExtra."""
-    try:
-        from jeepney.io.blocking import open_dbus_connection
-    except ImportError as error:
-        raise missing_extra("logind is asked with jeepney", "login") from error
-    try:
-        connection = open_dbus_connection(bus="SYSTEM", auth_timeout=TIMEOUT_S)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise LogindUnavailable(f"there is no system bus ({one_line(error)})") from error
-    with connection:
+    """Connect to the system bus, for one question. Raises NoSystemBus, MissingExtra."""
+    with open_system_bus(TIMEOUT_S) as connection:
         yield Sessions(connection)

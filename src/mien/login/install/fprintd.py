@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mien.errors import UsageError, missing_extra
+from mien.errors import UsageError
 from mien.login.fprint import BUS_NAME, DEVICE, MANAGER, MANAGER_PATH, PROPERTIES
 from mien.login.install.layout import Layout
 from mien.login.install.steps import RunProgram, Step, own_file_step
+from mien.login.install.units import SERVICE_UNIT, SHIPPED_PYTHON
 from mien.login.listener import USER
+from mien.login.system_bus import NoSystemBus, call_method, open_system_bus
 
-SERVICE_UNIT = "mien-login.service"
+PROPERTIES_OF = "org.freedesktop.DBus.Properties"
 POLICY = f"""<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -27,9 +29,9 @@ Exec=/bin/false
 User=root
 SystemdService={SERVICE_UNIT}
 """
-DROP_IN = """[Service]
+DROP_IN = f"""[Service]
 ExecStart=
-ExecStart=/opt/mien/bin/python -I -m mien.cli login serve --fprintd
+ExecStart={SHIPPED_PYTHON} -I -m mien.cli login serve --fprintd
 """
 HINT = f"see: systemctl status {SERVICE_UNIT}"
 TIMEOUT_S = 5.0
@@ -63,7 +65,7 @@ def fprintd_steps(
         )
     steps: list[Step] = []
     for path, text in fprintd_files(layout).items():
-        content = text.replace("/opt/mien/bin/python", python).encode()
+        content = text.replace(SHIPPED_PYTHON, python).encode()
         step = own_file_step(path, content, layout)
         if step is not None:
             steps.append(step)
@@ -82,33 +84,21 @@ def fprintd_steps(
 def find_fingerprint_readers() -> list[str]:
     """Ask fprintd which readers there are; none where there is no bus or no fprintd."""
     try:
-        from jeepney import DBusErrorResponse
-        from jeepney.io.blocking import open_dbus_connection
-    except ImportError as error:
-        raise missing_extra("the fprintd facade needs jeepney", "login") from error
+        bus = open_system_bus(TIMEOUT_S)
+    except NoSystemBus:
+        return []
+    from jeepney import DBusAddress, DBusErrorResponse
+
+    def ask(path: str, interface: str, method: str, signature: str, *arguments: object) -> Any:
+        address = DBusAddress(path, BUS_NAME, interface)
+        return call_method(bus, address, method, signature, arguments, timeout_s=TIMEOUT_S)
+
     try:
-        with open_dbus_connection(bus="SYSTEM", auth_timeout=TIMEOUT_S) as connection:
-            devices = _call(connection, MANAGER_PATH, MANAGER, "GetDevices")
-            names = [_name_of(connection, path) for path in devices]
+        with bus:
+            devices = ask(MANAGER_PATH, MANAGER, "GetDevices", "")
+            names = [
+                str(ask(one, PROPERTIES_OF, "Get", "ss", DEVICE, "name")[1]) for one in devices
+            ]
     except (OSError, ValueError, RuntimeError, DBusErrorResponse):
         return []
     return [name for name in names if name != PROPERTIES["name"][1]]
-
-
-def _name_of(connection: Any, path: str) -> str:
-    found = _call(
-        connection, path, "org.freedesktop.DBus.Properties", "Get", "ss", (DEVICE, "name")
-    )
-    return str(found[1])
-
-
-def _call(
-    connection: Any, path: str, interface: str, method: str, signature: str = "", body: Any = ()
-) -> Any:
-    from jeepney import DBusAddress, new_method_call
-    from jeepney.wrappers import unwrap_msg
-
-    message = new_method_call(
-        DBusAddress(path, BUS_NAME, interface), method, signature or None, body
-    )
-    return unwrap_msg(connection.send_and_get_reply(message, timeout=TIMEOUT_S))[0]

@@ -11,13 +11,13 @@ from mien.login.install.steps import RunProgram, Step, own_file_step
 SOCKET_UNIT = "mien-login.socket"
 SERVICE_UNIT = "mien-login.service"
 UNITS = (SERVICE_UNIT, SOCKET_UNIT)
-SHIPPED_PYTHON = b"/opt/mien/bin/python"
+SHIPPED_PYTHON = "/opt/mien/bin/python"
 
 
 def unit_text(name: str, program: Program) -> bytes:
     """A shipped unit, with the interpreter of this program."""
-    shipped = (files("mien.login.install") / "units" / name).read_bytes()
-    return shipped.replace(SHIPPED_PYTHON, str(program.python).encode())
+    shipped = (files("mien.login.install") / "units" / name).read_text(encoding="utf-8")
+    return shipped.replace(SHIPPED_PYTHON, str(program.python)).encode()
 
 
 def unit_steps(layout: Layout, program: Program) -> list[Step]:
