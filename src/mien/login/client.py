@@ -1,4 +1,4 @@
-"""Ask the login daemon from Python: for `mien login test` and the fprintd facade's tests."""
+"""Ask the login daemon from Python, for `mien login test`."""
 
 from __future__ import annotations
 

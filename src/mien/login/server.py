@@ -70,10 +70,8 @@ class LoginServer:
     def answer(self, request: AuthRequest, asker: Asker, *, tell: Tell, gone: int) -> AuthReply:
         """The answer to a question. gone: readable when nobody waits for it; raises AskerGone."""
         end_s = time.monotonic() + request.timeout_s
-        try:
-            grant = authorize(request, asker, self._config, self._open_sessions)
-        except MienError as error:  # no logind, or a question that is none for a face
-            self._log(f"not asked for {request.service!r}: {error}")
+        grant = self._grant(request, asker)
+        if grant is None:
             return NOT_ASKED
         if not self._take_camera(gone, end_s):
             return IN_USE
@@ -90,12 +88,7 @@ class LoginServer:
 
     def may_ask(self, request: AuthRequest, asker: Asker) -> bool:
         """Whether this question would be answered by a look."""
-        try:
-            authorize(request, asker, self._config, self._open_sessions)
-        except MienError as error:
-            self._log(f"not asked for {request.service!r}: {error}")
-            return False
-        return True
+        return self._grant(request, asker) is not None
 
     def is_enrolled(self, account: Account) -> bool:
         """Whether the vault has a template of the account. False while the camera is in use."""
@@ -109,6 +102,13 @@ class LoginServer:
             return False
         finally:
             self._camera.release()
+
+    def _grant(self, request: AuthRequest, asker: Asker) -> Grant | None:
+        try:
+            return authorize(request, asker, self._config, self._open_sessions)
+        except MienError as error:  # no logind, or a question that is none for a face
+            self._log(f"not asked for {request.service!r}: {error}")
+            return None
 
     def _look(self, grant: Grant, tell: Tell, gone: int, end_s: float) -> AuthReply:
         is_infrared = self._config.infrared

@@ -12,7 +12,6 @@ import json
 import select
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,11 +101,6 @@ def _camera_opener(config: LoginConfig) -> OpenFrames:
 
 
 def _film_opener(film: str) -> OpenFrames:
-    never = threading.Event()
-
-    def wait(seconds: float) -> None:
-        never.wait(seconds)
-
     def read(seconds: float) -> Iterator[Frame]:
         return read_video(film, clock=time.monotonic, timeout_s=seconds)
 
@@ -114,7 +108,7 @@ def _film_opener(film: str) -> OpenFrames:
         if not Path(film).is_file():  # a pipe, whose writer sets the pace
             return read(seconds)
         frames = repeated(read, clock=time.monotonic, seconds=seconds)
-        return paced(frames, clock=time.monotonic, wait=wait)
+        return paced(frames, clock=time.monotonic, wait=time.sleep)
 
     return open_film
 
