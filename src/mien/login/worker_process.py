@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TypeVar
 
@@ -123,11 +124,12 @@ class WorkerProcess:
 
     def _cancel(self, worker: socket.socket) -> None:
         """Let the worker settle the attempt and close the camera; kill it if it does not."""
-        worker.send(json.dumps({"cancel": True}).encode())
         end_s = time.monotonic() + CANCEL_S
-        while _readable([worker.fileno()], end_s - time.monotonic()):
-            if "outcome" in _receive(worker):
-                return
+        with suppress(OSError):  # it has ended by itself; nobody waits for another one
+            worker.send(json.dumps({"cancel": True}).encode())
+            while _readable([worker.fileno()], end_s - time.monotonic()):
+                if "outcome" in _receive(worker):
+                    return
         self.kill()
 
 
