@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mien.errors import UsageError
 
@@ -202,22 +203,27 @@ def _read_toml(path: Path) -> dict[str, str]:
         raise UsageError(
             f"cannot read {str(path)!r}: {error}; correct or remove the file"
         ) from error
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(
-            f"{str(path)!r} is not TOML: {error}; correct or remove the file"
-        ) from error
+    table = parse_toml(text, path)
     for key, value in table.items():
         if key not in KEYS:
             raise UsageError(f"{str(path)!r} has unknown key {key!r}; known: {', '.join(KEYS)}")
         if key != "threads" and (not isinstance(value, str) or not value):
             raise UsageError(f"{key!r} in {str(path)!r} must be text in quotes; correct the file")
     return {key: str(value) for key, value in table.items()}
+
+
+def parse_toml(text: str, path: Path) -> dict[str, Any]:
+    """The table of a TOML text. UsageError, with the path of its file, if it is not TOML."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{str(path)!r} is not TOML: {error}; correct or remove the file"
+        ) from error
 
 
 # The XDG base directory rules take three lines; importing platformdirs would cost 17 ms.

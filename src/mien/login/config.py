@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mien.errors import UsageError, quote, quote_path
 from mien.files import read_regular
+from mien.settings import parse_toml
+from mien.system.ownership import is_of_another, others_may_write
 
 CONFIG_PATH = Path("/etc/mien/login.toml")
 MAX_CONFIG_BYTES = 65_536
@@ -53,23 +53,12 @@ def read_config(path: Path = CONFIG_PATH) -> LoginConfig:
         return LoginConfig()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {quote_path(path)} ({error}); check the file") from error
-    return _from_values(_parse_toml(text, path), path)
+    return _from_values(parse_toml(text, path), path)
 
 
 def _check_owner(status: os.stat_result) -> None:
-    if status.st_uid not in (0, os.geteuid()) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if is_of_another(status) or others_may_write(status):
         raise OSError("others than root can write it; run chown root and chmod 644 on it")
-
-
-def _parse_toml(text: str, path: Path) -> Mapping[str, object]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{quote_path(path)} is not TOML ({error}); correct it") from error
 
 
 def _from_values(values: Mapping[str, object], path: Path) -> LoginConfig:
