@@ -18,9 +18,10 @@ from mien.results import Decision, Face
 from mien.web import schemas
 from mien.web.auth import allows
 from mien.web.budget import within_budget
-from mien.web.dependencies import Parts, Pool, TokenScope
+from mien.web.dependencies import Parts, Pool, ServiceParts, TokenScope
 from mien.web.openapi import ATTEMPT_ERRORS, POST_ERRORS, describe_responses
 from mien.web.people_errors import errors_for_http
+from mien.web.pool import ClientPool
 from mien.web.responses import (
     OutcomeResponse,
     challenge_needed_response,
@@ -62,10 +63,7 @@ async def unlock(
                 tell_unknown=may_list,
             )
         )
-    if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
-        parts.blanks.add(pool.client)
-    parts.metrics.record_decision(decision.outcome.value)
-    return decision_response(decision, with_scores=may_list)
+    return _answer(decision, parts, pool, with_scores=may_list)
 
 
 @router.post(
@@ -105,10 +103,7 @@ async def unlock_by_frames(
     except NoFaceFound:  # every frame was dark
         parts.blanks.add(pool.client)
         raise
-    if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
-        parts.blanks.add(pool.client)
-    parts.metrics.record_decision(decision.outcome.value)
-    return decision_response(decision, with_scores=may_list)
+    return _answer(decision, parts, pool, with_scores=may_list)
 
 
 @router.post(
@@ -165,6 +160,16 @@ async def look(
     content = await photo.read()
     advice = await pool.run(lambda: advise_on_photo(content, parts.pipeline_of(None)))
     return OutcomeResponse(advice)
+
+
+def _answer(
+    decision: Decision, parts: ServiceParts, pool: ClientPool, *, with_scores: bool
+) -> OutcomeResponse:
+    """Count the decision of an attempt, and the attempt if it showed no single face."""
+    if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
+        parts.blanks.add(pool.client)
+    parts.metrics.record_decision(decision.outcome.value)
+    return decision_response(decision, with_scores=with_scores)
 
 
 def advise_on_photo(content: bytes, pipeline: Pipeline) -> schemas.PhotoAdvice:
