@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,12 +17,7 @@ def limits() -> ModuleType:
     if not path.is_file():
         pytest.skip("needs tools/check_limits.py: run the tests from a checkout")
     pytest.importorskip("grimp", reason="comes with import-linter: pip install '.[test]'")
-    spec = importlib.util.spec_from_file_location("check_limits", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(path)
 
 
 def test_this_checkout_keeps_every_limit(

@@ -11,12 +11,13 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from tests.killed_child import run_killed
 
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
@@ -46,25 +47,16 @@ OPERATIONS: dict[str, Callable[[Vault], object]] = {
 }
 
 
-def run(settings: Settings, operation: str, shim: ctypes.CDLL, kill_at: int) -> tuple[bool, int]:
-    """In a child: whether it was killed, and else how many calls the operation made."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        vault = opened(settings)
-        vault.list_people()
-        shim.arm(kill_at)
+def prepared(settings: Settings, operation: str) -> Callable[[], object]:
+    """The operation, on a vault that is open."""
+    vault = opened(settings)
+    vault.list_people()
+
+    def work() -> None:
         OPERATIONS[operation](vault)
         vault.close()
-        os.write(writing, str(shim.calls_so_far()).encode())
-        os._exit(0)
-    os.close(writing)
-    status = os.waitpid(child, 0)[1]
-    with os.fdopen(reading, "rb") as pipe:
-        calls = int(pipe.read() or b"0")
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    assert killed or os.WEXITSTATUS(status) == 0, (operation, kill_at, status)
-    return killed, calls
+
+    return work
 
 
 def cell_of(settings: Settings, name: str) -> bytes:
@@ -114,7 +106,7 @@ def main(shim_path: str, folder: str, operation: str) -> None:
         kill_at += 1
         shutil.rmtree(home)
         shutil.copytree(whole, home)
-        killed, calls = run(settings, operation, shim, kill_at)
+        killed, calls = run_killed(partial(prepared, settings, operation), shim, kill_at)
         child = os.fork()
         if not child:
             check(settings, operation, template, old_key)

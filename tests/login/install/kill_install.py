@@ -9,36 +9,18 @@ each kill the password still counts, and uninstalling gives the bytes back.
 from __future__ import annotations
 
 import ctypes
-import os
 import shutil
-import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from tests.killed_child import run_killed
 from tests.login.install.test_removal import install_all, uninstall
 from tests.login.install.trees import ACCOUNTS, DEBIAN, make_tree, snapshot
 
 from mien.login.install.layout import MODULE_NAME, Layout
 from mien.login.install.pam_file import names_mien, remove_block
-
-
-def run(work: Callable[[], object], shim: ctypes.CDLL, kill_at: int) -> tuple[bool, int]:
-    """In a child: whether it was killed, and else how many calls the work made."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        shim.arm(kill_at)
-        work()
-        os.write(writing, str(shim.calls_so_far()).encode())
-        os._exit(0)
-    os.close(writing)
-    status = os.waitpid(child, 0)[1]
-    with os.fdopen(reading, "rb") as pipe:
-        calls = int(pipe.read() or b"0")
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    assert killed or status == 0, (kill_at, status)
-    return killed, calls
 
 
 def check_services(layout: Layout, before: dict[str, tuple[int, str, bytes]]) -> None:
@@ -66,7 +48,8 @@ def try_every_kill(
         services = snapshot(layout.pam_folder)
         prepare(layout)
         act = {"install": install_all, "uninstall": uninstall}[work]
-        killed, calls = run(lambda act=act, layout=layout: act(layout), shim, kill_at)  # type: ignore[misc]
+        ready = partial(act, layout)
+        killed, calls = run_killed(lambda ready=ready: ready, shim, kill_at)  # type: ignore[misc]
         check_services(layout, services)
         uninstall(layout)
         after = snapshot(layout.root)
