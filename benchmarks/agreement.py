@@ -1,6 +1,6 @@
 """Compare the face that `largest` finds with the largest face of `all`, for folders of pictures.
 
-    python benchmarks/agreement.py FOLDER [FOLDER ...]
+    python benchmarks/agreement.py FOLDER [FOLDER ...] [--json]
 
 Two results agree if both have no face, or if their largest faces by area overlap with an IoU above
 0.5. The difference of the points is that of the farthest of the five, in eye distances.
@@ -8,6 +8,7 @@ Two results agree if both have no face, or if their largest faces by area overla
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from figures import Figures, add_json_option
 from mien.app.pipeline import open_cascade
 from mien.faces.geometry import box_areas, suppress_by_union
 from mien.media.image_file import read_image
@@ -23,9 +25,17 @@ from mien.settings import load_settings
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path)
+    add_json_option(parser)
+    args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     cascade = open_cascade(load_settings())
-    for folder in sys.argv[1:]:
-        files = sorted(path for path in Path(folder).rglob("*.jpg"))
+    different: dict[str, list[str]] = {}
+    for folder in args.folders:
+        files = sorted(folder.rglob("*.jpg"))
+        if not files:
+            sys.exit(f"{folder}: no .jpg pictures")
         seconds = {"all": 0.0, "largest": 0.0}
         same, shifts, missed = 0, [], []
         for file in tqdm(files, disable=not sys.stderr.isatty()):
@@ -45,15 +55,26 @@ def main() -> None:
                 continue
             if ours is not reference:
                 missed.append(file.name)
-        apart = np.array(shifts)
-        print(
-            f"{folder}: {len(files)} pictures, the same face in {same} ({same / len(files):.3%}); "
-            f"points within 2 % of the eye distance in {np.mean(apart <= 0.02):.3%} of those, "
-            f"identical in {np.mean(apart == 0):.3%}, 99.9th percentile "
-            f"{np.percentile(apart, 99.9):.4f}, worst {apart.max():.4f}; "
-            f"all {seconds['all']:.1f} s, largest {seconds['largest']:.1f} s"
+        apart = np.array(shifts or [0.0])
+        report.add_all(
+            {
+                f"{folder}, {name}": figure
+                for name, figure in {
+                    "pictures": len(files),
+                    "same_face": same,
+                    "share_of_same_face": same / len(files),
+                    "share_of_points_within_2_percent": float(np.mean(apart <= 0.02)),
+                    "share_of_points_identical": float(np.mean(apart == 0)),
+                    "points_99_9th_percentile": float(np.percentile(apart, 99.9)),
+                    "points_worst": float(apart.max()),
+                    "all_s": seconds["all"],
+                    "largest_s": seconds["largest"],
+                }.items()
+            }
         )
-        print("different:", ", ".join(missed) or "none")
+        different[str(folder)] = missed
+        report.say(f"different: {', '.join(missed) or 'none'}")
+    report.end(different=different)
 
 
 def overlap(a: Face, b: Face) -> bool:

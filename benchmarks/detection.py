@@ -11,7 +11,6 @@ over the photos. Also prints the largest difference between the boxes of `all` a
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from figures import Figures, add_json_option
 from mien.app.pipeline import open_cascade
 from mien.faces.detect import Cascade
 from mien.media.image_file import read_image
@@ -34,8 +34,9 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     files = sorted(args.photos.rglob("*.jpg"))
     settings = replace(load_settings(), threads=args.threads)
     peer = open_facenet_mtcnn(args.threads)
@@ -67,14 +68,10 @@ def main() -> None:
             ours = found.boxes_xyxy[np.argsort(-_areas(found.boxes_xyxy))]
             worst = max(worst, float(np.abs(ours - boxes.astype(np.float32)).max()))
     base = sum(times["facenet-pytorch"])
-    if args.json:
-        figures = {f"{name}, ms": sum(seconds) * 1e3 for name, seconds in times.items()}
-        ratios = {f"{name}, ratio": base / sum(seconds) for name, seconds in times.items()}
-        print(json.dumps({"photos": len(files), "boxes_px": worst, **figures, **ratios}))
-        return
-    print(f"{len(files)} photos, {args.threads} threads, boxes at most {worst:.4f} px apart")
+    report.add(photos=len(files), threads=args.threads, boxes_px=worst)
     for name, seconds in times.items():
-        print(f"{name:22} {sum(seconds) * 1e3:7.0f} ms   {base / sum(seconds):5.2f} x")
+        report.add(name, ms=sum(seconds) * 1e3, ratio=base / sum(seconds))
+    report.end()
 
 
 def _areas(boxes: Any) -> Any:

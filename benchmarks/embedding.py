@@ -8,13 +8,13 @@ The nets take turns, each for forty calls in a row, because a service calls one 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from dataclasses import replace
 
 import numpy as np
 
+from figures import Figures, add_json_option
 from mien.models import SFACE, open_net, read_graph
 from mien.settings import load_settings
 
@@ -24,8 +24,9 @@ IN_A_ROW = 40
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     settings = load_settings()
     nets = {}
     for engine in ("onnxruntime", "openvino"):
@@ -36,7 +37,6 @@ def main() -> None:
             )
             nets[engine, threads] = open_net(graph, engine=engine, threads=threads)
     rng = np.random.default_rng(0)
-    figures: dict[str, float] = {}
     for batch in (1, 8):
         pixels = rng.integers(0, 256, (batch, 3, 112, 112)).astype(np.float32)
         times: dict[tuple[str, int], list[float]] = {key: [] for key in nets}
@@ -48,16 +48,9 @@ def main() -> None:
                     net(pixels)
                     times[key].append((time.perf_counter() - started) * 1e3 / batch)
         for (engine, threads), ms in times.items():
-            name = f"batch {batch}, {engine}, {threads} threads, ms per face"
-            figures[name] = statistics.median(ms[IN_A_ROW:])
-            if args.json:
-                continue
-            print(
-                f"batch {batch}  {engine:12} {threads} thread(s)  median "
-                f"{statistics.median(ms[IN_A_ROW:]):5.2f} ms per face, minimum {min(ms):5.2f}"
-            )
-    if args.json:
-        print(json.dumps(figures))
+            name = f"batch {batch}, {engine}, {threads} threads"
+            report.add(name, ms_per_face=statistics.median(ms[IN_A_ROW:]), minimum_ms=min(ms))
+    report.end()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Measure how many photos per second `mien evaluate` embeds, with workers and with one process.
 
     python benchmarks/evaluation.py PEOPLE_DIR [--photos 240] [--workers 2] [--rounds 3]
+        [--json]
 
 Both take turns on the same photos, so that both have the same load on the machine. The cache is
 not used. The time includes starting the workers and loading the nets, as in a real run.
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from figures import Figures, add_json_option
 from mien.lab.evaluate.embeddings import embed_photos
 from mien.lab.evaluate.protocols import read_people
 from mien.settings import load_settings, usable_cores
@@ -26,7 +28,9 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=240)
     parser.add_argument("--workers", type=int, default=usable_cores())
     parser.add_argument("--rounds", type=int, default=3)
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     found = read_people(args.people).photos
     rows = np.linspace(0, len(found) - 1, min(args.photos, len(found))).round().astype(int)
     photos = [found[row] for row in rows]
@@ -36,10 +40,11 @@ def main() -> None:
         for name, workers in worker_counts.items():
             rates[name].append(_measure_rate(photos, workers))
     base = statistics.median(rates["one process"])
-    print(f"{len(photos)} photos, {args.rounds} rounds, {usable_cores()} usable cores")
+    report.add(photos=len(photos), rounds=args.rounds, usable_cores=usable_cores())
     for name, measured in rates.items():
         rate = statistics.median(measured)
-        print(f"{name:14} {rate:6.1f} photos per second   {rate / base:5.2f} x")
+        report.add(name, photos_per_s=rate, ratio=rate / base)
+    report.end()
 
 
 def _measure_rate(photos: list[Path], workers: int) -> float:

@@ -1,6 +1,6 @@
 """Measure how often identification takes a stranger for an enrolled person, by gallery size.
 
-    python benchmarks/identification.py ../shared/lfw/images
+    python benchmarks/identification.py ../shared/lfw/images [--json]
 
 People of the cohort are left out. In each draw some people are enrolled with one or three photos,
 and the others are strangers. The threshold is that of `mien identify`. FPIR and FNIR are those of
@@ -10,12 +10,13 @@ level, only whether it stays the same as the gallery grows. The results are in d
 
 from __future__ import annotations
 
-import sys
+import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from figures import Figures, add_json_option
 from mien.lab.evaluate.run import people_in_cohort
 from mien.matching.calibration import Calibration, load_calibration
 from mien.models import EMBEDDERS
@@ -72,13 +73,17 @@ def identify_probes(
     }
 
 
-def main(folder: Path) -> None:
-    vectors, _, person = embed_people(folder)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("people", type=Path)
+    add_json_option(parser)
+    args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
+    vectors, _, person = embed_people(args.people)
     calibration = load_calibration(EMBEDDERS["sface"])
     outside = ~np.isin(person, people_in_cohort(calibration.cohort, vectors, person))
     vectors, person = vectors[outside], person[outside]
     everybody, n_photos = np.unique(person, return_counts=True)
-    print("photos enrolled threshold  FPIR                           FNIR")
     for photos in PHOTOS:
         for count in ENROLLED:
             eligible = everybody[n_photos >= photos]
@@ -91,13 +96,19 @@ def main(folder: Path) -> None:
                 chosen = rng.permutation(eligible)[:count]
                 rows = [rng.permutation(np.flatnonzero(person == who))[:photos] for who in chosen]
                 identify_probes(vectors, person, calibration, threshold, np.stack(rows), counts)
-            print(
-                f"{photos:6} {count:8,} {threshold:9.3f}  {counts.accepted:3} of "
-                f"{counts.strangers:6,} = {counts.accepted / counts.strangers:.1e}, "
-                f"{len(counts.confused)} pairs of people"
-                f"  {counts.missed / counts.owners:6.2%} of {counts.owners:,}"
+            report.add(
+                f"{photos} photos, {count} enrolled",
+                threshold=threshold,
+                accepted=counts.accepted,
+                strangers=counts.strangers,
+                fpir=counts.accepted / counts.strangers,
+                pairs_of_people=len(counts.confused),
+                missed=counts.missed,
+                owners=counts.owners,
+                fnir=counts.missed / counts.owners,
             )
+    report.end()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

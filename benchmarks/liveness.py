@@ -1,6 +1,6 @@
 """Measure what the passive check adds to a frame, and how soon an unlock with it is decided.
 
-    python benchmarks/liveness.py PHOTO [--runs 30]
+    python benchmarks/liveness.py PHOTO [--runs 30] [--json]
 
 The liveness models must be there (`mien models add liveness`). Frames are the photo at 640 x 480
 with sensor noise, as a camera of 30 frames a second gives them: a frame that nobody waited for is
@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from figures import Figures, add_json_option
 from mien.app.live_vote import PassiveCheck, vote_live
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.app.verify import verify_photo
@@ -57,7 +58,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--runs", type=int, default=30)
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     settings = replace(load_settings(), threads=1)
     pipeline, scorer = open_pipeline(settings), open_scorer(settings)
     picture = Image.open(args.photo).convert("RGB")
@@ -74,7 +77,7 @@ def main() -> None:
     for name, column in zip(
         ("find and embed", "passive check"), zip(*costs, strict=True), strict=True
     ):
-        print(f"{name}: {statistics.median(column):.1f} ms of one thread, median")
+        report.add(name, median_ms_of_one_thread=statistics.median(column))
     waits: dict[str, list[float]] = {"with the check": [], "without": []}
     for run in range(args.runs):
         for name, check in (
@@ -89,10 +92,12 @@ def main() -> None:
             if decision.outcome.value == "not_the_owner":
                 raise SystemExit(f"the photo was not recognised: {decision.reason}")
     for name, found in waits.items():
-        print(
-            f"decided {name}: {1000 * statistics.median(found):.0f} ms after the first frame, "
-            f"slowest {1000 * max(found):.0f}"
+        report.add(
+            f"decided {name}",
+            median_ms=1000 * statistics.median(found),
+            slowest_ms=1000 * max(found),
         )
+    report.end()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ second. Times are of whole programs: from the start of pamtester, as from the pr
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.login.enrolled_machine import enrolled_machine
 from tests.login.system import Machine
 
+from figures import Figures, add_json_option
 from mien.lab.demo.shipped_photos import shipped_photo
 from mien.login.pam_build import compile_module
 
@@ -89,8 +89,9 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--idle", type=float, default=10.0)
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder) / "scratch"
         scratch.mkdir()
@@ -101,11 +102,8 @@ def main() -> None:
             machine.private.path(MODULE).write_bytes(built.read_bytes())
             machine.private.path("/etc/pam.d/swaylock").write_text(LOCKER.format(MODULE))
             figures = measure(machine, args.runs, args.idle)
-    if args.json:
-        print(json.dumps({key: round(value, 4) for key, value in figures.items()}))
-        return
-    for key, value in figures.items():
-        print(f"{key:24} {value:8.3f}")
+    report.add_all(figures)
+    report.end()
 
 
 if __name__ == "__main__":

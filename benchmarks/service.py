@@ -1,6 +1,7 @@
 """Measure the service over HTTP: latency, throughput, overload, memory; and verifyface's service.
 
     python benchmarks/service.py PHOTO... [--seconds 5] [--runs 3] [--requests 10000]
+        [--json]
 
 All photos but the last are enrolled; the last is the probe, cropped to 640x480. The clients share
 the cores with the service. Every run is printed, because runs differ. At the end one client sends
@@ -32,6 +33,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from figures import Figures, add_json_option
 
 BOUNDARY = "mien-benchmark"
 Form = tuple[bytes, dict[str, str]]
@@ -91,10 +94,11 @@ class Results:
     statuses: Counter[int] = field(default_factory=Counter)
     duration_s: float = 0.0
 
-    def __str__(self) -> str:
+    def figures(self) -> dict[str, float]:
         p50, p99 = np.percentile(self.times_ms, [50, 99])
-        rate = len(self.times_ms) / self.duration_s
-        return f"{rate:6.1f} unlocks/s p50 {p50:6.1f} ms p99 {p99:6.1f} ms {dict(self.statuses)}"
+        rates = {"unlocks_per_s": len(self.times_ms) / self.duration_s}
+        counts = {f"status_{status}": count for status, count in sorted(self.statuses.items())}
+        return {**rates, "p50_ms": float(p50), "p99_ms": float(p99), **counts}
 
     @property
     def p50_ms(self) -> float:
@@ -136,24 +140,28 @@ def send_load(
     return results
 
 
-def show(name: str, results: Results) -> None:
-    print(f"{name:16} {results}", flush=True)
-
-
 def resident_mb(process: int) -> float:
     text = Path(f"/proc/{process}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
 
+def mien(environ: dict[str, str], *arguments: str) -> str:
+    """What a command of mien prints; it must succeed."""
+    command = [sys.executable, "-m", "mien", *arguments]
+    return subprocess.run(
+        command, env=environ, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
 @contextlib.contextmanager
-def run_mien(environ: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
-    """The process, its address and its token."""
+def run_mien(environ: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and its address."""
     command = [sys.executable, "-m", "mien", "serve", "--port", "0"]
     service = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
     try:
-        address, token = re.search(r"open (\S+)/#(\S+)", service.stderr.readline()).groups()
+        address = re.search(r"open (\S+)/#", service.stderr.readline())[1]
         threading.Thread(target=service.stderr.read, daemon=True).start()
-        yield service, address, token
+        yield service, address
     finally:
         service.terminate()
         service.wait()
@@ -179,29 +187,38 @@ def run_verifyface(environ: dict[str, str]) -> Iterator[str]:
 
 
 def compare_with_verifyface(
-    address: str, token: str, form: Form, peer: str, photos: list[bytes], args: argparse.Namespace
+    address: str,
+    token: str,
+    form: Form,
+    peer: str,
+    photos: list[bytes],
+    args: argparse.Namespace,
+    report: Figures,
 ) -> None:
     enroll = {"name": "owner", "images": [data_uri(photo) for photo in photos[:-1]]}
     assert Client(peer, "").post("/api/enroll", encode_json(enroll)) == 200
     request = encode_json({"name": "owner", "image": data_uri(photos[-1])})
     ratios = []
-    for _ in range(args.runs):
+    for run in range(1, args.runs + 1):
         ours = send_load(address, token, form, 1, args.seconds)
         theirs = send_load(peer, "", request, 1, args.seconds, path="/api/verify")
-        show("mien", ours)
-        show("verifyface", theirs)
+        report.add(f"mien, run {run}", **ours.figures())
+        report.add(f"verifyface, run {run}", **theirs.figures())
         ratios.append(ours.p50_ms / theirs.p50_ms)
-    print(f"ratio of p50: {statistics.median(ratios):.2f}")
+    report.add(p50_ratio=statistics.median(ratios))
 
 
-def watch_memory(process: int, address: str, token: str, form: Form, requests: int) -> None:
+def watch_memory(
+    process: int, address: str, token: str, form: Form, requests: int, report: Figures
+) -> None:
     marks, client = [], Client(address, token)
     for number in range(requests):
         client.post("/v1/unlock", form)
         if number % (requests // 5) == 0:
             marks.append(round(resident_mb(process)))
     marks.append(round(resident_mb(process)))
-    print(f"memory over {requests} requests, MB: {marks}")
+    fifths = {f"after_{number}_fifths_mb": mark for number, mark in enumerate(marks)}
+    report.add(f"memory over {requests} requests", **fifths)
 
 
 def main() -> None:
@@ -212,30 +229,32 @@ def main() -> None:
     parser.add_argument(
         "--requests", type=int, default=0, help="also send so many and print the memory"
     )
+    add_json_option(parser)
     args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
     photos = [path.read_bytes() for path in args.photos[:-1]] + [crop_probe(args.photos[-1])]
     with tempfile.TemporaryDirectory() as home:
         environ = {**os.environ, "HOME": home}
         for name in ("DATA", "CONFIG", "STATE"):
             environ[f"XDG_{name}_HOME"] = f"{home}/{name}"
-        with run_mien(environ) as (service, address, token):
+        mien(environ, "enroll", "owner", *map(str, args.photos[:-1]))
+        token = re.search(r"mien_\S+", mien(environ, "token", "create", "door"))[0]
+        with run_mien(environ) as (service, address):
             client = Client(address, token)
-            assert (
-                client.post("/v1/people/owner", encode_form([("photos", p) for p in photos[:-1]]))
-                == 200
-            )
             form = encode_form([("user", "owner"), ("photo", photos[-1])])
             assert client.post("/v1/unlock", form) == 200
             for clients, ignore in ((1, False), (4, False), (16, False), (32, False), (32, True)):
-                for _ in range(args.runs):
+                for run in range(1, args.runs + 1):
                     results = send_load(
                         address, token, form, clients, args.seconds, ignore_retry_after=ignore
                     )
-                    show(f"{clients:>3} clients{' (no wait)' if ignore else ''}", results)
+                    who = f"{clients} clients{' that do not wait' if ignore else ''}"
+                    report.add(f"{who}, run {run}", **results.figures())
             with run_verifyface(environ) as peer:
-                compare_with_verifyface(address, token, form, peer, photos, args)
+                compare_with_verifyface(address, token, form, peer, photos, args, report)
             if args.requests:
-                watch_memory(service.pid, address, token, form, args.requests)
+                watch_memory(service.pid, address, token, form, args.requests, report)
+    report.end()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measure the unlocks of one client of `mien serve` while another one misbehaves.
 
-    python benchmarks/service_under_attack.py OWNER_DIR PROBE [--seconds 6]
+    python benchmarks/service_under_attack.py OWNER_DIR PROBE [--seconds 6] [--json]
 
 Starts the service on loopback with an enrolled owner. For each kind of misbehaviour a second
 process attacks the service while the first one unlocks, one call after the other. Prints the
@@ -28,6 +28,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
+
+from figures import Figures, add_json_option
 
 BOUNDARY = "mienmienmien"
 
@@ -191,7 +193,7 @@ def unlocks(port: int, token: str, probe: Path, seconds: float) -> tuple[list[fl
     return times, failed
 
 
-def measure(photos: Path, probe: Path, seconds: float) -> None:
+def measure(photos: Path, probe: Path, seconds: float, report: Figures) -> None:
     with tempfile.TemporaryDirectory() as home:
         environ = {**os.environ, "HOME": home}
 
@@ -211,17 +213,19 @@ def measure(photos: Path, probe: Path, seconds: float) -> None:
                 with attack(name, port, attacker, probe):
                     times, failed = unlocks(port, door, probe, seconds)
                 percentiles = statistics.quantiles(times, n=100)
-                print(
-                    f"{name or 'nobody misbehaves':44} {len(times):4} unlocks, {failed} failed,"
-                    f" median {percentiles[49]:4.0f} ms, p99 {percentiles[98]:4.0f} ms",
-                    flush=True,
+                report.add(
+                    name or "nobody misbehaves",
+                    unlocks=len(times),
+                    failed=failed,
+                    median_ms=percentiles[49],
+                    p99_ms=percentiles[98],
                 )
             with attack("8 connections of pictures tiled with faces", port, attacker, probe):
                 started = time.monotonic()
                 process.terminate()
                 code = process.wait()
                 took_s = time.monotonic() - started
-                print(f"SIGTERM under load: ended after {took_s:.1f} s ({code})")
+                report.add("SIGTERM under load", ended_after_s=took_s, exit_code=code)
 
 
 def main() -> None:
@@ -233,8 +237,11 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="folder with the owner's photos")
     parser.add_argument("probe", type=Path)
     parser.add_argument("--seconds", type=float, default=6.0)
+    add_json_option(parser)
     args = parser.parse_args()
-    measure(args.photos, args.probe, args.seconds)
+    report = Figures(__file__, as_json=args.json)
+    measure(args.photos, args.probe, args.seconds, report)
+    report.end()
 
 
 if __name__ == "__main__":

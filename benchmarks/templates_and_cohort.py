@@ -1,6 +1,6 @@
 """Compare kinds of templates and of cohort normalisation by their FNMR at FMR 1e-4.
 
-    python benchmarks/templates_and_cohort.py ../shared/lfw/images
+    python benchmarks/templates_and_cohort.py ../shared/lfw/images [--json]
 
 Each number of enrolled photos gets five random draws. Every photo that is not enrolled is a
 probe. The 400 people of the cohort are neither enrolled nor probes. The results are in
@@ -9,12 +9,13 @@ docs/thresholds.md.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from figures import Figures, add_json_option
 from photos_of_people import embed_people
 
 PHOTOS = (1, 2, 3, 5)
@@ -102,15 +103,23 @@ def measure_fnmr(
     return found
 
 
-def print_figures(title: str, draws: list[dict[str, float]]) -> None:
-    print(title)
+def add_rates(report: Figures, title: str, draws: list[dict[str, float]]) -> None:
+    """The FNMR of each method in percent, and its standard deviation over the draws."""
     for name in draws[0]:
-        figures = np.array([draw[name] for draw in draws])
-        print(f"  {name:18} {figures.mean():5.2f} +- {figures.std(ddof=1):4.2f} %")
+        rates = np.array([draw[name] for draw in draws])
+        deviation = float(rates.std(ddof=1))
+        report.add(
+            f"{title}, {name}", fnmr_percent=float(rates.mean()), deviation_percent=deviation
+        )
 
 
-def main(folder: Path) -> None:
-    plain, mirror, person = embed_people(folder)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("people", type=Path)
+    add_json_option(parser)
+    args = parser.parse_args()
+    report = Figures(__file__, as_json=args.json)
+    plain, mirror, person = embed_people(args.people)
     everybody = np.unique(person)
     for photos in PHOTOS:
         draws = []
@@ -118,7 +127,7 @@ def main(folder: Path) -> None:
             rng = np.random.default_rng(seed)
             methods = template_methods(plain, mirror)
             draws.append(measure_fnmr(methods, person, everybody, photos, rng))
-        print_figures(f"templates of {photos}", draws)
+        add_rates(report, f"templates of {photos}", draws)
     for photos in PHOTOS:
         draws = []
         for seed in range(DRAWS):
@@ -127,8 +136,9 @@ def main(folder: Path) -> None:
             cohort = [rng.choice(np.flatnonzero(person == who)) for who in shuffled[:COHORT]]
             methods = cohort_methods(plain, plain[cohort])
             draws.append(measure_fnmr(methods, person, shuffled[COHORT:], photos, rng))
-        print_figures(f"{COHORT} strangers as cohort, templates of {photos}", draws)
+        add_rates(report, f"{COHORT} strangers as cohort, templates of {photos}", draws)
+    report.end()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -30,6 +30,7 @@ from statistics import median
 
 import numpy as np
 
+from figures import Figures, add_json_option
 from mien.app.enroll import enroll
 from mien.app.enrollment import Enrollment
 from mien.app.neighbours import neighbours_in
@@ -223,13 +224,14 @@ def main() -> None:
     parser.add_argument("--people", default="10,1000,10000,100000")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--photos", type=Path, help="a folder with photos of one person")
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     parser.add_argument("--look", metavar="FOLDER", help=argparse.SUPPRESS)
     given = parser.parse_args()
     sizes = [int(size) for size in given.people.split(",")]
     if given.look:
         print(json.dumps(look_at_all(given.look, sizes[0])))
         return
+    report = Figures(__file__, as_json=given.json)
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             with open_home(folder, size) as vault:
@@ -260,12 +262,10 @@ def main() -> None:
     if given.photos:
         name = "enroll_photos_cpu_ms"
         summary["enroll_photos_cpu_ratio"] = largest[name] / smallest[name]
-    if given.json:
-        print(json.dumps({**summary, "by_people": figures}))
-    else:
+    if not given.json:
         print_table(figures)
-        for name, figure in summary.items():
-            print(f"{name:28}{figure:11.2f}")
+    report.add_all(summary)
+    report.end(by_people=figures)
 
 
 if __name__ == "__main__":

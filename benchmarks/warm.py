@@ -10,7 +10,6 @@ without the vault, and finding it alone.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
@@ -22,6 +21,7 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
+from figures import Figures, add_json_option
 from mien.app.enroll import enroll
 from mien.app.pipeline import load_pipelines
 from mien.app.verify import verify
@@ -52,8 +52,9 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("probe", type=Path)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--json", action="store_true")
+    add_json_option(parser)
     given = parser.parse_args()
+    report = Figures(__file__, as_json=given.json)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does
     picture = camera_picture(given.probe)
     with tempfile.TemporaryDirectory() as home:
@@ -83,11 +84,8 @@ def main() -> None:
                 "probe_cpu_ms": cpu_ms(lambda: pipeline.embed_probe(picture), given.rounds),
                 "detection_cpu_ms": cpu_ms(lambda: pipeline.door_face(picture), given.rounds),
             }
-    if given.json:
-        print(json.dumps(figures))
-    else:
-        for name, figure in figures.items():
-            print(f"{name:18}{figure:8.2f}")
+    report.add_all(figures)
+    report.end()
 
 
 if __name__ == "__main__":
