@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from operator import attrgetter
@@ -152,14 +152,22 @@ def store_record(record: Record, transaction: Transaction) -> None:
     UsageError for a new name that `check_new_name` refuses.
     """
     _put_checked(record, transaction)
-    centroids.update(record, transaction)
+    centroids.update([record], transaction)
 
 
 def store_records(records: Iterable[Record], transaction: Transaction) -> None:
-    """`store_record` of many: the centroids are computed once."""
-    for record in records:
+    """`store_record` of many, each of another name."""
+    stored = list(records)
+    for record in stored:
         _put_checked(record, transaction)
-    centroids.update_all(transaction)
+    centroids.update(stored, transaction)
+
+
+def store_checked_records(records: Sequence[Record], transaction: Transaction) -> None:
+    """`store_records` of names that `check_new_name` has allowed."""
+    for record in records:
+        put_record(record, transaction)
+    centroids.update(records, transaction)
 
 
 def _put_checked(record: Record, transaction: Transaction) -> None:

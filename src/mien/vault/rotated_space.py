@@ -45,6 +45,11 @@ SpaceOf = Callable[["ModelId"], RotatedSpace]
 """Gives the space of a model's templates, within one transaction."""
 
 
+def spaces_of(cipher: VaultCipher) -> SpaceOf:
+    """The spaces of all models, under this key."""
+    return lambda model: RotatedSpace(cipher, model)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LookupResult:
     """What the vault holds under a name, read in one transaction.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -16,9 +14,11 @@ from mien.vault.admin.status import VaultStatus
 from mien.vault.admin.transfer import Existing, ImportResult
 from mien.vault.attempt import Attempt, charged_attempt
 from mien.vault.backends.base import VaultTable
+from mien.vault.bulk_enrollment import BulkEnrollment, EnrolledPerson, Person
 from mien.vault.cached_reads import CachedReads
-from mien.vault.integrity.audit_log import NONCE_BYTES, Entry, merge_attempts
+from mien.vault.integrity.audit_log import Entry, merge_attempts
 from mien.vault.limits.attempts import Moment, moment_now
+from mien.vault.log_writer import LogWriter
 from mien.vault.people import (
     drop_thumbnail,
     find_record,
@@ -35,15 +35,12 @@ from mien.vault.records.record import (
     RecordHead,
     already_enrolled,
     check_user_name,
-    utc_stamp,
 )
-from mien.vault.rotated_space import LookupResult, RotatedSpace, SpaceOf
-from mien.vault.transaction import Transaction, TransactionManager
+from mien.vault.rotated_space import LookupResult, RotatedSpace, SpaceOf, spaces_of
+from mien.vault.transaction import TransactionManager
 
 if TYPE_CHECKING:
     from mien.results import ModelId
-
-SURFACES = ("command", "web", "pam", "library")
 
 
 class Vault:
@@ -64,11 +61,8 @@ class Vault:
         surface: str = "library",
         clock: Callable[[], Moment] = moment_now,
     ) -> None:
-        if surface not in SURFACES:
-            raise ValueError(f"the surface must be one of {', '.join(SURFACES)}")
         self._transactions = transactions
-        self._surface = surface
-        self._clock = clock
+        self._log = LogWriter(surface, clock, transactions.random)
         self._cached = CachedReads(transactions)
 
     @property
@@ -97,7 +91,7 @@ class Vault:
                 return None
             return LookupResult(
                 record=find_record(name, transaction),
-                space_of=_spaces_of(transaction),
+                space_of=spaces_of(transaction.cipher),
                 decoy_seed=transaction.cipher.tag("decoy", name),
             )
 
@@ -147,11 +141,24 @@ class Vault:
         with self._transactions.writing() as transaction:
             known = is_enrolled(name, transaction)
             stored = None if replace else find_record(name, transaction)
-            record = make(stored, _spaces_of(transaction))
+            record = make(stored, spaces_of(transaction.cipher))
             store_record(record, transaction)
             word = "done" if not known else "replaced" if replace else logged
-            self._write_log(transaction, "enroll", name, word)
+            self._log.write(transaction, "enroll", name, word)
         return record
+
+    def enroll_many(
+        self, people: Iterable[Person], *, model: ModelId, replace: bool = False
+    ) -> list[EnrolledPerson]:
+        """Enroll many in transactions of up to 1,000 people, so that no door waits for long.
+
+        people: (name, plain unit embeddings (k, d) float32 of the photos), walked once; after an
+        error those of earlier transactions stay enrolled. Nothing is checked of the faces.
+        replace: what is stored of a name; else it stays. Each person is in the log. ValueError for
+        rows that are not unit vectors, or not all of one length.
+        """
+        bulk = BulkEnrollment(self._transactions, self._log, model=model, replace=replace)
+        return bulk.run(people)
 
     def rename(self, old: str, new: str) -> str:
         """Give a person another name, and return it as it was stored.
@@ -167,8 +174,8 @@ class Vault:
             if is_enrolled(new_name, transaction):
                 raise already_enrolled(new_name, "choose another name")
             rename_record(record, new_name, transaction)
-            self._write_log(transaction, "rename", old_name)
-            self._write_log(transaction, "new_name", new_name)
+            self._log.write(transaction, "rename", old_name)
+            self._log.write(transaction, "new_name", new_name)
         return new_name
 
     def remove(self, user: str) -> bool:
@@ -178,7 +185,7 @@ class Vault:
             return False  # an absent vault is not created by forgetting
         with self._transactions.writing() as transaction:
             removed = remove_record(name, transaction)
-            self._write_log(transaction, "forget", name, "done" if removed else "not_enrolled")
+            self._log.write(transaction, "forget", name, "done" if removed else "not_enrolled")
         return removed
 
     def remove_thumbnail(self, user: str) -> bool:
@@ -198,7 +205,9 @@ class Vault:
         Raises TooManyAttempts, which says how long to wait.
         """
         name = None if user is None else check_user_name(user)
-        return charged_attempt(name, self._transactions, now=self._now, write_log=self._write_log)
+        return charged_attempt(
+            name, self._transactions, now=self._log.now, write_log=self._log.write
+        )
 
     # the vault as a whole --------------------------------------------------------------------
 
@@ -210,7 +219,7 @@ class Vault:
         key_kind: where its key goes; None is the default. plain_records: to store in it.
         """
         return migrate_v1.create_vault(
-            self._transactions, plain_records, key_kind=key_kind, write_log=self._write_log
+            self._transactions, plain_records, key_kind=key_kind, write_log=self._log.write
         )
 
     def status(self) -> VaultStatus | None:
@@ -223,7 +232,7 @@ class Vault:
         accept: an older copy was put back, or the vault was deleted, on purpose; the log notes
         it. Raises VaultDamaged for the first thing that does not pass.
         """
-        write_note = self._logged("accept_copy") if accept else None
+        write_note = self._log.writing("accept_copy") if accept else None
         return status.verify_vault(self._transactions, accept=write_note)
 
     def rotate(
@@ -244,8 +253,8 @@ class Vault:
             self._transactions,
             key_kind=key_kind,
             new_passphrase=new_passphrase,
-            accept_log=self._logged("accept_log") if accept_log else None,
-            before_commit=self._logged("rotate"),
+            accept_log=self._log.writing("accept_log") if accept_log else None,
+            before_commit=self._log.writing("rotate"),
         )
 
     def export_people(self, path: Path, passphrase: str) -> int:
@@ -255,7 +264,7 @@ class Vault:
         file that exists or cannot be written.
         """
         return transfer.export_people(
-            self._transactions, path, passphrase, before_commit=self._logged("export")
+            self._transactions, path, passphrase, before_commit=self._log.writing("export")
         )
 
     def import_people(
@@ -272,7 +281,7 @@ class Vault:
             path,
             passphrase,
             existing=existing,
-            before_commit=self._logged("import"),
+            before_commit=self._log.writing("import"),
         )
 
     def enable_centroids(self) -> None:
@@ -295,7 +304,7 @@ class Vault:
             if transaction is None:
                 return
         with self._transactions.writing(create=False) as changed:
-            self._write_log(changed, "unlock", name, Outcome.NOT_ENROLLED.value)
+            self._log.write(changed, "unlock", name, Outcome.NOT_ENROLLED.value)
 
     def read_log(self) -> list[Entry]:
         """The whole log, oldest first, with its chain verified; one entry for each attempt."""
@@ -317,28 +326,3 @@ class Vault:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _logged(self, kind: str) -> Callable[[Transaction], None]:
-        return lambda transaction: self._write_log(transaction, kind)
-
-    def _write_log(
-        self, transaction: Transaction, kind: str, user: str = "", outcome: str = "done"
-    ) -> None:
-        at = utc_stamp(datetime.fromtimestamp(self._now(transaction).wall_s, timezone.utc))
-        if transaction.follows_deleted and transaction.manifest.log_count == 0:
-            self._append_log(transaction, Entry(at, "accept_copy", "", "deleted", self._surface))
-        self._append_log(transaction, Entry(at, kind, user, outcome, self._surface))
-
-    def _append_log(self, transaction: Transaction, entry: Entry) -> None:
-        unique = replace(entry, nonce=self._transactions.random(NONCE_BYTES).hex())
-        transaction.manifest.append_log(unique.to_bytes())
-
-    def _now(self, transaction: Transaction) -> Moment:
-        """With the database's wall clock, if it has one: all machines then see the same."""
-        now, wall_s = self._clock(), transaction.cells.wall_s()
-        return now if wall_s is None else replace(now, wall_s=wall_s)
-
-
-def _spaces_of(transaction: Transaction) -> SpaceOf:
-    cipher = transaction.cipher
-    return lambda model: RotatedSpace(cipher, model)

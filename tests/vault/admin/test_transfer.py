@@ -27,7 +27,7 @@ def test_an_export_is_logged_before_its_file_appears(
 
     def write_log(transaction: Transaction) -> None:
         assert not file.exists()  # the transaction can still be rolled back
-        vault._logged("export")(transaction)
+        vault._log.writing("export")(transaction)
 
     export_people(vault._transactions, file, WORDS, before_commit=write_log)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -42,7 +42,7 @@ def test_an_export_that_cannot_be_logged_leaves_no_file(
         store_record(vault, record_of("ana", model))
 
         def write_log(transaction: Transaction) -> None:
-            vault._logged("export")(transaction)
+            vault._log.writing("export")(transaction)
             end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND"
             with psycopg.connect(postgres_url, autocommit=True) as db:
                 db.execute(end + " pid <> pg_backend_pid()", (db.info.dbname,))

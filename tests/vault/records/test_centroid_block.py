@@ -28,11 +28,11 @@ def contents(found: CentroidBlock) -> dict[bytes, list[float]]:
 
 
 def test_a_row_is_added_replaced_and_removed() -> None:
-    found = block(1, 2).with_row(tag(3), rows(3)[0]).with_row(tag(1), rows(9)[0])
+    found = block(1, 2).with_rows({tag(3): rows(3)[0], tag(1): rows(9)[0]})
     assert contents(found) == {tag(2): [2, -2], tag(3): [3, -3], tag(1): [9, -9]}
     assert contents(found.without(tag(2))) == {tag(3): [3, -3], tag(1): [9, -9]}
     assert found.without(tag(7)) is found
-    assert contents(block().with_row(tag(4), rows(4)[0])) == {tag(4): [4, -4]}
+    assert contents(block().with_rows({tag(4): rows(4)[0]})) == {tag(4): [4, -4]}
 
 
 def test_a_tag_is_found_at_its_own_place_only() -> None:

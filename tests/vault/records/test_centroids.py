@@ -255,7 +255,7 @@ def test_centroids_that_differ_from_the_records_are_detected(
     with vault._transactions.writing() as opened:
         wrong = pack_template(Template(face(9), MODEL))
         record = Record("ana", MODEL, "2026-01-31T12:00:00+00:00", wrong)
-        centroids.update(record, opened)
+        centroids.update([record], opened)
     with pytest.raises(VaultDamaged, match="centroids do not agree"):
         vault.verify()
     vault.disable_centroids()

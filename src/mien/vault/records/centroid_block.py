@@ -90,13 +90,16 @@ class CentroidBlock:
         tags = self.tags[: number * TAG_BYTES] + self.tags[(number + 1) * TAG_BYTES :]
         return CentroidBlock(tags, np.delete(self.rows, number, axis=0))
 
-    def with_row(self, tag: bytes, row: FloatArray) -> CentroidBlock:
-        """The same block with this row (d,) under a tag, in the place of an earlier one."""
+    def with_rows(self, rows: Mapping[bytes, FloatArray]) -> CentroidBlock:
+        """The same block with these rows (d,) by tag, in the place of earlier ones."""
         import numpy as np
 
-        rest = self.without(tag)
-        rows = np.concatenate([rest.rows, row[np.newaxis]]) if len(rest) else row[np.newaxis]
-        return CentroidBlock(rest.tags + tag, rows)
+        rest = self
+        for tag in rows:
+            rest = rest.without(tag)
+        added = np.stack(list(rows.values()))
+        joined = np.concatenate([rest.rows, added]) if len(rest) else added
+        return CentroidBlock(rest.tags + b"".join(rows), joined)
 
 
 class Centroids:

@@ -10,6 +10,7 @@ the record itself decides, so that no fault here can unlock anything.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ def enable(transaction: Transaction) -> None:
     transaction.manifest.clear(VaultTable.CENTROIDS)
     for (sha256, number), block in parts.items():
         _write_block(transaction, sha256, number, CentroidBlock.of(block))
-    _write_models(transaction, sorted({sha256 for sha256, _ in parts}))
+    _write_models(transaction, {sha256 for sha256, _ in parts})
 
 
 def disable(transaction: Transaction) -> None:
@@ -70,28 +71,24 @@ def disable(transaction: Transaction) -> None:
     _write_cell(transaction, _marker_tag(transaction), _OFF)
 
 
-def update(record: Record, transaction: Transaction) -> None:
-    """After a record was stored, replace its centroid, where they are kept."""
+def update(records: Sequence[Record], transaction: Transaction) -> None:
+    """After records were stored, replace their centroids, where they are kept."""
     if not are_enabled(transaction):
         _enable_for_many(transaction)
         return
-    sha256, tag = record.model.sha256, user_tag(record.user, transaction.cipher)
     models = _read_models(transaction)
-    for other in models:  # the earlier record may be of another model
-        if other != sha256:
+    found = {record.model.sha256 for record in records}
+    if not found <= models:
+        _write_models(transaction, models | found)
+    rows: dict[tuple[str, int], dict[bytes, FloatArray]] = {}
+    for record in records:
+        tag = user_tag(record.user, transaction.cipher)
+        for other in models - {record.model.sha256}:  # the earlier record may be of another model
             _remove(tag, other, transaction)
-    if sha256 not in models:
-        _write_models(transaction, sorted([*models, sha256]))
-    block = _read_block(transaction, sha256, tag[0])
-    _write_block(transaction, sha256, tag[0], block.with_row(tag, _centroid(record)))
-
-
-def update_all(transaction: Transaction) -> None:
-    """After many records were stored, compute the centroids anew, where they are kept."""
-    if are_enabled(transaction):
-        enable(transaction)
-    else:
-        _enable_for_many(transaction)
+        rows.setdefault((record.model.sha256, tag[0]), {})[tag] = _centroid(record)
+    for (sha256, number), its in rows.items():
+        block = _read_block(transaction, sha256, number)
+        _write_block(transaction, sha256, number, block.with_rows(its))
 
 
 def remove(tag: bytes, transaction: Transaction) -> None:
@@ -197,14 +194,14 @@ def _unpack_block(packed: bytes) -> CentroidBlock:
         raise _damaged("a block of centroids was not written by mien") from error
 
 
-def _read_models(transaction: Transaction) -> list[str]:
+def _read_models(transaction: Transaction) -> set[str]:
     """The hashes of the models that have centroids."""
     plain = _read_cell(transaction, _marker_tag(transaction))
-    return [] if plain in (None, _OFF) else list(json.loads(plain))
+    return set() if plain in (None, _OFF) else set(json.loads(plain))
 
 
-def _write_models(transaction: Transaction, models: list[str]) -> None:
-    _write_cell(transaction, _marker_tag(transaction), json.dumps(models).encode())
+def _write_models(transaction: Transaction, models: set[str]) -> None:
+    _write_cell(transaction, _marker_tag(transaction), json.dumps(sorted(models)).encode())
 
 
 def _marker_tag(transaction: Transaction) -> bytes:

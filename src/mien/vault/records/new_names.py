@@ -23,6 +23,12 @@ _ALIKE_SCRIPTS = ("LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"
 _LATIN = "aceijopsxyABCEHIJKMOPSTXYZNhdqw"
 _CYRILLIC = "асеіјорѕхуАВСЕНІЈКМОРЅТХҮ  һԁԛԝ"
 _GREEK = "α  ι ορ χγΑΒ ΕΗΙ ΚΜΟΡ ΤΧΥΖΝ    "
+_TABLES = tuple(
+    {a: b for a, b in zip(own, other, strict=True) if " " not in (a, b)}
+    for own, other in (
+        *((_LATIN, _CYRILLIC), (_CYRILLIC, _LATIN), (_LATIN, _GREEK), (_GREEK, _LATIN)),
+    )
+)
 
 
 def check_new_name(name: str, is_enrolled: Callable[[str], bool]) -> None:
@@ -59,12 +65,9 @@ def _script_of(character: str) -> str:
 
 def _twins(name: str) -> list[str]:
     """The name written in look-alikes of another script, where every letter has one."""
-    twins = []
-    for own, other in (
-        *((_LATIN, _CYRILLIC), (_CYRILLIC, _LATIN), (_LATIN, _GREEK), (_GREEK, _LATIN)),
-    ):
-        table = {a: b for a, b in zip(own, other, strict=True) if " " not in (a, b)}
-        letters = [one for one in name if one.isalpha()]
-        if letters and all(one in table for one in letters):
-            twins.append("".join(table.get(one, one) for one in name))
-    return twins
+    letters = [one for one in name if one.isalpha()]
+    return [
+        "".join(table.get(one, one) for one in name)
+        for table in _TABLES
+        if letters and all(one in table for one in letters)
+    ]
