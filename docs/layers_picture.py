@@ -39,6 +39,7 @@ HOLDS = {
     "files": "safe reading and writing",
     "system": "what differs between systems",
     "errors": "errors, outcomes, exit codes",
+    "records": "data classes without generated code",
 }
 """What each package or module holds, in a few words."""
 

@@ -10,11 +10,11 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mien.errors import UsageError
+from mien.records import dataclass, field
 
 SHIPPED_CALIBRATION = "shipped"
 ENGINES = ("onnxruntime", "openvino")

@@ -187,3 +187,21 @@ def test_every_help_text_is_a_sentence() -> None:
 def test_the_vault_is_described_in_plain_words(mien: Mien) -> None:
     assert "Manage the vault: keys, status, export, import." in mien("--help").out
     assert "Import people from an export file." in mien("vault", "--help").out
+
+
+def subcommands(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """The help text of each command of a parser."""
+    (commands,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    return {name: one.format_help() for name, one in commands.choices.items()}
+
+
+def test_the_parser_of_one_command_is_its_parser_among_all() -> None:
+    everything = subcommands(build_parser())
+    for name, text in everything.items():
+        alone = subcommands(build_parser(name))
+        assert alone[name] == text
+        assert len(alone) < 3
+
+
+def test_a_word_that_is_no_command_is_looked_for_among_all() -> None:
+    assert subcommands(build_parser("unlok")) == subcommands(build_parser())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from mien.app.template_quality import Word, quality_word
 from mien.faces.quality.advice import Quality
+from mien.records import dataclass, field
 from mien.results import Face, Template
 
 

@@ -10,13 +10,13 @@ docs/quality.md has the measurements.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from mien.errors import NoFaceFound, SeveralFacesFound
 from mien.faces.geometry import cut_around
 from mien.media.pixels import shrink_to
+from mien.records import dataclass, field
 from mien.results import ByteArray, Face
 
 FindFace = Callable[[ByteArray], Face]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import numpy as np
@@ -35,6 +34,7 @@ from mien.models import (
     read_added_graph,
     read_graph,
 )
+from mien.records import dataclass, field, replace
 from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId
 from mien.settings import DEFAULT_MODEL, Settings
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from mien.app.pipeline import Pipeline
 from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, decide
 from mien.matching.score import Score
+from mien.records import replace
 from mien.results import ByteArray, Decision, Face, ModelId, Template, Threshold
 from mien.vault import Record, check_user_name, unpack_template
 

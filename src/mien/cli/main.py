@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # what counts until the arguments are parsed
     args = argparse.Namespace(json="--json" in given, interrupted="")
     try:
-        parser = build_parser()
+        parser = build_parser(next((one for one in given if one != "--json"), None))
         if not given:
             parser.print_help(sys.stderr)
             return int(ExitCode.USAGE)

@@ -10,9 +10,9 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from mien.errors import ExitCode, Outcome
+from mien.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import Any
 
 from mien import __version__
 from mien.cli import camera, lab, login, models, recognition, service, train, vault
@@ -20,8 +22,30 @@ GROUPS = (recognition, camera, vault, service, login, lab, train, models)
 """In the order of `mien --help`."""
 
 
-def build_parser() -> CommandParser:
-    """All commands and their options."""
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]
+    """The commands, of which only `asked` gets a parser, or all if that is None."""
+
+    asked: str | None = None
+
+    def add_parser(self, name: str, **given: Any) -> Any:
+        if self.asked not in (None, name, *given.get("aliases", ())):
+            return _NotAsked()
+        return super().add_parser(name, **given)
+
+
+class _NotAsked:
+    """In place of the parser of another command: takes every call, and does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **given: self
+
+
+def build_parser(asked: str | None = None) -> CommandParser:
+    """The commands and their options.
+
+    asked: the only command that will be parsed; None, or a word that is no command: make all.
+    To make all takes longer than an unlock takes to decide.
+    """
     parser = CommandParser(
         prog="mien",
         description="Face unlock that you can trust. Photos never leave this machine.",
@@ -30,7 +54,8 @@ def build_parser() -> CommandParser:
     )
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
     add_json_option(parser, default=False)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands: Any = parser.add_subparsers(metavar="COMMAND", required=True, action=_Commands)
+    commands.asked = asked
     for group in GROUPS:
         group.add_commands(commands)
     completion = add_command(
@@ -40,6 +65,8 @@ def build_parser() -> CommandParser:
         "Print the completion of a shell, or the manual page.",
     )
     completion.add_argument("shell", choices=(*SHELLS, "man"), metavar="bash|zsh|fish|man")
+    if asked is not None and asked not in commands.choices:
+        return build_parser()
     return parser
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -32,6 +31,7 @@ from mien.faces.geometry import (
 from mien.faces.memory import return_freed_memory
 from mien.faces.pyramid import AreaTable
 from mien.models import Net
+from mien.records import dataclass
 from mien.results import ByteArray, Faces, FloatArray
 
 Search = Literal["all", "largest"]

@@ -11,7 +11,6 @@ import json
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from mien.files import read_regular
 from mien.matching.cohort import Cohort, load_cohort
 from mien.metrics.odds import StrangerOdds, StrangerReading
 from mien.models.table import EmbedderRow
+from mien.records import dataclass, field
 from mien.results import Threshold
 
 SHIPPED = Path(__file__).parent / "calibrated"

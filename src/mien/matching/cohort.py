@@ -14,12 +14,12 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mien.records import dataclass, field
 from mien.results import FloatArray
 
 NEAREST = 100  # of 400; 10 to 200 do the same within the noise

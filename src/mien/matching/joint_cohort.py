@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from mien.matching.cohort import Cohort
+from mien.records import dataclass, field
 from mien.results import FloatArray
 
 NEAREST = 30  # of the shipped cohort and the own people together

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mien.errors import ModelAltered, UsageError, quote
@@ -19,6 +18,7 @@ from mien.matching.calibration import Calibration, OwnerTrials, load_calibration
 from mien.matching.joint_cohort import JointCohort, join_cohorts
 from mien.metrics.odds import StrangerOdds, StrangerReading
 from mien.models.table import EmbedderRow
+from mien.records import dataclass, field, replace
 from mien.results import Threshold
 from mien.settings import SHIPPED_CALIBRATION
 from mien.system.ownership import is_of_another, others_may_write

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
 
 from mien.errors import ModelMismatch, Outcome
 from mien.matching.score import Score, reaches
+from mien.records import dataclass
 from mien.results import Decision, Face, FloatArray, Template, Threshold
 from mien.vectors import centre_of
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from mien.records import dataclass
 from mien.results import FloatArray, Threshold
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from mien.records import dataclass, field
 from mien.results import ByteArray
 
 MAX_FRAMES = 3_000

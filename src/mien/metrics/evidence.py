@@ -15,10 +15,10 @@ Pairs that share people are not independent: for those, see `mien.metrics.bootst
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from mien.errors import NotEnoughEvidence
 from mien.metrics.beta import beta_quantile
+from mien.records import dataclass
 
 RULE_OF_3 = 3
 RULE_OF_30 = 30

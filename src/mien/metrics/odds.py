@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from mien.errors import NotEnoughEvidence
 from mien.metrics.evidence import lowest_supported_fmr
 from mien.metrics.rates import require_scores
 from mien.metrics.scores import CountArray, DoubleArray, Scores, ScoresLike
+from mien.records import dataclass, field
 
 ROWS_PER_DECADE = 20  # neighbouring rows differ by 12 % in FMR
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from mien.errors import NotEnoughEvidence
 from mien.metrics.evidence import check_fmr_supported
 from mien.metrics.scores import Scores, ScoresLike, as_scores
+from mien.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

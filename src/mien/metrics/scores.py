@@ -7,11 +7,12 @@ its score reaches the threshold (score >= threshold). NaN and +inf are not score
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from mien.records import dataclass, field
 
 AnyFloats: TypeAlias = npt.NDArray[np.floating[Any]]
 DoubleArray: TypeAlias = npt.NDArray[np.float64]

@@ -18,7 +18,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from mien.models.table import (
     ModelRow,
 )
 from mien.models.weights import read_checked
+from mien.records import asdict, dataclass, replace
 from mien.results import Threshold
 
 SHA256 = re.compile("[0-9a-f]{64}")

@@ -8,9 +8,9 @@ build uses elementwise arithmetic only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from mien.records import dataclass
 from mien.results import ModelId, Threshold
 
 

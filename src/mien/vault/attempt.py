@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from mien.errors import MienError, Outcome
+from mien.records import dataclass
 from mien.vault.integrity.audit_log import NOT_LIVE_BY, STARTED
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import charge_attempt, settle_attempt

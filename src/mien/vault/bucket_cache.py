@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
+from mien.records import dataclass, field, replace
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import BUCKETS

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from mien.errors import UsageError
+from mien.records import dataclass
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.log_writer import LogWriter
 from mien.vault.people import is_enrolled, store_checked_records

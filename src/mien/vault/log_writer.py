@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timezone
 
+from mien.records import replace
 from mien.vault.integrity.audit_log import NONCE_BYTES, Entry
 from mien.vault.limits.attempts import Moment
 from mien.vault.records.record import utc_stamp

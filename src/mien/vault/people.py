@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from mien.records import dataclass, field, replace
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell

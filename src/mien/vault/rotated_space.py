@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from mien.records import dataclass, field
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.records.record import Record
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Protocol
 
 from mien.errors import KeyUnavailable, NotEnrolled, VaultDamaged, quote
+from mien.records import dataclass
 from mien.vault.backends.base import Cells, Store, VaultTable
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher
 from mien.vault.crypto.key_sources import KeySource

@@ -7,10 +7,9 @@ The measures only give advice; the embeddings decide.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from mien.records import dataclass
 from mien.results import Crop, Face, FloatArray
 
 MIN_EYE_DISTANCE_PX = 24.0

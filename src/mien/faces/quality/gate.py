@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from mien.errors import ModelAltered
 from mien.files import read_regular
+from mien.records import dataclass, field
 from mien.results import ModelId
 
 DoubleArray: TypeAlias = npt.NDArray[np.float64]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 
 from mien.errors import KeyUnavailable, VaultDamaged
+from mien.records import dataclass, field, replace
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import KEY_BYTES, VaultCipher
 from mien.vault.integrity.manifest import Manifest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from mien.errors import KeyUnavailable
+from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.key_wrap import Header
 from mien.vault.integrity.audit_log import Entry

@@ -14,12 +14,12 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mien.errors import UsageError, VaultDamaged, quote
 from mien.files import staged_write
+from mien.records import dataclass
 from mien.vault.admin.rotation import convert_record
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher

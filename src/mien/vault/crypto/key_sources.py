@@ -12,12 +12,12 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from mien.errors import KeyUnavailable, VaultDamaged, missing_extra, quote
 from mien.files import exclusive_lock, read_regular, temporary_files, write_whole
+from mien.records import dataclass, field
 from mien.system.ownership import is_of_another, others_may_use
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Kdf, kek_of_passphrase

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from mien.errors import KeyUnavailable, VaultDamaged
+from mien.records import dataclass, field
 from mien.vault.crypto.aead import KEY_BYTES, NONCE_BYTES, VAULT_ID_BYTES, length_prefixed
 
 KEY_ID_BYTES = 16

@@ -11,10 +11,10 @@ import hashlib
 import json
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, tzinfo
 
 from mien.errors import VaultDamaged
+from mien.records import asdict, dataclass, field, replace
 
 KINDS = (
     *("unlock", "identify", "enroll", "forget", "rename", "new_name"),

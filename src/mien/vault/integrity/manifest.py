@@ -16,9 +16,9 @@ import hmac
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from mien.errors import VaultDamaged
+from mien.records import dataclass
 from mien.vault.backends.base import Cells, VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.audit_log import FIRST_LINK, link, log_damaged, verify_chain

@@ -16,11 +16,11 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.errors import VaultDamaged, quote
 from mien.files import exclusive_lock, fault_of_owner, read_regular, staged_write, temporary_files
+from mien.records import dataclass, replace
 from mien.vault.integrity.audit_log import FIRST_LINK
 
 _MAX_BYTES = 512

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mien.errors import VaultDamaged
+from mien.records import asdict, dataclass, replace
 
 FREE_FAILURES = 5
 GLOBAL_FREE_FAILURES = 50  # over all names: somebody may be trying one name after the other

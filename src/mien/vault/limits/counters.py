@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from mien.errors import TooManyAttempts, VaultDamaged
+from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
 from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.attempts import AttemptCount, Counts, Moment, describe_wait

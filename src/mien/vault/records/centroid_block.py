@@ -11,9 +11,9 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mien.records import dataclass, field
 from mien.vault.integrity.bucket import TAG_BYTES
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mien.errors import VaultDamaged
+from mien.records import dataclass, field
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import BUCKETS, Cell

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from mien.errors import AlreadyEnrolled, UsageError, quote
+from mien.records import dataclass, field, replace
 
 if TYPE_CHECKING:
     from mien.results import ModelId
