@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from mien.errors import KeyUnavailable
 from mien.vault.backends.base import Cells, VaultTable, View, check_key, check_limit, check_value
+from mien.vault.backends.turns import Turns
 from mien.vault.crypto.aead import KEY_BYTES
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import Kdf
@@ -63,9 +63,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._cells: dict[tuple[VaultTable, bytes], bytes] = {}
-        self._lock = threading.Lock()
-        self._busy_thread: int | None = None
-        self._closed = False
+        self._turns = Turns()
 
     @property
     def place(self) -> str:
@@ -82,19 +80,12 @@ class MemoryStore:
             pass
 
     def close(self) -> None:
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("end the transaction before the store is closed")
-        self._cells.clear()
-        self._closed = True
+        with self._turns.last_turn():
+            self._cells.clear()
 
     @contextmanager
     def _view(self, *, writable: bool) -> Iterator[Cells]:
-        if self._closed:
-            raise ValueError("the store is closed")
-        if self._busy_thread == threading.get_ident():
-            raise ValueError("a store has one transaction at a time; end the first one")
-        with self._lock:
-            self._busy_thread = threading.get_ident()
+        with self._turns.writing() if writable else self._turns.reading():
             copy = dict(self._cells)
             cells = DictCells(copy, writable=writable)
             try:
@@ -103,7 +94,6 @@ class MemoryStore:
                     self._cells = copy
             finally:
                 cells.close()
-                self._busy_thread = None
 
 
 class DictCells(View):

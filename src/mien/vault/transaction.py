@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Protocol
@@ -87,6 +88,7 @@ class TransactionManager:
         self.guard = guard
         self.random = random
         self._unlocked: tuple[bytes, Header, VaultCipher] | None = None
+        self._unlocking = threading.Lock()
 
     @contextmanager
     def reading(self, *, accept: bool = False) -> Iterator[Transaction | None]:
@@ -230,13 +232,13 @@ class TransactionManager:
             return self._unlock(newer, cells)
 
     def _unlock(self, packed: bytes, cells: Cells) -> Transaction:
-        if self._unlocked is None or self._unlocked[0] != packed:
-            header = Header.from_bytes(packed)
-            source = self.keys.source(header.kind, header.vault_id, header.kdf)
-            data_key = unwrap(header, source.load(header.key_id))
-            cipher = VaultCipher(data_key, header.vault_id)
-            self._unlocked = (packed, header, cipher)
-        _, header, cipher = self._unlocked
+        with self._unlocking:  # nobody is asked twice for a passphrase
+            if self._unlocked is None or self._unlocked[0] != packed:
+                header = Header.from_bytes(packed)
+                source = self.keys.source(header.kind, header.vault_id, header.kdf)
+                data_key = unwrap(header, source.load(header.key_id))
+                self._unlocked = (packed, header, VaultCipher(data_key, header.vault_id))
+            _, header, cipher = self._unlocked
         return Transaction(Manifest(cells, cipher), cipher, header, cells)
 
     def _check_empty(self, cells: Cells) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from mien.cli.main import main
 from mien.errors import UsageError, VaultDamaged
+from mien.vault.backends import postgres_errors
 from mien.vault.backends.base import VaultTable
 from mien.vault.backends.postgres import PostgresStore
+from mien.vault.backends.postgres_errors import READERS
 
 
 @pytest.fixture
@@ -115,9 +117,7 @@ def test_a_schema_in_the_search_path_is_not_used(store: PostgresStore, postgres_
 def test_waiting_for_another_writer_ends_with_an_error(
     store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import mien.vault.backends.postgres as module
-
-    monkeypatch.setattr(module, "LOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setitem(postgres_errors.TIMEOUTS, postgres_errors.LOCK, 0.2)
     other = PostgresStore(postgres_url)
     refusals = []
 
@@ -136,12 +136,80 @@ def test_waiting_for_another_writer_ends_with_an_error(
     assert "in use by another program; try again" in refusals[0]
 
 
+def test_a_transaction_that_the_server_ended_for_idling_is_no_damage(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_errors.TIMEOUTS, postgres_errors.IDLE, 0.05)
+    slow = PostgresStore(postgres_url)
+
+    def change() -> None:
+        with slow.writing() as cells, psycopg.connect(postgres_url, autocommit=True) as other:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+            while other.execute(query).fetchone() != (0,):
+                pass
+            cells.put(VaultTable.RECORD, b"ana", b"late")
+
+    with pytest.raises(VaultDamaged, match="nothing was changed: try again") as refusal:
+        change()
+    assert "damaged" not in str(refusal.value)
+    assert "backup" not in str(refusal.value)
+    monkeypatch.setitem(postgres_errors.TIMEOUTS, postgres_errors.IDLE, 60.0)
+    with slow.writing() as cells:
+        assert cells.get(VaultTable.RECORD, b"ana") is None
+    slow.close()
+
+
+def test_a_server_that_takes_no_changes_says_so(store: PostgresStore, postgres_url: str) -> None:
+    run(
+        postgres_url,
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
+        " current_database()); END $$",
+    )
+    other = PostgresStore(postgres_url)
+    with pytest.raises(VaultDamaged, match="takes no changes"), other.writing() as cells:
+        cells.put(VaultTable.RECORD, b"ana", b"late")
+    assert get(other) == b"payload"
+    other.close()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_role_without_a_connection_left_is_told_apart_from_an_absent_server(
+    postgres_url: str,
+) -> None:
+    run(postgres_url, "CREATE ROLE few LOGIN CONNECTION LIMIT 0")
+    try:
+        other = PostgresStore(postgres_url.replace("postgres:@", "few:@"))
+        with pytest.raises(VaultDamaged, match="gives no further connection to this role"):
+            get(other)
+    finally:
+        run(postgres_url, "DROP ROLE few")
+
+
+def test_threads_that_read_at_once_share_few_connections(
+    store: PostgresStore, postgres_url: str
+) -> None:
+    everybody = threading.Barrier(READERS)
+
+    def read() -> None:
+        with store.reading() as cells:
+            everybody.wait(60.0)
+            assert cells.get(VaultTable.RECORD, b"ana") == b"payload"
+
+    for _ in range(2):
+        threads = [threading.Thread(target=read) for _ in range(READERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    with psycopg.connect(postgres_url) as db:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        assert db.execute(query).fetchone() == (READERS + 1,)  # and this one
+
+
 def test_an_endless_view_in_the_place_of_a_table_is_stopped(
     store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import mien.vault.backends.postgres as module
-
-    monkeypatch.setattr(module, "STATEMENT_TIMEOUT_S", 0.2)
+    monkeypatch.setitem(postgres_errors.TIMEOUTS, postgres_errors.STATEMENT, 0.2)
     store.close()
     run(postgres_url, "DROP TABLE mien.cell_record")
     run(

@@ -75,9 +75,10 @@ def test_the_file_has_the_application_id_and_the_schema(filled: Path) -> None:
 
 def test_changes_are_synced_to_the_disk(filled: Path) -> None:
     with RawVault(filled, create=False) as vault:
-        assert vault.store._db is not None
+        with vault.store._pool.connection(create=False) as one:
+            assert one is not None
         for pragma, value in (("synchronous", 2), ("journal_mode", "wal"), ("secure_delete", 1)):
-            assert vault.store._db.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+            assert one.db.execute(f"PRAGMA {pragma}").fetchone() == (value,)
 
 
 def test_a_removed_value_is_in_no_file_while_the_store_is_open(path: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_process_killed_during_a_change_leaves_the_old_state(filled: Path) -> 
 vault = RawVault(sys.argv[1], create=False)
 from mien.vault.backends.base import VaultTable
 with vault.store.writing() as cells:
-    vault.store._db.execute("PRAGMA cache_size = 1")  # changed pages reach the log at once
+    cells._db.execute("PRAGMA cache_size = 1")  # changed pages reach the log at once
     for number in range(50):
         cells.put(VaultTable.RECORD, b"%d" % number, bytes(20_000))
     cells.drop(VaultTable.RECORD, b"ana")
@@ -208,36 +209,27 @@ def test_what_a_reader_keeps_in_the_write_ahead_log_is_reported(filled: Path) ->
     assert secret not in filled.read_bytes()
 
 
-class Collisions:
-    """A database on which other processes empty the write-ahead log so many times."""
-
-    def __init__(self, count: int) -> None:
-        self.left = count
-
-    def execute(self, statement: str) -> Collisions:
-        assert "wal_checkpoint" in statement
-        return self
-
-    def fetchone(self) -> tuple[int, int, int]:
-        self.left -= 1
-        return (int(self.left >= 0), 0, 0)
-
-
 @pytest.mark.parametrize(("count", "is_reported"), [(0, False), (3, False), (10**9, True)])
 def test_the_write_ahead_log_is_emptied_again_after_a_collision(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, is_reported: bool
+    filled: Path, monkeypatch: pytest.MonkeyPatch, count: int, is_reported: bool
 ) -> None:
-    """SQLite waits for readers, and not for another process that empties it too."""
-    now = [0.0]
+    """With a reader, or with another process that empties it too."""
+    now, left = [0.0], [count]
+
+    def empty(db: sqlite3.Connection) -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
     monkeypatch.setattr("mien.vault.backends.sqlite.time.monotonic", lambda: now[0])
 
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
     monkeypatch.setattr("mien.vault.backends.sqlite.time.sleep", sleep)
-    store = SqliteStore(tmp_path / "vault.sqlite", create=True, busy_timeout_s=5.0)
-    with pytest.raises(VaultDamaged) if is_reported else nullcontext():
-        store._empty_write_ahead_log(Collisions(count))  # type: ignore[arg-type]
+    monkeypatch.setattr("mien.vault.backends.sqlite.empty_write_ahead_log", empty)
+    store = SqliteStore(filled, create=False, busy_timeout_s=5.0)
+    with pytest.raises(VaultDamaged) if is_reported else nullcontext(), store.writing() as cells:
+        cells.drop(VaultTable.RECORD, b"ana")
     assert now[0] == pytest.approx(5.0 if is_reported else 0.02 * count, abs=0.03)
 
 
@@ -246,7 +238,7 @@ def test_what_a_killed_process_removed_is_erased_when_the_file_is_opened_again(
 ) -> None:
     script = """
 vault = RawVault(sys.argv[1], create=False)
-vault.store._empty_write_ahead_log = lambda db: os.kill(os.getpid(), signal.SIGKILL)
+vault.store._empty_write_ahead_log = lambda: os.kill(os.getpid(), signal.SIGKILL)
 vault.put("eve", bytes.fromhex(sys.argv[2]))
 vault.remove("eve")
 """

@@ -55,11 +55,11 @@ class Cells(Protocol):
 
 
 class Store(Protocol):
-    """Safe to use from several threads: one transaction at a time for each object.
+    """Safe to use from several threads: one of them writes, and some others read meanwhile.
 
     Every method raises VaultDamaged if the store cannot be read or written, or is damaged,
     and UsageError for a place that cannot be a vault. A closed store raises ValueError, and
-    so does a `reading` or `writing` inside another one of the same object.
+    so does a `reading` or `writing` inside another one of the same object and thread.
     """
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from mien.errors import UsageError, VaultDamaged, missing_extra, quote
+from mien.errors import UsageError, VaultDamaged, quote
 from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     Cells,
@@ -16,19 +16,19 @@ from mien.vault.backends.base import (
     check_limit,
     check_value,
 )
-from mien.vault.backends.one_transaction import OneTransaction
+from mien.vault.backends.postgres_errors import (
+    READERS,
+    TIMEOUTS,
+    damaged,
+    driver,
+    translated_errors,
+)
+from mien.vault.backends.turns import Turns
 
 if TYPE_CHECKING:
     import psycopg
 
 CONNECT_TIMEOUT_S = 5
-LOCK_TIMEOUT_S = 10.0
-STATEMENT_TIMEOUT_S = 30.0
-_MISSING = (
-    ('database "', "has no database of that name; create it with createdb"),
-    ('role "', "does not know that user; create it with createuser, or correct MIEN_VAULT"),
-)
-"""Parts of the server's messages that say `does not exist`, and ours: its text is never quoted."""
 _LOCK = 0x6D69656E  # "mien": a writer holds this lock, so that there is one at a time
 _VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
 
@@ -54,9 +54,9 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._url = url
         self._place = _without_password(url)
-        self._db: psycopg.Connection[Any] | None = None
+        self._idle: list[psycopg.Connection[Any]] = []
         self._inherited: list[object] = []  # of a forked process: never closed here
-        self._one = OneTransaction()
+        self._turns = Turns(readers=READERS)
 
     @property
     def place(self) -> str:
@@ -64,7 +64,8 @@ class PostgresStore:
 
     @contextmanager
     def reading(self) -> Iterator[Cells]:
-        with self._transaction("REPEATABLE READ READ ONLY") as db:
+        self._leave_parents_connections()
+        with self._turns.reading(), self._transaction("REPEATABLE READ READ ONLY") as db:
             exists = self._schema(db) > 0
             with closing(_PostgresCells(db, self._place, exists=exists, writable=False)) as cells:
                 yield cells
@@ -72,7 +73,8 @@ class PostgresStore:
     @contextmanager
     def writing(self) -> Iterator[Cells]:
         # READ COMMITTED shows what others wrote while this transaction waited for the lock
-        with self._transaction("READ COMMITTED") as db:
+        self._leave_parents_connections()
+        with self._turns.writing(), self._transaction("READ COMMITTED") as db:
             db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             self._migrate(db)
             with closing(_PostgresCells(db, self._place, exists=True, writable=True)) as cells:
@@ -84,63 +86,78 @@ class PostgresStore:
                 cells.scan(section, after=b"", limit=1)
 
     def close(self) -> None:
-        self._leave_parents_connection()
-        with self._one.last_turn():
-            self._drop_connection()
+        self._leave_parents_connections()
+        with self._turns.last_turn():
+            while self._idle:
+                self._drop(self._idle.pop())
 
     @contextmanager
     def _transaction(self, isolation: str) -> Iterator[psycopg.Connection[Any]]:
-        self._leave_parents_connection()
-        with self._one.turn():
+        """In a turn."""
+        with translated_errors(self._place):
+            db = self._begun(f"BEGIN ISOLATION LEVEL {isolation}")
             try:
-                with _translated_errors(self._place):
-                    db = self._connected()
-                    db.execute(f"BEGIN ISOLATION LEVEL {isolation}")
-                    yield db
-                    db.execute("COMMIT")
+                yield db
+                db.execute("COMMIT")
+                self._idle.append(db)
             except BaseException:
-                self._roll_back()
+                self._roll_back(db)
                 raise
 
-    def _leave_parents_connection(self) -> None:
-        """In a forked child: closing the connection would end that of the parent."""
-        if self._one.is_forked() and self._db is not None:
-            self._inherited.append(self._db)
-            self._db = None
+    def _leave_parents_connections(self) -> None:
+        """In a forked child: closing a connection would end that of the parent."""
+        if self._turns.is_forked():
+            self._inherited += self._idle
+            self._idle = []
 
-    def _connected(self) -> psycopg.Connection[Any]:
-        driver = _driver()
-        if self._db is not None and not self._db.closed:
-            with suppress(driver.Error):
-                self._db.execute("SELECT 1")  # the server may have stopped since
-                return self._db
-            self._drop_connection()
-        db: psycopg.Connection[Any] = driver.connect(
+    def _begun(self, begin: str) -> psycopg.Connection[Any]:
+        """A connection in a transaction."""
+        while (kept := self._pop_idle()) is not None:
+            try:
+                kept.execute(begin)
+                return kept
+            except driver().Error:  # the server may have stopped, or restarted, since
+                self._drop(kept)
+        db = self._connect()
+        try:
+            db.execute(begin)
+            return db
+        except BaseException:
+            self._drop(db)
+            raise
+
+    def _pop_idle(self) -> psycopg.Connection[Any] | None:
+        with suppress(IndexError):  # another thread may take the last one
+            return self._idle.pop()
+        return None
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        db: psycopg.Connection[Any] = driver().connect(
             self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S
         )
-        db.execute(
-            "SET search_path = pg_catalog"
-        )  # so that no user's functions replace the built-in ones
-        db.execute(f"SET lock_timeout = {round(LOCK_TIMEOUT_S * 1000)}")
-        db.execute(f"SET statement_timeout = {round(STATEMENT_TIMEOUT_S * 1000)}")
-        db.execute("SET synchronous_commit = on")
-        db.execute("SET idle_in_transaction_session_timeout = '60s'")
-        self._db = db
+        try:
+            for setting in (
+                "search_path = pg_catalog",  # no user's functions replace the built-in ones
+                "synchronous_commit = on",
+                *(f"{name} = {round(seconds * 1000)}" for name, seconds in TIMEOUTS.items()),
+            ):
+                db.execute(f"SET {setting}")
+        except BaseException:
+            self._drop(db)
+            raise
         return db
 
-    def _roll_back(self) -> None:
-        if self._db is None:
-            return
+    def _roll_back(self, db: psycopg.Connection[Any]) -> None:
         try:
-            self._db.execute("ROLLBACK")
-        except _driver().Error:
-            self._drop_connection()  # the server rolls back a transaction that lost its connection
+            db.execute("ROLLBACK")
+            self._idle.append(db)
+        except driver().Error:
+            self._drop(db)  # the server rolls back a transaction that lost its connection
 
-    def _drop_connection(self) -> None:
-        if self._db is not None:
-            with suppress(_driver().Error):
-                self._db.close()
-            self._db = None
+    @staticmethod
+    def _drop(db: psycopg.Connection[Any]) -> None:
+        with suppress(driver().Error):
+            db.close()
 
     def _schema(self, db: psycopg.Connection[Any]) -> int:
         """The schema of the database, 0 for none. VaultDamaged for one that is not known here."""
@@ -150,7 +167,7 @@ class PostgresStore:
         rows = db.execute("SELECT number FROM mien.version").fetchall()
         version = rows[0][0] if len(rows) == 1 else -1
         if not isinstance(version, int) or version < 1:
-            raise _damaged(self._place, "mien did not write its version")
+            raise damaged(self._place, "mien did not write its version")
         if version > SCHEMA_VERSION:
             raise VaultDamaged(
                 f"the vault {quote(self._place)} has schema {version} and this mien knows"
@@ -223,9 +240,9 @@ class _PostgresCells(View):
 
     def _bytes(self, value: object) -> bytes:
         if value is None:
-            raise _damaged(self._place, "a cell is too large")
+            raise damaged(self._place, "a cell is too large")
         if not isinstance(value, bytes):
-            raise _damaged(self._place, "a cell is not bytes")
+            raise damaged(self._place, "a cell is not bytes")
         return value
 
 
@@ -235,66 +252,9 @@ def _row(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
     return tuple(row)
 
 
-def _driver() -> Any:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise missing_extra("a vault in PostgreSQL needs psycopg", "postgres") from error
-    return psycopg
-
-
-@contextmanager
-def _translated_errors(place: str) -> Iterator[None]:
-    """Raise mien's errors for psycopg's, in one line and without the password."""
-    psycopg = _driver()
-    try:
-        yield
-    except psycopg.errors.LockNotAvailable as error:
-        raise VaultDamaged(
-            f"the vault {quote(place)} is in use by another program; try again in a moment"
-        ) from error
-    except psycopg.errors.QueryCanceled as error:
-        raise VaultDamaged(
-            f"a statement on the vault {quote(place)} took longer than {STATEMENT_TIMEOUT_S:.0f}"
-            " seconds; look for what slows the server down, or for tables that mien did not make"
-        ) from error
-    except psycopg.errors.UndefinedTable as error:
-        raise _damaged(place, "one of its tables is missing") from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise VaultDamaged(
-            f"the database {quote(place)} does not give this role access; grant it the schema mien"
-        ) from error
-    except psycopg.OperationalError as error:
-        for text, message in _MISSING:
-            if text in str(error) and "does not exist" in str(error):
-                raise VaultDamaged(f"the server of {quote(place)} {message}") from error
-        if any(text in str(error) for text in ("password authentication", "no password")):
-            raise VaultDamaged(
-                f"the database {quote(place)} refuses that user or password; correct MIEN_VAULT"
-            ) from error
-        raise VaultDamaged(
-            f"the database {quote(place)} does not answer ({_class_of(error)}); start it, or"
-            " correct MIEN_VAULT"
-        ) from error
-    except psycopg.Error as error:
-        raise _damaged(place, _class_of(error)) from error
-
-
-def _class_of(error: Exception) -> str:
-    """The class of an error: its text may quote the URL or a value."""
-    state = getattr(error, "sqlstate", None)
-    return f"{type(error).__name__} {state}" if state else type(error).__name__
-
-
-def _damaged(place: str, why: str) -> VaultDamaged:
-    return VaultDamaged(
-        f"the vault {quote(place)} is damaged, or not a vault ({why}); restore it from a backup"
-    )
-
-
 def _without_password(url: str) -> str:
     """postgresql://HOST:PORT/DATABASE, for messages and to identify the vault."""
-    psycopg = _driver()
+    psycopg = driver()
     from psycopg.conninfo import conninfo_to_dict
 
     try:

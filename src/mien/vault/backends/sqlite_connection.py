@@ -60,6 +60,17 @@ def limit_steps(db: sqlite3.Connection) -> None:
     db.set_progress_handler(_StepLimit(), STEPS_PER_CALL)
 
 
+def empty_write_ahead_log(db: sqlite3.Connection) -> bool:
+    """Copy all of it into the file, so that it keeps nothing. False at once if somebody uses it."""
+    [wait_ms] = db.execute("PRAGMA busy_timeout").fetchone()
+    db.execute("PRAGMA busy_timeout = 0")  # while SQLite waits for a reader, nobody can write
+    try:
+        [is_busy, *_] = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        db.execute(f"PRAGMA busy_timeout = {wait_ms}")
+    return not is_busy
+
+
 @contextmanager
 def transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
     """A transaction, committed when the block ends without an error."""
