@@ -24,6 +24,7 @@ HOLDS = {
     "lab": "demo, audit, evaluation, charts",
     "train": "training of a network",
     "compat": "MTCNN, FaceUnlock, facenet-pytorch",
+    "bulk": "many photos: workers, shards, clusters",
     "app": "use cases: enroll, verify, identify",
     "vault": "encrypted templates, attempts, log",
     "liveness": "living person or picture",

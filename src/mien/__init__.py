@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mien.app.enrollment import EnrolledPhoto, Enrollment
     from mien.app.face_vault import FaceVault, compare, embed, open_vault
     from mien.app.identify import Identification
+    from mien.bulk.embed import embed_photos
+    from mien.bulk.embedded_photo import EmbeddedPhoto
     from mien.compat.face_unlock import FaceUnlock
     from mien.compat.mtcnn import MTCNN
     from mien.errors import (
@@ -52,6 +54,7 @@ __all__ = [
     "AnotherFace",
     "CameraUnavailable",
     "Decision",
+    "EmbeddedPhoto",
     "EnrolledPhoto",
     "Enrollment",
     "EnrollmentRefused",
@@ -88,6 +91,7 @@ __all__ = [
     "__version__",
     "compare",
     "embed",
+    "embed_photos",
     "open_vault",
     "pca",
     "read_image",
@@ -98,6 +102,7 @@ _MODULE_OF = {
     "AlreadyEnrolled": "mien.errors",
     "CameraUnavailable": "mien.errors",
     "Decision": "mien.results",
+    "EmbeddedPhoto": "mien.bulk.embedded_photo",
     "EnrolledPhoto": "mien.app.enrollment",
     "Enrollment": "mien.app.enrollment",
     "AnotherFace": "mien.errors",
@@ -135,6 +140,7 @@ _MODULE_OF = {
     "WorkerDied": "mien.errors",
     "compare": "mien.app.face_vault",
     "embed": "mien.app.face_vault",
+    "embed_photos": "mien.bulk.embed",
     "open_vault": "mien.app.face_vault",
     "pca": "mien.lab.explore.similarity",
     "read_image": "mien.media.image_file",

@@ -19,6 +19,7 @@ GROUPS = {
         "Identification",
     ),
     "Without a vault": ("FaceUnlock", "MTCNN", "compare", "embed", "read_image"),
+    "Many photos": ("embed_photos", "EmbeddedPhoto"),
     "Records": (
         "Decision",
         "Face",

@@ -90,7 +90,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def read_image(
-    source: ImageSource, *, max_pixels: int = MAX_PIXELS, white_level: WhiteLevel = white_of_sensor
+    source: ImageSource,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    white_level: WhiteLevel = white_of_sensor,
+    name: str = "the bytes given",
 ) -> ByteArray:
     """Read an image as (H, W, 3) uint8 RGB, C-contiguous, turned upright by its EXIF tag.
 
@@ -99,6 +103,7 @@ def read_image(
     become mid grey. 16-bit grey is scaled to 8 bits; floats as in `to_rgb_array`.
     white_level: gives the value of white from the highest value of a 16-bit grey file,
     for sensors of fewer bits; the default takes 10, 12 and 14 bits for what they are.
+    name: how a message names bytes.
     A JPEG of more than `MAX_PIXELS` and up to four times as many is read at half its size.
 
     Raises UnreadableImage for a source that is missing, not a regular file, not an image,
@@ -107,7 +112,7 @@ def read_image(
     if isinstance(source, (str, os.PathLike)):
         return _decode(read_path(source), quote_path(source), max_pixels, white_level)
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _decode(bytes(source), "the bytes given", max_pixels, white_level)
+        return _decode(bytes(source), name, max_pixels, white_level)
     if isinstance(source, np.ndarray):
         return _limit_array(source, max_pixels)
     if hasattr(source, "read"):

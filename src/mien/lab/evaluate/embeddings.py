@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import math
 import os
 import stat
@@ -22,12 +23,12 @@ import numpy.typing as npt
 
 from mien.app.face_search import FoundFace
 from mien.app.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
+from mien.bulk.worker_pool import run_in_workers
 from mien.errors import NoFaceFound, UnreadableImage
 from mien.faces.quality.advice import measure_quality
 from mien.faces.select import rank_faces
 from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
 from mien.lab.evaluate.quality_bands import GOOD, BandArray, band_of
-from mien.lab.evaluate.workers import run_in_workers
 from mien.media.image_file import read_image
 from mien.media.pixels import shrink_to
 from mien.models import DETECTOR_ROWS, EmbedderRow, find_embedder
@@ -198,15 +199,17 @@ class _Sized:
 
 
 _Batch = Sequence[tuple[int, Path, "bytes | None"]]  # row, photo, SHA-256 of the photo
-_Work = Callable[[_Batch], list[Acquisition]]
+_Plain = tuple[int, "FloatArray | None", str, "bytes | None", int]  # the fields of an Acquisition
+_Work = Callable[[_Batch], Iterator[_Plain]]
 
 
 def _compute(
     work: _Batch, load: Callable[[], _Work], workers: int, cache: EmbeddingCache | None
 ) -> Iterator[Acquisition]:
-    """What comes of each photo, in batches, each cached before it is given out."""
+    """What comes of each photo, cached before it is given out, a batch at a time."""
     batches = (work[start : start + BATCH] for start in range(0, len(work), BATCH))
-    for results in run_in_workers(load, batches, workers=workers):
+    found = (Acquisition(*one) for one in run_in_workers(load, batches, workers=workers))
+    while results := list(itertools.islice(found, BATCH)):
         if cache is not None:
             cache.add(
                 (one.photo_sha256, CachedEmbedding(one.vectors, one.band))
@@ -220,26 +223,20 @@ def _load_worker(settings: Settings, model: str, choice: FaceChoice) -> _Work:
     return functools.partial(_acquire, open_photo_embedder(settings, model, choice))
 
 
-def _acquire(embedder: PhotoEmbedder, batch: _Batch) -> list[Acquisition]:
-    results, found, cut = [], [], []
+def _acquire(embedder: PhotoEmbedder, batch: _Batch) -> Iterator[_Plain]:
+    """One photo at a time: a net takes no less time for each of several crops, and more memory."""
     for row, photo, sha256 in batch:
         try:
-            face = embedder.find(photo)
+            found = embedder.find(photo)
         except UnreadableImage as error:
-            results.append(Acquisition(row, None, str(error)))
+            yield row, None, str(error), None, GOOD
             continue
         except NoFaceFound as error:
-            results.append(Acquisition(row, None, str(error), _if_unchanged(photo, sha256)))
+            yield row, None, str(error), _if_unchanged(photo, sha256), GOOD
             continue
-        found.append(face)
-        cut.append((row, _if_unchanged(photo, sha256)))
-    if found:
-        vectors, bands = embedder.embed(found)
-        results += [
-            Acquisition(row, both, "", sha256, band)
-            for (row, sha256), both, band in zip(cut, vectors, bands, strict=True)
-        ]
-    return results
+        sha256 = _if_unchanged(photo, sha256)
+        vectors, bands = embedder.embed([found])
+        yield row, vectors[0], "", sha256, bands[0]
 
 
 def _if_unchanged(photo: Path, sha256: bytes | None) -> bytes | None:

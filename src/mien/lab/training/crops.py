@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.app.pipeline import open_cascade
+from mien.bulk.worker_pool import run_in_workers
 from mien.errors import UnreadableImage, UsageError, quote_path
 from mien.faces.align import UncroppableFace, crop_by_recipe
 from mien.faces.detect import Cascade
 from mien.faces.select import rank_faces
 from mien.lab.audit.run import limit_size
 from mien.lab.evaluate.embeddings import FaceChoice, nearest_centre
-from mien.lab.evaluate.workers import run_in_workers
 from mien.media.image_file import read_image
 from mien.media.photo_paths import find_people_photos, find_photos
 from mien.results import ByteArray
@@ -80,11 +80,10 @@ def cut_faces(
     workers = min(usable_cores(), max(1, len(tasks)))
     found: dict[int, tuple[bytes, ByteArray]] = {}
     shown = iter(progress([photo for photo, _ in photos]))
-    for batch in run_in_workers(load, numbered, workers=workers):
-        for row, sha256, crop in batch:
-            next(shown, None)
-            if sha256 is not None and crop is not None:
-                found[row] = (sha256, crop)
+    for row, sha256, crop in run_in_workers(load, numbered, workers=workers):
+        next(shown, None)
+        if sha256 is not None and crop is not None:
+            found[row] = (sha256, crop)
     next(shown, None)
     if not found:
         raise UsageError(f"no face found in the {len(photos):,} photos; choose others")
@@ -99,15 +98,16 @@ def cut_faces(
 
 def _load_cutter(
     settings: Settings, choice: FaceChoice
-) -> Callable[[tuple[int, Sequence[Path]]], list[_Found]]:
+) -> Callable[[tuple[int, Sequence[Path]]], Iterator[_Found]]:
     return functools.partial(_cut_batch, open_cascade(settings), choice)
 
 
 def _cut_batch(
     cascade: Cascade, choice: FaceChoice, batch: tuple[int, Sequence[Path]]
-) -> list[_Found]:
+) -> Iterator[_Found]:
     first, photos = batch
-    return [(first + at, *_cut(cascade, choice, photo)) for at, photo in enumerate(photos)]
+    for at, photo in enumerate(photos):
+        yield (first + at, *_cut(cascade, choice, photo))
 
 
 def _cut(

@@ -13,49 +13,53 @@ from pathlib import Path
 
 import pytest
 
+from mien.bulk.worker_pool import TASKS_PER_WORKER, run_in_workers
 from mien.errors import ModelMissing, UsageError, WorkerDied
-from mien.lab.evaluate.workers import TASKS_PER_WORKER, run_in_workers
 
 DEADLINE_S = 60.0  # only a failing test waits so long
 
 
-def _adder(amount: int) -> Callable[[int], tuple[int, int]]:
+def _adder(amount: int) -> Callable[[int], Iterator[tuple[int, int]]]:
     return functools.partial(_add, amount)
 
 
-def _add(amount: int, number: int) -> tuple[int, int]:
+def _add(amount: int, number: int) -> Iterator[tuple[int, int]]:
     if number == 666:
         raise ModelMissing("there is no model; add one")
     if number == 9:
         os.kill(os.getpid(), signal.SIGKILL)
-    return os.getpid(), number + amount
+    yield os.getpid(), number + amount
 
 
-def _broken() -> Callable[[int], int]:
+def _broken() -> Callable[[int], Iterator[int]]:
     raise ModelMissing("nothing can be loaded; run: mien doctor")
 
 
-def _load_with_note(folder: Path) -> Callable[[int], int]:
+def _load_with_note(folder: Path) -> Callable[[int], list[int]]:
     """Leaves one file for each time that it is called."""
     (folder / f"{os.getpid()}-{len(list(folder.iterdir()))}").touch()
-    return abs
+    return _listed
 
 
-def _interrupter() -> Callable[[int], int]:
+def _listed(number: int) -> list[int]:
+    return [number]
+
+
+def _interrupter() -> Callable[[int], list[int]]:
     return _interrupt_self
 
 
-def _interrupt_self(number: int) -> int:
+def _interrupt_self(number: int) -> list[int]:
     os.kill(os.getpid(), signal.SIGINT)
-    return number
+    return [number]
 
 
-def _process_id() -> Callable[[int], int]:
+def _process_id() -> Callable[[int], list[int]]:
     return _own_process_id
 
 
-def _own_process_id(number: int) -> int:
-    return os.getpid()
+def _own_process_id(number: int) -> list[int]:
+    return [os.getpid()]
 
 
 def test_each_task_is_done_once_in_another_process() -> None:
@@ -120,8 +124,8 @@ def test_stopping_early_leaves_no_process_behind() -> None:
 
 def test_a_worker_ends_when_its_parent_is_killed() -> None:
     program = (
-        "from mien.lab.evaluate.workers import run_in_workers\n"
-        "from tests.lab.evaluate.test_workers import _process_id\n"
+        "from mien.bulk.worker_pool import run_in_workers\n"
+        "from tests.bulk.test_worker_pool import _process_id\n"
         "results = run_in_workers(_process_id, range(9), workers=2)\n"
         "print(next(results), flush=True)\n"
         "input()\n"
@@ -131,7 +135,7 @@ def test_a_worker_ends_when_its_parent_is_killed() -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # Python's own tracker warns of what the kill left open
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[2],
     )
     with parent:
         assert parent.stdout is not None

@@ -1,0 +1,1 @@
+"""Work on many photos: worker processes, sealed shards of embeddings, and clusters."""
