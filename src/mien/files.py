@@ -37,6 +37,8 @@ def make_folder(folder: Path) -> None:
     `Path.mkdir` gives the folders above it the mode of the umask: with umask 000 anybody could put
     another folder in the place of that with the key.
     """
+    if folder.is_dir():
+        return
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):
         one.mkdir(mode=0o700, exist_ok=True)

@@ -7,7 +7,6 @@ associated data, so that it opens in its own place only.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from collections.abc import Callable, Sequence
@@ -48,7 +47,7 @@ class VaultCipher:
     def tag(self, purpose: str, text: str) -> bytes:
         """HMAC-SHA256 of the text, 32 bytes: always the same, and tells nothing of the text."""
         message = length_prefixed([purpose.encode(), text.encode()])
-        return hmac.new(self._tag_key, message, hashlib.sha256).digest()
+        return hmac.digest(self._tag_key, message, "sha256")
 
     def seal(self, plain: bytes, *, purpose: str, bound_to: Sequence[bytes]) -> bytes:
         """Encrypt: nonce, ciphertext and authentication tag."""
@@ -95,7 +94,7 @@ class VaultCipher:
 
 def length_prefixed(parts: Sequence[bytes]) -> bytes:
     """Join the parts, each after its length, so that no byte can move from one to the next."""
-    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(8, "big") + part for part in parts])
 
 
 def _altered(purpose: str) -> VaultDamaged:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 
 from mien.errors import VaultDamaged
-from mien.records import asdict, dataclass, field, replace
+from mien.records import dataclass, field, replace
 
 KINDS = (
     *("unlock", "identify", "enroll", "forget", "rename", "new_name"),
@@ -53,9 +53,15 @@ class Entry:
     def to_bytes(self) -> bytes:
         if self.kind not in KINDS:
             raise ValueError(f"a log entry is one of {', '.join(KINDS)}, not {self.kind!r}")
-        fields = asdict(self)
-        if not self.nonce:
-            del fields["nonce"]
+        fields = {
+            "at": self.at,
+            "kind": self.kind,
+            "user": self.user,
+            "outcome": self.outcome,
+            "where": self.where,
+        }
+        if self.nonce:
+            fields["nonce"] = self.nonce
         return json.dumps(fields, sort_keys=True).encode()
 
     @classmethod

@@ -31,7 +31,7 @@ _PURPOSE = "manifest"
 _HEAD = struct.Struct("<8sQQ32s")
 _MAGIC = b"mienIDX1"
 _SECTION_CODES = {VaultTable.RECORD: 1, VaultTable.ATTEMPT: 2, VaultTable.CENTROIDS: 3}
-_EMPTY = bytes(32)
+_DIGEST_BYTES = 32
 _PAGE = 200
 
 
@@ -54,7 +54,7 @@ class Manifest:
         self._cipher = cipher
         self._buckets: dict[int, Bucket] = {}  # that were read, and verified
         self._changed: set[int] = set()  # the numbers of those to be written
-        self._digests = [_EMPTY] * BUCKETS
+        self._digests = bytearray(_DIGEST_BYTES * BUCKETS)  # of all buckets, in a row
         self.counter, self.log_count, self.log_head = 0, 0, FIRST_LINK
         self.digest = b""  # SHA-256 of the sealed manifest; empty before the first `save`
         if not new:
@@ -116,7 +116,7 @@ class Manifest:
 
     def bucket_digest(self, number: int) -> bytes:
         """SHA-256 of one bucket: equal digests mean equal cells."""
-        return self._digests[number]
+        return bytes(self._digests[_place_of(number)])
 
     def section_digest(self, section: VaultTable, number: int) -> bytes:
         """SHA-256 of the section's entries in one bucket: equal digests mean equal cells."""
@@ -190,14 +190,14 @@ class Manifest:
         """Write the buckets that changed, and the manifest with the next counter."""
         for number in sorted(self._changed):
             packed = self._buckets[number].packed
-            self._digests[number] = hashlib.sha256(packed).digest() if packed else _EMPTY
+            self._digests[_place_of(number)] = _digest_of(packed)
             if packed:
                 self._cells.put(VaultTable.BUCKET, bytes([number]), packed)
             else:
                 self._cells.drop(VaultTable.BUCKET, bytes([number]))
         self.counter += 1
         head = _HEAD.pack(_MAGIC, self.counter, self.log_count, self.log_head)
-        sealed = self._cipher.seal(head + b"".join(self._digests), purpose=_PURPOSE, bound_to=[])
+        sealed = self._cipher.seal(head + self._digests, purpose=_PURPOSE, bound_to=[])
         self._cells.put(VaultTable.META, MANIFEST_KEY, sealed)
         self.digest = hashlib.sha256(sealed).digest()
         self._changed = set()
@@ -213,12 +213,11 @@ class Manifest:
         if sealed is None:
             raise _damaged("its manifest is missing")
         plain = self._cipher.open(sealed, purpose=_PURPOSE, bound_to=[])
-        if len(plain) != _HEAD.size + 32 * BUCKETS or not plain.startswith(_MAGIC):
+        if len(plain) != _HEAD.size + _DIGEST_BYTES * BUCKETS or not plain.startswith(_MAGIC):
             raise _damaged("its manifest has another format; upgrade mien")
         _, self.counter, self.log_count, self.log_head = _HEAD.unpack_from(plain)
         self.digest = hashlib.sha256(sealed).digest()
-        digests = plain[_HEAD.size :]
-        self._digests = [digests[at : at + 32] for at in range(0, len(digests), 32)]
+        self._digests = bytearray(plain[_HEAD.size :])
 
     def _edited(self, number: int) -> Bucket:
         self._changed.add(number)
@@ -228,8 +227,8 @@ class Manifest:
         if number in self._buckets:
             return self._buckets[number]
         packed = self._cells.get(VaultTable.BUCKET, bytes([number])) or b""
-        digest = hashlib.sha256(packed).digest() if packed else _EMPTY
-        if not hmac.compare_digest(digest, self._digests[number]) or len(packed) % ENTRY_BYTES:
+        known = hmac.compare_digest(_digest_of(packed), self.bucket_digest(number))
+        if not known or len(packed) % ENTRY_BYTES:
             raise _damaged("a part of its index was altered, removed or put back")
         self._buckets[number] = Bucket(packed)
         return self._buckets[number]
@@ -260,6 +259,16 @@ class Manifest:
         if not hmac.compare_digest(hashlib.sha256(value).digest(), digest):
             raise _damaged("a cell was altered, swapped or put back from an earlier time")
         return Cell(version, value)
+
+
+def _place_of(number: int) -> slice:
+    """Of a bucket's digest."""
+    return slice(_DIGEST_BYTES * number, _DIGEST_BYTES * (number + 1))
+
+
+def _digest_of(packed: bytes) -> bytes:
+    """SHA-256 of a bucket; zeros for an empty one."""
+    return hashlib.sha256(packed).digest() if packed else bytes(_DIGEST_BYTES)
 
 
 def _damaged(what: str) -> VaultDamaged:

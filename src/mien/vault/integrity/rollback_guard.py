@@ -62,14 +62,14 @@ class VaultState:
     def from_text(cls, text: str) -> VaultState:
         """Read what `to_text`, or mien 0.1, wrote. ValueError for anything else."""
         word, vault_id, counter, *rest = text.split()
-        state = cls(bytes.fromhex(vault_id), int(counter))
         if word == _OLD_WORD and not rest:
-            return state
+            return cls(bytes.fromhex(vault_id), int(counter))
         count, head, digest, *flags = rest
         if word != _WORD or flags not in ([], [_DELETED]):
             raise ValueError(word)
-        return replace(
-            state,
+        return cls(
+            bytes.fromhex(vault_id),
+            int(counter),
             log_count=int(count),
             log_head=bytes.fromhex(head),
             digest=b"" if digest == "-" else bytes.fromhex(digest),

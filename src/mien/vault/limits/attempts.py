@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import math
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from mien.errors import VaultDamaged
-from mien.records import asdict, dataclass, replace
+from mien.records import dataclass, replace
 
 FREE_FAILURES = 5
 GLOBAL_FREE_FAILURES = 50  # over all names: somebody may be trying one name after the other
@@ -38,13 +39,19 @@ class Moment:
 
 def moment_now() -> Moment:
     """Read the clocks of this machine. boot_id is empty where the kernel gives boots no name."""
-    try:
-        boot_id = _BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        boot_id = ""
+    boot_id = _read_boot_id(_BOOT_ID)
     if hasattr(time, "CLOCK_BOOTTIME"):  # it also counts while the machine sleeps
         return Moment(time.time(), boot_id, time.clock_gettime(time.CLOCK_BOOTTIME))
     return Moment(time.time(), boot_id, time.monotonic())
+
+
+@lru_cache(maxsize=1)
+def _read_boot_id(path: Path) -> str:
+    """Read once: no process outlives a boot."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,10 @@ class AttemptCount:
         return AttemptCount(left, wait_s, _later(self.as_of, now))
 
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), sort_keys=True).encode()
+        moment = self.as_of
+        as_of = {"wall_s": moment.wall_s, "boot_id": moment.boot_id, "boot_s": moment.boot_s}
+        table = {"failures": self.failures, "wait_s": self.wait_s, "as_of": as_of}
+        return json.dumps(table, sort_keys=True).encode()
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> AttemptCount:

@@ -174,5 +174,5 @@ def _expect_utc_stamp(name: str, text: str) -> None:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"{name} {quote(text)} is not a time") from error
-    if moment.utcoffset() != timedelta(0) or utc_stamp(moment) != text:
+    if moment.utcoffset() != timedelta(0) or moment.isoformat(timespec="seconds") != text:
         raise ValueError(f"{name} {quote(text)} is not as utc_stamp writes it")
