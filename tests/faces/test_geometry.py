@@ -160,6 +160,40 @@ def test_the_order_of_rows_does_not_matter_when_scores_differ(
         assert [order[row] for row in shuffled] == suppress(rows, values, 0.5).tolist()
 
 
+def one_by_one(
+    rows: FloatArray, values: FloatArray, limit: float, extra: float, *, by_smaller: bool
+) -> list[int]:
+    """The rows that are kept, said slowly: one after the other, in float32."""
+    kept: list[int] = []
+    one, zero = np.float32(extra), np.float32(0)
+    for row in np.argsort(-values, kind="stable").tolist():
+        is_covered = False
+        for better in kept:
+            a, b = rows[better], rows[row]
+            width = max(zero, min(a[2], b[2]) - max(a[0], b[0]) + one)
+            height = max(zero, min(a[3], b[3]) - max(a[1], b[1]) + one)
+            areas = [max(c[2] - c[0] + one, zero) * max(c[3] - c[1] + one, zero) for c in (a, b)]
+            base = min(areas) if by_smaller else areas[0] + areas[1] - width * height
+            is_covered |= bool(width * height > np.float32(limit) * base)
+        if not is_covered:
+            kept.append(row)
+    return kept
+
+
+@pytest.mark.parametrize("count", [7, 64, 255, 256, 257, 600])  # 256 are compared at once
+def test_crowds_of_boxes_are_suppressed_as_one_by_one(count: int) -> None:
+    random = np.random.default_rng(count)
+    corner = random.integers(0, 150, (count, 2))
+    rows = np.concatenate([corner, corner + random.integers(-2, 40, (count, 2))], axis=1)
+    crowd = rows.astype(np.float32)
+    values = random.integers(0, count // 2, count).astype(np.float32)  # many are equal
+    for limit in (0.5, 0.7):
+        union = one_by_one(crowd, values, limit, 0.0, by_smaller=False)
+        assert suppress_by_union(crowd, values, limit).tolist() == union
+        smaller = one_by_one(crowd, values, limit, 1.0, by_smaller=True)
+        assert suppress_by_smaller(crowd, values, limit).tolist() == smaller
+
+
 # --- squaring and shifting ----------------------------------------------------------------
 
 

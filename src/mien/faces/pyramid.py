@@ -24,6 +24,7 @@ from mien.results import ByteArray, FloatArray
 BITS = 21
 MASK = (1 << BITS) - 1
 PIXELS_AT_ONCE = 120_000  # a strip of the picture whose sums fit the processor's cache
+SUMMED_AT_ONCE = 30_000  # the same while they are computed, when each is read three times
 MAX_CELL = MASK // 255  # 8224 pixels
 
 IndexArray = npt.NDArray[np.intp]
@@ -50,7 +51,7 @@ class AreaTable:
             level: FloatArray = (channels / counts).astype(np.float32)[np.newaxis]
             return level
         level = np.empty((1, 3, height, width), np.float32)
-        step = _rows_at_once(self.width)
+        step = max(1, PIXELS_AT_ONCE // self.width)
         for start in range(0, height, step):
             strip = slice(start, start + step)
             bands = np.take(self._sums, bottom[strip], axis=0)
@@ -73,19 +74,21 @@ class AreaTable:
         counts = (bottom - top) * (right - left)
         if counts.size and counts.max() > MAX_CELL:
             channels = self._by_strips(top, bottom, left, right)
-            pixels = (channels / counts).astype(np.float32)
-        else:
-            pixels = np.empty((3, *counts.shape), np.float32)
-            _unpack(self._box_sums(top, bottom, left, right), counts, pixels)
-        return np.ascontiguousarray(np.moveaxis(pixels, 0, 1))
+            return np.ascontiguousarray(np.moveaxis(channels / counts, 0, 1), np.float32)
+        pixels = np.empty((len(counts), 3, side, side), np.float32)
+        sums = self._box_sums(top, bottom, left, right)
+        _unpack(sums, counts, np.moveaxis(pixels, 1, 0))
+        return pixels
 
     def _box_sums(
         self, top: IndexArray, bottom: IndexArray, left: IndexArray, right: IndexArray
     ) -> PackedArray:
         flat, stride = self._sums.reshape(-1), self.width + 1
-        lower = flat[bottom * stride + right] - flat[bottom * stride + left]
-        upper = flat[top * stride + right] - flat[top * stride + left]
-        sums: PackedArray = lower - upper
+        top, bottom = top * stride, bottom * stride
+        sums: PackedArray = flat.take(bottom + right)
+        sums -= flat.take(bottom + left)
+        sums -= flat.take(top + right)
+        sums += flat.take(top + left)
         return sums
 
     def _by_strips(
@@ -123,35 +126,31 @@ def _strips(
         yield start, np.minimum(start + thickness, last)
 
 
-def _rows_at_once(width: int) -> int:
-    return max(1, PIXELS_AT_ONCE // width)
-
-
 def _packed_sums(image_rgb: ByteArray) -> PackedArray:
     height, width = image_rgb.shape[:2]
     sums = np.zeros((height + 1, width + 1), np.int64)
-    step = _rows_at_once(width)
+    step = max(1, SUMMED_AT_ONCE // width)
     for start in range(0, height, step):
-        rows = sums[1:, 1:][start : start + step]
         pixels = image_rgb[start : start + step]
-        # red and green fit 32 bits, which numpy widens to at twice the speed of 64
-        red_green = pixels[:, :, 1].astype(np.int32)
-        red_green <<= BITS
-        red_green += pixels[:, :, 0]
+        # one type throughout: numpy is slow where it converts while it computes
         packed = pixels[:, :, 2].astype(np.int64)
-        packed <<= 2 * BITS
-        packed += red_green
-        np.cumsum(packed, axis=1, out=rows)
+        for channel in (1, 0):
+            packed <<= BITS
+            packed |= pixels[:, :, channel].astype(np.int64)
+        above, rows = sums[start], sums[start + 1 : start + 1 + len(packed)]
+        np.cumsum(packed, axis=1, out=rows[:, 1:])
         # add row to row: numpy's cumsum over axis 0 would go down the columns
-        for row in range(start + 1, start + 1 + len(rows)):
-            sums[row] += sums[row - 1]
+        for row in rows:
+            row += above
+            above = row
     return sums
 
 
 def _channel(packed: PackedArray, channel: int) -> PackedArray:
     """One channel's sums. Each lies below 2**21, so the packed difference is never negative."""
     shifted: PackedArray = packed >> (BITS * channel)
-    return shifted & MASK
+    shifted &= MASK
+    return shifted
 
 
 def _unpack(packed: PackedArray, counts: IndexArray, means: FloatArray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
@@ -91,6 +92,16 @@ def test_only_the_bytes_of_an_entry_are_read_as_one() -> None:
 
 def describe(*entries: Entry) -> list[str]:
     return [line[24:] for line in describe_entries(entries, zone=UTC)]
+
+
+def test_an_entry_is_stored_in_the_same_bytes_in_every_version() -> None:
+    old = Entry("2026-01-31T12:00:00+00:00", "unlock", "ana", "unlocked", "pam")
+    packed = (
+        b'{"at": "2026-01-31T12:00:00+00:00", "kind": "unlock", %s'
+        b'"outcome": "unlocked", "user": "ana", "where": "pam"}'
+    )
+    assert old.to_bytes() == packed % b""
+    assert replace(old, nonce="0f").to_bytes() == packed % b'"nonce": "0f", '
 
 
 def test_failures_in_a_row_are_one_line() -> None:

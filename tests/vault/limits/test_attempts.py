@@ -221,6 +221,13 @@ def test_without_a_boot_id_it_is_empty(tmp_path: Path, monkeypatch: pytest.Monke
     assert moment_now().boot_id == ""
 
 
+def test_a_count_is_stored_in_the_same_bytes_in_every_version() -> None:
+    assert AttemptCount(3, 1.5, NOON).to_bytes() == (
+        b'{"as_of": {"boot_id": "boot one", "boot_s": 1000.0, "wall_s": 1800000000.0}, '
+        b'"failures": 3, "wait_s": 1.5}'
+    )
+
+
 def test_where_boots_have_no_id_the_slower_clock_counts() -> None:
     waiting = after(5, Moment(NOON.wall_s, "", 1000.0))
     assert waiting.advanced_to(Moment(NOON.wall_s + 20, "", 1005.0)).wait_s == 25
