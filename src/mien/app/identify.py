@@ -11,7 +11,7 @@ from mien.app.pipeline import Pipeline, Probe
 from mien.app.verify import template_of
 from mien.errors import NotEnrolled
 from mien.matching.policy import VectorSpace, decide
-from mien.results import ByteArray, Decision, FloatArray
+from mien.results import ByteArray, Decision
 from mien.vault import Record
 
 if TYPE_CHECKING:
@@ -52,16 +52,15 @@ def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Ident
         centroids, space = vault.centroids_of(pipeline.model)
         if not len(centroids) or space is None:
             raise _nobody_enrolled()
-        cosines = centroids.cosines(space.protect(probe.vector[np.newaxis]))[:, 0]
-        nearest = _most_alike(cosines, 1 + MAX_TIES)
+        nearest = centroids.nearest(space.protect(probe.vector[np.newaxis])[0], 1 + MAX_TIES)
         # the centroids only point to a record; the record itself is what decides
-        records = [vault.record_at(centroids.tag_at(row)) for row in nearest]
+        records = vault.records_at(nearest.tags)
         tried = [
             _verify_record(record, len(centroids), space, probe, pipeline)
             for record in records
             if record is not None
         ]
-        if records[0] is None or not tried:
+        if not tried or records[0] is None:
             raise _nobody_enrolled()  # removed just now
         found = tried[0]
         if found.user is not None:
@@ -69,17 +68,6 @@ def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Ident
             found = replace(found, also=also)
         attempt.outcome, attempt.user = found.decision.outcome, found.user or ""
     return found
-
-
-def _most_alike(cosines: FloatArray, most: int) -> list[int]:
-    """The rows of the highest cosines (n,), the highest first, the first row of equal ones."""
-    if most < len(cosines):
-        least = np.partition(cosines, -most)[-most]
-        rows = np.flatnonzero(~(cosines < least))  # also NaN, whose record refuses
-    else:
-        rows = np.arange(len(cosines))
-    order = np.argsort(-cosines[rows], kind="stable")[:most]
-    return [int(row) for row in rows[order]]
 
 
 def _verify_record(

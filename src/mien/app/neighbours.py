@@ -15,28 +15,26 @@ from mien.results import FloatArray, Threshold
 from mien.vectors import centre_of
 
 if TYPE_CHECKING:
-    from mien.faces.geometry import IndexArray
     from mien.vault import Record
-    from mien.vault.records.centroid_block import Centroids
+    from mien.vault.records.centroid_matches import CentroidMatches, CentroidSearch
     from mien.vault.vault import Vault
 
 MOST = 20  # look-alikes that are looked up and named
-AT_ONCE = 16  # templates in one product: 6 MB of cosines with 100,000 people
 
-NameOf = Callable[[int], "str | None"]
-"""The user of a row of centroids; None if the person was removed meanwhile."""
+NameOf = Callable[[bytes], "str | None"]
+"""The user of the record of a tag; None if the person was removed meanwhile."""
 
 
 class Neighbours:
     """The centroids of all enrolled people, for comparison with templates.
 
-    name_of: asked for the rows alone that resemble a template. space: the vector space of the
+    name_of: asked for those alone that resemble a template. space: the vector space of the
     centroids and of the templates.
     """
 
     def __init__(
         self,
-        centroids: Centroids,
+        centroids: CentroidSearch,
         name_of: NameOf,
         matcher: Matcher,
         space: VectorSpace = PLAIN_SPACE,
@@ -89,29 +87,22 @@ class Neighbours:
         # how near the others are to the cohort is not known yet: at least this
         values = np.array([threshold.value for threshold in thresholds], np.float32)
         lowest = values + own_shifts + np.float32(self._matcher.least_shift)
-        found: list[tuple[tuple[str, float], ...]] = []
-        for start in range(0, len(centres), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            cosines = self._centroids.cosines(centres[some])  # the rotation turns both alike
-            near = ~(cosines < lowest[some])  # NaN counts as near
-            for column, (threshold, own_shift) in enumerate(
-                zip(thresholds[some], own_shifts[some].tolist(), strict=True)
-            ):
-                numbers = np.flatnonzero(near[:, column])
-                found.append(self._named(numbers, cosines[numbers, column], threshold, own_shift))
-        return found
+        alike = self._centroids.alike(centres, lowest.tolist())  # the rotation turns both alike
+        return [
+            self._named(*one) for one in zip(alike, thresholds, own_shifts.tolist(), strict=True)
+        ]
 
     def _named(
-        self, numbers: IndexArray, cosines: FloatArray, threshold: Threshold, own_shift: float
+        self, alike: CentroidMatches, threshold: Threshold, own_shift: float
     ) -> tuple[tuple[str, float], ...]:
-        """Those of these rows that are look-alikes. cosines: theirs."""
-        if not len(numbers):
+        """Those that are look-alikes."""
+        if not len(alike):
             return ()
-        rows = np.stack([self._centroids.row_at(number) for number in numbers.tolist()])
-        shifts = self._matcher.shifts(self._space.reveal(rows)) + own_shift
-        found = look_alikes(numbers.tolist(), cosines, shifts, threshold)
+        shifts = self._matcher.shifts(self._space.reveal(alike.rows)) + own_shift
+        cosines = alike.cosines.astype(np.float32)
+        found = look_alikes(range(len(alike)), cosines, shifts, threshold)
         # one may be the person's own
-        named = [(self._name_of(row), cosine) for row, cosine in found[: MOST + 1]]
+        named = [(self._name_of(alike.tags[row]), cosine) for row, cosine in found[: MOST + 1]]
         return tuple((user, cosine) for user, cosine in named if user is not None)
 
 
@@ -124,8 +115,7 @@ def neighbours_in(
     """
     centroids, rotated = vault.centroids_of(matcher.model)
 
-    def name_of(row: int) -> str | None:
-        tag = centroids.tag_at(row)
+    def name_of(tag: bytes) -> str | None:
         record = known[tag] if known and tag in known else vault.record_at(tag)
         return None if record is None else record.user
 

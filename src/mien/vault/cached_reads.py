@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from mien.vault.bucket_cache import BucketCache
 from mien.vault.people import LET_OTHERS_RUN_S, Heads, sealed_heads, sealed_records, user_of
-from mien.vault.records.centroid_block import CentroidBlock, Centroids
+from mien.vault.records.centroid_arrays import CentroidArrays
+from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.records.centroid_matches import CentroidSearch
 from mien.vault.records.centroids import sealed_block
 from mien.vault.records.record import Record, RecordHead
 from mien.vault.rotated_space import RotatedSpace
@@ -19,6 +21,7 @@ from mien.vault.transaction import TransactionManager
 
 if TYPE_CHECKING:
     from mien.results import ModelId
+    from mien.vault.centroid_indexes import CentroidIndexes
 
 AT_ONCE = 200  # records of a page that are read in one transaction
 GROUPS = 100  # in which all heads are sorted
@@ -30,16 +33,25 @@ class CachedReads:
     def __init__(self, transactions: TransactionManager) -> None:
         self._transactions = transactions
         self._centroids = BucketCache[CentroidBlock]()
+        self._indexes: CentroidIndexes | None = None
         self._heads = BucketCache[Heads]()
 
-    def centroids_of(self, model: ModelId) -> tuple[Centroids, RotatedSpace | None]:
+    def centroids_of(self, model: ModelId) -> tuple[CentroidSearch, RotatedSpace | None]:
         """See `Vault.centroids_of`."""
+        if self._indexes is None:  # an unlock by name does not import it
+            from mien.vault.centroid_indexes import CentroidIndexes
+
+            self._indexes = CentroidIndexes(self._transactions)
+        if self._indexes.are_used_for(model):
+            return self._indexes.search_of(model)
         found, cipher = self._centroids.read(
             self._transactions,
             model.sha256,
             lambda transaction, number: sealed_block(transaction, model, number),
         )
-        return Centroids(found), None if cipher is None else RotatedSpace(cipher, model)
+        centroids = CentroidArrays(found)
+        self._indexes.note_count(model, len(centroids))
+        return centroids, None if cipher is None else RotatedSpace(cipher, model)
 
     def list_people(self) -> list[RecordHead]:
         """See `Vault.list_people`."""

@@ -29,7 +29,7 @@ from mien.vault.people import (
     store_record,
 )
 from mien.vault.records import centroids
-from mien.vault.records.centroid_block import Centroids
+from mien.vault.records.centroid_matches import CentroidSearch
 from mien.vault.records.record import (
     Record,
     RecordHead,
@@ -110,8 +110,8 @@ class Vault:
         """
         return self._cached.people_page(after, limit)
 
-    def centroids_of(self, model: ModelId) -> tuple[Centroids, RotatedSpace | None]:
-        """The centroids of all templates of this model, and their space, for one matrix product.
+    def centroids_of(self, model: ModelId) -> tuple[CentroidSearch, RotatedSpace | None]:
+        """The centroids of all templates of this model, and their space.
 
         What was read before and has not changed since is not read again.
         """
@@ -119,8 +119,12 @@ class Vault:
 
     def record_at(self, tag: bytes) -> Record | None:
         """The record of a tag that `centroids_of` gave; None if it was removed since."""
+        return self.records_at([tag])[0]
+
+    def records_at(self, tags: Sequence[bytes]) -> list[Record | None]:
+        """As `record_at`, of each tag, in one transaction."""
         with self._transactions.reading() as transaction:
-            return None if transaction is None else record_at(tag, transaction)
+            return [None if transaction is None else record_at(tag, transaction) for tag in tags]
 
     def update(
         self,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.results import FloatArray
-from mien.vault.records.centroid_block import CentroidBlock, Centroids
+from mien.vault.records.centroid_block import CentroidBlock
 
 
 def tag(number: int) -> bytes:
@@ -60,15 +60,3 @@ PACKED = block(1).pack()
 def test_other_bytes_are_refused(packed: bytes) -> None:
     with pytest.raises(ValueError, match=r"cut off|do not agree"):
         CentroidBlock.unpack(packed)
-
-
-def test_the_rows_of_all_blocks_are_numbered_one_after_the_other() -> None:
-    all_of_them = Centroids([block(1, 2), block(), block(3)])
-    assert len(all_of_them) == 3
-    assert [all_of_them.tag_at(number) for number in range(3)] == [tag(1), tag(2), tag(3)]
-    assert [(start, len(part)) for start, part in all_of_them] == [(0, 2), (2, 1)]
-    assert [all_of_them.row_at(number).tolist() for number in (0, 2)] == [[1, -1], [3, -3]]
-    vectors = np.array([[1, 2], [1, 1]], np.float32)
-    assert all_of_them.cosines(vectors).tolist() == [[-1, 0], [-2, 0], [-3, 0]]
-    assert len(Centroids([])) == 0
-    assert Centroids([]).cosines(vectors).shape == (0, 2)

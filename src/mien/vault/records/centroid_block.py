@@ -1,4 +1,4 @@
-"""Blocks of centroids as arrays: how they are packed, changed, and compared with a vector.
+"""Blocks of centroids as arrays: how they are packed and changed.
 
 magic    8 bytes
 n, d     4 bytes each
@@ -9,8 +9,7 @@ rows     n*d*4   float32, little-endian
 from __future__ import annotations
 
 import struct
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mien.records import dataclass, field
@@ -41,6 +40,17 @@ class CentroidBlock:
         if not centroids:
             return cls(b"", np.zeros((0, 0), np.float32))
         return cls(b"".join(centroids), np.stack(list(centroids.values())))
+
+    @classmethod
+    def joined(cls, blocks: Iterable[CentroidBlock]) -> CentroidBlock:
+        """The rows of all blocks, in their order."""
+        import numpy as np
+
+        filled = [block for block in blocks if len(block)]
+        if not filled:
+            return cls.of({})
+        rows = np.concatenate([block.rows for block in filled])
+        return cls(b"".join(block.tags for block in filled), rows)
 
     @classmethod
     def unpack(cls, packed: bytes) -> CentroidBlock:
@@ -100,49 +110,3 @@ class CentroidBlock:
         added = np.stack(list(rows.values()))
         joined = np.concatenate([rest.rows, added]) if len(rest) else added
         return CentroidBlock(rest.tags + b"".join(rows), joined)
-
-
-class Centroids:
-    """The centroids of one model: n unit rows (n, d) float32 in the rotated space, in blocks.
-
-    The blocks are not joined, so that a change of one costs no copy of all.
-    """
-
-    def __init__(self, blocks: Sequence[CentroidBlock]) -> None:
-        self._blocks = [block for block in blocks if len(block)]
-        self._starts = [0]
-        for block in self._blocks:
-            self._starts.append(self._starts[-1] + len(block))
-
-    def __len__(self) -> int:
-        return self._starts[-1]
-
-    def __iter__(self) -> Iterator[tuple[int, FloatArray]]:
-        """(number of the first row, rows) of each block."""
-        for start, block in zip(self._starts, self._blocks, strict=False):
-            yield start, block.rows
-
-    def tag_at(self, number: int) -> bytes:
-        """The tag of the record of a row, 0 <= number < n."""
-        block, row = self._place(number)
-        return block.tag_at(row)
-
-    def row_at(self, number: int) -> FloatArray:
-        """A row (d,), 0 <= number < n."""
-        block, row = self._place(number)
-        found: FloatArray = block.rows[row]
-        return found
-
-    def cosines(self, vectors: FloatArray) -> FloatArray:
-        """(n, k) float32: the cosines of the rows and unit rows (k, d) of the rotated space."""
-        import numpy as np
-
-        found = np.empty((len(self), len(vectors)), np.float32)
-        columns = np.ascontiguousarray(vectors.T)
-        for start, rows in self:
-            np.matmul(rows, columns, out=found[start : start + len(rows)])
-        return found
-
-    def _place(self, number: int) -> tuple[CentroidBlock, int]:
-        at = bisect_right(self._starts, number) - 1
-        return self._blocks[at], number - self._starts[at]

@@ -1,0 +1,125 @@
+"""The index over the centroids of many people: built from the vault, and kept fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from mien.records import dataclass
+from mien.vault.backends.base import VaultTable
+from mien.vault.bucket_cache import BucketCache
+from mien.vault.integrity.manifest import BUCKETS
+from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.records.centroid_index import CentroidIndex, QuantizedBlock, is_available
+from mien.vault.records.centroids import SealedBlock, sealed_block
+from mien.vault.records.indexed_centroids import IndexedCentroids
+from mien.vault.records.sealed_record import model_hash_of
+from mien.vault.rotated_space import RotatedSpace
+from mien.vault.transaction import TransactionManager
+
+if TYPE_CHECKING:
+    from mien.results import ModelId
+
+INDEX_FROM = 100_000  # people; below, a matrix product takes 2 ms and its vectors 50 MB
+AT_ONCE = 200  # records that are read in one transaction
+
+
+class CentroidIndexes:
+    """One index for each model. Safe to use from several threads."""
+
+    def __init__(self, transactions: TransactionManager) -> None:
+        self._transactions = transactions
+        self._counts: dict[str, int] = {}  # people by model, about
+        self._blocks = BucketCache[QuantizedBlock]()
+        self._built: dict[str, CentroidIndex] = {}
+
+    def are_used_for(self, model: ModelId) -> bool:
+        """Whether there are so many people that an index pays, and faiss is installed.
+
+        Before the people were counted, by one bucket: tags are spread evenly.
+        """
+        if not is_available():
+            return False
+        if model.sha256 not in self._counts:
+            with self._transactions.reading() as transaction:
+                if transaction is None:
+                    return False
+                first = sum(1 for _ in transaction.manifest.scan_bucket(VaultTable.RECORD, 0))
+            self.note_count(model, first * BUCKETS)
+        return self._counts[model.sha256] >= INDEX_FROM
+
+    def note_count(self, model: ModelId, people: int) -> None:
+        """How many there are; once there are many, the index stays."""
+        self._counts[model.sha256] = max(people, self._counts.get(model.sha256, 0))
+
+    def search_of(self, model: ModelId) -> tuple[IndexedCentroids, RotatedSpace | None]:
+        """See `Vault.centroids_of`."""
+        blocks, cipher = self._blocks.read(
+            self._transactions,
+            model.sha256,
+            lambda transaction, number: _ToQuantize(sealed_block(transaction, model, number)),
+        )
+        index = CentroidIndex(blocks, self._built.get(model.sha256))
+        self._built[model.sha256] = index
+        space = None if cipher is None else RotatedSpace(cipher, model)
+        return IndexedCentroids(index, _Stored(self._transactions, model)), space
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ToQuantize:
+    sealed: SealedBlock
+
+    @property
+    def size(self) -> int:
+        return self.sealed.size
+
+    def opened(self) -> QuantizedBlock:
+        return QuantizedBlock.of(self.sealed.opened())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _ToSelect:
+    sealed: SealedBlock
+    keep: Callable[[CentroidBlock], CentroidBlock]
+
+    @property
+    def size(self) -> int:
+        return self.sealed.size
+
+    def opened(self) -> CentroidBlock:
+        return self.keep(self.sealed.opened())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """The centroids in the vault, as `StoredCentroids`."""
+
+    transactions: TransactionManager
+    model: ModelId
+
+    def under(self, tags: Sequence[bytes]) -> CentroidBlock:
+        found = []
+        for start in range(0, len(tags), AT_ONCE):
+            some = tags[start : start + AT_ONCE]
+            with self.transactions.reading() as transaction:
+                if transaction is None:
+                    continue
+                cells = [(tag, transaction.manifest.get(VaultTable.RECORD, tag)) for tag in some]
+                records = [
+                    (tag, cell)
+                    for tag, cell in cells
+                    if cell is not None and model_hash_of(cell) == self.model.sha256
+                ]
+                sealed = SealedBlock(transaction.cipher, records=records)
+            found.append(sealed.opened())
+        return CentroidBlock.joined(found)
+
+    def selected(self, keep: Callable[[CentroidBlock], CentroidBlock]) -> CentroidBlock:
+        blocks, _ = BucketCache[CentroidBlock]().read(
+            self.transactions,
+            self.model.sha256,
+            lambda transaction, number: _ToSelect(
+                sealed_block(transaction, self.model, number), keep
+            ),
+        )
+        return CentroidBlock.joined(blocks)

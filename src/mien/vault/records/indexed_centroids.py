@@ -1,0 +1,107 @@
+"""The nearest centroids by an index that is a little off: found by it, and compared exactly.
+
+Whoever is not among the candidates has at most the cosine of the last one and the index's error.
+More candidates are taken until that is below what is asked for, and beyond `CANDIDATES` of them (so
+many people who look alike) all centroids are read once from the vault.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from mien.records import dataclass
+from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.records.centroid_index import CentroidIndex
+from mien.vault.records.centroid_matches import CentroidMatches
+
+if TYPE_CHECKING:
+    from mien.results import FloatArray
+
+FIRST, CANDIDATES = 8, (32, 256, 1024)
+
+
+class StoredCentroids(Protocol):
+    """Where the exact centroids are read from."""
+
+    def under(self, tags: Sequence[bytes]) -> CentroidBlock:
+        """Those under these tags, in their order, without those that were removed since."""
+        ...
+
+    def selected(self, keep: Callable[[CentroidBlock], CentroidBlock]) -> CentroidBlock:
+        """Of each block in order what `keep` returns."""
+        ...
+
+
+class IndexedCentroids:
+    """A `CentroidSearch` that keeps no exact centroid in memory."""
+
+    def __init__(self, index: CentroidIndex, stored: StoredCentroids) -> None:
+        self._index, self._stored = index, stored
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def nearest(self, vector: FloatArray, most: int) -> CentroidMatches:
+        return self._find(vector, _Nearest(most))
+
+    def alike(self, vectors: FloatArray, lowest: Sequence[float]) -> Iterator[CentroidMatches]:
+        for vector, low in zip(vectors, lowest, strict=True):
+            yield self._find(vector, _AtLeast(low))
+
+    def _find(self, vector: FloatArray, wanted: _Wanted) -> CentroidMatches:
+        lowest = wanted.lowest(None)
+        rows: dict[bytes, FloatArray] = {}
+        for most in CANDIDATES:
+            some = self._index.search(vector, most)
+            for count in (FIRST, most):  # a few tell which of the others can matter
+                pairs = zip(some.cosines[:count], some.numbers[:count], strict=True)
+                near = sorted(
+                    number for cosine, number in pairs if not cosine + some.error < lowest
+                )
+                tags = [self._index.tag_at(number) for number in near]
+                rows.update(self._stored.under([tag for tag in tags if tag not in rows]).items())
+                block = CentroidBlock.of({tag: rows[tag] for tag in tags if tag in rows})
+                found = wanted.select(CentroidMatches.of(block, vector))
+                lowest = wanted.lowest(found)
+            if most >= len(self) or some.cosines[-1] + some.error < lowest:
+                return found
+        every = self._stored.selected(
+            lambda block: wanted.select(CentroidMatches.of(block, vector)).to_block()
+        )
+        return wanted.select(CentroidMatches.of(every, vector))
+
+
+class _Wanted(Protocol):
+    def select(self, compared: CentroidMatches) -> CentroidMatches:
+        """Those that are wanted of these."""
+        ...
+
+    def lowest(self, found: CentroidMatches | None) -> float:
+        """A cosine below which nobody is wanted, by those that were found so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Nearest:
+    most: int
+
+    def select(self, compared: CentroidMatches) -> CentroidMatches:
+        return compared.nearest(self.most)
+
+    def lowest(self, found: CentroidMatches | None) -> float:
+        if found is None or len(found) < self.most:
+            return -math.inf
+        return float(found.cosines[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _AtLeast:
+    cosine: float
+
+    def select(self, compared: CentroidMatches) -> CentroidMatches:
+        return compared.at_least(self.cosine)
+
+    def lowest(self, found: CentroidMatches | None) -> float:
+        return self.cosine
