@@ -70,8 +70,8 @@ def main() -> None:
     photo = np.asarray(canvas)
     template = Template(pipeline.embed_probe(photo).vector[np.newaxis], pipeline.model)
 
-    def decide(image_rgb: ByteArray) -> Decision:
-        return verify_photo(image_rgb, template, pipeline)
+    def decide(frame: Frame, *, whole: bool) -> Decision:
+        return verify_photo(frame.image_rgb, template, pipeline)
 
     costs = [cost_of_a_frame(photo, pipeline, scorer) for _ in range(args.runs)]
     for name, column in zip(

@@ -289,7 +289,7 @@ def test_a_refusal_under_an_unknown_name_is_the_refusal_by_the_decoy(
 
 def watch(film: list[Frame], attempt: Verifier) -> Decision:
     with attempt as verifier:
-        return verifier.conclude(vote(film, verifier))
+        return verifier.conclude(vote(film, verifier.decide_frame))
 
 
 def see_a_film_that_is_cut_short(image: ByteArray, attempt: Verifier) -> None:

@@ -83,7 +83,7 @@ def challenge(
 ) -> tuple[Decision, ChallengeSession]:
     plan = ChallengePlan("nonce", "eileen", tuple(LEFT_AND_RIGHT), (0.5, 0.7), 60.0)
     session = ChallengeSession(plan)
-    meter = FrameMeter(verifier, verifier.pipeline, mesh, scorer)
+    meter = FrameMeter(verifier.decide_frame, verifier.embed_frame, mesh, scorer)
     frames = acting(session, see, targets)
     return verifier.conclude(decide_by_challenge(frames, session, meter, print)), session
 
@@ -125,7 +125,7 @@ def test_a_loop_of_frames_is_denied(
     session = ChallengeSession(plan)
     three = list(islice(acting(session, lambda at, _: head.seen(at), {}), 3))
     loop = (Frame(n * STEP_S, three[n % 3].image_rgb) for n in range(30))
-    meter = FrameMeter(verifier, verifier.pipeline, mesh, scorer)
+    meter = FrameMeter(verifier.decide_frame, verifier.embed_frame, mesh, scorer)
     assert decide_by_challenge(loop, session, meter, print).outcome is Outcome.NOT_LIVE
     assert session.denial is Denial.REPEATED_FRAME
 

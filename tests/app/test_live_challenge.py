@@ -36,8 +36,8 @@ class Actor:
     the turn is deep; 3: whether it looks alive. Pixel 4 counts the frames.
     """
 
-    def embed_probe(self, image: ByteArray) -> Probe:
-        who = int(image[0, 0, 1])
+    def embed(self, frame: Frame, *, whole: bool) -> Probe:
+        who = int(frame.image_rgb[0, 0, 1])
         if who == 2:
             raise NoFaceFound("no face found")
         if who == 3:
@@ -57,8 +57,8 @@ class Actor:
         points[RIGHT_CHEEK] = (100 * math.cos(turn), 50, 100 * math.sin(turn))
         return points
 
-    def verify(self, image: ByteArray) -> Decision:
-        accepted = image[0, 0, 1] == 0
+    def decide(self, frame: Frame, *, whole: bool) -> Decision:
+        accepted = frame.image_rgb[0, 0, 1] == 0
         outcome = Outcome.UNLOCKED if accepted else Outcome.NOT_THE_OWNER
         return Decision(0.8 if accepted else 0.1, THRESHOLD, "by hand", outcome, FACE)
 
@@ -83,7 +83,7 @@ def film(*parts: tuple[int, int, dict[str, int]]) -> Iterator[Frame]:
 
 def run(*parts: tuple[int, int, dict[str, int]]) -> tuple[Decision, ChallengeSession, list[str]]:
     actor, session, told = Actor(), ChallengeSession(PLAN), []
-    meter = FrameMeter(actor.verify, actor, actor.mesh, actor.score)
+    meter = FrameMeter(actor.decide, actor.embed, actor.mesh, actor.score)
     decision = decide_by_challenge(film(*parts), session, meter, told.append)
     return decision, session, told
 
@@ -136,7 +136,7 @@ def test_a_denial_locks_without_a_similarity_and_says_the_same_words(
 
 def test_a_person_s_own_threshold_holds_in_a_challenge_too() -> None:
     actor, session = Actor(), ChallengeSession(PLAN)
-    meter = FrameMeter(actor.verify, actor, actor.mesh, actor.score, threshold=1.5)
+    meter = FrameMeter(actor.decide, actor.embed, actor.mesh, actor.score, threshold=1.5)
     decision = decide_by_challenge(film(*PASSING), session, meter, lambda words: None)
     assert session.denial is Denial.NOT_LIVE
     assert decision.liveness is not None
@@ -147,7 +147,7 @@ def test_a_repeated_frame_is_denied() -> None:
     actor, session = Actor(), ChallengeSession(PLAN)
     first, second = list(film((2, 0, {})))
     loop = [first, second, Frame(0.3, first.image_rgb)]
-    meter = FrameMeter(actor.verify, actor, actor.mesh, actor.score)
+    meter = FrameMeter(actor.decide, actor.embed, actor.mesh, actor.score)
     assert decide_by_challenge(loop, session, meter, print).outcome is Outcome.NOT_LIVE
     assert session.denial is Denial.REPEATED_FRAME
 
@@ -170,7 +170,7 @@ def test_a_face_without_a_size_is_denied() -> None:
             raise ValueError("the box has no size")
 
     actor, session = NoMesh(), ChallengeSession(PLAN)
-    meter = FrameMeter(actor.verify, actor, actor.mesh, actor.score)
+    meter = FrameMeter(actor.decide, actor.embed, actor.mesh, actor.score)
     decision = decide_by_challenge(film(FRONT), session, meter, print)
     assert session.denial is Denial.NOT_A_NUMBER
     assert not decision

@@ -32,8 +32,8 @@ def frames(*values: int) -> Iterable[Frame]:
 HER, OTHER, NOBODY = 200, 100, 50
 
 
-def verifier(image_rgb: ByteArray) -> Decision:
-    value = int(image_rgb[0, 0, 0])
+def decide(frame: Frame, *, whole: bool) -> Decision:
+    value = int(frame.image_rgb[0, 0, 0])
     if value == NOBODY:
         return Decision(math.nan, THRESHOLD, "no face", Outcome.NO_FACE)
     outcome = Outcome.UNLOCKED if value >= HER else Outcome.NOT_THE_OWNER
@@ -60,18 +60,18 @@ def check(score_face: ScoreFace, threshold: float = 0.0) -> PassiveCheck:
 def test_a_camera_whose_frames_repeat_bit_for_bit_is_refused() -> None:
     alive = (9.0, 9.0, 9.0)
     repeated, fresh = frames(HER, HER, HER), frames(HER, HER + 1, HER + 2)
-    refused = vote_live(repeated, verifier, check(Scorer(*alive)), is_camera=True)
+    refused = vote_live(repeated, decide, check(Scorer(*alive)), is_camera=True)
     assert refused.outcome is Outcome.NOT_LIVE
     assert refused.liveness is not None
     assert refused.liveness.refused_by == "repeated"
-    assert vote_live(fresh, verifier, check(Scorer(*alive)), is_camera=True)
+    assert vote_live(fresh, decide, check(Scorer(*alive)), is_camera=True)
     assert vote_live(
-        repeated, verifier, check(Scorer(*alive))
+        repeated, decide, check(Scorer(*alive))
     )  # a film may have the same frame twice
 
 
 def test_a_living_owner_is_unlocked_with_the_evidence() -> None:
-    decision = vote_live(frames(HER, HER, HER), verifier, check(Scorer(1.0, -0.5, 2.5)))
+    decision = vote_live(frames(HER, HER, HER), decide, check(Scorer(1.0, -0.5, 2.5)))
     assert decision
     assert decision.liveness is not None
     assert decision.liveness.to_dict() == {
@@ -82,11 +82,11 @@ def test_a_living_owner_is_unlocked_with_the_evidence() -> None:
 def test_a_person_who_looked_more_alive_when_enrolling_has_a_higher_threshold() -> None:
     threshold = threshold_from(LivenessHistory(7.0))
     assert threshold == 3.0  # less a margin of 4
-    refused = vote_live(frames(HER, HER, HER), verifier, check(Scorer(2.9, 2.9, 2.9), threshold))
+    refused = vote_live(frames(HER, HER, HER), decide, check(Scorer(2.9, 2.9, 2.9), threshold))
     assert refused.outcome is Outcome.NOT_LIVE
     assert refused.liveness is not None
     assert refused.liveness.threshold == 3.0
-    assert vote_live(frames(HER, HER, HER), verifier, check(Scorer(3.0, 3.0, 3.0), threshold))
+    assert vote_live(frames(HER, HER, HER), decide, check(Scorer(3.0, 3.0, 3.0), threshold))
 
 
 def test_the_margin_narrows_after_three_days_and_never_goes_below_the_floor() -> None:
@@ -106,7 +106,7 @@ def test_a_long_look_in_which_nothing_moves_is_not_live(step_s: float, motion: s
     seen = [Frame(n * step_s, one) for n, one in enumerate([nobody] * 2 + [still] * 3)]
     face = Face(np.array([40, 40, 80, 90], np.float32), EYES, 0.9)
     see = PassiveCheck(lambda image, found: 5.0, lambda image: face)
-    decision = vote_live(seen, verifier, see)
+    decision = vote_live(seen, decide, see)
     assert decision.outcome is (Outcome.NOT_LIVE if motion else Outcome.UNLOCKED)
     assert decision.liveness is not None
     assert decision.liveness.to_dict().get("motion", "") == motion
@@ -116,7 +116,7 @@ def test_a_long_look_in_which_nothing_moves_is_not_live(step_s: float, motion: s
 @pytest.mark.parametrize("value", [HER, OTHER])
 @pytest.mark.parametrize("score", [-0.01, -5.0, math.nan])
 def test_a_picture_is_not_live_whoever_it_shows(value: int, score: float) -> None:
-    decision = vote_live(frames(value, value, value), verifier, check(Scorer(score, score, score)))
+    decision = vote_live(frames(value, value, value), decide, check(Scorer(score, score, score)))
     assert decision.outcome is Outcome.NOT_LIVE
     assert not decision
     assert math.isnan(decision.similarity)  # a picture is not told whose it resembles
@@ -126,36 +126,36 @@ def test_a_picture_is_not_live_whoever_it_shows(value: int, score: float) -> Non
 
 
 def test_one_frame_without_a_number_refuses_the_attempt() -> None:
-    decision = vote_live(frames(HER, HER, HER), verifier, check(Scorer(9.0, math.nan, 9.0)))
+    decision = vote_live(frames(HER, HER, HER), decide, check(Scorer(9.0, math.nan, 9.0)))
     assert decision.outcome is Outcome.NOT_LIVE
     assert decision.liveness is not None
     assert decision.liveness.to_dict()["score"] is None
 
 
 def test_a_living_stranger_is_not_the_owner() -> None:
-    decision = vote_live(frames(OTHER, OTHER, OTHER), verifier, check(Scorer(5.0, 5.0, 5.0)))
+    decision = vote_live(frames(OTHER, OTHER, OTHER), decide, check(Scorer(5.0, 5.0, 5.0)))
     assert decision.outcome is Outcome.NOT_THE_OWNER
 
 
 def test_the_frames_that_are_scored_are_those_that_vote() -> None:
     scorer = Scorer(*[1.0] * 9)
-    assert vote_live(frames(0, HER, NOBODY, OTHER, HER, HER, HER), verifier, check(scorer))
+    assert vote_live(frames(0, HER, NOBODY, OTHER, HER, HER, HER), decide, check(scorer))
     assert scorer.asked == [HER, OTHER, HER, HER]
 
 
 def test_without_a_face_the_outcome_stays() -> None:
-    decision = vote_live(frames(NOBODY, NOBODY), verifier, check(Scorer()))
+    decision = vote_live(frames(NOBODY, NOBODY), decide, check(Scorer()))
     assert decision.outcome is Outcome.NO_FACE
     assert decision.liveness is None
     with pytest.raises(NoFaceFound):
-        vote_live(frames(0, 0), verifier, check(Scorer()))
+        vote_live(frames(0, 0), decide, check(Scorer()))
 
 
 def test_a_face_that_cannot_be_cut_out_is_not_live() -> None:
     def refuse(image_rgb: ByteArray, face: Face) -> float:
         raise ValueError("the face's box is not finite or has no area")
 
-    decision = vote_live(frames(HER, HER, HER), verifier, check(refuse))
+    decision = vote_live(frames(HER, HER, HER), decide, check(refuse))
     assert decision.outcome is Outcome.NOT_LIVE
 
 
@@ -164,11 +164,11 @@ def test_another_error_of_the_check_is_raised() -> None:
         raise RuntimeError("the engine failed")
 
     with pytest.raises(RuntimeError):
-        vote_live(frames(HER, HER, HER), verifier, check(fail))
+        vote_live(frames(HER, HER, HER), decide, check(fail))
 
 
 def test_without_a_check_there_is_no_evidence() -> None:
-    decision = vote_live(frames(HER, HER, HER), verifier, None)
+    decision = vote_live(frames(HER, HER, HER), decide, None)
     assert decision
     assert decision.liveness is None
 

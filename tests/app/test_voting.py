@@ -30,14 +30,19 @@ def decision(word: str) -> Decision:
     return Decision(similarity, HALF, "said", outcome)
 
 
-def watch(words: str) -> tuple[Decision, int]:
-    """The answer to frames that decide so, and how many were looked at."""
+def watch(words: str, searched_whole: list[bool] | None = None) -> tuple[Decision, int]:
+    """The answer to frames that decide so, and how many were looked at.
+
+    searched_whole: gets, for each of them, whether it was to be searched whole.
+    """
     script = (word for word in words.split() if word != "dark")
     looked = 0
 
-    def look(image: ByteArray) -> Decision:
+    def look(frame: Frame, *, whole: bool) -> Decision:
         nonlocal looked
         looked += 1
+        if searched_whole is not None:
+            searched_whole.append(whole)
         return decision(next(script))
 
     frames: Iterable[Frame] = [
@@ -63,6 +68,24 @@ def test_three_of_the_first_five_faces_decide_and_no_more_frames_are_read(
     answer, count = watch(words)
     assert bool(answer) is accepted
     assert count == looked
+
+
+@pytest.mark.parametrize(
+    ("words", "searched_whole"),
+    [
+        ("0.9 0.9 0.9", [False, False, True]),
+        ("0.1 0.1 0.1", [False, False, True]),
+        ("0.9 0.1 0.9 0.1 0.9", [False, False, False, True, True]),
+        ("0.9 0.9 two none 0.9", [False, False, True, True, True]),
+        ("none dark 0.9 0.9 dark 0.9", [False, False, False, True]),
+    ],
+)
+def test_each_frame_that_may_decide_is_searched_whole(
+    words: str, searched_whole: list[bool]
+) -> None:
+    asked: list[bool] = []
+    watch(words, asked)
+    assert asked == searched_whole
 
 
 def test_the_decision_is_the_median_of_those_that_agree() -> None:
@@ -111,7 +134,7 @@ def test_too_few_frames_never_unlock() -> None:
 
 
 def test_an_error_while_analysing_never_unlocks() -> None:
-    def look(image: ByteArray) -> Decision:
+    def look(frame: Frame, *, whole: bool) -> Decision:
         raise RuntimeError("the engine fell over")
 
     with pytest.raises(RuntimeError):
@@ -125,7 +148,7 @@ def test_an_error_of_the_camera_never_unlocks() -> None:
         raise OSError("unplugged")
 
     with pytest.raises(OSError, match="unplugged"):
-        vote(frames(), lambda image: decision("0.9"))
+        vote(frames(), lambda frame, *, whole: decision("0.9"))
 
 
 def test_voting_accepts_a_stranger_less_often_than_single_frames() -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
 from mien.app.live_vote import threshold_from
-from mien.app.pipeline import Pipeline
+from mien.app.pipeline import Probe
 from mien.app.verify import Verifier
 from mien.app.voting import DecideFrame
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
@@ -28,6 +29,16 @@ from mien.results import ByteArray, Decision, Face, FloatArray, LivenessEvidence
 FindMesh = Callable[[ByteArray, Face], Float64Array]
 """(468, 3) points of a face on (H, W, 3) uint8 RGB: a `MeshFinder`."""
 Tell = Callable[[str], None]
+SEARCHED_WHOLE = (Phase.ANCHOR, Phase.RETURN)
+"""In which every frame is searched whole: the first frames, which are identified, and the last."""
+
+
+class EmbedFrame(Protocol):
+    """The face of a frame and its embedding: `FrameSearch.embed_probe`."""
+
+    def __call__(self, frame: Frame, *, whole: bool) -> Probe:
+        """Raises NoFaceFound and SeveralFacesFound."""
+
 
 FACE_THE_CAMERA = "face the camera"
 INSTRUCTIONS = {
@@ -44,11 +55,12 @@ NOT_PASSED = (
 class FrameMeter:
     """Measures frames against the anchor.
 
-    threshold: the least mean passive score. decisions, scores: of the frames of the anchor.
+    decide: on a frame of the anchor. threshold: the least mean passive score. decisions, scores:
+    of the frames of the anchor.
     """
 
-    verifier: DecideFrame
-    pipeline: Pipeline
+    decide: DecideFrame
+    embed: EmbedFrame
     find_mesh: FindMesh
     score_face: ScoreFace
     threshold: float = FLOOR
@@ -62,7 +74,7 @@ class FrameMeter:
         image = frame.image_rgb
         digest = frame_digest(image)
         try:
-            probe = self.pipeline.embed_probe(image)
+            probe = self.embed(frame, whole=phase in SEARCHED_WHOLE)
         except NoFaceFound:
             return Observation(frame.at_s, digest, faces=0)
         except SeveralFacesFound:
@@ -80,7 +92,7 @@ class FrameMeter:
             shift=shift,
             anchor_cosine=cosine,
         )
-        return self._identified(found, image, probe.face) if phase is Phase.ANCHOR else found
+        return self._identified(found, frame, probe.face) if phase is Phase.ANCHOR else found
 
     def _turn_of(self, image: ByteArray, face: Face, vector: FloatArray) -> tuple[Turn, float]:
         """How the face has turned, and its cosine with the anchor: 1 until there is one."""
@@ -95,12 +107,12 @@ class FrameMeter:
             self._anchor = points, vector
         return Turn(yaw_degrees(points), 0.0, 0.0, 1.0), 1.0
 
-    def _identified(self, found: Observation, image: ByteArray, face: Face) -> Observation:
+    def _identified(self, found: Observation, frame: Frame, face: Face) -> Observation:
         """With identity and passive check, which the anchor needs."""
-        decision = self.verifier(image)
+        decision = self.decide(frame, whole=True)
         self.decisions.append(decision)
         try:
-            self.scores.append(self.score_face(image, face))
+            self.scores.append(self.score_face(frame.image_rgb, face))
         except ValueError:
             self.scores.append(math.nan)
         is_live = bool(self.passive_result())
@@ -116,7 +128,7 @@ def meter_of_attempt(
 ) -> FrameMeter:
     """For an attempt to unlock: with its verifier, and the threshold of its person."""
     threshold = threshold_from(verifier.liveness_history)
-    return FrameMeter(verifier, verifier.pipeline, find_mesh, score_face, threshold)
+    return FrameMeter(verifier.decide_frame, verifier.embed_frame, find_mesh, score_face, threshold)
 
 
 def decide_by_challenge(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from mien.app.frame_search import FrameSearch
 from mien.app.live_challenge import FindMesh, FrameMeter, Tell, decide_by_challenge
 from mien.app.pipeline import Pipeline
 from mien.errors import Outcome
@@ -42,7 +43,10 @@ class EnrollmentChallenge:
     def __init__(self, pipeline: Pipeline, *, find_mesh: FindMesh, score_face: ScoreFace) -> None:
         threshold = pipeline.matcher.threshold_for(photos=1)
         one_face = Decision(1.0, threshold, "one face", Outcome.UNLOCKED)
-        self.meter = FrameMeter(lambda image_rgb: one_face, pipeline, find_mesh, score_face)
+        search = FrameSearch(pipeline)
+        self.meter = FrameMeter(
+            lambda frame, *, whole: one_face, search.embed_probe, find_mesh, score_face
+        )
         self._kept: list[Frame] = []
 
     def keep(self, frame: Frame, phase: Phase) -> None:

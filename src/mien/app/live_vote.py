@@ -61,7 +61,7 @@ def choose_scorer(settings: Settings, *, is_camera: bool) -> ScoreFace | None:
 
 def vote_live(
     frames: Iterable[Frame],
-    verifier: DecideFrame,
+    decide: DecideFrame,
     check: PassiveCheck | None,
     *,
     is_camera: bool = False,
@@ -74,8 +74,8 @@ def vote_live(
     similarity, so that a picture is not told whose it resembles. Raises as `vote`.
     """
     if check is None:
-        return vote(frames, verifier)
-    look = _Look(check, verifier, is_camera=is_camera)
+        return vote(frames, decide)
+    look = _Look(check, decide, is_camera=is_camera)
     decision = vote(look.motion.watch(frames), look.decide)
     if decision.outcome not in COMPARED:
         return decision
@@ -91,18 +91,18 @@ def vote_live(
 class _Look:
     """The frames of one look: each is decided on, and scored if it showed one face."""
 
-    def __init__(self, check: PassiveCheck, verifier: DecideFrame, *, is_camera: bool) -> None:
-        self._check, self._verifier, self._is_camera = check, verifier, is_camera
+    def __init__(self, check: PassiveCheck, decide: DecideFrame, *, is_camera: bool) -> None:
+        self._check, self._decide, self._is_camera = check, decide, is_camera
         self._scores: list[float] = []
         self._digests: list[bytes] = []
         self.motion = MotionWatch()
 
-    def decide(self, image_rgb: ByteArray) -> Decision:
-        decision = self._verifier(image_rgb)
+    def decide(self, frame: Frame, *, whole: bool) -> Decision:
+        decision = self._decide(frame, whole=whole)
         if decision.outcome in COMPARED:
-            self._scores.append(_score(image_rgb, decision.face, self._check.score_face))
+            self._scores.append(_score(frame.image_rgb, decision.face, self._check.score_face))
             if self._is_camera:
-                self._digests.append(frame_digest(image_rgb))
+                self._digests.append(frame_digest(frame.image_rgb))
         return decision
 
     def judge(self) -> tuple[bool, LivenessEvidence]:

@@ -138,7 +138,10 @@ class Pipeline:
 
     def embed_probe(self, image_rgb: ByteArray) -> Probe:
         """The face at the door and its embedding. Raises as `door_face` and `crop` do."""
-        found = self.find_face(image_rgb)
+        return self.embed_found(self.find_face(image_rgb))
+
+    def embed_found(self, found: FoundFace) -> Probe:
+        """The embedding of a face that was found. Raises as `crop` does."""
         crop = self.crop(found.image_rgb, found.face)
         vectors, lengths = self.embedder.embed_with_lengths([crop])
         assessment = None

@@ -8,10 +8,12 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from mien.app.pipeline import Pipeline
+from mien.app.frame_search import FrameSearch
+from mien.app.pipeline import Pipeline, Probe
 from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, decide
 from mien.matching.score import Score
+from mien.media.frame import Frame
 from mien.records import replace
 from mien.results import ByteArray, Decision, Face, ModelId, Template, Threshold
 from mien.vault import Record, check_user_name, unpack_template
@@ -71,9 +73,23 @@ class Verifier:
         return self
 
     def __call__(self, image_rgb: ByteArray) -> Decision:
-        """Decide on one frame, (H, W, 3) uint8 RGB. Raises what `verify_photo` raises."""
-        decision = verify_photo(
-            image_rgb,
+        """Decide on one photo, (H, W, 3) uint8 RGB. Raises what `verify_photo` raises."""
+        return self._decide(lambda: self._pipeline.embed_probe(image_rgb))
+
+    def decide_frame(self, frame: Frame, *, whole: bool) -> Decision:
+        """Decide on the next frame of a camera or a film, on which the face may be followed.
+
+        whole: search all of it. Raises what `verify_photo` raises.
+        """
+        return self._decide(lambda: self.embed_frame(frame, whole=whole))
+
+    def embed_frame(self, frame: Frame, *, whole: bool) -> Probe:
+        """The face of the next frame and its embedding; see `FrameSearch`."""
+        return self._frames.embed_probe(frame, whole=whole)
+
+    def _decide(self, embed: Callable[[], Probe]) -> Decision:
+        decision = _verify_probe(
+            embed,
             self._template,
             self._pipeline,
             target_fmr=self._target_fmr,
@@ -119,6 +135,7 @@ class Verifier:
         self._is_enrolled = record is not None
         self._history = None if record is None else record.liveness
         self._pipeline = self._pipeline_of(None if record is None else record.model)
+        self._frames = FrameSearch(self._pipeline)
         self._space = found.space_of(self._pipeline.model)
         if record is not None:
             self._template = template_of(record, self._pipeline)
@@ -192,11 +209,31 @@ def verify_photo(
     strangers; one given by the caller is not moved. space: the vector space of the template. Raises
     ModelMismatch, ModelUnavailable, and NotEnoughEvidence for the target.
     """
+    return _verify_probe(
+        lambda: pipeline.embed_probe(image_rgb),
+        template,
+        pipeline,
+        threshold,
+        target_fmr=target_fmr,
+        space=space,
+    )
+
+
+def _verify_probe(
+    embed: Callable[[], Probe],
+    template: Template,
+    pipeline: Pipeline,
+    threshold: Threshold | None = None,
+    *,
+    target_fmr: float | None = None,
+    space: VectorSpace = PLAIN_SPACE,
+) -> Decision:
+    """`verify_photo`, with the face that `embed` finds."""
     matcher = pipeline.matcher
     photos = len(template.vectors)
     fitted = threshold or matcher.threshold_for(photos=photos, target_fmr=target_fmr)
     try:
-        probe = pipeline.embed_probe(image_rgb)
+        probe = embed()
     except (NoFaceFound, SeveralFacesFound) as error:
         return Decision(float("nan"), fitted, str(error), error.outcome)
     score = matcher.score_template(template, probe.vector, space)

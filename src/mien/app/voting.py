@@ -10,8 +10,9 @@ window until one passes, would accept the stranger up to n times as often.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -21,15 +22,19 @@ from mien.faces.quality.advice import measure_quality
 from mien.media.frame import Frame, is_dark
 from mien.results import ByteArray, Decision, FloatArray
 
-DecideFrame = Callable[[ByteArray], Decision]
-"""Decides on one frame, (H, W, 3) uint8 RGB: a `Verifier`."""
-
 NEEDED = 3  # of five: three on one side decide
 ENROLL_FRAMES = 5
 NEW_BELOW = 0.95  # cosine: a frame more alike to one that was taken adds little
 
 DARK, NO_FACE, SEVERAL, POOR = "dark", "without a face", "with several faces", "not good enough"
 LIGHT = "turn on a light, and uncover the lens"
+
+
+class DecideFrame(Protocol):
+    """Decides on one frame: `Verifier.decide_frame`."""
+
+    def __call__(self, frame: Frame, *, whole: bool) -> Decision:
+        """whole: search all of the frame for faces, and follow none from the frame before."""
 
 
 @dataclass(slots=True)
@@ -52,13 +57,14 @@ class LeftOut:
         return f"{so_far}: {faults}; {self.advice[most[0][0]]}"
 
 
-def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
+def vote(frames: Iterable[Frame], decide: DecideFrame) -> Decision:
     """Accept if three of the first five frames with one face are accepted; stop when that is clear.
 
     Dark frames and those without a face, or with several, do not vote. If too few frames voted,
     the outcome is no face, or several faces if those came last, and the reason counts what
-    was wrong with the frames. Raises what the verifier and the frames raise:
-    then nothing is unlocked.
+    was wrong with the frames. A frame that may decide is searched whole, so that a second face on
+    it is found, however the face was found on those before. Raises what decide and the frames
+    raise: then nothing is unlocked.
     """
     votes: list[Decision] = []
     left_out = LeftOut()
@@ -67,7 +73,7 @@ def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
         if is_dark(frame.image_rgb):
             left_out.add(DARK, LIGHT)
             continue
-        decision = verifier(frame.image_rgb)
+        decision = decide(frame, whole=_may_decide(votes))
         if decision.outcome in (Outcome.NO_FACE, Outcome.SEVERAL_FACES):
             last = decision
             fault = NO_FACE if decision.outcome is Outcome.NO_FACE else SEVERAL
@@ -82,6 +88,12 @@ def vote(frames: Iterable[Frame], verifier: DecideFrame) -> Decision:
     if last is None:
         raise NoFaceFound(reason)
     return replace(last, reason=reason)
+
+
+def _may_decide(votes: Sequence[Decision]) -> bool:
+    """Whether one vote more may be the one that decides."""
+    accepted = sum(map(bool, votes))
+    return NEEDED - 1 in (accepted, len(votes) - accepted)
 
 
 def _undecided(votes: int) -> str:

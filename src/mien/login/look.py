@@ -85,7 +85,7 @@ class Looker:
         self, verifier: Verifier, frames: Iterator[Frame], job: LookJob, tell: Tell
     ) -> Decision:
         if job.is_infrared:  # screens and most prints show no face to it; see docs/login.md
-            return vote_live(frames, verifier, None)
+            return vote_live(frames, verifier.decide_frame, None)
         assert self._scorer is not None  # loaded before the first frame was taken
         if job.is_strong:
             self._mesh = self._mesh or open_mesh(self._settings)
@@ -94,7 +94,7 @@ class Looker:
             return decide_by_challenge(frames, ChallengeSession(plan), meter, tell)
         threshold = threshold_from(verifier.liveness_history)
         check = PassiveCheck(self._scorer, verifier.pipeline.door_face, threshold)
-        return vote_live(frames, verifier, check, is_camera=self._is_camera)
+        return vote_live(frames, verifier.decide_frame, check, is_camera=self._is_camera)
 
 
 def _until(end_s: float, is_cancelled: IsCancelled, frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -46,7 +46,7 @@ def decide_live(
     if scorer is not None:
         threshold = threshold_from(verifier.liveness_history)
         check = PassiveCheck(scorer, verifier.pipeline.door_face, threshold)
-    decision = vote_live(frames, verifier, check, is_camera=is_camera)
+    decision = vote_live(frames, verifier.decide_frame, check, is_camera=is_camera)
     if is_auto and decision.outcome is Outcome.NOT_LIVE:
         return _by_challenge(verifier, frames, settings)
     return decision

@@ -95,7 +95,7 @@ async def unlock_by_frames(
         with Verifier(
             user, vault=parts.vault, pipeline_of=parts.pipeline_of, tell_unknown=may_list
         ) as verifier:
-            return verifier.conclude(vote(frames, verifier))
+            return verifier.conclude(vote(frames, verifier.decide_frame))
 
     try:
         with errors_for_http(user):
