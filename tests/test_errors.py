@@ -54,6 +54,7 @@ CODE_OF = {
     "NotEnrolled": 6,
     "TooManyAttempts": 7,
     "TrainingRefused": 2,
+    "EngineUnavailable": 10,
     "VaultDamaged": 8,
     "KeyUnavailable": 11,
     "CameraUnavailable": 12,

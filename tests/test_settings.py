@@ -205,7 +205,7 @@ def test_threads_of_another_type_are_refused_in_the_file(load: Load, toml: str) 
         load(toml)
 
 
-@pytest.mark.parametrize("given", ["cuda", "ONNXRUNTIME", "onnx\nruntime"])
+@pytest.mark.parametrize("given", ["tensorrt", "ONNXRUNTIME", "onnx\nruntime"])
 def test_an_unknown_engine_is_refused_with_the_known_ones(load: Load, given: str) -> None:
     with pytest.raises(UsageError, match="onnxruntime, openvino") as refusal:
         load(MIEN_ENGINE=given)
@@ -213,7 +213,7 @@ def test_an_unknown_engine_is_refused_with_the_known_ones(load: Load, given: str
 
 
 def test_a_wrong_value_in_the_file_does_not_matter_where_a_variable_is_set(load: Load) -> None:
-    assert load('engine = "cuda"', MIEN_ENGINE="openvino").engine == "openvino"
+    assert load('engine = "tensorrt"', MIEN_ENGINE="openvino").engine == "openvino"
 
 
 def test_an_unknown_key_in_the_file_is_refused_with_the_known_ones(load: Load) -> None:

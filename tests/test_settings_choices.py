@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from mien.errors import UsageError
-from mien.settings import ENGINES, LIVENESS, load_settings
+from mien.settings import ALL_ENGINES, LIVENESS, load_settings
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ALL_ENGINES)
 def test_every_engine_is_accepted(engine: str, tmp_path: Path) -> None:
     assert load_settings({"HOME": str(tmp_path), "MIEN_ENGINE": engine}).engine == engine
 

@@ -22,6 +22,7 @@
     `-- ModelUnavailable         10
         |-- ModelMissing         10   a weights file was not found
         |-- ModelAltered         10   a file was found and its hash is wrong
+        |-- EngineUnavailable    10   the engine's graphics card is not there
         `-- ModelMismatch        10   a template or threshold belongs to another model
 
 Outcome 9 (not a live person) is a decision, and never an error. A message is one line:
@@ -206,6 +207,10 @@ class ModelMissing(ModelUnavailable):
 
 class ModelAltered(ModelUnavailable):
     """A file was found, and its SHA-256 is not the one in the model table."""
+
+
+class EngineUnavailable(ModelUnavailable):
+    """The engine computes on a graphics card, and there is none that it can use."""
 
 
 class ModelMismatch(ModelUnavailable):

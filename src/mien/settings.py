@@ -18,6 +18,10 @@ from mien.records import dataclass, field
 
 SHIPPED_CALIBRATION = "shipped"
 ENGINES = ("onnxruntime", "openvino")
+"""On the CPU. Each has its own form of the graphs, and is also the name of its package."""
+GPU_ENGINES = {"cuda": "openvino", "openvino-gpu": "openvino"}
+"""On a graphics card: engine -> the engine whose form of the graphs it runs."""
+ALL_ENGINES = (*ENGINES, *GPU_ENGINES)
 DEFAULT_MODEL = "sface"  # a row of the model table, which needs numpy; --help does without
 KEY_KINDS = ("file", "keyring", "passphrase")
 LIVENESS = ("off", "passive", "active", "auto")
@@ -41,7 +45,7 @@ POSTGRES = ("postgresql://", "postgres://")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """engine: one of `ENGINES`. threads: per inference call, 1 or more.
+    """engine: one of `ALL_ENGINES`. threads: per inference call, 1 or more.
 
     liveness: of frames, one of `LIVENESS`; None checks a camera passively if the models were added.
     liveness_service: "active" lets `mien serve` unlock by a challenge only; one of
@@ -95,7 +99,7 @@ def load_settings(
         if env.get(f"MIEN_{key.upper()}"):
             values[key] = env[f"MIEN_{key.upper()}"]
     return Settings(
-        engine=_choice("engine", engine or values.get("engine", ENGINES[0]), ENGINES),
+        engine=_choice("engine", engine or values.get("engine", ENGINES[0]), ALL_ENGINES),
         liveness=_choice("liveness", values["liveness"], LIVENESS)
         if "liveness" in values
         else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,38 @@ def test_missing_packages_are_errors_and_missing_extras_are_advice(
     extra = found(checks, "no-such-extra-of-mien")
     assert extra.state == "advice"
     assert re.search(r"pip install '.*\[demo\]'", extra.found)
+
+
+@pytest.mark.parametrize(
+    ("installed", "state", "said"),
+    [
+        ({"onnxruntime": "1.32.0"}, "ok", "onnxruntime 1.32.0"),
+        ({"onnxruntime-gpu": "1.31.1"}, "ok", "onnxruntime-gpu 1.31.1"),
+        (
+            {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"},
+            "advice",
+            "onnxruntime 1.32.0 and onnxruntime-gpu 1.31.1: they overwrite each other; uninstall"
+            " both, then install one, see docs/gpu.md",
+        ),
+        ({}, "broken", "missing; run: pip install onnxruntime"),
+    ],
+)
+def test_the_doctor_says_which_onnxruntime_is_there(
+    installed: dict[str, str],
+    state: str,
+    said: str,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def version(name: str) -> str:
+        if name in health.RUNTIMES and name not in installed:
+            raise PackageNotFoundError(name)
+        return installed.get(name, "1")
+
+    monkeypatch.setattr(health, "version", version)
+    monkeypatch.setattr(health, "install_command", lambda package: f"pip install {package}")
+    check = found(check_all(settings), "onnxruntime")
+    assert (check.state, check.found) == (state, said)
 
 
 def test_an_empty_cache_is_reported_and_then_filled(settings: Settings, tmp_path: Path) -> None:

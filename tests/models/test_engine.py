@@ -94,7 +94,7 @@ def test_bytes_that_are_not_a_graph_are_refused(engine: str, openvino_settings: 
 
 
 def test_an_unknown_engine_is_refused(graph: Callable[[str, str], bytes]) -> None:
-    with pytest.raises(ValueError, match="known: onnxruntime, openvino"):
+    with pytest.raises(ValueError, match="known: onnxruntime, openvino, cuda, openvino-gpu"):
         open_net(graph("mtcnn-pnet", "onnxruntime"), engine="tensorrt", threads=1)
 
 

@@ -9,9 +9,18 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ModelAltered
-from mien.models import MODEL_ROWS, ONET, PNET, ModelRow, build_graph, cached_graph_path, read_graph
+from mien.models import (
+    MODEL_ROWS,
+    ONET,
+    PNET,
+    PNET_BATCH,
+    ModelRow,
+    build_graph,
+    cached_graph_path,
+    read_graph,
+)
 from mien.models.weights import read_weights
-from mien.settings import ENGINES, Settings
+from mien.settings import ALL_ENGINES, ENGINES, GPU_ENGINES, Settings
 
 GONE = replace(PNET, package="mien_no_such_package")
 """P-Net's row on a machine that lacks its weights: only the cache could help."""
@@ -30,6 +39,18 @@ def test_a_built_graph_has_the_hash_in_the_table(
     weights = read_weights(row, settings.models_dir)
     graph = build_graph(row, engine, weights)
     assert hashlib.sha256(graph).hexdigest() == row.graph_sha256[engine]
+
+
+@pytest.mark.parametrize("engine", ALL_ENGINES)
+def test_the_net_of_batches_is_one_graph_for_all_engines(engine: str, settings: Settings) -> None:
+    graph = build_graph(PNET_BATCH, engine, read_weights(PNET_BATCH, settings.models_dir))
+    assert hashlib.sha256(graph).hexdigest() == PNET_BATCH.graph_hash(engine)
+
+
+@pytest.mark.parametrize("engine", GPU_ENGINES)
+def test_a_gpu_shares_the_cached_graph_with_openvino(engine: str, tmp_path: Path) -> None:
+    assert read_pnet(tmp_path, engine) == read_pnet(tmp_path, "openvino")
+    assert len(list(tmp_path.rglob("*.onnx"))) == 1
 
 
 def test_building_twice_gives_the_same_bytes(settings: Settings) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 
 from mien.models import DETECTOR_ROWS, EMBEDDERS, MODEL_ROWS, ModelRow, read_weights
-from mien.settings import ENGINES, Settings
+from mien.settings import ENGINES, GPU_ENGINES, Settings
 
 ROWS = [pytest.param(row, id=name) for name, row in MODEL_ROWS.items()]
 
@@ -31,6 +32,22 @@ def test_a_row_has_purpose_source_and_licence(row: ModelRow) -> None:
 def test_a_row_has_one_graph_hash_for_each_engine(row: ModelRow) -> None:
     assert set(row.graph_sha256) == set(ENGINES)
     assert all(re.fullmatch("[0-9a-f]{64}", hashed) for hashed in row.graph_sha256.values())
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("engine", GPU_ENGINES)
+def test_a_gpu_runs_the_plain_form_of_the_graph(row: ModelRow, engine: str) -> None:
+    assert row.graph_hash(engine) == row.graph_sha256["openvino"]
+    assert row.graph_hash("onnxruntime") == row.graph_sha256["onnxruntime"]
+
+
+@pytest.mark.parametrize("engine", GPU_ENGINES)
+def test_a_gpu_runs_an_added_embedder_whatever_engine_it_was_tried_on(engine: str) -> None:
+    row = EMBEDDERS["facenet-vggface2"].model
+    assert row.graph_hash(engine) is None
+    assert replace(row, graph_sha256={"onnxruntime": "a"}).graph_hash(engine) == "a"
+    both = replace(row, graph_sha256={"onnxruntime": "a", "openvino": "b"})
+    assert both.graph_hash(engine) == "b"
 
 
 def test_no_two_files_share_a_hash() -> None:

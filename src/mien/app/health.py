@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -43,7 +44,9 @@ from mien.system.ownership import HAS_MODES, others_may_write, own_user_id
 from mien.vault.crypto.passphrase import passphrase_prompt
 from mien.vault.open import open_vault
 
-PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "cryptography")
+PACKAGES = ("numpy", "pillow", "onnx", "cryptography")
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+"""Packages that install the module `onnxruntime`, each over the other."""
 EXTRAS = {
     "openvino": "openvino",
     "matplotlib": "lab",
@@ -95,6 +98,7 @@ def check_all(settings: Settings) -> list[Check]:
     """Python, packages, models, engine, vault, cache; the last check runs a whole unlock."""
     checks = [Check("python", "ok", f"{sys.version.split()[0]}, {usable_cores()} usable cores")]
     checks += [_package(name) for name in PACKAGES]
+    checks.append(_runtime())
     checks += [_extra(name, extra) for name, extra in EXTRAS.items()]
     checks += [_model(state) for state in model_states(settings)]
     checks += _added_models(settings)
@@ -114,6 +118,21 @@ def _package(name: str) -> Check:
     except PackageNotFoundError:
         found = f"missing; run: {install_command(name)}"
         return Check(name, "broken", found, ExitCode.MODEL_UNAVAILABLE)
+
+
+def _runtime() -> Check:
+    """Which package the module `onnxruntime` is of."""
+    installed = {}
+    for name in RUNTIMES:
+        with suppress(PackageNotFoundError):
+            installed[name] = version(name)
+    if not installed:
+        return _package(RUNTIMES[0])
+    found = " and ".join(f"{name} {number}" for name, number in installed.items())
+    if len(installed) == 1:
+        return Check("onnxruntime", "ok", found)
+    hint = "they overwrite each other; uninstall both, then install one, see docs/gpu.md"
+    return Check("onnxruntime", "advice", f"{found}: {hint}")
 
 
 def _extra(name: str, extra: str) -> Check:

@@ -9,7 +9,7 @@ from typing import NoReturn, TypeAlias
 
 from mien.cli.output import CommandResult
 from mien.errors import UsageError, quote
-from mien.settings import DEFAULT_MODEL, ENGINES
+from mien.settings import ALL_ENGINES, DEFAULT_MODEL
 
 EXIT_CODES = """exit codes:
   0 unlocked, or done         5 unreadable image     10 model missing or altered
@@ -131,7 +131,7 @@ def add_engine_option(parser: CommandParser) -> None:
     """`--engine`."""
     parser.add_argument(
         "--engine",
-        choices=ENGINES,
+        choices=ALL_ENGINES,
         help="Run the models on this engine; default: MIEN_ENGINE, or onnxruntime.",
     )
 

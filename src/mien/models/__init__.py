@@ -1,7 +1,7 @@
 """The model table, the weights files it names, and the inference engines that run them."""
 
 from mien.models.added import find_embedder, known_embedders, read_added_graph
-from mien.models.engine import BackgroundNet, Net, open_net
+from mien.models.engine import BackgroundNet, MaskedNet, Net, open_masked_net, open_net
 from mien.models.graph_cache import build_graph, cached_graph_path, read_graph
 from mien.models.table import (
     ADDED_ROWS,
@@ -14,6 +14,7 @@ from mien.models.table import (
     MODEL_ROWS,
     ONET,
     PNET,
+    PNET_BATCH,
     RNET,
     SFACE,
     EmbedderRow,
@@ -32,10 +33,12 @@ __all__ = [
     "MODEL_ROWS",
     "ONET",
     "PNET",
+    "PNET_BATCH",
     "RNET",
     "SFACE",
     "BackgroundNet",
     "EmbedderRow",
+    "MaskedNet",
     "ModelRow",
     "Net",
     "build_graph",
@@ -43,6 +46,7 @@ __all__ = [
     "find_embedder",
     "find_weights",
     "known_embedders",
+    "open_masked_net",
     "open_net",
     "read_added_graph",
     "read_graph",

@@ -133,7 +133,7 @@ def read_added_graph(row: ModelRow, engine: str, data_dir: Path) -> bytes:
 
     Raises ModelMissing or ModelAltered, both with the command that adds it again.
     """
-    expected = row.graph_sha256.get(engine)
+    expected = row.graph_hash(engine)
     if expected is None:
         raise ModelMissing(
             f"model {row.name} was not added for {engine}; run: {command_to_add(row)}"
@@ -244,9 +244,8 @@ def record_path(name: str, data_dir: Path) -> Path:
 
 def liveness_is_added(engine: str, data_dir: Path) -> bool:
     """Whether the store has every model of the liveness checks for this engine."""
-    return all(
-        added_graph_path(row.graph_sha256[engine], data_dir).is_file() for row in LIVENESS_ROWS
-    )
+    hashes = [row.graph_hash(engine) for row in LIVENESS_ROWS]
+    return all(one is not None and added_graph_path(one, data_dir).is_file() for one in hashes)
 
 
 def added_graph_path(sha256: str, data_dir: Path) -> Path:

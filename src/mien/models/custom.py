@@ -26,7 +26,7 @@ from mien.models.added import (
 )
 from mien.models.onnx_checks import InputRecipe
 from mien.models.table import EMBEDDERS, LIVENESS_ROWS, MODEL_ROWS
-from mien.settings import Settings
+from mien.settings import GPU_ENGINES, Settings
 
 MAX_ONNX_BYTES = 600_000_000  # ResNet-100 has 260 MB
 TIMEOUT_S = 600.0
@@ -90,8 +90,8 @@ def add_custom(
 
 
 def _expect_engine(found: dict[str, Any], engine: str) -> None:
-    """ModelAltered unless the engine in use runs the graph."""
-    if engine not in found["difference"]:
+    """ModelAltered unless the engine in use runs the graph; a GPU was not asked."""
+    if engine not in GPU_ENGINES and engine not in found["difference"]:
         reason = found["refused"].get(engine, f"{engine} is not installed")
         raise ModelAltered(f"the ONNX file cannot be used: {reason}; set MIEN_ENGINE to another")
 

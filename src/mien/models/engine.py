@@ -1,7 +1,8 @@
 """Run ONNX graphs with one of two inference engines, ONNX Runtime or OpenVINO.
 
 Both run on the CPU in float32. A call uses `threads` threads; networks that run at the
-same time should not have more threads together than there are cores.
+same time should not have more threads together than there are cores. Both also run on a
+graphics card, in float32 too, and never on the CPU instead: see docs/gpu.md.
 """
 
 from __future__ import annotations
@@ -10,34 +11,62 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import redirect_stdout
+from io import StringIO
+from types import ModuleType
+from typing import Any, Protocol
 
 import numpy as np
 
-from mien.errors import ModelAltered, missing_extra
+from mien.errors import EngineUnavailable, ModelAltered, missing_extra, one_line
 from mien.results import FloatArray
+from mien.settings import ALL_ENGINES, ENGINES
 
 OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "bad allocation")
+CUDA = "CUDAExecutionProvider"
+_PRELOAD = threading.Lock()
 
 
 class Net(Protocol):
     """A loaded network: (n, channels, height, width) float32 in, one float32 array out."""
 
-    def __call__(self, pixels: FloatArray) -> FloatArray: ...
+    def __call__(self, pixels: FloatArray, /) -> FloatArray: ...
 
 
 def open_net(graph: bytes, *, engine: str, threads: int, callers: int = 1) -> Net:
     """Load an ONNX graph whose hash was checked.
 
-    engine: "onnxruntime" or "openvino". threads: used by each call. callers: how many
+    engine: one of `ALL_ENGINES`. threads: used by each call. callers: how many
     threads may call the network at the same time. Raises MissingExtra if the engine is
-    not installed, ModelAltered if it refuses the graph, ValueError for another engine.
+    not installed, ModelAltered if it refuses the graph, EngineUnavailable if there is no
+    graphics card for it, ValueError for another engine.
     """
-    if engine == "onnxruntime":
-        return _OnnxRuntimeNet(graph, threads)
-    if engine == "openvino":
-        return _OpenVinoNet(graph, threads, callers)
-    raise ValueError(f"unknown engine {engine!r}; known: onnxruntime, openvino")
+    return _open(graph, engine, threads, callers)
+
+
+def open_masked_net(graph: bytes, *, engine: str, threads: int) -> MaskedNet:
+    """As `open_net`, for the graph of `mien.models.PNET_BATCH`."""
+    return _open(graph, engine, threads, 1)
+
+
+def _open(graph: bytes, engine: str, threads: int, callers: int) -> _OnnxRuntimeNet | _OpenVinoNet:
+    if engine in ("onnxruntime", "cuda"):
+        return _OnnxRuntimeNet(graph, threads, on_gpu=engine == "cuda")
+    if engine in ("openvino", "openvino-gpu"):
+        return _OpenVinoNet(graph, threads, callers, on_gpu=engine == "openvino-gpu")
+    raise ValueError(f"unknown engine {engine!r}; known: {', '.join(ALL_ENGINES)}")
+
+
+class MaskedNet(Protocol):
+    """A loaded network whose pictures end before the tensor does.
+
+    pixels: (n, channels, height, width) float32. row_limits: (n, 1, height - 2, 1) float32, and
+    column_limits: (n, 1, 1, width - 2) float32, of the first layer's output: `INSIDE` or `OUTSIDE`.
+    """
+
+    def __call__(
+        self, pixels: FloatArray, row_limits: FloatArray, column_limits: FloatArray, /
+    ) -> FloatArray: ...
 
 
 class BackgroundNet:
@@ -69,7 +98,7 @@ class BackgroundNet:
 
 
 class _OnnxRuntimeNet:
-    def __init__(self, graph: bytes, threads: int) -> None:
+    def __init__(self, graph: bytes, threads: int, *, on_gpu: bool) -> None:
         # stops its telemetry, a device id and a queue of events; must be set before the import
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime
@@ -86,17 +115,26 @@ class _OnnxRuntimeNet:
         options.add_session_config_entry("session.disable_prepacking", "1")
         # convert int8 weights to float once, while loading
         options.add_session_config_entry("session.disable_quant_qdq", "1")
+        providers: list[object] = ["CPUExecutionProvider"]
+        if on_gpu:
+            providers = [_cuda_provider(onnxruntime, options)]
         try:
             self._session = onnxruntime.InferenceSession(
-                graph, options, providers=["CPUExecutionProvider"], enable_fallback=0
+                graph, options, providers=providers, enable_fallback=0
             )
         except Exception as error:  # its errors have no other common base
             _raise_if_out_of_memory(error)
+            if on_gpu:
+                raise _no_card("cuda", _describe_missing_cuda(error)) from error
             raise ModelAltered(_describe_refusal("ONNX Runtime", error)) from error
+        if on_gpu and self._session.get_providers()[:1] != [CUDA]:
+            raise _no_card("cuda", "ONNX Runtime found no CUDA card")
+        self._names = [one.name for one in self._session.get_inputs()]
 
-    def __call__(self, pixels: FloatArray) -> FloatArray:
+    def __call__(self, *inputs: FloatArray) -> FloatArray:
         try:
-            output: FloatArray = self._session.run(None, {"pixels": pixels})[0]
+            given = dict(zip(self._names, inputs, strict=True))
+            output: FloatArray = self._session.run(None, given)[0]
         except Exception as error:
             _raise_if_out_of_memory(error)
             raise
@@ -104,7 +142,7 @@ class _OnnxRuntimeNet:
 
 
 class _OpenVinoNet:
-    def __init__(self, graph: bytes, threads: int, callers: int) -> None:
+    def __init__(self, graph: bytes, threads: int, callers: int, *, on_gpu: bool) -> None:
         # OpenVINO would send an event to a server when it is imported, and keep an id of the user;
         # without this module of its own it does neither
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -112,26 +150,72 @@ class _OpenVinoNet:
             import openvino
         except ImportError as error:
             raise missing_extra("OpenVINO is not installed", "openvino") from error
-        settings = {
-            "INFERENCE_NUM_THREADS": threads * callers,
+        settings: dict[str, object] = {
             "NUM_STREAMS": callers,
             # by default it computes in bfloat16 on processors that can, which is 0.04 off
             "INFERENCE_PRECISION_HINT": "f32",
         }
         core = openvino.Core()
+        if not on_gpu:
+            settings["INFERENCE_NUM_THREADS"] = threads * callers
+        elif not any(name.partition(".")[0] == "GPU" for name in core.available_devices):
+            raise _no_card("openvino-gpu", "OpenVINO lists no GPU")
         try:
-            self._compiled = core.compile_model(core.read_model(graph), "CPU", settings)
+            device = "GPU" if on_gpu else "CPU"
+            self._compiled = core.compile_model(core.read_model(graph), device, settings)
         except RuntimeError as error:
             _raise_if_out_of_memory(error)
+            if on_gpu:
+                reason = f"the GPU cannot be used: {one_line(error)}"
+                raise _no_card("openvino-gpu", reason) from error
             raise ModelAltered(_describe_refusal("OpenVINO", error)) from error
         self._requests = threading.local()  # a request serves one thread at a time
 
-    def __call__(self, pixels: FloatArray) -> FloatArray:
+    def __call__(self, *inputs: FloatArray) -> FloatArray:
         if not hasattr(self._requests, "own"):
             self._requests.own = self._compiled.create_infer_request()
-        results = self._requests.own.infer({0: pixels}, share_inputs=True)
+        results = self._requests.own.infer(dict(enumerate(inputs)), share_inputs=True)
         output: FloatArray = np.asarray(results[0], dtype=np.float32)
         return output
+
+
+def _cuda_provider(onnxruntime: ModuleType, options: Any) -> tuple[str, dict[str, str]]:
+    """The provider of CUDA, with its settings; forbids the CPU. EngineUnavailable without it."""
+    if CUDA not in onnxruntime.get_available_providers():
+        raise _no_card("cuda", "the installed onnxruntime is not onnxruntime-gpu")
+    onnxruntime.set_default_logger_severity(4)  # it prints, and what fails is raised
+    _load_cuda_libraries(onnxruntime)
+    # what CUDA does not run fails; the CPU would take it, and without a card it would take all
+    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    return CUDA, {
+        "use_tf32": "0",  # 10 bits of a number's 23
+        # by default it tries every algorithm anew for each size of picture
+        "cudnn_conv_algo_search": "HEURISTIC",
+    }
+
+
+def _load_cuda_libraries(onnxruntime: ModuleType) -> None:
+    """Load those that pip installed, which are in no folder that the system searches."""
+    preload = getattr(onnxruntime, "preload_dlls", None)  # since 1.21
+    # it prints on standard output what it does not find; another net may be opening on a thread
+    with _PRELOAD, redirect_stdout(StringIO()):
+        if preload is not None:
+            preload()
+
+
+def _describe_missing_cuda(error: Exception) -> str:
+    if "assigned to the default CPU" in str(error):  # without a card, and without its libraries
+        return (
+            "CUDA did not start, for want of a card, a driver, or the libraries of CUDA and cuDNN"
+        )
+    return f"CUDA failed: {one_line(error)}"
+
+
+def _no_card(engine: str, reason: str) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"no graphics card for the engine {engine}: {reason}; see docs/gpu.md, or use"
+        f" the engine {ENGINES[0]}"
+    )
 
 
 def _raise_if_out_of_memory(error: Exception) -> None:

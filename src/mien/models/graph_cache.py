@@ -10,8 +10,9 @@ from pathlib import Path
 
 from mien.errors import ModelAltered
 from mien.files import write_whole
-from mien.models.table import ModelRow
+from mien.models.table import PNET_BATCH, ModelRow
 from mien.models.weights import read_weights
+from mien.settings import GPU_ENGINES
 
 
 def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir: Path) -> bytes:
@@ -24,7 +25,7 @@ def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir
     """
     path = cached_graph_path(row, engine, cache_dir)
     cached = _read_cached(path)
-    expected = row.graph_sha256[engine]
+    expected = _pinned_hash(row, engine)
     if hashlib.sha256(cached).hexdigest() == expected:
         return cached
     graph = build_graph(row, engine, read_weights(row, models_dir))
@@ -41,24 +42,33 @@ def read_graph(row: ModelRow, engine: str, *, models_dir: Path | None, cache_dir
 
 def cached_graph_path(row: ModelRow, engine: str, cache_dir: Path) -> Path:
     """Where the built graph is cached, under a name that contains its hash."""
-    return cache_dir / "graphs" / f"{row.name}-{engine}-{row.graph_sha256[engine][:16]}.onnx"
+    form = GPU_ENGINES.get(engine, engine)
+    return cache_dir / "graphs" / f"{row.name}-{form}-{_pinned_hash(row, engine)[:16]}.onnx"
 
 
 def build_graph(row: ModelRow, engine: str, weights: bytes) -> bytes:
     """Build the graph from weights whose hash was checked. Takes up to two seconds."""
     from mien.models.build.blocked_writer import BlockedWriter
     from mien.models.build.graph_writer import GraphWriter
-    from mien.models.build.mtcnn import build_onet, build_pnet, build_rnet
+    from mien.models.build.mtcnn import build_onet, build_pnet, build_pnet_batch, build_rnet
     from mien.models.build.sface import build_sface
 
     builders: dict[str, Callable[[bytes, GraphWriter], bytes]] = {
         "pnet": build_pnet,
+        "pnet-batch": build_pnet_batch,
         "rnet": build_rnet,
         "onet": build_onet,
         "sface": build_sface,
     }
-    writer = BlockedWriter() if engine == "onnxruntime" else GraphWriter()
+    is_blocked = engine == "onnxruntime" and row is not PNET_BATCH  # its mask breaks the layout
+    writer = BlockedWriter() if is_blocked else GraphWriter()
     return builders[row.builder](weights, writer)
+
+
+def _pinned_hash(row: ModelRow, engine: str) -> str:
+    found = row.graph_hash(engine)
+    assert found is not None  # a row that pip installs has a graph for every engine
+    return found
 
 
 def _read_cached(path: Path) -> bytes:

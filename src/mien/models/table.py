@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mien.records import dataclass
+from mien.records import dataclass, replace
 from mien.results import ModelId, Threshold
+from mien.settings import GPU_ENGINES
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,17 @@ class ModelRow:
     size: int = 0
     wheel: WheelSource | None = None
     torch_file_name: str = ""
+
+    def graph_hash(self, engine: str) -> str | None:
+        """The SHA-256 of the graph that this engine runs; None if there is none for it.
+
+        A GPU runs the graph in the plain form. Of an embedder that was added, the graph for one
+        engine is the graph for all.
+        """
+        plain = GPU_ENGINES.get(engine)
+        if plain is not None and self.is_added:
+            return self.graph_sha256.get(plain) or next(iter(self.graph_sha256.values()), None)
+        return self.graph_sha256.get(plain or engine)
 
     @property
     def is_added(self) -> bool:
@@ -106,6 +118,17 @@ PNET = _mtcnn_row(
         "openvino": "f6e482bf753801b1a6bd8ddb1da19e372d7aff47ce7cee4c44c62bbe9443f9fe",
     },
 )
+PNET_BATCH = replace(
+    PNET,
+    name="mtcnn-pnet-batch",
+    purpose="proposes boxes on several pictures at once",
+    builder="pnet-batch",
+    graph_sha256=dict.fromkeys(
+        ("onnxruntime", "openvino"),
+        "d12f44439303729f970f8c4a99f1cb9427e10d02d25ba48275610281a1f10bd7",
+    ),
+)
+"""P-Net again, from the same weights, as one graph for all engines."""
 RNET = _mtcnn_row(
     "rnet",
     "refines boxes",

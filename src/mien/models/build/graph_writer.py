@@ -7,6 +7,7 @@ Used only while a graph is built, once on each machine; `onnx` is imported here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -198,15 +199,19 @@ class GraphWriter:
         input_shape: list[int | str],
         output: str,
         output_shape: list[int | str],
+        masks: Mapping[str, list[int | str]] | None = None,
     ) -> bytes:
-        """The checked, serialised model. Its input is called `pixels`."""
+        """The checked, serialised model. Its input is called `pixels`; masks are further ones."""
         import onnx
         from onnx import TensorProto, helper
 
         graph = helper.make_graph(
             self._nodes,
             name,
-            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, input_shape)],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+                for name, shape in {"pixels": input_shape, **(masks or {})}.items()
+            ],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, output_shape)],
             self._constants,
         )

@@ -9,13 +9,15 @@ their difference), then the box offsets, then for O-Net the points.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
 
-from mien.models.build.graph_writer import Float64Array, GraphWriter
+from mien.models.build.graph_writer import Float64Array, GraphWriter, Layer
 
+INSIDE, OUTSIDE = 3e38, -3e38  # of a picture, and of its padding; float32 ends at 3.4e38
 PIXEL_MEAN = 127.5
 PIXEL_SCALE = 0.0078125  # 1/128: the published networks were trained on (x - 127.5) / 128
 
@@ -24,20 +26,34 @@ def build_pnet(weights_lz4: bytes, g: GraphWriter) -> bytes:
     """P-Net. Output (n, 5, rows, columns): face logit, four box offsets."""
     w = _load(weights_lz4)
     layer = g.conv_prelu_pool("pixels", *_first_layer(w), _flat(w[2]), kernel=2)
-    layer = g.conv_prelu(layer.tensor, layer.into(_kernel(w[3])), w[4], _flat(w[5]))
-    output = g.conv_prelu_head(
-        layer.tensor,
-        layer.into(_kernel(w[6])),
-        w[7],
-        _flat(w[8]),
-        np.concatenate([_logit(_kernel(w[11])), _kernel(w[9])]),
-        np.concatenate([_logit(w[12]), w[10]]),
-    )
     return g.model(
         name="pnet",
         input_shape=["n", 3, "height", "width"],
-        output=output,
+        output=_after_pooling(w, layer, g),
         output_shape=["n", 5, "rows", "columns"],
+    )
+
+
+def build_pnet_batch(weights_lz4: bytes, g: GraphWriter) -> bytes:
+    """P-Net for pictures of several sizes in one tensor, each padded below and to the right.
+
+    Inputs `row_limits` (n, 1, height - 2, 1) and `column_limits` (n, 1, 1, width - 2): `INSIDE`
+    where the first layer saw nothing but the picture, else `OUTSIDE`. The pooling window at the
+    edge then has the same maximum as at the edge of a picture alone, so the part of the output that
+    belongs to the picture is the same. What is pooled from the padding alone becomes zero: a
+    convolution that mixes neighbours (Winograd's) must not meet numbers of that size.
+    """
+    w = _load(weights_lz4)
+    first = g.conv_prelu("pixels", *_first_layer(w), _flat(w[2]))
+    pooled = g.max_pool(g.node("Min", [first.tensor, "row_limits", "column_limits"]), kernel=2)
+    is_seen = g.node("Greater", [pooled, g.constant(np.array(OUTSIDE / 10))])
+    seen = g.node("Where", [is_seen, pooled, g.constant(np.array(0.0))])
+    return g.model(
+        name="pnet-batch",
+        input_shape=["n", 3, "height", "width"],
+        output=_after_pooling(w, replace(first, tensor=seen), g),
+        output_shape=["n", 5, "rows", "columns"],
+        masks={"row_limits": ["n", 1, "map height", 1], "column_limits": ["n", 1, 1, "map width"]},
     )
 
 
@@ -72,6 +88,19 @@ def build_onet(weights_lz4: bytes, g: GraphWriter) -> bytes:
     output = g.conv(layer.tensor, layer.into(head[:, :, None, None]), bias)
     return g.model(
         name="onet", input_shape=["n", 3, 48, 48], output=output, output_shape=["n", 15, 1, 1]
+    )
+
+
+def _after_pooling(w: list[Float64Array], layer: Layer, g: GraphWriter) -> str:
+    """The rest of P-Net; returns its output."""
+    layer = g.conv_prelu(layer.tensor, layer.into(_kernel(w[3])), w[4], _flat(w[5]))
+    return g.conv_prelu_head(
+        layer.tensor,
+        layer.into(_kernel(w[6])),
+        w[7],
+        _flat(w[8]),
+        np.concatenate([_logit(_kernel(w[11])), _kernel(w[9])]),
+        np.concatenate([_logit(w[12]), w[10]]),
     )
 
 
