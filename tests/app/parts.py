@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.app.pipeline import Pipeline
-from mien.app.verify import template_of
+from mien.app.reference import template_of
 from mien.results import ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template

@@ -12,10 +12,10 @@ from tests.vault.sealed_parts import store_record
 
 from mien.app.identify import identify
 from mien.app.pipeline import Pipeline
+from mien.app.reference import template_of
 from mien.app.verify import (
     compare_images,
     forget,
-    template_of,
     verify_photo,
 )
 from mien.errors import (

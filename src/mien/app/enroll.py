@@ -111,7 +111,14 @@ def _with_earlier(new: Record, earlier: Record | None) -> Record:
     if new.liveness is not None:
         liveness = new.liveness.merged_with(earlier.liveness)
     thumbnail = new.thumbnail or earlier.thumbnail
-    return replace(new, liveness=liveness, unlocks=earlier.unlocks, thumbnail=thumbnail)
+    return replace(
+        new,
+        liveness=liveness,
+        unlocks=earlier.unlocks,
+        thumbnail=thumbnail,
+        follows=earlier.follows,
+        kept=earlier.kept,
+    )
 
 
 def _compare_with_others(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.app.pipeline import Pipeline, Probe
-from mien.app.verify import template_of
+from mien.app.reference import reference_of, refuse_marked
 from mien.errors import NotEnrolled
 from mien.matching.policy import VectorSpace, decide
 from mien.results import ByteArray, Decision
@@ -79,7 +79,8 @@ def _verify_record(
 ) -> Identification:
     """Whether the probe is of the record, the nearest of so many who are enrolled."""
     matcher = pipeline.matcher
-    template = template_of(record, pipeline)
+    reference = reference_of(record, pipeline)
+    template = reference.template
     photos = len(template.vectors)
     score = matcher.score_template(template, probe.vector, space)
     decision = decide(
@@ -90,6 +91,7 @@ def _verify_record(
         odds="" if probe.faults else matcher.odds(score, photos=photos, among=enrolled),
         faults=probe.faults,
     )
+    decision = refuse_marked(decision, score, probe.vector, reference, matcher, space)
     return Identification(record.user if decision else None, decision)
 
 

@@ -14,6 +14,7 @@ from mien.models import find_embedder, known_embedders
 from mien.results import ModelId, Template
 from mien.settings import Settings
 from mien.vault import Record, check_user_name, pack_template, unpack_template
+from mien.vault.records.kept_faces import without_kept
 from mien.vault.rotated_space import SpaceOf
 from mien.vault.vault import Vault
 
@@ -120,7 +121,8 @@ def remove_photo(user: str, number: int, vault: Vault) -> int:
         rows = [row for row in range(count) if row != number - 1]
         left.append(len(rows))
         kept = pack_template(Template(template.vectors[rows], stored.model))
-        return replace(stored, payload=kept)
+        # what was learned was compared with all of the photos
+        return replace(without_kept(stored, "learned"), payload=kept)
 
     vault.update(name, make, logged="photo_removed")
     return left[-1]

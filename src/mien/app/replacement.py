@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from mien.app.pipeline import Pipeline
-from mien.app.verify import template_of
+from mien.app.reference import template_of
 from mien.errors import AnotherFace, ModelMismatch, VaultDamaged
 from mien.results import FloatArray
 from mien.vectors import centre_of

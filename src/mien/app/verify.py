@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import shlex
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mien.app.frame_search import FrameSearch
+from mien.app.learning import face_to_learn, may_learn, most_learned
 from mien.app.pipeline import Pipeline, Probe
+from mien.app.reference import Reference, reference_of, refuse_marked
 from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, decide
 from mien.matching.score import Score
 from mien.media.frame import Frame
-from mien.records import replace
-from mien.results import ByteArray, Decision, Face, ModelId, Template, Threshold
-from mien.vault import Record, check_user_name, unpack_template
+from mien.records import dataclass, field, replace
+from mien.results import ByteArray, Decision, Face, FloatArray, ModelId, Template, Threshold
+from mien.vault import check_user_name
 
 if TYPE_CHECKING:
     from mien.vault.attempt import Attempt
@@ -24,8 +27,19 @@ if TYPE_CHECKING:
     from mien.vault.rotated_space import LookupResult
     from mien.vault.vault import Vault
 
+KEPT_SEEN = 5  # a vote looks at five faces, and a challenge decides on its last one
+
 PipelineOf = Callable[["ModelId | None"], Pipeline]
 """The pipeline of the model that enrolled a person, or of None, the default one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """A face that was accepted. vector: plain (d,). image_rgb: None where it is not needed."""
+
+    face: Face
+    vector: FloatArray = field(repr=False)
+    image_rgb: ByteArray | None = field(repr=False)
 
 
 class Verifier:
@@ -39,8 +53,10 @@ class Verifier:
 
     tell_unknown: NotEnrolled for a name that is not enrolled, logged and not charged;
     otherwise such a name is refused like a stranger, after the same work, with a member of
-    the cohort as the template. Entering raises UsageError, NotEnrolled,
-    TooManyAttempts, VaultDamaged and ModelMismatch; then nothing is unlocked.
+    the cohort as the template. from_camera: the frames are of a camera just now; only from such a
+    look, and if it was checked for life, a template that follows its owner learns. Entering raises
+    UsageError, NotEnrolled, TooManyAttempts, VaultDamaged and ModelMismatch; then nothing is
+    unlocked.
     """
 
     def __init__(
@@ -51,12 +67,15 @@ class Verifier:
         pipeline_of: PipelineOf,
         target_fmr: float | None = None,
         tell_unknown: bool,
+        from_camera: bool = False,
     ) -> None:
         self._user = check_user_name(user)
         self._vault = vault
         self._pipeline_of = pipeline_of
         self._target_fmr = target_fmr
         self._tell_unknown = tell_unknown
+        self._from_camera = from_camera
+        self._seen: deque[_Seen] = deque(maxlen=KEPT_SEEN)
         self._stack = ExitStack()
 
     def __enter__(self) -> Verifier:
@@ -74,29 +93,34 @@ class Verifier:
 
     def __call__(self, image_rgb: ByteArray) -> Decision:
         """Decide on one photo, (H, W, 3) uint8 RGB. Raises what `verify_photo` raises."""
-        return self._decide(lambda: self._pipeline.embed_probe(image_rgb))
+        return self._decide(lambda: self._pipeline.embed_probe(image_rgb), image_rgb)
 
     def decide_frame(self, frame: Frame, *, whole: bool) -> Decision:
         """Decide on the next frame of a camera or a film, on which the face may be followed.
 
         whole: search all of it. Raises what `verify_photo` raises.
         """
-        return self._decide(lambda: self.embed_frame(frame, whole=whole))
+        return self._decide(lambda: self.embed_frame(frame, whole=whole), frame.image_rgb)
 
     def embed_frame(self, frame: Frame, *, whole: bool) -> Probe:
         """The face of the next frame and its embedding; see `FrameSearch`."""
         return self._frames.embed_probe(frame, whole=whole)
 
-    def _decide(self, embed: Callable[[], Probe]) -> Decision:
-        decision = _verify_probe(
+    def _decide(self, embed: Callable[[], Probe], image_rgb: ByteArray) -> Decision:
+        decision, vector = _compare_probe(
             embed,
-            self._template,
+            self._reference,
             self._pipeline,
             target_fmr=self._target_fmr,
             space=self._space,
         )
         self._attempt.compared |= decision.face is not None
-        return decision if self._is_enrolled else _refuse(decision)
+        if not self._is_enrolled:
+            return _refuse(decision)
+        if decision and decision.face is not None and vector is not None:
+            image = image_rgb if self._may_learn else None
+            self._seen.append(_Seen(decision.face, vector, image))
+        return decision
 
     @property
     def pipeline(self) -> Pipeline:
@@ -120,7 +144,34 @@ class Verifier:
         if decision.liveness is not None:
             self._attempt.refused_by = decision.liveness.refused_by
             self._attempt.is_live = not decision.liveness.refused_by
+        if decision:
+            self._note_face(decision)
         return decision
+
+    def _note_face(self, decision: Decision) -> None:
+        """Have the face of the decision kept, and learned where that is safe."""
+        seen = next((one for one in self._seen if one.face is decision.face), None)
+        if seen is None:
+            return
+        self._attempt.face = self._packed(seen.vector)
+        # a laxer threshold, a film and a look that was not checked for life teach nothing
+        if seen.image_rgb is None or not self._attempt.is_live or self._attempt.is_laxer:
+            return
+        learned = face_to_learn(
+            seen.image_rgb,
+            self._user,
+            self._reference,
+            pipeline=self._pipeline,
+            vault=self._vault,
+            space=self._space,
+        )
+        if learned is not None:
+            self._attempt.learned = self._packed(learned)
+            self._attempt.most_learned = most_learned(self._reference)
+
+    def _packed(self, vector: FloatArray) -> bytes:
+        packed: bytes = self._space.protect(vector[None])[0].astype("<f4").tobytes()
+        return packed
 
     def __exit__(
         self,
@@ -138,12 +189,16 @@ class Verifier:
         self._frames = FrameSearch(self._pipeline)
         self._space = found.space_of(self._pipeline.model)
         if record is not None:
-            self._template = template_of(record, self._pipeline)
+            self._reference = reference_of(record, self._pipeline)
+            self._attempt.payload = record.payload
         else:
             decoy = self._pipeline.matcher.decoy(found.decoy_seed)
-            self._template = Template(self._space.protect(decoy.vectors), decoy.model)
+            template = Template(self._space.protect(decoy.vectors), decoy.model)
+            self._reference = Reference.of(template)
+        day, matcher = self._attempt.day, self._pipeline.matcher
+        self._may_learn = self._from_camera and may_learn(record, day, matcher)
         if self._target_fmr is not None:
-            matcher, photos = self._pipeline.matcher, len(self._template.vectors)
+            photos = len(self._reference.template.vectors)
             asked = matcher.threshold_for(photos=photos, target_fmr=self._target_fmr)
             self._attempt.is_laxer = asked.value < matcher.threshold_for(photos=photos).value
 
@@ -183,11 +238,6 @@ def _refuse(decision: Decision) -> Decision:
     )
 
 
-def template_of(record: Record, pipeline: Pipeline) -> Template:
-    """The record's template. Raises VaultDamaged, or ModelMismatch if another model made it."""
-    return unpack_template(record.payload, expected_model=pipeline.model)
-
-
 def not_enrolled(user: str) -> NotEnrolled:
     """The error for a name that is not enrolled, in the same words everywhere."""
     return NotEnrolled(f"{user} is not enrolled; run: mien enroll {shlex.quote(user)} PHOTO...")
@@ -209,35 +259,38 @@ def verify_photo(
     strangers; one given by the caller is not moved. space: the vector space of the template. Raises
     ModelMismatch, ModelUnavailable, and NotEnoughEvidence for the target.
     """
-    return _verify_probe(
+    return _compare_probe(
         lambda: pipeline.embed_probe(image_rgb),
-        template,
+        Reference.of(template),
         pipeline,
         threshold,
         target_fmr=target_fmr,
         space=space,
-    )
+    )[0]
 
 
-def _verify_probe(
+def _compare_probe(
     embed: Callable[[], Probe],
-    template: Template,
+    reference: Reference,
     pipeline: Pipeline,
     threshold: Threshold | None = None,
     *,
     target_fmr: float | None = None,
     space: VectorSpace = PLAIN_SPACE,
-) -> Decision:
-    """`verify_photo`, with the face that `embed` finds."""
-    matcher = pipeline.matcher
+) -> tuple[Decision, FloatArray | None]:
+    """`verify_photo` of the face that `embed` finds, with what is kept beside the photos.
+
+    Also gives the plain embedding (d,) of the face; None where there is not one face.
+    """
+    matcher, template = pipeline.matcher, reference.template
     photos = len(template.vectors)
     fitted = threshold or matcher.threshold_for(photos=photos, target_fmr=target_fmr)
     try:
         probe = embed()
     except (NoFaceFound, SeveralFacesFound) as error:
-        return Decision(float("nan"), fitted, str(error), error.outcome)
+        return Decision(float("nan"), fitted, str(error), error.outcome), None
     score = matcher.score_template(template, probe.vector, space)
-    return decide(
+    decision = decide(
         Score(score.cosine) if threshold else score,
         threshold=fitted,
         expected_model=pipeline.model.name,
@@ -245,6 +298,8 @@ def _verify_probe(
         odds="" if probe.faults else matcher.odds(score, photos=photos),
         faults=probe.faults,
     )
+    decision = refuse_marked(decision, score, probe.vector, reference, matcher, space)
+    return decision, probe.vector
 
 
 def compare_images(

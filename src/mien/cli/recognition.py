@@ -52,12 +52,27 @@ def _add_people(commands: Commands) -> None:
         commands,
         "photos",
         _run_people,
-        "List the photos of a person's template, or remove one.",
+        "List the photos of a person's template and what it learned, or remove one.",
         interrupted=SEE_LIST,
     )
     photos.add_argument("name", metavar="NAME")
-    photos.add_argument("--remove", type=int, metavar="N", help="Remove the photo of this number.")
+    change = photos.add_mutually_exclusive_group()
+    change.add_argument("--remove", type=int, metavar="N", help="Remove the photo of this number.")
+    change.add_argument(
+        "--follow",
+        choices=("on", "off"),
+        help="Let the template learn from unlocks at a camera, or not any more; default: off.",
+    )
+    change.add_argument(
+        "--undo-learned",
+        type=int,
+        nargs="?",
+        const=0,
+        metavar="N",
+        help="Remove the learned face of this number, or all of them.",
+    )
     photos.add_argument("--yes", action="store_true", help="Do not ask.")
+    _add_not_me(commands)
     forget = add_command(
         commands, "forget", _run_people, "Delete a person's template.", interrupted=SEE_LIST
     )
@@ -68,6 +83,31 @@ def _add_people(commands: Commands) -> None:
     )
     rename.add_argument("name", metavar="NAME")
     rename.add_argument("new_name", metavar="NEW_NAME")
+
+
+def _add_not_me(commands: Commands) -> None:
+    not_me = add_command(
+        commands,
+        "not-me",
+        _run_people,
+        "Mark an unlock of NAME as somebody else's, who then stays locked.",
+        interrupted=SEE_LIST,
+    )
+    not_me.add_argument("name", metavar="NAME")
+    not_me.add_argument(
+        "--unlock",
+        type=int,
+        metavar="N",
+        help="One of the last unlocks, as mien photos NAME numbers them; default: 1, the last.",
+    )
+    not_me.add_argument(
+        "--undo",
+        type=int,
+        nargs="?",
+        const=1,
+        metavar="N",
+        help="Remove the mark of this number; default: 1, the last.",
+    )
 
 
 def _add_enroll(commands: Commands) -> None:
@@ -186,9 +226,10 @@ def _run_compare(args: Namespace) -> CommandResult:
 
 
 def _run_people(args: Namespace) -> CommandResult:
-    from mien.cli.commands import people
+    from mien.cli.commands import kept_faces, people
 
     commands = {
+        "not-me": kept_faces.not_me,
         "list": people.list_people,
         "photos": people.photos,
         "forget": people.forget,

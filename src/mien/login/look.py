@@ -66,7 +66,11 @@ class Looker:
                 raise NotEnrolled("this account is not enrolled; run: sudo mien login enroll USER")
             frames = _until(end_s, is_cancelled, self._opened(seconds, is_cancelled))
             verifier = Verifier(
-                job.record_name, vault=vault, pipeline_of=self._pipeline_of, tell_unknown=True
+                job.record_name,
+                vault=vault,
+                pipeline_of=self._pipeline_of,
+                tell_unknown=True,
+                from_camera=self._is_camera,
             )
             with verifier:
                 return verifier.conclude(self._decide(verifier, frames, job, tell))

@@ -58,6 +58,11 @@ class Matcher:
         """The embedder whose vectors are compared."""
         return self._row.id
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether thresholds are fitted to measured rates, and not the embedder's own."""
+        return self._calibration is not None
+
     def threshold_for(self, *, photos: int, target_fmr: float | None = None) -> Threshold:
         """The threshold for a template of so many photos.
 

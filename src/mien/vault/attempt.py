@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime, timezone
 
 from mien.errors import MienError, Outcome
 from mien.records import dataclass
 from mien.vault.integrity.audit_log import NOT_LIVE_BY, STARTED
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import charge_attempt, settle_attempt
-from mien.vault.people import add_success
+from mien.vault.people import Success, add_success
 from mien.vault.transaction import Transaction, TransactionManager
 
 IDENTIFY = "/identify"  # counts identifications; no user name has a slash
 NOT_COMPARED = (Outcome.NO_FACE, Outcome.SEVERAL_FACES)
 UNDECIDED = "undecided"  # in the log: some frames showed one face, and too few agreed
+LEARNED = "learned"  # in the log, of an "enroll": the template learned the face that unlocked
 UNLOCKED_LAXER = "unlocked_laxer"  # in the log: with a threshold below the default one
 
 Now = Callable[[Transaction], Moment]
-WriteLog = Callable[[Transaction, str, str, str], None]
-"""Appends an entry to the log: transaction, kind, user, outcome."""
+WriteLog = Callable[[Transaction, str, str, str], str]
+"""Appends an entry to the log: transaction, kind, user, outcome. Returns its time."""
 
 
 @dataclass(slots=True)
@@ -35,9 +37,13 @@ class Attempt:
     of the user, and the log names it. is_live: the liveness check was passed; then UNLOCKED
     notes the day in the user's record. refused_by: of NOT_LIVE, the class of the reason, for the
     log. earlier_failures: of this name since its last success. similarity: -1..1, NaN if not known;
-    UNLOCKED notes it in the user's record.
+    UNLOCKED notes it in the user's record. day: on which the attempt began, in UTC. payload: the
+    template that the face was compared with. face: its embedding as `KeptFace.vector`, which
+    UNLOCKED keeps among the last unlocks; learned: the same of a face that the template is to
+    learn, beside most_learned - 1 others. Neither is kept if the template was changed meanwhile.
     """
 
+    day: date
     outcome: Outcome | None = None
     user: str = ""
     compared: bool = False
@@ -46,6 +52,10 @@ class Attempt:
     refused_by: str = ""
     earlier_failures: int = 0
     similarity: float = math.nan
+    payload: bytes = b""
+    face: bytes = b""
+    learned: bytes = b""
+    most_learned: int = 0
 
 
 @contextmanager
@@ -55,12 +65,14 @@ def charged_attempt(
     """Charge an attempt to `user`, None to identify, and settle it at the end: `Vault.attempt`."""
     name, kind = (IDENTIFY, "identify") if user is None else (user, "unlock")
     with transactions.writing() as transaction:
-        charge = charge_attempt(name, transaction, now(transaction))
+        started = now(transaction)
+        charge = charge_attempt(name, transaction, started)
         if charge.refused is None:  # in the log from here on, even if the process is killed
             write_log(transaction, kind, user or "", STARTED)
     if charge.refused is not None:
         raise charge.refused
-    attempt = Attempt(user=user or "", earlier_failures=charge.counts.own.failures - 1)
+    day = datetime.fromtimestamp(started.wall_s, timezone.utc).date()
+    attempt = Attempt(day, user=user or "", earlier_failures=charge.counts.own.failures - 1)
 
     def settle(outcome: Outcome, *, compared: bool) -> None:
         unlocked = outcome is Outcome.UNLOCKED
@@ -73,9 +85,9 @@ def charged_attempt(
                 unlocked=unlocked and not attempt.is_laxer,
                 compared=compared and not unlocked,
             )
-            if unlocked and user is not None:
-                _note_success(attempt, transaction, now(transaction))
-            write_log(transaction, kind, attempt.user, _log_word(attempt, outcome))
+            at = write_log(transaction, kind, attempt.user, _log_word(attempt, outcome))
+            if unlocked and user is not None and _note_success(attempt, transaction, at):
+                write_log(transaction, "enroll", user, LEARNED)
 
     try:
         yield attempt
@@ -89,11 +101,21 @@ def charged_attempt(
     settle(outcome, compared=attempt.compared or outcome not in NOT_COMPARED)
 
 
-def _note_success(attempt: Attempt, transaction: Transaction, at: Moment) -> None:
-    # what only a laxer threshold than usual accepts is no example of the owner
-    similarity = math.nan if attempt.is_laxer else attempt.similarity
-    user, is_live = attempt.user, attempt.is_live
-    add_success(user, at.wall_s, transaction, similarity=similarity, is_live=is_live)
+def _note_success(attempt: Attempt, transaction: Transaction, at: str) -> bool:
+    """Whether the template learned the face."""
+    if attempt.is_laxer:  # what the usual threshold would not accept is no example of the owner
+        success = Success(at, is_live=attempt.is_live)
+    else:
+        success = Success(
+            at,
+            is_live=attempt.is_live,
+            similarity=attempt.similarity,
+            payload=attempt.payload,
+            face=attempt.face,
+            learned=attempt.learned,
+            most_learned=attempt.most_learned,
+        )
+    return add_success(attempt.user, success, transaction)
 
 
 def _outcome_of(error: BaseException) -> Outcome:

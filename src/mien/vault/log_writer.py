@@ -26,23 +26,28 @@ class LogWriter:
 
     def write(
         self, transaction: Transaction, kind: str, user: str = "", outcome: str = "done"
-    ) -> None:
-        """Append an entry within the transaction."""
-        self.write_all(transaction, kind, [(user, outcome)])
+    ) -> str:
+        """Append an entry within the transaction. Returns its time, as `utc_stamp` writes it."""
+        return self.write_all(transaction, kind, [(user, outcome)])
 
     def write_all(
         self, transaction: Transaction, kind: str, entries: Iterable[tuple[str, str]]
-    ) -> None:
-        """Append an entry for each (user, outcome), all at one time."""
+    ) -> str:
+        """Append an entry for each (user, outcome), all at one time, which is returned."""
         at = self._stamp(self.now(transaction))
         if transaction.follows_deleted and transaction.manifest.log_count == 0:
             self._append(transaction, Entry(at, "accept_copy", "", "deleted", self._surface))
         for user, outcome in entries:
             self._append(transaction, Entry(at, kind, user, outcome, self._surface))
+        return at
 
     def writing(self, kind: str) -> Callable[[Transaction], None]:
         """What appends an entry of this kind, about nobody."""
-        return lambda transaction: self.write(transaction, kind)
+
+        def write(transaction: Transaction) -> None:
+            self.write(transaction, kind)
+
+        return write
 
     def now(self, transaction: Transaction) -> Moment:
         """With the database's wall clock, if it has one: all machines then see the same."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,9 @@ from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.records import centroids
+from mien.vault.records.kept_faces import learns_on, with_face
 from mien.vault.records.new_names import check_new_name
-from mien.vault.records.record import Record, RecordHead
+from mien.vault.records.record import MAX_KEPT, KeptFace, Record, RecordHead
 from mien.vault.records.sealed_record import open_head, open_record, seal_record, user_tag
 from mien.vault.transaction import Transaction
 
@@ -193,24 +194,43 @@ def rename_record(record: Record, new: str, transaction: Transaction) -> None:
     move_count(record.user, new, transaction)
 
 
-def add_success(
-    name: str, wall_s: float, transaction: Transaction, *, similarity: float, is_live: bool
-) -> None:
-    """Note in the record that the person unlocked, and how similar the face was.
+@dataclass(frozen=True, slots=True)
+class Success:
+    """What is noted of an unlock. at: as `utc_stamp` writes it. The rest: as of an `Attempt`."""
 
-    similarity: NaN for one that is not known, which is not noted. is_live: the passive check was
-    passed; then the day is noted too.
+    at: str
+    is_live: bool
+    similarity: float = math.nan
+    payload: bytes = field(default=b"", repr=False)
+    face: bytes = field(default=b"", repr=False)
+    learned: bytes = field(default=b"", repr=False)
+    most_learned: int = 0
+
+
+def add_success(name: str, success: Success, transaction: Transaction) -> bool:
+    """Note in the record that the person unlocked, with what is known of the face.
+
+    Returns whether the template learned the face: at most one a day, of a person who is followed.
     """
     record = find_record(name, transaction)
     if record is None:
-        return
-    now, changed = datetime.fromtimestamp(wall_s, timezone.utc), record
-    if is_live and record.liveness is not None:
+        return False
+    now, changed, learned = datetime.fromisoformat(success.at), record, False
+    if success.is_live and record.liveness is not None:
         changed = replace(changed, liveness=record.liveness.with_success(now.date()))
-    if math.isfinite(similarity):
-        changed = changed.with_unlock(now, similarity)
+    if math.isfinite(success.similarity):
+        changed = changed.with_unlock(now, success.similarity)
+    if success.payload == record.payload:  # else the vectors may be of another space
+        if success.face:
+            face = KeptFace("unlock", success.at, success.face)
+            changed = with_face(changed, face, most=MAX_KEPT["unlock"])
+        if success.learned and learns_on(record, now.date()):
+            face = KeptFace("learned", success.at, success.learned)
+            changed = with_face(changed, face, most=success.most_learned)
+            learned = success.most_learned > 0
     if changed != record:
         put_record(changed, transaction)
+    return learned
 
 
 def drop_thumbnail(name: str, transaction: Transaction) -> bool:

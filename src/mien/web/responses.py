@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from mien.app.reference import MARKED
 from mien.errors import (
     AlreadyEnrolled,
     AnotherFace,
@@ -128,7 +129,8 @@ def _decision_fields(decision: Decision, with_scores: bool) -> dict[str, object]
     fields = decision.to_dict()
     if with_scores:
         return fields
-    if decision.outcome is Outcome.NOT_LIVE:  # told to strangers in the words of any refusal
+    # told to strangers in the words of any refusal
+    if decision.outcome is Outcome.NOT_LIVE or decision.reason == MARKED:
         fields |= NOT_SIMILAR
     return {name: value for name, value in fields.items() if name in UNLOCK_SCOPE_FIELDS}
 

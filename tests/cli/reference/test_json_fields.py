@@ -55,6 +55,7 @@ def test_each_command_prints_the_fields_of_the_reference(
         ("compare", ("compare", photo, other)),
         ("list", ("list",)),
         ("photos", ("photos", "ana")),
+        ("not-me", ("not-me", "ana")),
         ("rename", ("rename", "ana", "bea")),
         ("log", ("log",)),
         ("vault status", ("vault", "status")),

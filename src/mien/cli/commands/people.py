@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from datetime import datetime, tzinfo
 
+from mien.app.kept_faces import kept_times_of
 from mien.app.people_summary import (
     PersonSummary,
     StoredPhoto,
@@ -13,6 +14,7 @@ from mien.app.people_summary import (
     summarise_people,
 )
 from mien.app.verify import forget as forget_person
+from mien.cli.commands import kept_faces
 from mien.cli.output import CommandResult
 from mien.cli.questions import ask_yes
 from mien.cli.user_vault import open_user_vault
@@ -58,13 +60,22 @@ def _describe_person(person: PersonSummary, zone: tzinfo | None) -> str:
 
 
 def photos(args: Namespace) -> CommandResult:
-    """List the photos of a template, or remove one. args: name, remove (a number or None), yes."""
+    """List what a template is made of, and what is kept beside it, or change it.
+
+    args: name, yes; and one of remove (a number or None), follow ("on", "off" or None) and
+    undo_learned (a number, 0 for all, or None).
+    """
     settings = load_settings()
     with open_user_vault(settings, create=False) as vault:
         if args.remove is not None:
             return _remove_photo(args, vault)
+        if args.follow is not None or args.undo_learned is not None:
+            return kept_faces.change_learning(args, vault, settings)
         found = list_photos_of(args.name, vault, settings)
+        kept = kept_times_of(args.name, vault)
+    zone = datetime.now().astimezone().tzinfo
     lines = tuple(f"photo {one.number}: {_describe_agreement(one)}" for one in found)
+    lines += kept_faces.describe_kept(kept, zone)
     data: dict[str, object] = {
         "outcome": "listed",
         "exit_code": 0,
@@ -77,6 +88,10 @@ def photos(args: Namespace) -> CommandResult:
             }
             for one in found
         ],
+        "follows": kept.follows,
+        "learned": kept_faces.numbered(kept.learned),
+        "unlocks": kept_faces.numbered(kept.unlocks),
+        "not_me": kept_faces.numbered(kept.marked),
     }
     return CommandResult(ExitCode.OK, lines, data)
 

@@ -54,6 +54,7 @@ def unlock(args: Namespace) -> CommandResult:
             pipeline_of=pipeline_of,
             target_fmr=args.target_fmr,
             tell_unknown=True,  # whoever runs this can read the list of people anyway
+            from_camera=args.camera is not None,
         )
         with verifier:
             decision = verifier.conclude(_decide(verifier, shown, settings, args))

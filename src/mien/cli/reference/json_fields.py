@@ -73,7 +73,12 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         **USER,
         "photos": "of each: `number`, `agrees`, `leave_one_out`; after --remove: "
         "`photos_in_template` in its place",
+        "follows": "whether the template may learn",
+        "learned": "of each learned face: `number`, `at`",
+        "unlocks": "of each of the last unlocks whose face is kept: `number`, `at`",
+        "not_me": "of each that was marked as somebody else's: `number`, `at`",
     },
+    "not-me": {**USER, "at": "the time of the unlock"},
     "forget": USER,
     "rename": {**USER, "earlier": "the name before"},
     "camera list": {

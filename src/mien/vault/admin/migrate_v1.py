@@ -34,7 +34,7 @@ def create_vault(
     plain_records: Sequence[Record],
     *,
     key_kind: str | None,
-    write_log: Callable[[Transaction, str], None],
+    write_log: Callable[[Transaction, str], object],
 ) -> VaultStatus:
     """Make a vault that holds these records, whose vectors are plain. As `Vault.create`."""
     with transactions.writing(key_kind=key_kind) as transaction:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.records import dataclass, field, replace
@@ -18,10 +19,14 @@ from mien.vault.limits.attempts import AttemptCount
 from mien.vault.limits.counters import open_count, store_count
 from mien.vault.people import all_records, put_record
 from mien.vault.records import centroids
+from mien.vault.records.kept_faces import converted
 from mien.vault.records.record import Record
 from mien.vault.records.template_codec import pack_template, unpack_template
 from mien.vault.rotated_space import RotatedSpace
 from mien.vault.transaction import HEADER_KEY, Keys, Transaction, TransactionManager
+
+if TYPE_CHECKING:
+    from mien.results import FloatArray
 
 
 def rotate_vault(
@@ -82,14 +87,16 @@ def convert_record(record: Record, old: VaultCipher | None, new: VaultCipher | N
     """The record with its vectors rotated for another key; None stands for plain vectors."""
     from mien.results import Template
 
+    def convert(vectors: FloatArray) -> FloatArray:
+        if old is not None:
+            vectors = RotatedSpace(old, record.model).reveal(vectors)
+        if new is not None:
+            vectors = RotatedSpace(new, record.model).protect(vectors)
+        return vectors
+
     template = unpack_template(record.payload, expected_model=record.model)
-    vectors = template.vectors
-    if old is not None:
-        vectors = RotatedSpace(old, record.model).reveal(vectors)
-    if new is not None:
-        vectors = RotatedSpace(new, record.model).protect(vectors)
-    payload = pack_template(Template(vectors, template.model))
-    return replace(record, payload=payload)
+    payload = pack_template(Template(convert(template.vectors), template.model))
+    return converted(replace(record, payload=payload), convert)
 
 
 @dataclass(frozen=True, slots=True)

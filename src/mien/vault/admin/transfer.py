@@ -5,7 +5,8 @@
     header   like a vault's: Argon2id parameters, wrapped data key
     sealed   the records, one after the other, with plain vectors inside the encryption
 
-An export has no counts of attempts and no log: those belong to the vault, not to the people.
+An export has no counts of attempts, no log and no faces of the last unlocks: those belong to the
+vault, not to the people.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from mien.vault.crypto.key_wrap import (
 )
 from mien.vault.crypto.passphrase import check_length
 from mien.vault.people import all_records, store_records
+from mien.vault.records.kept_faces import without_kept
 from mien.vault.records.record import Record, already_enrolled
 from mien.vault.records.sealed_record import pack_record, unpack_record, user_tag
 from mien.vault.transaction import Transaction, TransactionManager, no_vault
@@ -79,7 +81,7 @@ def export_people(
     with _write_errors(path), ExitStack() as staged:
         with transactions.writing(create=False) as transaction:
             records = [
-                convert_record(record, transaction.cipher, None)
+                convert_record(without_kept(record, "unlock"), transaction.cipher, None)
                 for record in all_records(transaction)
             ]
             before_commit(transaction)

@@ -37,10 +37,11 @@ class Entry:
 
     at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
     by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
-    "done"; of an "enroll" also "added", "replaced" or "photo_removed"; of an attempt also
-    `STARTED`; of an "unlock" also "unlocked_laxer", and `NOT_LIVE_BY` with a reason. where: the
-    surface that was used. nonce: random, so that two logs of the same events differ, as two
-    machines write them from one earlier state; "" in mien 0.1.
+    "done"; of an "enroll" also "added", "replaced", "photo_removed", "follow_on", "follow_off",
+    "learned", "learned_removed", "not_me" or "not_me_undone"; of an attempt also `STARTED`; of an
+    "unlock" also "unlocked_laxer", and `NOT_LIVE_BY` with a reason. where: the surface that was
+    used. nonce: random, so that two logs of the same events differ, as two machines write them from
+    one earlier state; "" in mien 0.1.
     """
 
     at: str
@@ -233,6 +234,15 @@ def _describe_entry(entry: Entry, zone: tzinfo) -> str:
         ("enroll", "done"): f"{entry.user} was enrolled",
         ("enroll", "added"): f"photos were added to {entry.user}",
         ("enroll", "photo_removed"): f"a photo of {entry.user} was removed",
+        ("enroll", "follow_on"): f"the template of {entry.user} follows the face from now on",
+        (
+            "enroll",
+            "follow_off",
+        ): f"the template of {entry.user} is the enrolled photos alone again",
+        ("enroll", "learned"): f"the template of {entry.user} learned the face of an unlock",
+        ("enroll", "learned_removed"): f"what the template of {entry.user} learned was removed",
+        ("enroll", "not_me"): f"an unlock of {entry.user} was marked as somebody else's",
+        ("enroll", "not_me_undone"): f"a mark on an unlock of {entry.user} was removed",
         ("enroll", "replaced"): f"{entry.user} was enrolled again, the earlier photos replaced",
         ("forget", "done"): f"{entry.user} was forgotten",
         ("rotate", "done"): "the key of the vault was replaced",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mien.errors import AlreadyEnrolled, UsageError, quote
 from mien.records import dataclass, field, replace
@@ -19,6 +21,12 @@ MAX_PAYLOAD_BYTES = 32 * 1024 * 1024  # the largest packed template is half of i
 MAX_SUCCESS_DAYS = 3  # more change nothing
 MAX_PAST_UNLOCKS = 30
 MAX_THUMBNAIL_BYTES = 16 * 1024
+
+FaceKind = Literal["learned", "unlock", "not_me"]
+"""Why the embedding of an unlock is kept: the template learned it; it is one of the last unlocks,
+which can still be marked as wrong; it was marked."""
+MAX_KEPT: Mapping[FaceKind, int] = {"learned": 3, "unlock": 3, "not_me": 8}
+MAX_VECTOR_BYTES = 4 * 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,26 @@ class PastUnlock:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFace:
+    """The embedding of an unlock. at: of the unlock, as `utc_stamp` writes it.
+
+    vector: d float32, little-endian, in the space of the template, and of length one.
+    """
+
+    kind: FaceKind
+    at: str
+    vector: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _expect_utc_stamp("at", self.at)
+        if self.kind not in MAX_KEPT:
+            raise ValueError(f"a face is kept as one of {', '.join(MAX_KEPT)}, not {self.kind!r}")
+        size = len(self.vector)
+        if size % 4 or not 4 <= size <= MAX_VECTOR_BYTES:
+            raise ValueError(f"{size} bytes are no vector of float32")
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One person's template as bytes. The vault does not read the payload.
 
@@ -83,7 +111,8 @@ class Record:
     for example 2026-01-31T12:00:00+00:00. payload: at most `MAX_PAYLOAD_BYTES`. liveness: None
     for a person who was not enrolled from a camera that was checked. unlocks: the last ones, oldest
     first, at most `MAX_PAST_UNLOCKS`. thumbnail: a JPEG of the face, at most `MAX_THUMBNAIL_BYTES`,
-    where the person wanted one; else empty.
+    where the person wanted one; else empty. follows: the template may learn from unlocks. kept: the
+    embeddings of unlocks, oldest first, of each kind at most `MAX_KEPT`, all of one length.
 
     Raises UsageError for a bad user name and ValueError for the rest.
     """
@@ -95,6 +124,8 @@ class Record:
     liveness: LivenessHistory | None = field(default=None, repr=False)
     unlocks: tuple[PastUnlock, ...] = field(default=(), repr=False)
     thumbnail: bytes = field(default=b"", repr=False)
+    follows: bool = False
+    kept: tuple[KeptFace, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if check_user_name(self.user) != self.user:
@@ -107,6 +138,11 @@ class Record:
         _expect_utc_stamp("created_at", self.created_at)
         if len(self.unlocks) > MAX_PAST_UNLOCKS or len(self.thumbnail) > MAX_THUMBNAIL_BYTES:
             raise ValueError("too many unlocks, or too large a thumbnail")
+        counts = Counter(one.kind for one in self.kept)
+        if any(count > MAX_KEPT[kind] for kind, count in counts.items()):
+            raise ValueError("too many faces are kept")
+        if len({len(one.vector) for one in self.kept}) > 1:
+            raise ValueError("the kept faces are of several lengths")
         if not isinstance(self.payload, bytes) or len(self.payload) > MAX_PAYLOAD_BYTES:
             raise ValueError(f"payload must be bytes, at most {MAX_PAYLOAD_BYTES} of them")
 

@@ -2,7 +2,8 @@
 
     1 byte     length of the model's hash
     hash       in the clear, so that records of other models can be skipped unopened
-    sealed     4 bytes length of the head, head as JSON, thumbnail if there is one, payload
+    sealed     4 bytes length of the head, head as JSON, thumbnail if there is one, vectors of the
+               faces that are kept, payload
 
 It is sealed as `sealed_cells` does, bound to the model's hash too.
 """
@@ -19,7 +20,13 @@ from mien.errors import UsageError, VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
-from mien.vault.records.record import LivenessHistory, PastUnlock, Record, RecordHead
+from mien.vault.records.record import (
+    KeptFace,
+    LivenessHistory,
+    PastUnlock,
+    Record,
+    RecordHead,
+)
 from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
 
 if TYPE_CHECKING:
@@ -95,8 +102,14 @@ def pack_record(record: Record) -> bytes:
         table["unlocks"] = [[one.at, one.similarity] for one in record.unlocks]
     if record.thumbnail:
         table["thumbnail"] = len(record.thumbnail)
+    if record.follows:
+        table["follows"] = True
+    if record.kept:
+        table["kept"] = [[one.kind, one.at] for one in record.kept]
+        table["kept_bytes"] = len(record.kept[0].vector)  # of each
     head = json.dumps(table, sort_keys=True).encode()
-    return _LENGTH.pack(len(head)) + head + record.thumbnail + record.payload
+    vectors = b"".join(one.vector for one in record.kept)
+    return _LENGTH.pack(len(head)) + head + record.thumbnail + vectors + record.payload
 
 
 def unpack_record(plain: bytes) -> Record:
@@ -105,14 +118,17 @@ def unpack_record(plain: bytes) -> Record:
         head, rest = _read_head(plain)
         model = _model_of(head["model"], head["sha256"])
         size = _thumbnail_bytes(head, len(rest))
+        kept, payload = _read_kept(head, rest[size:])
         return Record(
             head["user"],
             model,
             head["created_at"],
-            rest[size:],
+            payload,
             _history_of(head),
             tuple(PastUnlock(str(at), float(value)) for at, value in head.get("unlocks", [])),
             rest[:size],
+            head.get("follows", False) is True,
+            kept,
         )
     # a head nested a thousand deep is RecursionError
     except (struct.error, ValueError, TypeError, KeyError, RecursionError, UsageError) as error:
@@ -168,6 +184,19 @@ def _thumbnail_bytes(head: dict[str, Any], available: int) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= available:
         raise ValueError("the thumbnail has no length")
     return size
+
+
+def _read_kept(head: dict[str, Any], rest: bytes) -> tuple[tuple[KeptFace, ...], bytes]:
+    """The faces that are kept, and what follows their vectors. ValueError, TypeError, KeyError."""
+    faces = head.get("kept", [])
+    size = head["kept_bytes"] if faces else 0
+    if type(size) is not int or not 0 <= size * len(faces) <= len(rest):
+        raise ValueError("the kept faces have no length")
+    kept = [
+        KeptFace(kind, str(at), rest[row * size : (row + 1) * size])
+        for row, (kind, at) in enumerate(faces)
+    ]
+    return tuple(kept), rest[size * len(faces) :]
 
 
 def _damaged() -> VaultDamaged:

@@ -142,7 +142,11 @@ def _begin(name: str, purpose: Purpose, parts: ServiceParts, *, may_list: bool) 
         if purpose == "enroll":
             return EnrollTrial(parts.pipeline_of(None), models)
         verifier = Verifier(
-            name, vault=parts.vault, pipeline_of=parts.pipeline_of, tell_unknown=may_list
+            name,
+            vault=parts.vault,
+            pipeline_of=parts.pipeline_of,
+            tell_unknown=may_list,
+            from_camera=True,  # a saved film cannot do what a challenge asks
         )
         return UnlockTrial(verifier, models)
 

@@ -13,8 +13,8 @@ from mien.app.enroll import enroll as enroll_photos
 from mien.app.enrollment import Enrollment
 from mien.app.neighbours import neighbours_in
 from mien.app.pipeline import Pipeline
+from mien.app.reference import template_of
 from mien.app.verify import forget as forget_person
-from mien.app.verify import template_of
 from mien.errors import NotEnrolled, Outcome
 from mien.matching.policy import VectorSpace
 from mien.vault import check_user_name
