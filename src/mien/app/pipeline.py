@@ -196,9 +196,9 @@ def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> 
     """
     callers = settings.threads
     return Cascade(
-        _open(PNET, replace(settings, threads=1), callers=callers),
-        _open(RNET, settings),
-        _open(ONET, settings),
+        open_model(PNET, replace(settings, threads=1), callers=callers),
+        open_model(RNET, settings),
+        open_model(ONET, settings),
         cascade or CascadeSettings(),
         pnet_callers=callers,
     )
@@ -214,7 +214,7 @@ def open_pipeline(
     """
     row = find_embedder(embedder, settings.data_dir)
     # the embedder is the large one: it loads while the detector loads and finds the face
-    net = BackgroundNet(lambda: _open(row.model, settings))
+    net = BackgroundNet(lambda: open_model(row.model, settings))
     matcher = Matcher(row, calibration=settings.calibration, data_dir=settings.data_dir)
     embedding = Embedder(net, row, flip_average=flip_average)
     return Pipeline(open_cascade(settings), embedding, matcher, load_gates(row.id))
@@ -244,7 +244,11 @@ def load_pipelines(
     return pipeline_of
 
 
-def _open(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:
+def open_model(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:
+    """Load one network with its graph. Raises as `open_net`, `read_graph` and `read_added_graph`.
+
+    callers: threads that may call it at the same time.
+    """
     if row.is_added:
         graph = read_added_graph(row, settings.engine, settings.data_dir)
     else:
