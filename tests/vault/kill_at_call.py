@@ -11,8 +11,10 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from mien.vault.open import open_vault
 from mien.vault.vault import Vault
 
 MODEL = ModelId("sface", "ab" * 32)
+DATA = Path(__file__).parent / "data"
 
 
 def opened(settings: Settings) -> Vault:
@@ -44,13 +47,15 @@ OPERATIONS: dict[str, Callable[[Vault], object]] = {
     "enroll": lambda vault: enroll(vault, "eve"),
     "forget": lambda vault: vault.remove("ben"),
     "rotate": lambda vault: vault.rotate(),
+    "migrate": lambda vault: vault.list_people(),
 }
 
 
 def prepared(settings: Settings, operation: str) -> Callable[[], object]:
     """The operation, on a vault that is open."""
     vault = opened(settings)
-    vault.list_people()
+    if operation != "migrate":
+        vault.list_people()
 
     def work() -> None:
         OPERATIONS[operation](vault)
@@ -73,6 +78,9 @@ def cell_of(settings: Settings, name: str) -> bytes:
 
 def check(settings: Settings, operation: str, template: bytes, old_key: bytes) -> None:
     """The vault is whole; what the operation removes is nowhere once it is done again."""
+    if operation == "migrate":
+        check_migrated(settings)
+        return
     with opened(settings) as vault:
         assert vault.verify() is not None
         people = {head.user for head in vault.list_people()}
@@ -91,15 +99,39 @@ def check(settings: Settings, operation: str, template: bytes, old_key: bytes) -
     assert left == [], left
 
 
+def check_migrated(settings: Settings) -> None:
+    """The index is all of the old format or all of the new one, and nobody was lost."""
+    with closing(sqlite3.connect(settings.vault_path)) as db:
+        [version] = db.execute("PRAGMA user_version").fetchone()
+        lengths = {size for (size,) in db.execute("SELECT length(key) FROM cell_bucket")}
+    assert (version, lengths) in ((2, {1}), (3, {2, 3})), (version, lengths)
+    with opened(settings) as vault:
+        status = vault.verify()
+        assert status is not None
+        assert (status.people, status.log_entries, status.centroids) == (40, 62, True)
+
+
+def make_vault(settings: Settings, operation: str) -> None:
+    """Of ana and ben, or the one that mien 0.2 wrote."""
+    if operation != "migrate":
+        with opened(settings) as vault:
+            for name in ("ana", "ben"):
+                enroll(vault, name)
+        return
+    for name, path in (("sqlite", settings.vault_path), ("key", settings.key_path)):
+        path.parent.mkdir(parents=True)
+        shutil.copyfile(DATA / f"format1.{name}", path)
+        path.chmod(0o600)
+
+
 def main(shim_path: str, folder: str, operation: str) -> None:
     shim = ctypes.CDLL(shim_path)
     home, whole = Path(folder) / "home", Path(folder) / "whole"
     os.environ["HOME"] = str(home)
     settings = load_settings({"HOME": str(home)})
-    with opened(settings) as vault:
-        for name in ("ana", "ben"):
-            enroll(vault, name)
-    template, old_key = cell_of(settings, "ben")[40:], settings.key_path.read_bytes().split()[-1]
+    make_vault(settings, operation)
+    template = b"" if operation == "migrate" else cell_of(settings, "ben")[40:]
+    old_key = settings.key_path.read_bytes().split()[-1]
     shutil.copytree(home, whole)
     kill_at, killed, calls = 0, True, 0
     while killed:

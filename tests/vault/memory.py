@@ -13,6 +13,7 @@ from mien.vault.crypto.aead import KEY_BYTES
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import Kdf
 from mien.vault.limits.attempts import Moment, moment_now
+from mien.vault.records.centroids import divide_old_blocks
 from mien.vault.transaction import Keys, TransactionManager
 from mien.vault.vault import Vault
 
@@ -23,7 +24,7 @@ def open_memory_vault(*, clock: Callable[[], Moment] = moment_now) -> Vault:
 
 
 def memory_transactions() -> TransactionManager:
-    return TransactionManager(MemoryStore(), MemoryKeys(), None)
+    return TransactionManager(MemoryStore(), MemoryKeys(), None, migrate=divide_old_blocks)
 
 
 class MemoryKeys:

@@ -61,7 +61,7 @@ def kill_at_call(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("operation", "at_least"), [("enroll", 20), ("forget", 20), ("rotate", 50)]
+    ("operation", "at_least"), [("enroll", 20), ("forget", 20), ("rotate", 50), ("migrate", 50)]
 )
 def test_a_kill_before_any_system_call_leaves_no_key_or_template(
     kill_at_call: Path, tmp_path: Path, operation: str, at_least: int

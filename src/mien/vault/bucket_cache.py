@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from mien.records import dataclass, field, replace
+from mien.records import dataclass, field
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import BUCKETS
@@ -31,68 +31,78 @@ class Sealed(Protocol[PartOut]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known(Generic[Part]):
-    """One part. bucket, records: the digests of its bucket and of the records in that bucket."""
+    """One part. node, bucket: the digests of what it was read from."""
 
-    bucket: bytes
-    records: bytes
+    node: bytes
+    bucket: bytes = field(repr=False)
     part: Part = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Parts(Generic[Part]):
+    """By bucket, read from the cells of a section."""
+
+    section: VaultTable
+    known: dict[int, _Known[Part]] = field(repr=False)
 
 
 class BucketCache(Generic[Part]):
     """Parts by bucket. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, str], dict[int, _Known[Part]]] = {}
+        self._read: dict[tuple[bytes, str], _Parts[Part]] = {}
 
     def read(
         self,
         transactions: TransactionManager,
         name: str,
         seal: Callable[[Transaction, int], Sealed[Part]],
+        section_of: Callable[[Transaction], VaultTable] = lambda transaction: VaultTable.RECORD,
     ) -> tuple[list[Part], VaultCipher | None]:
         """All parts, and the cipher of the vault; nothing and None where there is no vault yet.
 
         name: of what is read, such as the hash of a model. seal: reads the part of a bucket, which
-        hangs on the records of that bucket alone. Little is read in one transaction, so that nobody
-        else waits for long; all parts are of one state of the vault, that of the last transaction.
-        A part whose bucket has changed, but none of its records (a count of attempts), is kept.
+        hangs on the cells of that bucket in the section of `section_of` alone. Little is read in
+        one transaction, so that nobody else waits for long; all parts are of one state of the
+        vault, that of the last transaction.
         """
         while True:
             with transactions.reading() as transaction:
                 if transaction is None:
                     return [], None
-                cipher = transaction.cipher
-                key = (cipher.vault_id, name)
-                known = dict(self._known.get(key, {}))
-                sealed, is_whole = _read_stale(transaction, known, seal)
-            for number, (digests, one) in sealed.items():
-                known[number] = _Known(*digests, one.opened())
-            self._known[key] = known
+                cipher, section = transaction.cipher, section_of(transaction)
+                parts = self._read.get((cipher.vault_id, name))
+                known = dict(parts.known) if parts and parts.section is section else {}
+                sealed, is_whole = _read_stale(transaction, section, known, seal)
+            for number, (node, bucket, one) in sealed.items():
+                known[number] = _Known(node, bucket, one.opened())
+            self._read[cipher.vault_id, name] = _Parts(section, known)
             if is_whole:
                 return [known[number].part for number in range(BUCKETS)], cipher
 
 
 def _read_stale(
     transaction: Transaction,
+    section: VaultTable,
     known: dict[int, _Known[Part]],
     seal: Callable[[Transaction, int], Sealed[Part]],
-) -> tuple[dict[int, tuple[tuple[bytes, bytes], Sealed[Part]]], bool]:
+) -> tuple[dict[int, tuple[bytes, bytes, Sealed[Part]]], bool]:
     """Some parts that have changed, with their digests; and whether these are all.
 
-    known: gets the new digest of a bucket whose records have not changed.
+    known: gets the new digest of a node where the bucket has not changed.
     """
     manifest, size = transaction.manifest, 0
-    sealed: dict[int, tuple[tuple[bytes, bytes], Sealed[Part]]] = {}
+    sealed: dict[int, tuple[bytes, bytes, Sealed[Part]]] = {}
     for number in range(BUCKETS):
-        digest, one = manifest.bucket_digest(number), known.get(number)
-        if one is not None and one.bucket == digest:
+        node, one = manifest.node_digest(section, number), known.get(number)
+        if one is not None and one.node == node:
+            continue
+        bucket = manifest.bucket_digest(section, number)
+        if one is not None and one.bucket == bucket:
+            known[number] = _Known(node, bucket, one.part)
             continue
         if size >= AT_ONCE:
             return sealed, False
-        records = manifest.section_digest(VaultTable.RECORD, number)
-        if one is not None and one.records == records:
-            known[number] = replace(one, bucket=digest)
-            continue
-        sealed[number] = ((digest, records), seal(transaction, number))
-        size += sealed[number][1].size
+        sealed[number] = (node, bucket, seal(transaction, number))
+        size += sealed[number][2].size
     return sealed, True

@@ -14,7 +14,7 @@ from mien.vault.people import LET_OTHERS_RUN_S, Heads, sealed_heads, sealed_reco
 from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.centroid_matches import CentroidSearch
-from mien.vault.records.centroids import sealed_block
+from mien.vault.records.centroids import sealed_block, section_of
 from mien.vault.records.record import Record, RecordHead
 from mien.vault.rotated_space import RotatedSpace
 from mien.vault.transaction import TransactionManager
@@ -48,6 +48,7 @@ class CachedReads:
             self._transactions,
             model.sha256,
             lambda transaction, number: sealed_block(transaction, model, number),
+            section_of,
         )
         centroids = CentroidArrays(found)
         self._indexes.note_count(model, len(centroids))

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
 from mien.vault.bucket_cache import BucketCache
-from mien.vault.integrity.manifest import BUCKETS
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.centroid_index import CentroidIndex, QuantizedBlock, is_available
-from mien.vault.records.centroids import SealedBlock, sealed_block
+from mien.vault.records.centroids import SealedBlock, sealed_block, section_of
 from mien.vault.records.indexed_centroids import IndexedCentroids
 from mien.vault.records.sealed_record import model_hash_of
 from mien.vault.rotated_space import RotatedSpace
@@ -34,18 +33,14 @@ class CentroidIndexes:
         self._built: dict[str, CentroidIndex] = {}
 
     def are_used_for(self, model: ModelId) -> bool:
-        """Whether there are so many people that an index pays, and faiss is installed.
-
-        Before the people were counted, by one bucket: tags are spread evenly.
-        """
+        """Whether there are so many people that an index pays, and faiss is installed."""
         if not is_available():
             return False
         if model.sha256 not in self._counts:
             with self._transactions.reading() as transaction:
                 if transaction is None:
                     return False
-                first = sum(1 for _ in transaction.manifest.scan_bucket(VaultTable.RECORD, 0))
-            self.note_count(model, first * BUCKETS)
+                self.note_count(model, transaction.manifest.count(VaultTable.RECORD))
         return self._counts[model.sha256] >= INDEX_FROM
 
     def note_count(self, model: ModelId, people: int) -> None:
@@ -58,6 +53,7 @@ class CentroidIndexes:
             self._transactions,
             model.sha256,
             lambda transaction, number: _ToQuantize(sealed_block(transaction, model, number)),
+            section_of,
         )
         index = CentroidIndex(blocks, self._built.get(model.sha256))
         self._built[model.sha256] = index
@@ -121,5 +117,6 @@ class _Stored:
             lambda transaction, number: _ToSelect(
                 sealed_block(transaction, self.model, number), keep
             ),
+            section_of,
         )
         return CentroidBlock.joined(blocks)

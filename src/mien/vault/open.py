@@ -20,6 +20,7 @@ from mien.vault.backends.sqlite import SqliteStore
 from mien.vault.crypto.local_keys import AskPassphrase, LocalKeys
 from mien.vault.integrity.rollback_guard import RollbackGuard
 from mien.vault.limits.attempts import Moment, moment_now
+from mien.vault.records.centroids import divide_old_blocks
 from mien.vault.records.record import Record
 from mien.vault.transaction import TransactionManager
 from mien.vault.vault import Vault
@@ -51,7 +52,7 @@ def open_vault(
     """
     store = _open_store(settings, create=create)
     keys = _keys_of(settings, ask_passphrase, environ)
-    transactions = TransactionManager(store, keys, _guard_of(settings, store.place))
+    transactions = _transactions(store, keys, _guard_of(settings, store.place))
     return Vault(transactions, surface=surface, clock=clock)
 
 
@@ -97,7 +98,7 @@ def _seal_plain_vault(
     guard = _guard_of(settings, place)
     check_never_sealed(guard, place)
     made = new_file_beside(settings.vault_path)
-    transactions = TransactionManager(SqliteStore(made, create=True), keys, None)
+    transactions = _transactions(SqliteStore(made, create=True), keys, None)
     with Vault(transactions, surface=surface, clock=clock) as vault:
         status = vault.create(key_kind=key_kind, plain_records=plain)
         with transactions.reading() as transaction:
@@ -107,6 +108,10 @@ def _seal_plain_vault(
         replace_plain_vault(made, settings.vault_path)
         remember()
     return status
+
+
+def _transactions(store: Store, keys: LocalKeys, guard: RollbackGuard | None) -> TransactionManager:
+    return TransactionManager(store, keys, guard, migrate=divide_old_blocks)
 
 
 def _open_store(settings: Settings, *, create: bool) -> Store:

@@ -14,6 +14,7 @@ from mien.vault.backends.base import Cells, Store, VaultTable
 from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
+from mien.vault.integrity.format1 import OldFormat
 from mien.vault.integrity.manifest import Manifest
 from mien.vault.integrity.rollback_guard import RollbackGuard, VaultState
 
@@ -45,7 +46,7 @@ class Transaction:
     """One open transaction: the verified manifest, and the cipher that its cells are under.
 
     A key rotation replaces manifest, cipher and header. follows_deleted: the vault is new, in the
-    place of one whose deletion was accepted.
+    place of one whose deletion was accepted. is_old: it is of format 1, and is being migrated.
     """
 
     manifest: Manifest
@@ -53,6 +54,7 @@ class Transaction:
     header: Header
     cells: Cells
     follows_deleted: bool = False
+    is_old: bool = False
 
     @property
     def state(self) -> VaultState:
@@ -71,6 +73,7 @@ class TransactionManager:
     """Opens transactions on one vault.
 
     guard: remembers the last state; None for a vault in memory. random: n -> n bytes.
+    migrate: changes the cells of a vault of format 1 whose index was moved.
     Every method raises KeyUnavailable without the key, and VaultDamaged for a vault that
     does not pass verification.
     """
@@ -81,12 +84,14 @@ class TransactionManager:
         keys: Keys,
         guard: RollbackGuard | None,
         *,
+        migrate: Callable[[Transaction], None],
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self.store = store
         self.keys = keys
         self.guard = guard
         self.random = random
+        self._migrate_cells = migrate
         self._unlocked: tuple[bytes, Header, VaultCipher] | None = None
         self._unlocking = threading.Lock()
 
@@ -98,7 +103,13 @@ class TransactionManager:
         """
         last = self._last_state(accept=accept)
         with ExitStack() as stack:
-            transaction = self._snapshot(stack)
+            try:
+                transaction = self._snapshot(stack)
+            except OldFormat:
+                stack.close()
+                self._migrate(accept=accept)
+                last = self._last_state(accept=accept)
+                transaction = self._snapshot(stack)
             if transaction is None:
                 self._check_never_existed(last)
             elif self.guard is not None and not accept:
@@ -144,8 +155,10 @@ class TransactionManager:
                     transaction = self._new_vault(cells, key_kind, create=create)
                     transaction.follows_deleted = last is not None
                 else:
-                    transaction = self._unlock(packed, cells)
+                    transaction = self._unlock_to_write(packed, cells)
                     self._check_continues(last, transaction, accept_log=accept_log)
+                    if transaction.is_old:
+                        self._migrate_cells(transaction)
                 yield transaction
                 transaction.manifest.save()
                 # a new vault in the place of one that was deleted restarts the memory
@@ -231,7 +244,30 @@ class TransactionManager:
                 raise
             return self._unlock(newer, cells)
 
-    def _unlock(self, packed: bytes, cells: Cells) -> Transaction:
+    def _migrate(self, *, accept: bool) -> None:
+        """Bring a vault of format 1 to the present one, in a transaction of its own.
+
+        accept: also one that is refused; it is accepted, and noted in the log, after this.
+        """
+        if not accept:
+            with self.writing(create=False):
+                return
+        with self.store.writing() as cells:
+            packed = cells.get(VaultTable.META, HEADER_KEY)
+            if packed is None:
+                return  # removed since
+            transaction = self._unlock_to_write(packed, cells)
+            if transaction.is_old:
+                self._migrate_cells(transaction)
+                transaction.manifest.save()
+
+    def _unlock_to_write(self, packed: bytes, cells: Cells) -> Transaction:
+        try:
+            return self._unlock(packed, cells)
+        except OldFormat:
+            return self._unlock(packed, cells, migrate=True)
+
+    def _unlock(self, packed: bytes, cells: Cells, *, migrate: bool = False) -> Transaction:
         with self._unlocking:  # nobody is asked twice for a passphrase
             if self._unlocked is None or self._unlocked[0] != packed:
                 header = Header.from_bytes(packed)
@@ -239,7 +275,8 @@ class TransactionManager:
                 data_key = unwrap(header, source.load(header.key_id))
                 self._unlocked = (packed, header, VaultCipher(data_key, header.vault_id))
             _, header, cipher = self._unlocked
-        return Transaction(Manifest(cells, cipher), cipher, header, cells)
+        manifest = Manifest(cells, cipher, migrate=migrate)
+        return Transaction(manifest, cipher, header, cells, is_old=migrate)
 
     def _check_empty(self, cells: Cells) -> None:
         for section in VaultTable:

@@ -81,7 +81,7 @@ class Vault:
     def is_empty(self) -> bool:
         """Whether nobody is enrolled, by the manifest."""
         with self._transactions.reading() as found:
-            return found is None or found.manifest.is_empty(VaultTable.RECORD)
+            return found is None or not found.manifest.count(VaultTable.RECORD)
 
     def look_up(self, user: str) -> LookupResult | None:
         """The record of this name and what goes with it; None where there is no vault yet."""

@@ -94,7 +94,7 @@ def test_an_invalid_url_is_refused() -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("UPDATE mien.version SET number = 99", "has schema 99 and this mien knows 1; upgrade"),
+        ("UPDATE mien.version SET number = 99", "has schema 99 and this mien knows 2; upgrade"),
         ("DELETE FROM mien.version", "mien did not write its version"),
         ("INSERT INTO mien.version VALUES (1)", "mien did not write its version"),
         ("DROP TABLE mien.cell_record", "tables is missing"),

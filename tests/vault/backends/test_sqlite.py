@@ -70,7 +70,7 @@ def test_an_empty_file_is_an_empty_store_that_only_create_fills(path: Path) -> N
 def test_the_file_has_the_application_id_and_the_schema(filled: Path) -> None:
     header = filled.read_bytes()[:100]
     assert header[68:72] == b"mien"  # where SQLite keeps the application_id
-    assert header[60:64] == bytes([0, 0, 0, 2])  # and the user_version
+    assert header[60:64] == bytes([0, 0, 0, 3])  # and the user_version
 
 
 def test_changes_are_synced_to_the_disk(filled: Path) -> None:

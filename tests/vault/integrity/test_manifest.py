@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from tests.vault.memory import DictCells, MemoryStore
 
 from mien.errors import VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
-from mien.vault.integrity.manifest import BUCKETS, Manifest
+from mien.vault.integrity.hash_tree import BUCKETS, leaf_of
+from mien.vault.integrity.manifest import Manifest
 
 CIPHER = VaultCipher(b"k" * 32, b"v" * 16)
 TAGS = [bytes([first]) + bytes([number]) * 31 for number, first in enumerate((0, 7, 7, 255), 1)]
@@ -110,29 +113,79 @@ def test_an_added_cell_is_detected(store: MemoryStore) -> None:
     raises_damage(store, planted)
 
 
-@pytest.mark.parametrize("bucket", [0, 7, 255, 9])
-def test_an_altered_removed_added_or_restored_bucket_is_detected(
-    store: MemoryStore, bucket: int
+def leaf_key(tag: bytes) -> bytes:
+    return b"\x01" + leaf_of(tag).to_bytes(2, "big")
+
+
+def node_key(tag: bytes) -> bytes:
+    return b"\x01" + bytes([tag[0] >> 2])
+
+
+@pytest.mark.parametrize("key_of", [leaf_key, node_key])
+@pytest.mark.parametrize("tag", TAGS)
+def test_an_altered_removed_or_restored_leaf_or_node_is_detected(
+    store: MemoryStore, key_of: Callable[[bytes], bytes], tag: bytes
 ) -> None:
-    key = bytes([bucket])
+    key = key_of(tag)
     with store.writing() as cells:
         old = cells.get(VaultTable.BUCKET, key)
-        if old is None:
-            cells.put(VaultTable.BUCKET, key, b"x" * 73)
-        else:
-            cells.drop(VaultTable.BUCKET, key)
-    raises_damage(store, key + b"x" * 31)
-    if old is None:
-        return
+        assert old is not None
+        cells.drop(VaultTable.BUCKET, key)
+    raises_damage(store, tag)
     with store.writing() as cells:
         cells.put(VaultTable.BUCKET, key, old[:-1] + bytes([old[-1] ^ 1]))
-    raises_damage(store, key + b"x" * 31)
+    raises_damage(store, tag)
     with store.writing() as cells:
         cells.put(VaultTable.BUCKET, key, old)
-    change(store, key + b"x" * 31, b"one more")
+    change(store, tag[:2] + b"x" * 30, b"one more")
     with store.writing() as cells:
+        assert cells.get(VaultTable.BUCKET, key) != old
         cells.put(VaultTable.BUCKET, key, old)
-    raises_damage(store, key + b"x" * 31)
+    raises_damage(store, tag)
+
+
+@pytest.mark.parametrize("key_of", [leaf_key, node_key])
+def test_an_added_leaf_or_node_is_detected(
+    store: MemoryStore, key_of: Callable[[bytes], bytes]
+) -> None:
+    tag = b"\x09" + b"x" * 31
+    with store.reading() as cells:
+        assert cells.get(VaultTable.BUCKET, leaf_key(tag)) is None
+        size = 2048 if key_of is node_key else 73
+    with store.writing() as cells:
+        cells.put(VaultTable.BUCKET, key_of(tag), b"x" * size)
+    with store.reading() as cells, pytest.raises(VaultDamaged, match="index"):
+        Manifest(cells, CIPHER).get(VaultTable.RECORD, tag)
+
+
+def test_sections_share_no_leaf_and_no_node(store: MemoryStore) -> None:
+    """An attempt changes nothing of the people, so what was read of them is kept."""
+    sections = (VaultTable.RECORD, VaultTable.ATTEMPT, VaultTable.CENTROIDS)
+    for section in sections:
+        with store.reading() as cells:
+            before = Manifest(cells, CIPHER)
+        with store.writing() as cells:
+            manifest = Manifest(cells, CIPHER)
+            manifest.put(section, TAGS[1], b"value")
+            manifest.save()
+        with store.reading() as cells:
+            after = Manifest(cells, CIPHER)
+            changed = [
+                one for one in sections if before.node_digest(one, 7) != after.node_digest(one, 7)
+            ]
+        assert changed == [section]
+
+
+def test_a_change_writes_its_cell_its_leaf_its_node_and_the_manifest(store: MemoryStore) -> None:
+    before = dict(store._cells)
+    change(store, TAGS[1], b"new")
+    changed = {key for key, value in store._cells.items() if before.get(key) != value}
+    assert changed == {
+        (VaultTable.RECORD, TAGS[1]),
+        (VaultTable.BUCKET, leaf_key(TAGS[1])),
+        (VaultTable.BUCKET, node_key(TAGS[1])),
+        (VaultTable.META, b"manifest"),
+    }
 
 
 def test_a_manifest_of_another_key_altered_or_absent_opens_nothing(store: MemoryStore) -> None:
@@ -184,17 +237,21 @@ def test_a_transaction_reads_what_it_wrote(store: MemoryStore) -> None:
             assert (cell.version, cell.value) == (2, value)
 
 
+def digests(manifest: Manifest) -> list[bytes]:
+    return [manifest.bucket_digest(VaultTable.RECORD, number) for number in range(BUCKETS)]
+
+
 def test_the_digest_of_a_bucket_changes_with_its_cells_only(store: MemoryStore) -> None:
     with store.reading() as cells:
-        before = [Manifest(cells, CIPHER).bucket_digest(number) for number in range(BUCKETS)]
+        before = digests(Manifest(cells, CIPHER))
     change(store, TAGS[1], b"new")
     with store.reading() as cells:
-        after = [Manifest(cells, CIPHER).bucket_digest(number) for number in range(BUCKETS)]
+        after = digests(Manifest(cells, CIPHER))
     assert [number for number in range(BUCKETS) if before[number] != after[number]] == [7]
-    assert before[7] != bytes(32)
+    assert before[9] == bytes(16 * 32)
 
 
-@pytest.mark.parametrize("plain", [b"mienIDX1", b"mienIDX9" + bytes(48 + 32 * BUCKETS)])
+@pytest.mark.parametrize("plain", [b"mienIDX1", b"mienIDX2", b"mienIDX9" + bytes(48 + 3 * 2056)])
 def test_a_manifest_of_another_format_says_upgrade(store: MemoryStore, plain: bytes) -> None:
     with store.writing() as cells:
         sealed = CIPHER.seal(plain, purpose="manifest", bound_to=[])
@@ -211,8 +268,13 @@ def test_a_bucket_is_scanned_by_tag_and_removed_with_its_last_cell(store: Memory
     change(store, TAGS[0], None)
     change(store, TAGS[1], None)
     with store.reading() as cells:
-        assert cells.get(VaultTable.BUCKET, b"\x00") is None
-        assert cells.get(VaultTable.BUCKET, b"\x07") is not None
+        assert cells.get(VaultTable.BUCKET, leaf_key(TAGS[0])) is None
+        assert cells.get(VaultTable.BUCKET, leaf_key(TAGS[2])) is not None
+        assert cells.get(VaultTable.BUCKET, node_key(TAGS[2])) is not None
+    change(store, TAGS[2], None)
+    with store.reading() as cells:
+        assert cells.get(VaultTable.BUCKET, leaf_key(TAGS[2])) is None
+        assert cells.get(VaultTable.BUCKET, node_key(TAGS[2])) is None
 
 
 class _RepeatingCells(DictCells):

@@ -29,6 +29,7 @@ from mien.vault.backends.sqlite_connection import (
 )
 from mien.vault.backends.sqlite_path import find_vault_file
 from mien.vault.backends.sqlite_pool import SqlitePool
+from mien.vault.backends.sqlite_schema import SCHEMA_VERSION, migrate
 from mien.vault.backends.turns import Turns
 
 if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened, for a quick start
@@ -85,6 +86,8 @@ class SqliteStore:
                 raise UsageError(f"there is no vault at {quote(self.place)}; run: mien vault init")
             cells, begin = _SqliteCells(one.db, self._path, writable=True), "BEGIN IMMEDIATE"
             with translated_errors(self._path), transaction(one.db, begin), closing(cells):
+                if one.schema < SCHEMA_VERSION:
+                    migrate(one.db, self._path)
                 yield cells
             if not self._pool.is_in_place(one):
                 raise VaultDamaged(

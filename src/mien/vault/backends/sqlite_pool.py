@@ -6,11 +6,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.errors import UsageError, VaultDamaged, quote
+from mien.records import dataclass
 from mien.vault.backends.sqlite_connection import (
     connect,
     empty_write_ahead_log,
@@ -20,6 +20,7 @@ from mien.vault.backends.sqlite_connection import (
 from mien.vault.backends.sqlite_path import create_vault_file, find_vault_file
 from mien.vault.backends.sqlite_schema import (
     PLAIN_SCHEMA,
+    SCHEMA_VERSION,
     check_schema,
     migrate,
     schema_version,
@@ -31,11 +32,15 @@ if TYPE_CHECKING:  # sqlite3 is imported where a vault is opened, for a quick st
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenFile:
-    """A connection. identity: device and inode of the file. log_inode: of its write-ahead log."""
+    """A connection. identity: device and inode of the file. log_inode: of its write-ahead log.
+
+    schema: that the file had when it was opened.
+    """
 
     db: sqlite3.Connection
     identity: tuple[int, int]
     log_inode: int
+    schema: int
 
 
 class SqlitePool:
@@ -100,15 +105,16 @@ class SqlitePool:
             return None
         with translated_errors(self._path):
             status = os.stat(real)
-            db = self._open(real, create=create)
+            db, schema = self._open(real, create=create)
         if db is None:
             return None
         log_inode = 0
         with suppress(FileNotFoundError):
             log_inode = os.stat(f"{real}-wal").st_ino
-        return OpenFile(db, (status.st_dev, status.st_ino), log_inode)
+        return OpenFile(db, (status.st_dev, status.st_ino), log_inode, schema)
 
-    def _open(self, real: Path, *, create: bool) -> sqlite3.Connection | None:
+    def _open(self, real: Path, *, create: bool) -> tuple[sqlite3.Connection | None, int]:
+        """The connection, None for an empty file, and the schema of the file."""
         db = connect(real, self._busy_timeout_s)
         try:
             version = schema_version(db, self._path)
@@ -120,10 +126,11 @@ class SqlitePool:
             if version == 0:
                 if not create:
                     db.close()
-                    return None
+                    return None, 0
                 with transaction(db, "BEGIN IMMEDIATE"):
                     migrate(db, self._path)
-            check_schema(db, self._path)
+                version = SCHEMA_VERSION
+            check_schema(db, self._path, version)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted with zeros
@@ -132,7 +139,7 @@ class SqlitePool:
         except BaseException:
             db.close()
             raise
-        return db
+        return db, version
 
     def _leave_replaced(self) -> None:
         """Leave the connections to a file that was deleted or replaced since."""

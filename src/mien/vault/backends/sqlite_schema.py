@@ -32,7 +32,11 @@ _CELLS = tuple(
     for name in ("meta", "bucket", "record", "attempt", "log", "gallery")
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((_TEMPLATES,), (*_CELLS, "DROP TABLE templates"))
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (_TEMPLATES,),
+    (*_CELLS, "DROP TABLE templates"),
+    (),  # the same tables; the manifest in them is of format 2, which `transaction` writes
+)
 """Step n, counted from 1, leads to schema n. A step that was released is never edited.
 
 Schema 1 kept templates unencrypted. A file of that schema is never migrated in place:

@@ -1,12 +1,12 @@
 """The manifest of a vault: no cell can be altered, swapped, hidden, added or put back unnoticed.
 
-    manifest   sealed   counter, log count, log head, the digests of 256 buckets
-    bucket     plain    (section, tag) -> version and SHA-256 of the cell, sorted
+    manifest   sealed   counter, log count, log head; of each section the number of its cells and
+                        the top of its hash tree
+    node, leaf plain    see `hash_tree`
     cell       sealed   see `sealed_cells`
 
-Reading one cell takes three reads, however many people are enrolled, and a cell that is
-absent is proven absent. A tag is a keyed hash, so a bucket names nobody. It is a hash tree
-of two levels (Merkle 1987), with the root under the vault's key.
+Reading one cell takes four reads, however many people are enrolled, and a cell that is absent
+is proven absent. A tag is a keyed hash, so a leaf names nobody.
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ from mien.records import dataclass
 from mien.vault.backends.base import Cells, VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.audit_log import FIRST_LINK, link, log_damaged, verify_chain
-from mien.vault.integrity.bucket import ENTRY_BYTES, Bucket
+from mien.vault.integrity.format1 import MAGIC as OLD_MAGIC
+from mien.vault.integrity.format1 import OldFormat, OldManifest, move_index
+from mien.vault.integrity.hash_tree import BUCKETS, TOP_BYTES, HashTree
 
-BUCKETS = 256
+__all__ = ["BUCKETS", "MANIFEST_KEY", "Cell", "Manifest"]
+
 MANIFEST_KEY = b"manifest"
 
 _PURPOSE = "manifest"
 _HEAD = struct.Struct("<8sQQ32s")
-_MAGIC = b"mienIDX1"
+_MAGIC = b"mienIDX2"
 _SECTION_CODES = {VaultTable.RECORD: 1, VaultTable.ATTEMPT: 2, VaultTable.CENTROIDS: 3}
-_DIGEST_BYTES = 32
+_TREE = struct.Struct(f"<Q{TOP_BYTES}s")  # of each section, by its code: count and top
 _PAGE = 200
 
 
@@ -46,19 +49,23 @@ class Cell:
 class Manifest:
     """The verified view of one transaction. Every method raises VaultDamaged for a mismatch.
 
-    A change is kept only if `save` is called before the transaction ends.
+    new: of a vault that has none yet. migrate: also take one of format 1, and put what it lists
+    into the trees; otherwise OldFormat. A change is kept only if `save` is called before the
+    transaction ends.
     """
 
-    def __init__(self, cells: Cells, cipher: VaultCipher, *, new: bool = False) -> None:
+    def __init__(
+        self, cells: Cells, cipher: VaultCipher, *, new: bool = False, migrate: bool = False
+    ) -> None:
         self._cells = cells
         self._cipher = cipher
-        self._buckets: dict[int, Bucket] = {}  # that were read, and verified
-        self._changed: set[int] = set()  # the numbers of those to be written
-        self._digests = bytearray(_DIGEST_BYTES * BUCKETS)  # of all buckets, in a row
+        self._trees = {
+            code: HashTree(cells, code, bytes(TOP_BYTES), 0) for code in _SECTION_CODES.values()
+        }
         self.counter, self.log_count, self.log_head = 0, 0, FIRST_LINK
         self.digest = b""  # SHA-256 of the sealed manifest; empty before the first `save`
         if not new:
-            self._read_manifest()
+            self._read_manifest(migrate=migrate)
 
     @property
     def next_version(self) -> int:
@@ -67,36 +74,33 @@ class Manifest:
 
     def get(self, section: VaultTable, tag: bytes) -> Cell | None:
         """The verified cell; None if there is none."""
-        entry = self._bucket(tag[0]).get(_SECTION_CODES[section], tag)
+        entry = self._tree(section).get(tag)
         value = self._cells.get(section, tag)
         return self._verified(entry, value)
 
     def holds(self, section: VaultTable, tag: bytes) -> bool:
-        """Whether there is such a cell, by the bucket alone: the cell may be damaged."""
-        return self._bucket(tag[0]).get(_SECTION_CODES[section], tag) is not None
+        """Whether there is such a cell, by the tree alone: the cell may be damaged."""
+        return self._tree(section).get(tag) is not None
 
     def put(self, section: VaultTable, tag: bytes, value: bytes) -> None:
         """Store a cell. The value must be sealed for `next_version`."""
-        digest = hashlib.sha256(value).digest()
-        self._edited(tag[0]).put(_SECTION_CODES[section], tag, self.next_version, digest)
+        self._tree(section).put(tag, self.next_version, hashlib.sha256(value).digest())
         self._cells.put(section, tag, value)
 
     def drop(self, section: VaultTable, tag: bytes) -> bool:
         """Remove a cell, also a damaged one. False if there was none."""
-        found = self._edited(tag[0]).drop(_SECTION_CODES[section], tag)
+        found = self._tree(section).drop(tag)
         return self._cells.drop(section, tag) or found
 
     def clear(self, section: VaultTable) -> None:
         """Remove all cells of the section, also damaged ones and those that do not belong there."""
-        for number in range(BUCKETS):
-            if self._bucket(number).count(_SECTION_CODES[section]):
-                self._edited(number).clear(_SECTION_CODES[section])
+        self._tree(section).clear()
         self._cells.clear(section)
 
     def scan(self, section: VaultTable) -> Iterator[tuple[bytes, Cell]]:
         """All cells of the section by tag; raises at the end if one of them is missing."""
         missing = self.count(section)
-        for tag, value in self._scan_from(section, b""):
+        for tag, value in self._scan_from(section, b"", _PAGE):
             yield tag, self._found(section, tag, value)
             missing -= 1
         if missing:
@@ -105,8 +109,10 @@ class Manifest:
     def scan_bucket(self, section: VaultTable, number: int) -> Iterator[tuple[bytes, Cell]]:
         """The cells of one bucket, whose tags begin with this byte, by tag."""
         first = bytes([number])
-        missing = self._bucket(number).count(_SECTION_CODES[section])
-        for tag, value in self._scan_from(section, first) if missing else ():
+        missing = self._tree(section).bucket_count(number)
+        # one more than there should be, to find a cell that was added
+        page = min(missing + 1, _PAGE)
+        for tag, value in self._scan_from(section, first, page) if missing else ():
             if tag[:1] != first:
                 break
             yield tag, self._found(section, tag, value)
@@ -114,23 +120,17 @@ class Manifest:
         if missing:
             raise _damaged(f"{missing} of its cells are missing")
 
-    def bucket_digest(self, number: int) -> bytes:
-        """SHA-256 of one bucket: equal digests mean equal cells."""
-        return bytes(self._digests[_place_of(number)])
+    def node_digest(self, section: VaultTable, bucket: int) -> bytes:
+        """Equal ones mean equal cells in the bucket, and in those beside it."""
+        return self._tree(section).node_digest_of(bucket)
 
-    def section_digest(self, section: VaultTable, number: int) -> bytes:
-        """SHA-256 of the section's entries in one bucket: equal digests mean equal cells."""
-        return self._bucket(number).digest_of(_SECTION_CODES[section])
+    def bucket_digest(self, section: VaultTable, bucket: int) -> bytes:
+        """Equal ones mean equal cells in the bucket."""
+        return self._tree(section).bucket_digest(bucket)
 
     def count(self, section: VaultTable) -> int:
-        """How many cells the section has, by the buckets alone."""
-        code = _SECTION_CODES[section]
-        return sum(self._bucket(number).count(code) for number in range(BUCKETS))
-
-    def is_empty(self, section: VaultTable) -> bool:
-        """Whether the section has no cell, by the buckets alone."""
-        code = _SECTION_CODES[section]
-        return not any(self._bucket(number).count(code) for number in range(BUCKETS))
+        """How many cells the section has, by the manifest alone."""
+        return self._tree(section).count
 
     def append_log(self, entry: bytes) -> None:
         """Seal the entry at the next place of the log's chain."""
@@ -187,20 +187,15 @@ class Manifest:
         return [entry for entry in entries if entry is not None]
 
     def save(self) -> None:
-        """Write the buckets that changed, and the manifest with the next counter."""
-        for number in sorted(self._changed):
-            packed = self._buckets[number].packed
-            self._digests[_place_of(number)] = _digest_of(packed)
-            if packed:
-                self._cells.put(VaultTable.BUCKET, bytes([number]), packed)
-            else:
-                self._cells.drop(VaultTable.BUCKET, bytes([number]))
+        """Write what changed in the trees, and the manifest with the next counter."""
+        for tree in self._trees.values():
+            tree.save()
         self.counter += 1
         head = _HEAD.pack(_MAGIC, self.counter, self.log_count, self.log_head)
-        sealed = self._cipher.seal(head + self._digests, purpose=_PURPOSE, bound_to=[])
+        tops = b"".join(_TREE.pack(tree.count, tree.top) for tree in self._trees.values())
+        sealed = self._cipher.seal(head + tops, purpose=_PURPOSE, bound_to=[])
         self._cells.put(VaultTable.META, MANIFEST_KEY, sealed)
         self.digest = hashlib.sha256(sealed).digest()
-        self._changed = set()
 
     def _open_log_entry(self, key: bytes, sealed: bytes) -> bytes | None:
         """None if it does not open at its place."""
@@ -208,34 +203,44 @@ class Manifest:
             return self._cipher.open(sealed, purpose="log", bound_to=[key])
         return None
 
-    def _read_manifest(self) -> None:
+    def _read_manifest(self, *, migrate: bool) -> None:
         sealed = self._cells.get(VaultTable.META, MANIFEST_KEY)
         if sealed is None:
             raise _damaged("its manifest is missing")
         plain = self._cipher.open(sealed, purpose=_PURPOSE, bound_to=[])
-        if len(plain) != _HEAD.size + _DIGEST_BYTES * BUCKETS or not plain.startswith(_MAGIC):
-            raise _damaged("its manifest has another format; upgrade mien")
-        _, self.counter, self.log_count, self.log_head = _HEAD.unpack_from(plain)
+        try:
+            if plain.startswith(OLD_MAGIC):
+                self._take_old(OldManifest.unpack(plain), migrate=migrate)
+            else:
+                self._take(plain)
+        except (ValueError, struct.error) as error:
+            raise _damaged("its manifest has another format; upgrade mien") from error
         self.digest = hashlib.sha256(sealed).digest()
-        self._digests = bytearray(plain[_HEAD.size :])
 
-    def _edited(self, number: int) -> Bucket:
-        self._changed.add(number)
-        return self._bucket(number)
+    def _take(self, plain: bytes) -> None:
+        if not plain.startswith(_MAGIC):
+            raise ValueError("another format")
+        _, self.counter, self.log_count, self.log_head = _HEAD.unpack_from(plain)
+        tops = plain[_HEAD.size :]
+        if len(tops) != _TREE.size * len(self._trees):
+            raise ValueError("it is cut off")
+        found = zip(self._trees, _TREE.iter_unpack(tops), strict=True)
+        self._trees = {code: HashTree(self._cells, code, top, n) for code, (n, top) in found}
 
-    def _bucket(self, number: int) -> Bucket:
-        if number in self._buckets:
-            return self._buckets[number]
-        packed = self._cells.get(VaultTable.BUCKET, bytes([number])) or b""
-        known = hmac.compare_digest(_digest_of(packed), self.bucket_digest(number))
-        if not known or len(packed) % ENTRY_BYTES:
-            raise _damaged("a part of its index was altered, removed or put back")
-        self._buckets[number] = Bucket(packed)
-        return self._buckets[number]
+    def _take_old(self, old: OldManifest, *, migrate: bool) -> None:
+        if not migrate:
+            raise OldFormat
+        self.counter, self.log_count, self.log_head = old.counter, old.log_count, old.log_head
+        move_index(old, self._cells, self._trees)
 
-    def _scan_from(self, section: VaultTable, after: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def _tree(self, section: VaultTable) -> HashTree:
+        return self._trees[_SECTION_CODES[section]]
+
+    def _scan_from(
+        self, section: VaultTable, after: bytes, page_size: int
+    ) -> Iterator[tuple[bytes, bytes]]:
         """The cells of the store whose tags are greater, in order; not verified."""
-        while page := self._cells.scan(section, after=after, limit=_PAGE):
+        while page := self._cells.scan(section, after=after, limit=page_size):
             for tag, value in page:
                 if tag <= after:  # a damaged tree could lead round and round
                     raise _damaged("its cells are out of order")
@@ -243,7 +248,7 @@ class Manifest:
                 yield tag, value
 
     def _found(self, section: VaultTable, tag: bytes, value: bytes) -> Cell:
-        cell = self._verified(self._bucket(tag[0]).get(_SECTION_CODES[section], tag), value)
+        cell = self._verified(self._tree(section).get(tag), value)
         assert cell is not None  # there is a value
         return cell
 
@@ -259,16 +264,6 @@ class Manifest:
         if not hmac.compare_digest(hashlib.sha256(value).digest(), digest):
             raise _damaged("a cell was altered, swapped or put back from an earlier time")
         return Cell(version, value)
-
-
-def _place_of(number: int) -> slice:
-    """Of a bucket's digest."""
-    return slice(_DIGEST_BYTES * number, _DIGEST_BYTES * (number + 1))
-
-
-def _digest_of(packed: bytes) -> bytes:
-    """SHA-256 of a bucket; zeros for an empty one."""
-    return hashlib.sha256(packed).digest() if packed else bytes(_DIGEST_BYTES)
 
 
 def _damaged(what: str) -> VaultDamaged:

@@ -1,7 +1,7 @@
 """Centroids: the mean direction of each template, ready for one matrix product.
 
 Without them, an identification opens every record. With them, the rotated centroids of one
-model are in sealed blocks, one for each first byte of the tags, changed together with the
+model are in sealed blocks, one for the first twelve bits of the tags, changed together with the
 records and verified like them. They are kept from `KEPT_FROM` people on, unless they were
 turned off, and in a smaller vault if they were turned on. A centroid only points to a record:
 the record itself decides, so that no fault here can unlock anything.
@@ -10,14 +10,15 @@ the record itself decides, so that no fault here can unlock anything.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mien.errors import VaultDamaged
 from mien.records import dataclass, field
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
+from mien.vault.integrity.hash_tree import LEAVES_OF_BUCKET, leaf_of
 from mien.vault.integrity.manifest import BUCKETS, Cell
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.record import Record
@@ -58,7 +59,7 @@ def enable(transaction: Transaction) -> None:
     parts: dict[tuple[str, int], dict[bytes, FloatArray]] = {}
     for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         record = open_record(tag, cell, transaction.cipher)
-        parts.setdefault((record.model.sha256, tag[0]), {})[tag] = _centroid(record)
+        parts.setdefault((record.model.sha256, leaf_of(tag)), {})[tag] = _centroid(record)
     transaction.manifest.clear(VaultTable.CENTROIDS)
     for (sha256, number), block in parts.items():
         _write_block(transaction, sha256, number, CentroidBlock.of(block))
@@ -85,7 +86,7 @@ def update(records: Sequence[Record], transaction: Transaction) -> None:
         tag = user_tag(record.user, transaction.cipher)
         for other in models - {record.model.sha256}:  # the earlier record may be of another model
             _remove(tag, other, transaction)
-        rows.setdefault((record.model.sha256, tag[0]), {})[tag] = _centroid(record)
+        rows.setdefault((record.model.sha256, leaf_of(tag)), {})[tag] = _centroid(record)
     for (sha256, number), its in rows.items():
         block = _read_block(transaction, sha256, number)
         _write_block(transaction, sha256, number, block.with_rows(its))
@@ -99,15 +100,24 @@ def remove(tag: bytes, transaction: Transaction) -> None:
         _remove(tag, sha256, transaction)
 
 
+def section_of(transaction: Transaction) -> VaultTable:
+    """Which cells `sealed_block` reads."""
+    return VaultTable.CENTROIDS if are_enabled(transaction) else VaultTable.RECORD
+
+
 def sealed_block(transaction: Transaction, model: ModelId, number: int) -> SealedBlock:
     """Those whose tag begins with this byte, of the records where centroids are not kept."""
-    if are_enabled(transaction):
-        tag = _block_tag(transaction, model.sha256, number)
-        cell = _get(transaction, tag)
-        return SealedBlock(transaction.cipher, kept=None if cell is None else (tag, cell))
-    cells = transaction.manifest.scan_bucket(VaultTable.RECORD, number)
-    of_model = [(tag, cell) for tag, cell in cells if model_hash_of(cell) == model.sha256]
-    return SealedBlock(transaction.cipher, records=of_model)
+    cipher, manifest = transaction.cipher, transaction.manifest
+    if not are_enabled(transaction):
+        cells = manifest.scan_bucket(VaultTable.RECORD, number)
+        of_model = [(tag, cell) for tag, cell in cells if model_hash_of(cell) == model.sha256]
+        return SealedBlock(cipher, records=of_model)
+    with _verified():
+        blocks = list(manifest.scan_bucket(VaultTable.CENTROIDS, number))
+    first = number * LEAVES_OF_BUCKET
+    leaves = range(first, first + LEAVES_OF_BUCKET) if blocks else ()
+    tags = {_block_tag(transaction, model.sha256, leaf) for leaf in leaves}
+    return SealedBlock(cipher, kept=[(tag, cell) for tag, cell in blocks if tag in tags])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,21 +125,51 @@ class SealedBlock:
     """Centroids as they are stored, to be opened after their transaction: others wait for it."""
 
     cipher: VaultCipher
-    kept: tuple[bytes, Cell] | None = field(default=None, repr=False)
+    kept: list[tuple[bytes, Cell]] = field(default_factory=list, repr=False)
     records: list[tuple[bytes, Cell]] = field(default_factory=list, repr=False)
 
     @property
     def size(self) -> int:
         """In bytes, sealed."""
-        cells = [self.kept] if self.kept else self.records
-        return sum(len(cell.value) for _, cell in cells)
+        return sum(len(cell.value) for _, cell in (*self.kept, *self.records))
 
     def opened(self) -> CentroidBlock:
         """Raises VaultDamaged."""
-        if self.kept is not None:
-            return _unpack_block(_open(*self.kept, self.cipher))
+        if self.kept:
+            blocks = [_unpack_block(_open(tag, cell, self.cipher)) for tag, cell in self.kept]
+            return CentroidBlock.joined(blocks)
         found = {tag: _centroid(open_record(tag, cell, self.cipher)) for tag, cell in self.records}
         return CentroidBlock.of(found)
+
+
+def divide_old_blocks(transaction: Transaction) -> None:
+    """Of a vault of format 1: its blocks, one for the first byte of the tags, become smaller ones.
+
+    What is damaged is made again from the records, or left out.
+    """
+    try:
+        if are_enabled(transaction):
+            for sha256 in _read_models(transaction):
+                for number in range(BUCKETS):
+                    _divide_old_block(transaction, sha256, number)
+    except VaultDamaged:
+        try:
+            enable(transaction)
+        except VaultDamaged:
+            transaction.manifest.clear(VaultTable.CENTROIDS)
+
+
+def _divide_old_block(transaction: Transaction, sha256: str, number: int) -> None:
+    tag = cell_tag(VaultTable.CENTROIDS, f"{sha256} {number}", transaction.cipher)
+    plain = _read_cell(transaction, tag)
+    if plain is None:
+        return
+    transaction.manifest.drop(VaultTable.CENTROIDS, tag)
+    rows: dict[int, dict[bytes, FloatArray]] = {}
+    for of, row in _unpack_block(plain).items():
+        rows.setdefault(leaf_of(of), {})[of] = row
+    for leaf, its in rows.items():
+        _write_block(transaction, sha256, leaf, CentroidBlock.of(its))
 
 
 def verify_centroids(transaction: Transaction) -> None:
@@ -142,13 +182,14 @@ def verify_centroids(transaction: Transaction) -> None:
     for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         record = open_record(tag, cell, transaction.cipher)
         expected[record.model.sha256, tag] = _centroid(record)
+    blocks = {(sha256, leaf_of(tag)) for sha256, tag in expected}
     found = {
         (sha256, tag): row
-        for sha256 in _read_models(transaction)
-        for number in range(BUCKETS)
-        for tag, row in _read_block(transaction, sha256, number).items()
+        for sha256, leaf in blocks
+        for tag, row in _read_block(transaction, sha256, leaf).items()
     }
     same = expected.keys() == found.keys()
+    same = same and transaction.manifest.count(VaultTable.CENTROIDS) == 1 + len(blocks)
     if not same or any(not np.array_equal(row, found[key]) for key, row in expected.items()):
         raise _damaged("the centroids do not agree with the records")
 
@@ -169,9 +210,9 @@ def _centroid(record: Record) -> FloatArray:
 
 
 def _remove(tag: bytes, sha256: str, transaction: Transaction) -> None:
-    block = _read_block(transaction, sha256, tag[0])
+    block = _read_block(transaction, sha256, leaf_of(tag))
     if block.find(tag) >= 0:
-        _write_block(transaction, sha256, tag[0], block.without(tag))
+        _write_block(transaction, sha256, leaf_of(tag), block.without(tag))
 
 
 def _read_block(transaction: Transaction, sha256: str, number: int) -> CentroidBlock:
@@ -209,12 +250,21 @@ def _marker_tag(transaction: Transaction) -> bytes:
 
 
 def _block_tag(transaction: Transaction, sha256: str, number: int) -> bytes:
-    return cell_tag(VaultTable.CENTROIDS, f"{sha256} {number}", transaction.cipher)
+    """In the leaf of the block's number, so that the digests of the tree tell which changed."""
+    tag = cell_tag(VaultTable.CENTROIDS, f"block {sha256} {number}", transaction.cipher)
+    return bytes([number >> 4, (number & 15) << 4 | tag[1] & 15]) + tag[2:]
 
 
 def _get(transaction: Transaction, tag: bytes) -> Cell | None:
-    try:
+    with _verified():
         return transaction.manifest.get(VaultTable.CENTROIDS, tag)
+
+
+@contextmanager
+def _verified() -> Iterator[None]:
+    """Say of damage that it is of the centroids alone."""
+    try:
+        yield
     except VaultDamaged as error:
         raise _damaged(
             "a cell of the centroids was altered, removed or put back; the records were not"
