@@ -7,6 +7,7 @@ import io
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,13 @@ import pytest
 from PIL import Image
 
 from mien import embed, embed_photos
+from mien.app.batch_pipeline import open_batch_pipeline
 from mien.app.pipeline import Pipeline
 from mien.bulk import analyse, guard
 from mien.bulk.embedded_photo import EmbeddedPhoto, photo_from_plain
 from mien.bulk.guard import PhotoGuard, SourcePhoto
 from mien.errors import Outcome, UnreadableImage, UsageError, WorkerDied
+from mien.models import SFACE
 from mien.results import ByteArray
 from mien.settings import Settings
 
@@ -134,6 +137,29 @@ def test_one_photo_outside_a_list_is_refused(home: Path) -> None:
         embed_photos(b"bytes of a photo")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("ahead", [1, 10**9])
+@pytest.mark.parametrize("carefully", [False, True])
+def test_photos_that_are_looked_at_together_get_the_answers_of_each_alone(
+    folder: Path,
+    settings: Settings,
+    carefully: bool,
+    ahead: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(analyse, "PIXELS_IN_PROGRESS", ahead)
+    alone = analyse.load_analysis(settings, "sface", carefully=carefully)
+    photos = [(name, str(folder / name)) for name in (*OUTCOMES, "face.png")]
+    together = analyse.analyse_together(open_batch_pipeline(settings), carefully, photos)
+    dims = SFACE.dims
+    for row, (one, other) in enumerate(zip(together, alone(photos), strict=True)):
+        found, expected = (photo_from_plain(row, "", plain, dims=dims) for plain in (one, other))
+        for name in ("sha256", "faults", "faces", "outcome", "error"):
+            assert getattr(found, name) == getattr(expected, name)
+        assert (found.vector is None) == (expected.vector is None)
+        if found.vector is not None and expected.vector is not None:
+            np.testing.assert_allclose(found.vector, expected.vector, atol=1e-4)
+
+
 # photos that end or stop their worker -----------------------------------------------------------
 
 
@@ -162,6 +188,19 @@ def _answer_each(photos: Sequence[tuple[str, analyse.Content]]) -> Iterator[tupl
 def fragile(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[PhotoGuard]:
     monkeypatch.setattr(guard, "load_analysis", _load_fragile)
     one = PhotoGuard(settings, "sface", carefully=False, limit_s=2.0)
+    yield one
+    one.close()
+
+
+def _load_fragile_at_once(settings: Settings, model: str, *, carefully: bool) -> analyse.Analyse:
+    """As on a graphics card: no answer comes before all photos were looked at."""
+    return lambda photos: iter(list(_answer_each(photos)))
+
+
+@pytest.fixture
+def fragile_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[PhotoGuard]:
+    monkeypatch.setattr(guard, "load_analysis", _load_fragile_at_once)
+    one = PhotoGuard(replace(settings, engine="cuda"), "sface", carefully=False, limit_s=2.0)
     yield one
     one.close()
 
@@ -196,6 +235,24 @@ def test_a_worker_that_was_killed_from_outside_costs_no_photo(
     fragile: PhotoGuard, tmp_path: Path
 ) -> None:
     found = _run(fragile, "a", "once", "b", content=str(tmp_path / "note"))
+    assert [one.outcome.value for one in found] == ["no_face"] * 3
+
+
+@pytest.mark.parametrize("bad", ["exit", "hang"])
+def test_of_photos_that_are_looked_at_together_the_right_one_is_blamed(
+    fragile_at_once: PhotoGuard, bad: str
+) -> None:
+    found = _run(fragile_at_once, "a", "b", bad, "c", bad, "d")
+    assert [one.name for one in found] == ["a", "b", bad, "c", bad, "d"]
+    blamed = [one.outcome is Outcome.INTERNAL_ERROR for one in found]
+    assert blamed == [False, False, True, False, True, False]
+    assert [one.error for one in _run(fragile_at_once, "a", "b")] == ["none", "none"]
+
+
+def test_a_worker_of_several_photos_that_was_killed_from_outside_costs_none(
+    fragile_at_once: PhotoGuard, tmp_path: Path
+) -> None:
+    found = _run(fragile_at_once, "a", "once", "b", content=str(tmp_path / "note"))
     assert [one.outcome.value for one in found] == ["no_face"] * 3
 
 

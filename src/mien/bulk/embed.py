@@ -46,7 +46,7 @@ def embed_photos(
     unlock does. photo_limit_s: the longest that one photo may take.
 
     `close()` of the iterator ends the workers. Raises UsageError for an argument that cannot be,
-    and while it runs ModelMissing, ModelAltered, and WorkerDied where no worker can start.
+    and while it runs ModelUnavailable, and WorkerDied where no worker can start.
     """
     settings = load_settings(engine=engine)
     workers = usable_cores() if workers is None else workers

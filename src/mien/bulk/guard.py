@@ -13,7 +13,7 @@ from mien.bulk.embedded_photo import EmbeddedPhoto, failed_photo, photo_from_pla
 from mien.bulk.worker import Worker, WorkerEnded, WorkerFailed
 from mien.errors import Outcome, UnreadableImage, WorkerDied
 from mien.models import find_embedder
-from mien.settings import Settings
+from mien.settings import GPU_ENGINES, Settings
 
 PHOTO_LIMIT_S = 60.0  # the slowest photo of the tests of hostile pictures takes 3 s
 MAX_KILLED = (
@@ -48,16 +48,18 @@ class PhotoGuard:
         self._limit_s = limit_s
         load = functools.partial(load_analysis, settings, model, carefully=carefully)
         self._worker = Worker(load, limit_s=limit_s)
+        self._at_once = settings.engine in GPU_ENGINES  # the photo that is due is not the only one
         self._killed = 0
 
     def results(self, photos: Sequence[SourcePhoto]) -> Iterator[EmbeddedPhoto]:
         """A record for each photo, in their order.
 
         A worker that ends is started again, and given the photo that was due alone: if it ends
-        again, it was that photo. Raises WorkerDied where a worker cannot start or memory is
-        short, and ModelMissing and ModelAltered.
+        again, it was that photo. The rest follow alone too, where a worker looks at several photos
+        at once, so that the one to blame is not searched for again and again. Raises WorkerDied
+        where a worker cannot start or memory is short, and ModelMissing and ModelAltered.
         """
-        left, alone = deque(photos), False
+        left, alone, suspect = deque(photos), False, -1
         while left:
             if isinstance(left[0].content, UnreadableImage):
                 one = left.popleft()
@@ -68,16 +70,18 @@ class PhotoGuard:
                     left.popleft()
                     self._killed = 0
                     yield record
-                alone = False
+                alone = alone and self._at_once
             except WorkerFailed as error:
                 yield self._failed(left.popleft(), str(error))
-                alone = False
+                alone = alone and self._at_once
             except WorkerEnded as error:
                 if not error.loaded:
                     raise _cannot_start() from error
-                if alone or error.hung:
+                is_proved = left[0].row == suspect or (error.hung and (alone or not self._at_once))
+                suspect = left[0].row
+                if is_proved:
                     yield self._failed(left.popleft(), self._why(error))
-                alone = not (alone or error.hung)
+                alone = self._at_once or not is_proved
 
     def close(self) -> None:
         """End the worker process."""

@@ -25,6 +25,7 @@ from mien.errors import MienError, WorkerDied
 Task = TypeVar("Task")
 
 KEPT = (
+    "CUDA_VISIBLE_DEVICES",
     "LANG",
     "LC_ALL",
     "LC_CTYPE",
