@@ -25,7 +25,7 @@ import pytest
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.errors import ModelMissing
 from mien.faces.detect import Cascade
-from mien.files import write_whole
+from mien.files import make_folder, write_whole
 from mien.lab.demo.shipped_photos import shipped_photo
 from mien.lab.recapture import recapture
 from mien.models import EMBEDDERS, LIVENESS_ROWS
@@ -142,13 +142,18 @@ def crowd(astronaut: ByteArray) -> ByteArray:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home folder that this process, and what it starts, takes for the user's.
 
-    No MIEN_* is set. Only the cache of built graphs is the real one.
+    No MIEN_* is set. Only the cache of built graphs is the real one, with the records of the
+    optimised graphs in it, so that not every test optimises them again.
     """
     folder = tmp_path / "home"
     folder.mkdir()
+    records = settings.data_dir / "optimised"
+    if records.is_dir():
+        make_folder(folder / ".local/share/mien")
+        shutil.copytree(records, folder / ".local/share/mien/optimised")
     for name in [name for name in os.environ if name.startswith("MIEN_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))

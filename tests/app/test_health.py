@@ -129,6 +129,17 @@ def test_an_empty_cache_is_reported_and_then_filled(settings: Settings, tmp_path
     assert found(check_all(fresh), "built graphs").state == "ok"
 
 
+def test_graphs_that_cannot_be_kept_optimised_are_reported(
+    settings: Settings, tmp_path: Path
+) -> None:
+    assert found(check_all(settings), "optimised graphs").state == "ok"
+    blocked = tmp_path / "data"
+    blocked.write_text("in the way")
+    check = found(check_all(replace(settings, data_dir=blocked)), "optimised graphs")
+    assert check.state == "advice"
+    assert check.found.startswith(f"0 of {len(MODEL_ROWS)}, so every start takes longer; ")
+
+
 def test_the_vault_is_counted_and_never_created(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "folder" / "vault.sqlite"
     here = replace(

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from mien.app.pipeline import open_pipeline
+from mien.app.pipeline import open_pipeline, optimised_store
 from mien.errors import (
     ExitCode,
     MienError,
@@ -107,6 +107,7 @@ def check_all(settings: Settings) -> list[Check]:
     checks += [
         _cache(settings),
         _guarded("engine", lambda: _try_engine(settings)),
+        *_optimised(settings),
         _guarded("vault", lambda: _try_vault(settings)),
     ]
     return checks
@@ -219,6 +220,22 @@ def _cache(settings: Settings) -> Check:
     )
 
 
+def _optimised(settings: Settings) -> list[Check]:
+    """After the engine was tried, which optimises what can be optimised."""
+    if settings.engine != "onnxruntime":
+        return []
+    graphs, records = settings.cache_dir / "graphs", settings.data_dir / "optimised"
+    rows = MODEL_ROWS.values()
+    kept = sum(optimised_store(settings).is_kept(row) for row in rows)
+    if kept == len(rows):
+        return [Check("optimised graphs", "ok", str(graphs))]
+    found = (
+        f"{kept} of {len(rows)}, so every start takes longer; {str(graphs)!r} and "
+        f"{str(records)!r} must be yours to write, and ONNX Runtime may be too old"
+    )
+    return [Check("optimised graphs", "advice", found)]
+
+
 def _guarded(what: str, attempt: Callable[[], str]) -> Check:
     try:
         return Check(what, "ok", attempt())
@@ -228,12 +245,15 @@ def _guarded(what: str, attempt: Callable[[], str]) -> Check:
 
 def _try_engine(settings: Settings) -> str:
     """Load every net and run it on a blank picture, in which there must be no face."""
+    for row in MODEL_ROWS.values():
+        if not optimised_store(settings).is_kept(row):
+            optimised_store(settings).forget(row)  # what failed once is tried again
     pipeline = open_pipeline(settings)
     blank = np.full((240, 320, 3), 127, np.uint8)
     if len(pipeline.faces(blank)):
         raise ModelUnavailable("the detector sees a face in a blank picture; reinstall mien")
-    row = EMBEDDERS[DEFAULT_MODEL]
-    pipeline.embed([Crop(blank[: row.side, : row.side], row.recipe)])
+    embedder = EMBEDDERS[DEFAULT_MODEL]
+    pipeline.embed([Crop(blank[: embedder.side, : embedder.side], embedder.recipe)])
     return f"{settings.engine}, {settings.threads} threads per call"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 
 import numpy as np
@@ -28,6 +28,7 @@ from mien.models import (
     BackgroundNet,
     ModelRow,
     Net,
+    OptimisedStore,
     find_embedder,
     known_embedders,
     open_net,
@@ -195,6 +196,7 @@ def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> 
     run later, and use all threads for each call.
     """
     callers = settings.threads
+    _prepare((PNET, RNET, ONET), settings)
     return Cascade(
         open_model(PNET, replace(settings, threads=1), callers=callers),
         open_model(RNET, settings),
@@ -213,6 +215,7 @@ def open_pipeline(
     ModelMissing, before anything is loaded, for one that was not added yet.
     """
     row = find_embedder(embedder, settings.data_dir)
+    _prepare((PNET, RNET, ONET, row.model), settings)
     # the embedder is the large one: it loads while the detector loads and finds the face
     net = BackgroundNet(lambda: open_model(row.model, settings))
     matcher = Matcher(row, calibration=settings.calibration, data_dir=settings.data_dir)
@@ -244,6 +247,17 @@ def load_pipelines(
     return pipeline_of
 
 
+def optimised_store(settings: Settings) -> OptimisedStore:
+    """Where graphs are kept that ONNX Runtime optimised for this machine."""
+    return OptimisedStore(settings.models_dir, settings.cache_dir, settings.data_dir)
+
+
+def _prepare(rows: Iterable[ModelRow], settings: Settings) -> None:
+    """Have graphs optimised that were not yet, so that later starts take less."""
+    if settings.engine == "onnxruntime":
+        optimised_store(settings).prepare([row for row in rows if not row.is_added])
+
+
 def open_model(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:
     """Load one network with its graph. Raises as `open_net`, `read_graph` and `read_added_graph`.
 
@@ -252,6 +266,10 @@ def open_model(row: ModelRow, settings: Settings, *, callers: int = 1) -> Net:
     if row.is_added:
         graph = read_added_graph(row, settings.engine, settings.data_dir)
     else:
+        if settings.engine == "onnxruntime":
+            net = optimised_store(settings).open(row, threads=settings.threads)
+            if net is not None:
+                return net
         graph = read_graph(
             row, settings.engine, models_dir=settings.models_dir, cache_dir=settings.cache_dir
         )

@@ -3,6 +3,7 @@
 from mien.models.added import find_embedder, known_embedders, read_added_graph
 from mien.models.engine import BackgroundNet, MaskedNet, Net, open_masked_net, open_net
 from mien.models.graph_cache import build_graph, cached_graph_path, read_graph
+from mien.models.optimised import OptimisedStore
 from mien.models.table import (
     ADDED_ROWS,
     DETECTOR_ROWS,
@@ -41,6 +42,7 @@ __all__ = [
     "MaskedNet",
     "ModelRow",
     "Net",
+    "OptimisedStore",
     "build_graph",
     "cached_graph_path",
     "find_embedder",

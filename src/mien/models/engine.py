@@ -10,21 +10,27 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.errors import EngineUnavailable, ModelAltered, missing_extra, one_line
 from mien.results import FloatArray
 from mien.settings import ALL_ENGINES, ENGINES
 
+EXTERNAL_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "bad allocation")
 CUDA = "CUDAExecutionProvider"
 _PRELOAD = threading.Lock()
+
+Weights: TypeAlias = Mapping[str, npt.NDArray[np.generic]]
+"""Of an optimised graph, by name."""
 
 
 class Net(Protocol):
@@ -55,6 +61,28 @@ def _open(graph: bytes, engine: str, threads: int, callers: int) -> _OnnxRuntime
     if engine in ("openvino", "openvino-gpu"):
         return _OpenVinoNet(graph, threads, callers, on_gpu=engine == "openvino-gpu")
     raise ValueError(f"unknown engine {engine!r}; known: {', '.join(ALL_ENGINES)}")
+
+
+def open_optimised_net(graph: bytes, weights: Weights, *, threads: int) -> Net:
+    """Load a graph that `write_optimised` wrote on this machine, and whose hash was checked.
+
+    weights: of the graph, by name; used where they lie. Raises ModelAltered if ONNX Runtime
+    refuses it.
+    """
+    return _OnnxRuntimeNet(graph, threads, weights=weights)
+
+
+def write_optimised(graph: bytes, path: Path) -> None:
+    """Write an ONNX graph as ONNX Runtime optimises it for this processor. Raises ModelAltered."""
+    onnxruntime, options = _onnxruntime_and_options(threads=1)
+    options.optimized_model_filepath = str(path)
+    _open_session(onnxruntime, graph, options, ["CPUExecutionProvider"], on_gpu=False)
+
+
+def describe_onnxruntime() -> str:
+    """Version and build of ONNX Runtime, one line."""
+    onnxruntime, _ = _onnxruntime_and_options(threads=1)
+    return f"{onnxruntime.__version__} {onnxruntime.get_build_info()}"
 
 
 class MaskedNet(Protocol):
@@ -98,35 +126,27 @@ class BackgroundNet:
 
 
 class _OnnxRuntimeNet:
-    def __init__(self, graph: bytes, threads: int, *, on_gpu: bool) -> None:
-        # stops its telemetry, a device id and a queue of events; must be set before the import
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        import onnxruntime
+    """weights: of an optimised graph; None for a graph that has its own."""
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what fails is raised
-        # spinning threads would slow the numpy work between two calls to half its speed
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # it would keep the most that any call needed: 110 MB after a crowded picture, and no faster
-        options.enable_cpu_mem_arena = False
-        # a packed second copy of the weights costs 20 MB and gains nothing measurable
-        options.add_session_config_entry("session.disable_prepacking", "1")
-        # convert int8 weights to float once, while loading
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
+    def __init__(
+        self, graph: bytes, threads: int, *, on_gpu: bool = False, weights: Weights | None = None
+    ) -> None:
+        onnxruntime, options = _onnxruntime_and_options(threads)
+        if weights is not None:
+            level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.graph_optimization_level = level
+            # the weights in the graph are said to be in /dev/null: if one was missing below,
+            # there would be nothing to read
+            options.add_session_config_entry(EXTERNAL_WEIGHTS_FOLDER, "/dev")
+            make = onnxruntime.OrtValue.ortvalue_from_numpy
+            # nothing is copied, so both have to live as long as the session
+            self._weights = weights, {name: make(array) for name, array in weights.items()}
+            for name, value in self._weights[1].items():
+                options.add_initializer(name, value)
         providers: list[object] = ["CPUExecutionProvider"]
         if on_gpu:
             providers = [_cuda_provider(onnxruntime, options)]
-        try:
-            self._session = onnxruntime.InferenceSession(
-                graph, options, providers=providers, enable_fallback=0
-            )
-        except Exception as error:  # its errors have no other common base
-            _raise_if_out_of_memory(error)
-            if on_gpu:
-                raise _no_card("cuda", _describe_missing_cuda(error)) from error
-            raise ModelAltered(_describe_refusal("ONNX Runtime", error)) from error
+        self._session = _open_session(onnxruntime, graph, options, providers, on_gpu=on_gpu)
         if on_gpu and self._session.get_providers()[:1] != [CUDA]:
             raise _no_card("cuda", "ONNX Runtime found no CUDA card")
         self._names = [one.name for one in self._session.get_inputs()]
@@ -139,6 +159,39 @@ class _OnnxRuntimeNet:
             _raise_if_out_of_memory(error)
             raise
         return output
+
+
+def _onnxruntime_and_options(threads: int) -> tuple[ModuleType, Any]:
+    """The module, and options of a session on the CPU."""
+    # stops its telemetry, a device id and a queue of events; must be set before the import
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what fails is raised
+    # spinning threads would slow the numpy work between two calls to half its speed
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # it would keep the most that any call needed: 110 MB after a crowded picture, and no faster
+    options.enable_cpu_mem_arena = False
+    # a packed second copy of the weights costs 20 MB and gains nothing measurable
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    # convert int8 weights to float once, while loading
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return onnxruntime, options
+
+
+def _open_session(
+    onnxruntime: ModuleType, graph: bytes, options: Any, providers: list[object], *, on_gpu: bool
+) -> Any:
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=providers, enable_fallback=0)
+    except Exception as error:  # its errors have no other common base
+        _raise_if_out_of_memory(error)
+        if on_gpu:
+            raise _no_card("cuda", _describe_missing_cuda(error)) from error
+        raise ModelAltered(_describe_refusal("ONNX Runtime", error)) from error
 
 
 class _OpenVinoNet:
