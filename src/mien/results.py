@@ -59,6 +59,10 @@ class Face:
         """Distance between the two eye points, pixels."""
         return float(np.linalg.norm(self.points_xy[1] - self.points_xy[0]))
 
+    def scaled(self, factor: int) -> Face:
+        """On a picture so many times as wide and high."""
+        return Face(self.box_xyxy * factor, self.points_xy * factor, self.score)
+
     def to_dict(self) -> dict[str, object]:
         """For JSON: plain lists and numbers."""
         return {

@@ -15,7 +15,7 @@ from mien.app.enrollment import Enrollment
 from mien.app.identify import Identification, identify
 from mien.app.pipeline import Pipeline, load_pipelines, open_pipeline
 from mien.app.verify import PipelineOf, compare_images, forget, verify
-from mien.media.image_file import ImageSource, read_image
+from mien.media.image_file import ImageSource, read_door_photo, read_image
 from mien.media.photo_paths import find_photos
 from mien.results import Decision, FloatArray
 from mien.settings import DEFAULT_MODEL, Settings, load_settings
@@ -76,7 +76,7 @@ class FaceVault:
         """
         return verify(
             name,
-            read_image(photo),
+            read_door_photo(photo),
             vault=self._vault,
             pipeline_of=self._pipeline_of,
             target_fmr=target_fmr,
@@ -89,8 +89,8 @@ class FaceVault:
         Raises NotEnrolled for an empty vault, TooManyAttempts, UnreadableImage, NoFaceFound and
         SeveralFacesFound.
         """
-        image = read_image(photo)
-        return identify(image, vault=self._vault, pipeline=self._pipeline_of(None))
+        shown = read_door_photo(photo)
+        return identify(shown, vault=self._vault, pipeline=self._pipeline_of(None))
 
     def people(self) -> list[str]:
         """The names of everybody who is enrolled, sorted."""

@@ -11,7 +11,8 @@ from mien.app.pipeline import Pipeline, Probe
 from mien.app.reference import reference_of, refuse_marked
 from mien.errors import NotEnrolled
 from mien.matching.policy import VectorSpace, decide
-from mien.results import ByteArray, Decision
+from mien.media.halved_photo import DoorPhoto
+from mien.results import Decision
 from mien.vault import Record
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class Identification:
         return {"user": self.user, "also": [*self.also], **self.decision.to_dict()}
 
 
-def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Identification:
-    """The enrolled person most like the face on (H, W, 3) uint8 RGB, or no match.
+def identify(photo: DoorPhoto, *, vault: Vault, pipeline: Pipeline) -> Identification:
+    """The enrolled person most like the face on a photo, or no match.
 
     Charged and logged as an identification, which has its own attempt counter.
     Raises TooManyAttempts, NotEnrolled for an empty vault, NoFaceFound and
@@ -48,7 +49,7 @@ def identify(image_rgb: ByteArray, *, vault: Vault, pipeline: Pipeline) -> Ident
     if vault.is_empty():
         raise _nobody_enrolled()
     with vault.attempt(None) as attempt:
-        probe = pipeline.embed_probe(image_rgb)
+        probe = pipeline.embed_probe(photo)
         centroids, space = vault.centroids_of(pipeline.model)
         if not len(centroids) or space is None:
             raise _nobody_enrolled()

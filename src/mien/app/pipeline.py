@@ -9,7 +9,7 @@ from threading import Lock
 import numpy as np
 
 from mien.app.face_search import FoundFace, find_near_border, find_upright
-from mien.errors import NoFaceFound
+from mien.errors import NoFaceFound, SeveralFacesFound
 from mien.faces.align import UncroppableFace, crop_by_recipe
 from mien.faces.detect import Cascade, CascadeSettings, Search
 from mien.faces.embed import Embedder
@@ -20,6 +20,7 @@ from mien.faces.quality.words import describe_faults
 from mien.faces.select import choose_door_face, door_rivals
 from mien.matching.matcher import Matcher
 from mien.media.frame import is_overexposed
+from mien.media.halved_photo import DoorPhoto, HalvedPhoto
 from mien.media.pixels import downscale, factor_to_fit
 from mien.models import (
     ONET,
@@ -40,6 +41,8 @@ from mien.results import ByteArray, Crop, Face, Faces, FloatArray, ModelId
 from mien.settings import DEFAULT_MODEL, Settings
 
 MAX_DOOR_PIXELS = 4_000_000
+# of a face on a halved photo, in its pixels: twice what the crop of an embedder needs
+HALVED_FACE_PX = 224
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,8 +140,23 @@ class Pipeline:
         """(n, d) float32, unit rows."""
         return self.embedder.embed(crops)
 
-    def embed_probe(self, image_rgb: ByteArray) -> Probe:
-        """The face at the door and its embedding. Raises as `door_face` and `crop` do."""
+    def embed_probe(self, photo: DoorPhoto) -> Probe:
+        """The face at the door and its embedding. Raises as `door_face` and `crop` do.
+
+        A halved photo is read whole where it shows no one face, where something is wrong with it,
+        and where its face is smaller than `HALVED_FACE_PX`: then the pixels may matter.
+        """
+        if not isinstance(photo, HalvedPhoto):
+            return self._embed_face_on(photo)
+        try:
+            probe = self._embed_face_on(photo.image_rgb)
+        except (NoFaceFound, SeveralFacesFound):
+            return self._embed_face_on(photo.read_whole())
+        if probe.faults or probe.face.height_px < HALVED_FACE_PX:
+            return self._embed_face_on(photo.read_whole())
+        return replace(probe, face=probe.face.scaled(2))
+
+    def _embed_face_on(self, image_rgb: ByteArray) -> Probe:
         return self.embed_found(self.find_face(image_rgb))
 
     def embed_found(self, found: FoundFace) -> Probe:

@@ -17,6 +17,7 @@ from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.matching.policy import PLAIN_SPACE, VectorSpace, decide
 from mien.matching.score import Score
 from mien.media.frame import Frame
+from mien.media.halved_photo import DoorPhoto, HalvedPhoto
 from mien.records import dataclass, field, replace
 from mien.results import ByteArray, Decision, Face, FloatArray, ModelId, Template, Threshold
 from mien.vault import check_user_name
@@ -91,9 +92,10 @@ class Verifier:
             self._stack = stack.pop_all()
         return self
 
-    def __call__(self, image_rgb: ByteArray) -> Decision:
-        """Decide on one photo, (H, W, 3) uint8 RGB. Raises what `verify_photo` raises."""
-        return self._decide(lambda: self._pipeline.embed_probe(image_rgb), image_rgb)
+    def __call__(self, photo: DoorPhoto) -> Decision:
+        """Decide on one photo. Raises what `verify_photo` raises."""
+        whole = None if isinstance(photo, HalvedPhoto) else photo
+        return self._decide(lambda: self._pipeline.embed_probe(photo), whole)
 
     def decide_frame(self, frame: Frame, *, whole: bool) -> Decision:
         """Decide on the next frame of a camera or a film, on which the face may be followed.
@@ -106,7 +108,7 @@ class Verifier:
         """The face of the next frame and its embedding; see `FrameSearch`."""
         return self._frames.embed_probe(frame, whole=whole)
 
-    def _decide(self, embed: Callable[[], Probe], image_rgb: ByteArray) -> Decision:
+    def _decide(self, embed: Callable[[], Probe], image_rgb: ByteArray | None) -> Decision:
         decision, vector = _compare_probe(
             embed,
             self._reference,
@@ -205,14 +207,14 @@ class Verifier:
 
 def verify(
     user: str,
-    image_rgb: ByteArray,
+    photo: DoorPhoto,
     *,
     vault: Vault,
     pipeline_of: PipelineOf,
     target_fmr: float | None = None,
     tell_unknown: bool,
 ) -> Decision:
-    """One attempt with one photo, (H, W, 3) uint8 RGB; see `Verifier` for the rest."""
+    """One attempt with one photo; see `Verifier` for the rest."""
     with Verifier(
         user,
         vault=vault,
@@ -220,7 +222,7 @@ def verify(
         target_fmr=target_fmr,
         tell_unknown=tell_unknown,
     ) as verifier:
-        return verifier.conclude(verifier(image_rgb))
+        return verifier.conclude(verifier(photo))
 
 
 def _refuse(decision: Decision) -> Decision:
@@ -244,7 +246,7 @@ def not_enrolled(user: str) -> NotEnrolled:
 
 
 def verify_photo(
-    image_rgb: ByteArray,
+    photo: DoorPhoto,
     template: Template,
     pipeline: Pipeline,
     threshold: Threshold | None = None,
@@ -254,13 +256,13 @@ def verify_photo(
 ) -> Decision:
     """Decide whether the photo shows the template's person. No face or several: locked.
 
-    image_rgb: (H, W, 3) uint8 RGB. threshold: None takes the one calibrated for `target_fmr` and
-    the template's photos, moved by how near the two faces are to the model's cohort of
-    strangers; one given by the caller is not moved. space: the vector space of the template. Raises
-    ModelMismatch, ModelUnavailable, and NotEnoughEvidence for the target.
+    photo: whole or halved; see `Pipeline.embed_probe`. threshold: None takes the one calibrated for
+    `target_fmr` and the template's photos, moved by how near the two faces are to the model's
+    cohort of strangers; one given by the caller is not moved. space: the vector space of the
+    template. Raises ModelMismatch, ModelUnavailable, and NotEnoughEvidence for the target.
     """
     return _compare_probe(
-        lambda: pipeline.embed_probe(image_rgb),
+        lambda: pipeline.embed_probe(photo),
         Reference.of(template),
         pipeline,
         threshold,

@@ -65,6 +65,13 @@ def halve(image: Any, max_pixels: int, *, buffered: bool) -> int:
     return limit
 
 
+def halve_above(image: Any, most_pixels: int) -> None:
+    """Have a JPEG of more pixels decoded at half its width and height, rounded up."""
+    width, height = image.size
+    if width * height > most_pixels:
+        image.draft(None, (width // 2, height // 2))
+
+
 def with_end(data: bytes, decoder: Any, size_wh: tuple[int, int]) -> bytes:
     """The data of a JPEG of one scan whose end is missing, with an end if no pixel is lost.
 

@@ -18,7 +18,8 @@ from mien.settings import DEFAULT_MODEL, load_settings
 if TYPE_CHECKING:
     from mien.app.verify import Verifier
     from mien.media.frame import Frame
-    from mien.results import ByteArray, Decision, ModelId
+    from mien.media.halved_photo import DoorPhoto
+    from mien.results import Decision, ModelId
     from mien.settings import Settings
 
 
@@ -76,14 +77,14 @@ def _result(user: str, decision: Decision, words: str, notes: tuple[str, ...]) -
     )
 
 
-def _read_photo(path: str) -> ByteArray:
-    from mien.media.image_file import read_image
+def _read_photo(path: str) -> DoorPhoto:
+    from mien.media.image_file import read_door_photo
 
-    return read_image(path)
+    return read_door_photo(path)
 
 
 def _decide(
-    verifier: Verifier, shown: ByteArray | Iterator[Frame], settings: Settings, args: Namespace
+    verifier: Verifier, shown: DoorPhoto | Iterator[Frame], settings: Settings, args: Namespace
 ) -> Decision:
     """On the photo, or by a vote of the frames, which are checked for a living person."""
     if not isinstance(shown, Iterator):

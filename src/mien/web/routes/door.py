@@ -13,7 +13,7 @@ from mien.app.voting import vote
 from mien.errors import NoFaceFound, NotEnrolled, Outcome, SeveralFacesFound
 from mien.faces.quality.advice import measure_quality
 from mien.media.frame import Frame
-from mien.media.image_file import read_image
+from mien.media.image_file import read_door_photo, read_image
 from mien.results import Decision, Face
 from mien.web import schemas
 from mien.web.auth import allows
@@ -57,7 +57,7 @@ async def unlock(
         decision = await pool.run(
             lambda: verify(
                 user,
-                read_image(content),
+                read_door_photo(content),
                 vault=parts.vault,
                 pipeline_of=parts.pipeline_of,
                 tell_unknown=may_list,
@@ -123,7 +123,7 @@ async def identify(
     try:
         found = await pool.run(
             lambda: identify_photo(
-                read_image(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
+                read_door_photo(content), vault=parts.vault, pipeline=parts.pipeline_of(None)
             )
         )
     except (NoFaceFound, SeveralFacesFound):
