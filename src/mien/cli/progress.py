@@ -21,6 +21,19 @@ def bar(items: Iterable[Item], label: str) -> Iterable[Item]:
     return counted
 
 
+def count_bar(counts: Iterable[int], total: int, label: str) -> Iterable[int]:
+    """The same counts; a bar shows how much of the total they are together."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield from counts
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=label, total=total, leave=False, dynamic_ncols=True) as meter:
+        for count in counts:
+            meter.update(count)
+            yield count
+
+
 def photo_bar(photos: Sequence[Item]) -> Iterable[Item]:
     """`bar` with the label of enrollment and exploration."""
     return bar(photos, "analysing photos")

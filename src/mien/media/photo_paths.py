@@ -74,6 +74,16 @@ def find_people_photos(root: str | os.PathLike[str]) -> list[tuple[Path, str]]:
     return pairs
 
 
+def find_tree_photos(root: str | os.PathLike[str]) -> list[Path]:
+    """All photos in a folder and below it, sorted by folder and name; as `find_people_photos` does.
+
+    UsageError for a folder that cannot be listed.
+    """
+    if not os.path.isdir(root):
+        raise UsageError(f"{quote_path(root)} is no folder; name one with photos in it or below it")
+    return _find_in_tree(Path(root), set())
+
+
 def _expand(argument: str) -> list[Path]:
     if not argument:
         raise UsageError("the name of a photo is empty; name a file, a folder, or a glob in quotes")
@@ -110,7 +120,8 @@ def _names_in(folder: str) -> list[str]:
         ) from error
 
 
-def _is_photo(name: str) -> bool:
+def is_photo_name(name: str) -> bool:
+    """Whether a file of a folder is taken for a photo, by its suffix."""
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
 
 
@@ -134,7 +145,7 @@ def _find_in_tree(folder: Path, seen: set[tuple[int, int]]) -> list[Path]:
             continue
         seen.add((found.st_dev, found.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        photos += [(place, name) for name in names if _is_photo(name)]
+        photos += [(place, name) for name in names if is_photo_name(name)]
     return [Path(place, name) for place, name in sorted(photos)]
 
 

@@ -165,6 +165,21 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "fps": "frames a second",
         "manifest": "path of the list of clips",
     },
+    "bulk embed": {
+        "photos": "in the plans",
+        "before": "of them, in shards that were there",
+        "embedded": "now",
+        "failed": "how many now, by outcome",
+        "failures": "of the first 100: `photo`, `outcome`, `why`",
+        "shards": "how many were written",
+        "sealed": "whether they are encrypted",
+        "out": "DEST",
+    },
+    "bulk enroll": {
+        "enrolled": "how many",
+        "people": "of each: `user`, `outcome` (enrolled, replaced, already_enrolled, refused),"
+        " `photos`, `why`",
+    },
     "train byol": {"model": "the name under which it was kept", **REPORT, "...": "the figures"},
     "models": {
         "models": "of each: `name`, `purpose`, `licence`, `sha256`, `state`, `where`",

@@ -1,0 +1,110 @@
+"""A shard: the records of some photos as one Parquet file."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mien.bulk.embedded_photo import EmbeddedPhoto, failed_photo
+from mien.errors import Outcome, VaultDamaged, missing_extra, quote
+from mien.results import Face
+
+METADATA_KEY = b"mien"
+
+
+def expect_parquet() -> None:
+    """Raise MissingExtra where pyarrow is not installed."""
+    _pyarrow()
+
+
+def encode_shard(
+    photos: Sequence[EmbeddedPhoto], *, dims: int, metadata: Mapping[str, object]
+) -> bytes:
+    """The bytes of a Parquet file with a row for each photo.
+
+    id, sha256, box (left, top, right, bottom), score, quality ("good" or what is wrong), embedding
+    (dims float32), faces, outcome, error. What a photo without an embedding does not have is null.
+    """
+    pa, parquet = _pyarrow()
+    vectors = [None if one.vector is None else one.vector for one in photos]
+    boxes = [None if one.face is None else one.face.box_xyxy for one in photos]
+    columns = {
+        "id": pa.array([text_of(one.name) for one in photos], pa.string()),
+        "sha256": pa.array([one.sha256 or None for one in photos], pa.string()),
+        "box": pa.array(boxes, pa.list_(pa.float32(), 4)),
+        "score": pa.array([one.face and one.face.score for one in photos], pa.float32()),
+        "quality": pa.array([_quality(one) for one in photos], pa.string()),
+        "embedding": pa.array(vectors, pa.list_(pa.float32(), dims)),
+        "faces": pa.array([one.faces for one in photos], pa.int32()),
+        "outcome": pa.array([one.outcome.value for one in photos], pa.string()),
+        "error": pa.array([one.error or None for one in photos], pa.string()),
+    }
+    table = pa.table(columns).replace_schema_metadata(
+        {METADATA_KEY: json.dumps(metadata, sort_keys=True)}
+    )
+    file = io.BytesIO()
+    parquet.write_table(table, file, compression="zstd")
+    return file.getvalue()
+
+
+def decode_shard(
+    content: bytes, name: str, *, dims: int
+) -> tuple[list[EmbeddedPhoto], dict[str, Any]]:
+    """The records, without points of the faces, and the metadata.
+
+    name: of the file, for the error. VaultDamaged for bytes that are no such file.
+    """
+    pa, parquet = _pyarrow()
+    try:
+        table = parquet.read_table(io.BytesIO(content))
+        metadata = json.loads(table.schema.metadata[METADATA_KEY])
+        rows = table.to_pylist()
+        if metadata["dims"] != dims:  # of another model, which the caller refuses by its hash
+            return [], metadata
+        return [_photo(at, row, dims) for at, row in enumerate(rows)], metadata
+    except (pa.ArrowException, KeyError, OSError, TypeError, ValueError, RecursionError) as error:
+        raise VaultDamaged(
+            f"{quote(name)} is no shard of mien, or was altered; remove it and run"
+            " mien bulk embed --resume again"
+        ) from error
+
+
+def text_of(name: str) -> str:
+    """The name as text that every encoding has: bytes that are no UTF-8 are escaped."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _photo(row: int, values: Mapping[str, Any], dims: int) -> EmbeddedPhoto:
+    name, outcome = str(values["id"]), Outcome(values["outcome"])
+    sha256, faces = str(values["sha256"] or ""), int(values["faces"])
+    if values["embedding"] is None:
+        error = str(values["error"] or "")
+        return failed_photo(row, name, outcome, error, sha256=sha256, faces=faces)
+    vector = np.array(values["embedding"], np.float32)
+    if vector.shape != (dims,):
+        raise ValueError("an embedding of another length")
+    vector.flags.writeable = False
+    box = np.array(values["box"], np.float32)
+    face = Face(box, np.zeros((5, 2), np.float32), float(values["score"]))
+    quality = str(values["quality"])
+    faults = () if quality == "good" else (quality,)
+    return EmbeddedPhoto(row, name, sha256, face, vector, faults, faces, outcome)
+
+
+def _quality(photo: EmbeddedPhoto) -> str | None:
+    if photo.vector is None:
+        return None
+    return "; ".join(photo.faults) or "good"
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise missing_extra("shards need pyarrow", "cluster") from error
+    return pyarrow, pyarrow.parquet
