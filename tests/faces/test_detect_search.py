@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mien.faces.detect import (
-    BATCH,
-    LIMITS,
-    STRIDE,
-    Cascade,
-    CascadeSettings,
-    _run_on_boxes,
-)
+from mien.faces.box_net import BATCH, BoxNet
+from mien.faces.detect import LIMITS, STRIDE, Cascade, CascadeSettings
 from mien.faces.pyramid import AreaTable
 from mien.results import FloatArray
 
@@ -204,8 +198,32 @@ def test_many_crops_of_a_bounded_search_are_few_at_a_time(
 
     boxes = np.tile(np.float32([10, 10, 40, 40]), (count, 1))
     table = AreaTable(np.zeros((60, 60, 3), np.uint8))
-    _run_on_boxes(net, table, boxes, side, LIMITS["largest"] if is_limited else None)
+    limits = LIMITS["largest"]
+    assert limits is not None
+    BoxNet(net, table, side, limits.batch if is_limited else None)(boxes)
     assert found == batches
+
+
+def test_a_box_of_an_earlier_round_is_not_asked_about_again() -> None:
+    asked: list[int] = []
+
+    def net(crops: FloatArray) -> FloatArray:  # answers with the brightness of the crop
+        asked.append(len(crops))
+        return crops.mean(axis=(1, 2, 3), keepdims=True)
+
+    picture = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    table = AreaTable(picture)
+    one, two, three = ([10.0, 10, 40, 40], [5.0, 8, 30, 33], [20.0, 20, 44, 44])
+    of_rounds = BoxNet(net, table, 24, 32)
+    _, first = of_rounds(np.array([one, two], np.float32))
+    _, second = of_rounds(np.array([two, three, one], np.float32))
+    assert asked == [2, 1]
+    np.testing.assert_array_equal(second[[2, 0]], first)
+    _, anew = BoxNet(net, table, 24, None)(np.array([two, three, one], np.float32))
+    np.testing.assert_array_equal(second, anew)
+    _, third = of_rounds(np.array([one], np.float32))
+    assert asked == [2, 1, 3]  # and none for boxes that are all known
+    np.testing.assert_array_equal(third, first[:1])
 
 
 def test_all_faces_of_such_a_picture_are_found_where_all_are_wanted() -> None:

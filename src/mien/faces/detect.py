@@ -21,6 +21,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from mien.faces.box_net import BoxNet
 from mien.faces.geometry import (
     IndexArray,
     apply_offsets,
@@ -39,8 +40,6 @@ SEARCHES = get_args(Search)
 
 CELL = 12  # side of P-Net's window, pixels
 STRIDE = 2  # between two windows
-BATCH = 256  # crops in one call of R-Net or O-Net: limits the memory for a crowded picture
-BATCH_PIXELS = 150_000  # of crops in one call where work is limited: 260 of R-Net's, 65 of O-Net's
 STRIP_PIXELS = 600_000  # of a level in one call of P-Net
 START_DIVISOR = 5  # `largest` starts with faces of a fifth of the short side
 FINER_LEVELS = 2  # that `largest` adds each time nothing was found
@@ -130,7 +129,8 @@ class Cascade:
         table = AreaTable(image_rgb)
         if search == "largest":
             return self._find_largest(table, scales)
-        return self._refine(table, _concatenate(self._propose_in_parallel(table, scales)), None)
+        proposals = _concatenate(self._propose_in_parallel(table, scales))
+        return self._refine(proposals, *self._box_nets(table, None), None)
 
     def find_at(self, image_rgb: ByteArray, box_xyxy: FloatArray) -> Face | None:
         """The face at the place of a box, by O-Net alone; None if its score is too low.
@@ -145,7 +145,8 @@ class Cascade:
         if part.size == 0:
             return None
         corner = low.astype(np.float32)
-        faces = self._decide_by_onet(AreaTable(part), square - np.tile(corner, 2), None)
+        _, onet = self._box_nets(AreaTable(part), None)
+        faces = self._decide_by_onet(square - np.tile(corner, 2), onet)
         if len(faces) == 0:
             return None
         face = faces[0]
@@ -182,6 +183,7 @@ class Cascade:
     def _find_largest(self, table: AreaTable, scales: list[float]) -> Faces:
         """Search coarse to fine; `wanted` is the smallest face that is still to be searched."""
         limits = LIMITS["largest"]
+        nets = self._box_nets(table, limits)
         proposals: list[FloatArray] = []
         levels = list(reversed(scales))  # coarse to fine
         wanted = min(table.height, table.width) / START_DIVISOR
@@ -190,7 +192,7 @@ class Cascade:
             while done < len(levels) and (CELL / levels[done] >= wanted or not proposals):
                 proposals.append(self._propose(table, levels[done], limits))
                 done += 1
-            faces = self._refine(table, _concatenate(proposals), limits)
+            faces = self._refine(_concatenate(proposals), *nets, limits)
             if done == len(levels):
                 return faces
             if len(faces):
@@ -242,27 +244,32 @@ class Cascade:
             return_freed_memory()
         return np.concatenate(parts, axis=1)
 
-    def _refine(self, table: AreaTable, proposals: FloatArray, limits: WorkLimits | None) -> Faces:
+    def _box_nets(self, table: AreaTable, limits: WorkLimits | None) -> tuple[BoxNet, BoxNet]:
+        """R-Net and O-Net on one picture."""
+        batch = None if limits is None else limits.batch
+        return BoxNet(self._rnet, table, 24, batch), BoxNet(self._onet, table, 48, batch)
+
+    def _refine(
+        self, proposals: FloatArray, rnet: BoxNet, onet: BoxNet, limits: WorkLimits | None
+    ) -> Faces:
         """Faces from the proposals of all levels, (n, 9), by R-Net and O-Net."""
         proposals = proposals[suppress_by_union(proposals[:, :4], proposals[:, 4], 0.7)]
         if limits is not None:
             proposals = proposals[_highest(proposals[:, 4], limits.rnet)]
         boxes = make_square(apply_offsets(proposals[:, :4], proposals[:, 5:], extra=0.0))
 
-        boxes, outputs = _run_on_boxes(self._rnet, table, boxes, 24, limits)
+        boxes, outputs = rnet(boxes)
         passed = outputs[:, 0] > _logit(self.settings.thresholds[1])
         boxes, outputs = boxes[passed], outputs[passed]
         kept = suppress_by_union(boxes, outputs[:, 0], 0.7)
         if limits is not None:
             kept = kept[_highest(outputs[kept, 0], limits.onet)]
         squares = make_square(apply_offsets(boxes[kept], outputs[kept, 1:5], extra=1.0))
-        return self._decide_by_onet(table, squares, limits)
+        return self._decide_by_onet(squares, onet)
 
-    def _decide_by_onet(
-        self, table: AreaTable, squares: FloatArray, limits: WorkLimits | None
-    ) -> Faces:
+    def _decide_by_onet(self, squares: FloatArray, onet: BoxNet) -> Faces:
         """The faces of square boxes, (n, 4), highest score first."""
-        boxes, outputs = _run_on_boxes(self._onet, table, squares, 48, limits)
+        boxes, outputs = onet(squares)
         passed = outputs[:, 0] > _logit(self.settings.thresholds[2])
         boxes, outputs = boxes[passed], outputs[passed]
         points = _decode_points(boxes, outputs[:, 5:])
@@ -281,29 +288,6 @@ def pyramid_scales(height: int, width: int, settings: CascadeSettings) -> list[f
         scale *= settings.factor
         short_side *= settings.factor
     return scales
-
-
-def _run_on_boxes(
-    net: Net, table: AreaTable, boxes: FloatArray, side: int, limits: WorkLimits | None
-) -> tuple[FloatArray, FloatArray]:
-    """The boxes (n, 4) that cover a pixel, and the network's outputs for them, (n, k)."""
-    rectangles = np.trunc(boxes).astype(np.intp)
-    # the published cascade counts pixels from 1, so its left and top edges are one lower
-    rectangles[:, :2] = np.maximum(rectangles[:, :2], 1) - 1
-    rectangles[:, 2] = np.minimum(rectangles[:, 2], table.width)
-    rectangles[:, 3] = np.minimum(rectangles[:, 3], table.height)
-    inside = np.all(rectangles[:, 2:] > rectangles[:, :2], axis=1)
-    boxes, rectangles = boxes[inside], rectangles[inside]
-    batch = BATCH
-    if limits is not None and len(rectangles) * side**2 > BATCH_PIXELS:
-        batch = limits.batch
-    parts = [
-        net(table.crops(rectangles[start : start + batch], side))[:, :, 0, 0]
-        for start in range(0, len(rectangles), batch)
-    ]
-    if len(parts) > 1:
-        return_freed_memory()
-    return boxes, np.concatenate(parts) if parts else np.zeros((0, 15), np.float32)
 
 
 def _decode_points(boxes: FloatArray, shares: FloatArray) -> FloatArray:
