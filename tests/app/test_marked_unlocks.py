@@ -79,7 +79,7 @@ def test_only_an_unlock_that_is_kept_can_be_marked(
     with pytest.raises(NotEnrolled):
         mark_as_wrong("nobody", vault)
     with pytest.raises(UsageError, match="1 marked face kept"):
-        unmark("eileen", vault, 2)
+        unmark("eileen", vault, number=2)
 
 
 # hand-made numbers: the photo is at 0 degrees, the marked face at 60 ------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mien.app.verify import not_enrolled
 from mien.errors import UsageError, quote
@@ -18,6 +18,8 @@ from mien.vault.records.kept_faces import (
 from mien.vault.records.record import FaceKind, KeptFace
 from mien.vault.rotated_space import SpaceOf
 from mien.vault.vault import Vault
+
+MOST_ASKED = 50  # each opens a record
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def mark_as_wrong(user: str, vault: Vault, *, number: int = 1, at: str | None = 
     marked: list[str] = []
 
     def change(record: Record) -> Record:
-        face = _unlock_at(record, at) if at is not None else numbered_face(record, "unlock", number)
+        face = _chosen(record, "unlock", number, at)
         marked.append(face.at)
         return mark_unlock(without_kept(record, "learned"), face)
 
@@ -102,15 +104,15 @@ def mark_as_wrong(user: str, vault: Vault, *, number: int = 1, at: str | None = 
     return marked[-1]
 
 
-def unmark(user: str, vault: Vault, number: int = 1) -> str:
-    """Undo `mark_as_wrong`. number: from 1, the newest first. Returns the time of the unlock.
+def unmark(user: str, vault: Vault, *, number: int = 1, at: str | None = None) -> str:
+    """Undo `mark_as_wrong`. number: from 1, the newest first. at: instead, the time of the unlock.
 
-    Raises NotEnrolled, and UsageError where there is none.
+    Returns the time. Raises NotEnrolled, and UsageError where there is none.
     """
     gone: list[str] = []
 
     def change(record: Record) -> Record:
-        face = numbered_face(record, "not_me", number)
+        face = _chosen(record, "not_me", number, at)
         gone.append(face.at)
         return without_face(record, face)
 
@@ -118,11 +120,25 @@ def unmark(user: str, vault: Vault, number: int = 1) -> str:
     return gone[-1]
 
 
-def _unlock_at(record: Record, at: str) -> KeptFace:
-    found = [one for one in kept_of(record, "unlock") if one.at == at]
+def markable_unlocks(users: Iterable[str], vault: Vault) -> set[tuple[str, str]]:
+    """(user, time) of the unlocks that can be marked, of at most `MOST_ASKED` of these people."""
+    found: set[tuple[str, str]] = set()
+    for user in list(dict.fromkeys(users))[:MOST_ASKED]:
+        known = vault.look_up(user)
+        if known is not None and known.record is not None:
+            found.update((user, at) for at in kept_times(known.record).unlocks)
+    return found
+
+
+def _chosen(record: Record, kind: FaceKind, number: int, at: str | None) -> KeptFace:
+    """The face of this time, or of this number if none is given."""
+    if at is None:
+        return numbered_face(record, kind, number)
+    found = [one for one in kept_of(record, kind) if one.at == at]
     if not found:
+        what = "that unlock" if kind == "unlock" else "such a mark"
         raise UsageError(
-            f"the face of that unlock of {quote(record.user)} is not kept; those of the last few"
+            f"the face of {what} of {quote(record.user)} is not kept; those of the last few"
             " unlocks are"
         )
     return found[-1]

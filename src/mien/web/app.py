@@ -15,7 +15,7 @@ from mien.web.error_handlers import add_error_handlers
 from mien.web.log import WriteLine, write_line
 from mien.web.middleware import Middleware
 from mien.web.openapi import complete_openapi
-from mien.web.routes import challenge, door, lab, page, people, service
+from mien.web.routes import challenge, door, kept, lab, page, people, service
 
 
 def create_app(
@@ -62,7 +62,7 @@ def _create_api(
         generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
     )
-    for module in (door, challenge, people, lab, service):
+    for module in (door, challenge, kept, people, lab, service):
         app.include_router(module.router, dependencies=[Depends(expect_single_fields)])
     return app
 

@@ -34,6 +34,10 @@ PEOPLE_PREFIX = "/v1/people/"
 PERSON_PATTERN = PEOPLE_PREFIX + "{user}"
 NAME_PATTERN = PERSON_PATTERN + "/name"
 PICTURE_PATTERN = PERSON_PATTERN + "/picture"
+FOLLOW_PATTERN = PERSON_PATTERN + "/follow"
+LEARNED_PATTERN = PERSON_PATTERN + "/learned"
+NOT_ME_PATTERN = PERSON_PATTERN + "/not-me"
+BELOW_PERSON = (NAME_PATTERN, PICTURE_PATTERN, FOLLOW_PATTERN, LEARNED_PATTERN, NOT_ME_PATTERN)
 
 REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/unlock"): "unlock",
@@ -48,6 +52,10 @@ REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("POST", PERSON_PATTERN): "enroll",
     ("POST", NAME_PATTERN): "enroll",
     ("DELETE", PICTURE_PATTERN): "enroll",
+    ("POST", FOLLOW_PATTERN): "enroll",
+    ("DELETE", LEARNED_PATTERN): "enroll",
+    ("POST", NOT_ME_PATTERN): "enroll",
+    ("DELETE", NOT_ME_PATTERN): "enroll",
     ("DELETE", PERSON_PATTERN): "admin",
     ("GET", "/v1/log"): "admin",
     ("GET", "/metrics"): "admin",
@@ -217,8 +225,9 @@ def route_pattern(method: str, path: str) -> str | None:
     """The pattern of the route that a request is for; None if the table has no such route."""
     patterns = [path]
     if path.startswith(PEOPLE_PREFIX):
-        below = [NAME_PATTERN, PICTURE_PATTERN]  # no name has a slash
-        patterns = [one for one in below if path.endswith(one.removeprefix(PERSON_PATTERN))]
+        # no name has a slash
+        endings = [(one, one.removeprefix(PERSON_PATTERN)) for one in BELOW_PERSON]
+        patterns = [one for one, ending in endings if path.endswith(ending)]
         patterns.append(PERSON_PATTERN)
     return next((one for one in patterns if (method, one) in REQUIRED_SCOPES), None)
 

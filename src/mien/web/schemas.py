@@ -151,7 +151,7 @@ class PastUnlock(StrictModel):
 
 
 class Person(StrictModel):
-    """The fields after `picture` are known for templates of the model in use."""
+    """The fields after `marked` are known for templates of the model in use."""
 
     user: str = Field(examples=["anna"])
     enrolled: str = Field(examples=["2026-01-31T12:00:00+00:00"])
@@ -159,6 +159,13 @@ class Person(StrictModel):
     unlocks: list[PastUnlock] = Field(default=[], description="the last 30, oldest first")
     picture: str | None = Field(
         default=None, description="a data URL of the face, if the person wanted one to be kept"
+    )
+    follows: bool = Field(default=False, description="the template may learn from unlocks")
+    learned: list[str] = Field(
+        default=[], description="when what it learned was seen, newest first"
+    )
+    marked: list[str] = Field(
+        default=[], description="unlocks that were marked as somebody else's, newest first"
     )
     photos: int = Field(default=0, examples=[3])
     quality: Quality | None = None
@@ -241,14 +248,29 @@ class PictureRemoved(OutcomeModel):
     user: str = Field(examples=["anna"])
 
 
+KeptWord = Literal["follow_on", "follow_off", "learned_removed", "not_me", "not_me_undone"]
+
+
+class KeptChanged(OutcomeModel):
+    """What is kept of this person's unlocks was changed."""
+
+    outcome: KeptWord
+    exit_code: int
+    user: str = Field(examples=["anna"])
+
+
 class LogEvent(StrictModel):
-    """One entry of the log; the newest `last` of them, newest last. user: "" for nobody."""
+    """One entry of the log; the newest `last` of them, newest last. user: "" for nobody.
+
+    markable: an unlock that can be marked as somebody else's.
+    """
 
     at: str = Field(examples=["2026-01-31T12:00:00+00:00"])
     kind: str = Field(examples=["unlock"])
     user: str = Field(examples=["anna"])
     outcome: str = Field(examples=["unlocked"])
     where: str = Field(examples=["web"])
+    markable: bool = False
 
 
 class Log(OutcomeModel):

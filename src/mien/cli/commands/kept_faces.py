@@ -36,7 +36,7 @@ def not_me(args: Namespace) -> CommandResult:
     user = check_user_name(args.name)
     with open_user_vault(load_settings(), create=False) as vault:
         if args.undo is not None:
-            at = unmark(user, vault, args.undo)
+            at = unmark(user, vault, number=args.undo)
         else:
             at = mark_as_wrong(user, vault, number=args.unlock or 1)
     when = local_time(at, datetime.now().astimezone().tzinfo)

@@ -1,8 +1,13 @@
-// Requests to the service: to the page's own origin only. The token is gone with the page.
+// Requests to the service: to the page's own origin only. The token is gone with the tab.
 
 import { fixed, t } from "./i18n.js";
 
-let currentToken = "";
+// In sessionStorage, which only scripts of this origin read and which no request carries. A cookie
+// would go with every request, those of other sites and to other ports of this machine included.
+// A browser may write it to its disk to restore tabs: so only the token of a ticket, which ends with
+// the service, is kept there, and none that was pasted.
+const TOKEN_KEY = "mien-token";
+let currentToken = readToken();
 const MB = 1024 * 1024;
 export const BODY_LIMIT = 32 * MB; // of the service, for one request
 
@@ -75,9 +80,24 @@ export function createForm(fields) {
 
 export const personPath = (user) => `/v1/people/${encodeURIComponent(user)}`;
 export const getToken = () => currentToken;
-export const setToken = (token) => {
+// endsWithService: for a token that survives a reload
+export function setToken(token, { endsWithService = false } = {}) {
   currentToken = token;
-};
+  try {
+    if (token && endsWithService) sessionStorage.setItem(TOKEN_KEY, token);
+    else sessionStorage.removeItem(TOKEN_KEY);
+  } catch {
+    // a browser without storage forgets it with the page
+  }
+}
+
+function readToken() {
+  try {
+    return sessionStorage.getItem(TOKEN_KEY) ?? "";
+  } catch {
+    return "";
+  }
+}
 
 // The token for the ticket of the printed address; "" if it was used before.
 export async function redeemTicket(ticket) {

@@ -99,7 +99,7 @@ async function useSecret(secret) {
   delete root.dataset.scope;
   isFirst = true;
   const isTicket = secret.startsWith(TICKET_PREFIX);
-  setToken(isTicket ? await redeemTicket(secret) : secret);
+  setToken(isTicket ? await redeemTicket(secret) : secret, { endsWithService: isTicket });
   await route();
   if (isTicket && !getToken()) {
     showNotice(t("This address was used before. mien serve printed a new one: open that."));

@@ -53,6 +53,13 @@ export function describe(row) {
   const words = {
     "enroll done": () => t("{user} was enrolled", { user }),
     "enroll added": () => t("Photos were added to {user}", { user }),
+    "enroll photo_removed": () => t("A photo of {user} was removed", { user }),
+    "enroll follow_on": () => t("The template of {user} follows the face from now on", { user }),
+    "enroll follow_off": () => t("The template of {user} is the photos alone again", { user }),
+    "enroll learned": () => t("The template of {user} learned the face of an unlock", { user }),
+    "enroll learned_removed": () => t("What the template of {user} learned was removed", { user }),
+    "enroll not_me": () => t("An unlock of {user} was marked as somebody else's", { user }),
+    "enroll not_me_undone": () => t("A mark on an unlock of {user} was removed", { user }),
     "enroll replaced": () => t("{user} was enrolled again", { user }),
     "forget done": () => t("{user} was forgotten", { user }),
     "rename done": () => t("{user} was renamed to {name}", { user, name: newName ?? "?" }),

@@ -1,8 +1,9 @@
 // The log: what happened and when, after the service verified its chain.
 
-import { request } from "./api.js";
+import { createForm, personPath, request } from "./api.js";
+import { ask } from "./dialog.js";
 import {
-  $, announce, createAlert, createElement, createIcon, latestOnly,
+  $, announce, createAlert, createButton, createElement, createIcon, latestOnly, whileBusy,
 } from "./dom.js";
 import { describe, describeSurface, iconOf, joinEvents, kindOf } from "./events.js";
 import { formatDay, formatTime, plural, t } from "./i18n.js";
@@ -86,7 +87,32 @@ function createRow(row) {
     "li", { class: kindOf(row) },
     createIcon(iconOf(row)),
     createElement("span", {}, describe(row), " ",
-      createElement("span", { class: "quiet small" }, describeSurface(row.where))),
+      createElement("span", { class: "quiet small" }, describeSurface(row.where)),
+      row.markable ? createMark(row) : null),
     createElement("time", { datetime: row.at, title: new Date(row.at).toLocaleString() }, span),
   );
+}
+
+// The button of an unlock whose face is still kept: whoever it was stays locked from then on.
+function createMark({ user, at }) {
+  const button = createButton(t("That was not me"), () => whileBusy(button, async () => {
+    const when = { user, time: formatTime(at) };
+    const chosen = await ask({
+      title: t("Was that not {user}?", { user }),
+      text: t("A face more like the one of {time} than like the photos of {user} stays locked from"
+        + " now on. What the template learned is removed. It can be undone under People.", when),
+      choices: [
+        { text: t("That was not {user}", { user }), value: "mark", kind: "danger" },
+        { text: t("Cancel"), value: "" },
+      ],
+    });
+    if (!chosen) return;
+    await request("POST", `${personPath(user)}/not-me`, createForm([["at", at]]));
+    await enter();
+    $("log-title").focus();
+    announce(t("The unlock is marked as somebody else's."));
+  }), "small plain");
+  button.setAttribute("aria-label", t("That was not me: {user}, {time}",
+    { user, time: formatTime(at) }));
+  return button;
 }

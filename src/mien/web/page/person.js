@@ -4,6 +4,7 @@ import { createForm, personPath, request } from "./api.js";
 import { ask } from "./dialog.js";
 import { createButton, createElement, createFace, createSvg, whileBusy } from "./dom.js";
 import { enrollAgain } from "./enroll.js";
+import { changeFollowing, createKept } from "./follow.js";
 import { fixed, formatDate, formatTime, plural, t } from "./i18n.js";
 import { nameError } from "./names.js";
 import { qualityTag } from "./quality.js";
@@ -19,7 +20,8 @@ export function createPerson(person, onChange) {
     qualityTag(person.quality) || createElement("span"),
     createElement("div", { class: "wide" },
       ...warningsOf(person).map((text) => createElement("p", { class: "advice" }, text)),
-      createSpark(person)),
+      createSpark(person),
+      ...createKept(person, onChange)),
     createActions(person, onChange),
   );
 }
@@ -102,6 +104,7 @@ function createActions(person, onChange) {
     createButton(t("Add photos"), enroll("add"), "small"),
     createButton(t("Replace"), enroll("replace"), "small plain"),
     more(t("Rename"), rename),
+    more(t("Follow the face"), () => changeFollowing(person)),
     picture ? more(t("Remove picture"), removePicture) : null,
     forget,
   );

@@ -11,13 +11,14 @@ from fastapi import Path as PathParameter
 from mien.app.enroll import Mode
 from mien.app.enroll import enroll as enroll_photos
 from mien.app.enrollment import Enrollment
+from mien.app.kept_faces import kept_times, markable_unlocks
 from mien.app.neighbours import neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.reference import template_of
 from mien.app.verify import forget as forget_person
 from mien.errors import NotEnrolled, Outcome
 from mien.matching.policy import VectorSpace
-from mien.vault import check_user_name
+from mien.vault import Record, check_user_name
 from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.vault import Vault
 from mien.web import schemas
@@ -156,6 +157,8 @@ async def log(
     """
     entries = await pool.run(parts.vault.read_log)
     lines = describe_entries(entries, zone=timezone.utc)
+    unlocked = [one.user for one in reversed(entries[-last:]) if one.outcome == "unlocked"]
+    markable = await pool.run(lambda: markable_unlocks(filter(None, unlocked), parts.vault))
     content = schemas.Log(
         outcome="verified",
         exit_code=0,
@@ -164,7 +167,13 @@ async def log(
         lines=list(lines[-last:]),
         events=[
             schemas.LogEvent(
-                at=one.at, kind=one.kind, user=one.user, outcome=one.outcome, where=one.where
+                at=one.at,
+                kind=one.kind,
+                user=one.user,
+                outcome=one.outcome,
+                where=one.where,
+                markable=(one.kind, one.outcome) == ("unlock", "unlocked")
+                and (one.user, one.at) in markable,
             )
             for one in entries[-last:]
         ],
@@ -192,12 +201,18 @@ def list_people(vault: Vault, pipeline: Pipeline, *, after: str, limit: int) -> 
                 "model": record.model.name,
                 "unlocks": [{"at": one.at, "similarity": one.similarity} for one in record.unlocks],
                 "picture": jpeg_data_url(record.thumbnail) if record.thumbnail else None,
+                **_kept_fields(record),
                 **quality.get(record.user, {}),
             }
         )
         for record in records.values()
     ]
     return schemas.People(outcome="listed", exit_code=0, people=people, more=more)
+
+
+def _kept_fields(record: Record) -> dict[str, object]:
+    kept = kept_times(record)
+    return {"follows": kept.follows, "learned": [*kept.learned], "marked": [*kept.marked]}
 
 
 def _template_quality(
