@@ -39,7 +39,7 @@ from mien.vault.vault import Vault
 
 MODEL, DIMS, MOST = SFACE.id, SFACE.dims, 5
 STAMP = "2026-01-31T12:00:00+00:00"
-AT_ONCE = 10_000  # people that are made in one transaction
+AT_ONCE = 10_000  # people whose vectors are drawn at a time
 
 
 def random_units(seed: int, n: int) -> np.ndarray:
@@ -53,12 +53,11 @@ def open_home(folder: Path) -> Vault:
 
 
 def fill(vault: Vault, people: int) -> None:
-    """Enroll everybody with one photo each in few transactions, and keep centroids."""
-    for start in range(0, people, AT_ONCE):
-        with vault._transactions.writing() as transaction:
-            n = min(AT_ONCE, people - start)
-            space = RotatedSpace(transaction.cipher, MODEL)
-            rotated = space.protect(random_units(1 + start, n))
+    """Enroll everybody with one photo each, in one transaction, and keep centroids."""
+    with vault._transactions.writing() as transaction:
+        space = RotatedSpace(transaction.cipher, MODEL)
+        for start in range(0, people, AT_ONCE):
+            rotated = space.protect(random_units(1 + start, min(AT_ONCE, people - start)))
             for number, row in enumerate(rotated, start):
                 payload = pack_template(Template(row[np.newaxis], MODEL))
                 put_record(Record(f"user {number}", MODEL, STAMP, payload), transaction)

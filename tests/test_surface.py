@@ -105,8 +105,8 @@ IMPORTERS = {
     "fastapi": ("web/",),
     "pydantic": ("web/",),  # comes with fastapi, which describes answers by it
     "scipy": (),  # 140 MB
-    "socket": ("web/server.py", "login/"),
-    "sqlite3": ("vault/", "lab/evaluate/embedding_cache.py"),
+    "socket": ("web/server.py", "web/process", "login/"),
+    "sqlite3": ("vault/", "lab/evaluate/embedding_cache.py", "web/usage.py"),
     "starlette": ("web/",),
     "torch": ("nets/", "train/", "compat/facenet_pytorch/", "facenet_pytorch.py"),
     "tqdm": ("cli/progress.py",),

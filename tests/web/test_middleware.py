@@ -285,7 +285,8 @@ def test_the_name_of_the_server_software_is_removed(tmp_path: Path) -> None:
     assert line == {
         "method": "GET", "route": "none", "status": 204, "outcome": "done", "ms": 1500.0,
     }  # fmt: skip
-    text = middleware.metrics.render(active_calls=3).decode()
+    middleware.metrics.set_active(3)
+    text = middleware.metrics.render().decode()
     assert 'mien_requests_total{method="GET",route="none",status="204"} 1.0' in text
     assert 'mien_request_seconds_bucket{le="1.0",route="none"} 0.0' in text
     assert 'mien_request_seconds_bucket{le="2.5",route="none"} 1.0' in text

@@ -65,6 +65,13 @@ def _add_serve_options(serve: CommandParser) -> None:
     serve.add_argument(
         "--no-page", action="store_true", help="Serve the HTTP API only; print no token."
     )
+    serve.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Serve in N processes; default: 1. With more there is no ticket, and no challenge.",
+    )
 
 
 def _add_token_command(group: Commands, name: str, summary: str) -> CommandParser:

@@ -78,5 +78,6 @@ def _close_at_end(
         if parts.challenges is not None:
             parts.challenges.end_idle(all_of_them=True)
         parts.vault.close()
+        parts.usage.close()
 
     return lifespan

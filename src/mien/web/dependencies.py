@@ -22,14 +22,16 @@ from mien.web.metrics import Metrics
 from mien.web.middleware import RequestLimits
 from mien.web.pool import ClientPool, WorkerPool
 from mien.web.readiness import Readiness
+from mien.web.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceParts:
     """pipeline_of: the pipeline of a model, or of None, the default one; called from any thread.
 
-    page_ticket: of the page; None without a page. challenges: None where the liveness models are
-    not at hand. needs_challenge: photos unlock nothing, a challenge does.
+    page_ticket: of the page; None without a page. challenges: None where several processes serve,
+    since each frame must reach the same one. needs_challenge: photos unlock nothing, a challenge
+    does. usage: of all processes of the service.
     """
 
     vault: Vault
@@ -43,11 +45,13 @@ class ServiceParts:
     challenges: Challenges | None = None
     needs_challenge: bool = False
     readiness: Readiness = field(init=False)
-    blanks: BlankLimit = field(default_factory=lambda: BlankLimit(time.monotonic))
+    usage: Usage = field(default_factory=Usage)
+    blanks: BlankLimit = field(init=False)
 
     def __post_init__(self) -> None:
         check = self._check_ready
         object.__setattr__(self, "readiness", Readiness(check, time.monotonic))
+        object.__setattr__(self, "blanks", BlankLimit(time.time, self.usage))
 
     def _check_ready(self) -> None:
         self.pipeline_of(None)

@@ -1,8 +1,17 @@
-"""Counters in the Prometheus text format, made by prometheus_client."""
+"""Counters in the Prometheus text format, made by prometheus_client.
+
+Processes of one service keep them in files of one folder, which prometheus_client finds by
+`SHARED_FOLDER` in the environment when it is imported; each of them then gives those of all.
+"""
 
 from __future__ import annotations
 
+import os
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.01, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -35,7 +44,10 @@ class Metrics:
             "mien_decisions", "Decisions of unlock and identify.", ("outcome",), registry=registry
         )
         self._active = Gauge(
-            "mien_active_calls", "Calls that are running or queued.", registry=registry
+            "mien_active_calls",
+            "Calls that are running or queued.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
 
     def record_request(self, method: str, route: str, status: int, duration_s: float) -> None:
@@ -47,7 +59,19 @@ class Metrics:
         """Count one decision of unlock or identify."""
         self._decisions.labels(outcome).inc()
 
-    def render(self, *, active_calls: int) -> bytes:
-        """All metrics in the text format 0.0.4. active_calls: running and queued ones."""
-        self._active.set(active_calls)
-        return generate_latest(self._registry)
+    def set_active(self, calls: int) -> None:
+        """How many calls of this process are running or queued now."""
+        self._active.set(calls)
+
+    def render(self) -> bytes:
+        """All metrics in the text format 0.0.4."""
+        if SHARED_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        of_all = CollectorRegistry()
+        MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]
+        return generate_latest(of_all)
+
+
+def forget_process(pid: int, folder: str) -> None:
+    """A process of the service has ended: its counts stay, its calls do not."""
+    mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]

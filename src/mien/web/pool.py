@@ -29,10 +29,14 @@ class _Call:
 class WorkerPool:
     """Runs calls on threads, off the event loop; the clients that wait take turns.
 
-    workers: how many calls of one client run at the same time.
+    workers: how many calls of one client run at the same time. on_change: gets the number of active
+    calls whenever it changes.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(
+        self, workers: int, *, on_change: Callable[[int], None] = lambda active: None
+    ) -> None:
+        self._on_change = on_change
         self._threads = workers * CLIENTS_AT_ONCE
         self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="mien-call")
         self._workers = workers
@@ -66,6 +70,7 @@ class WorkerPool:
         call = _Call(work, asyncio.get_running_loop().create_future())
         self._active[client] += 1
         self._waiting.setdefault(client, deque()).append(call)
+        self._on_change(self.active)
         self._start_waiting()
         result: Result = await call.result
         return result
@@ -79,6 +84,7 @@ class WorkerPool:
                 if not call.result.done():
                     call.result.set_exception(PoolFull())
         self._waiting.clear()
+        self._on_change(self.active)
 
     def close(self) -> None:
         """Stop, and wait until the running calls have ended."""
@@ -101,6 +107,7 @@ class WorkerPool:
             del self._waiting[client]
         if call.result.cancelled():  # the client left before its turn
             self._active[client] -= 1
+            self._on_change(self.active)
             return
         self._running[client] += 1
         loop = asyncio.get_running_loop()
@@ -114,6 +121,7 @@ class WorkerPool:
             count[client] -= 1
             if not count[client]:
                 del count[client]  # clients come and go
+        self._on_change(self.active)
         if not call.result.done():
             error = done.exception()
             if error is None:

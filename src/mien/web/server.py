@@ -37,9 +37,12 @@ from mien.web.connection import (
 )
 from mien.web.dependencies import ServiceParts
 from mien.web.log import log_library_warnings
+from mien.web.metrics import Metrics
 from mien.web.middleware import Middleware, RequestLimits
 from mien.web.pool import WorkerPool
+from mien.web.request_body import BodyLimits
 from mien.web.tls import TlsHandshakes
+from mien.web.usage import Usage
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ALL_ADDRESSES = ("", "0.0.0.0", "::")
@@ -158,31 +161,82 @@ def run_service(
     there is no ticket.
     """
     tokens = TokenStore(tokens_path(settings))
+    listening, address = start_listening(options, tokens)
+    # a browser never sends what follows the #
+    ticket = PageTicket(tokens, lambda secret: on_listening(f"{address}#{secret}"))
+    serve_on(
+        listening,
+        settings,
+        vault,
+        options,
+        tokens=tokens,
+        on_ready=ticket.issue if with_page else lambda: on_listening(address),
+        page_ticket=ticket if with_page else None,
+        with_page=with_page,
+    )
+
+
+def start_listening(options: ListenOptions, tokens: TokenStore) -> tuple[socket.socket, str]:
+    """The listening socket and its address, after all checks. Raises UsageError."""
     check_listen_options(options, tokens)
     check_certificate(options)
     listening = open_listening_socket(options)
-    address = _address_of(options, listening.getsockname()[1])
-    # a browser never sends what follows the #
-    ticket = PageTicket(tokens, lambda secret: on_listening(f"{address}#{secret}"))
-    parts = ServiceParts(
-        vault=vault,
-        pipeline_of=load_pipelines(replace(settings, threads=1)),
-        tokens=tokens,
-        pool=WorkerPool(usable_cores()),
-        limits=RequestLimits(hosts=allowed_hosts(options, listening.getsockname()[1])),
-        page_ticket=ticket if with_page else None,
-        challenges=Challenges(lambda: _open_liveness(settings), time.monotonic),
-        needs_challenge=settings.liveness_service == "active",
-    )
+    return listening, _address_of(options, listening.getsockname()[1])
+
+
+def serve_on(
+    listening: socket.socket,
+    settings: Settings,
+    vault: Vault,
+    options: ListenOptions,
+    *,
+    tokens: TokenStore,
+    on_ready: Callable[[], None],
+    page_ticket: PageTicket | None = None,
+    with_page: bool = True,
+    processes: int = 1,
+) -> None:
+    """Serve on a socket until SIGTERM or SIGINT. Raises ModelUnavailable.
+
+    on_ready: called when models and vault are open. processes: how many serve on this socket; each
+    of them takes its share of cores and memory, and a challenge needs one alone.
+    """
+    hosts = allowed_hosts(options, listening.getsockname()[1])
+    parts = _parts_of(settings, vault, tokens, hosts, page_ticket, processes)
     if parts.needs_challenge:
         _open_liveness(settings)  # missing models stop the start, not the first unlock
     parts.pipeline_of(None)  # a missing model stops the start, not the first unlock
     app = create_app(parts, with_page=with_page)
-    if with_page:
-        ticket.issue()
-    else:
-        on_listening(address)
-    _run(_server_config(app, options), listening, on_stop=parts.pool.stop)
+    on_ready()
+    # with several processes each takes one connection at a time, so that all get some
+    at_once = ACCEPTED_AT_ONCE if processes == 1 else 1
+    _run(_server_config(app, options, at_once), listening, on_stop=parts.pool.stop)
+
+
+def _parts_of(
+    settings: Settings,
+    vault: Vault,
+    tokens: TokenStore,
+    hosts: frozenset[str],
+    page_ticket: PageTicket | None,
+    processes: int,
+) -> ServiceParts:
+    metrics, body, challenges = Metrics(), BodyLimits(), None
+    body = replace(body, total_bytes=max(2 * body.max_bytes, body.total_bytes // processes))
+    if processes == 1:
+        challenges = Challenges(lambda: _open_liveness(settings), time.monotonic)
+    return ServiceParts(
+        vault=vault,
+        pipeline_of=load_pipelines(replace(settings, threads=1)),
+        tokens=tokens,
+        pool=WorkerPool(max(1, usable_cores() // processes), on_change=metrics.set_active),
+        limits=RequestLimits(hosts=hosts, body=body),
+        metrics=metrics,
+        usage=Usage(settings.state_dir / "service-usage.sqlite"),
+        page_ticket=page_ticket,
+        challenges=challenges,
+        needs_challenge=settings.liveness_service == "active",
+    )
 
 
 def _open_liveness(settings: Settings) -> LivenessModels:
@@ -261,12 +315,12 @@ class Server(uvicorn.Server):
                 signal.signal(one, handler)
 
 
-def _server_config(app: Middleware, options: ListenOptions) -> uvicorn.Config:
+def _server_config(app: Middleware, options: ListenOptions, at_once: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Connection,
         loop="asyncio",
-        backlog=ACCEPTED_AT_ONCE,
+        backlog=at_once,
         lifespan="on",
         log_config=None,
         server_header=False,

@@ -7,9 +7,11 @@ from argparse import Namespace
 from datetime import datetime, timezone
 
 from mien.cli.output import CommandResult
-from mien.cli.user_vault import open_user_vault
+from mien.cli.user_vault import VAULT_PROMPT
 from mien.errors import ExitCode, missing_extra
-from mien.settings import load_settings
+from mien.settings import Settings, load_settings
+from mien.vault.crypto.passphrase import passphrase_prompt
+from mien.vault.open import open_vault
 from mien.web.auth import TokenStore, tokens_path
 from mien.web.log import log_line, now_utc, write_line
 
@@ -17,14 +19,15 @@ from mien.web.log import log_line, now_utc, write_line
 def serve(args: Namespace) -> CommandResult:
     """Run the service until SIGTERM or ctrl-c.
 
-    args: engine, host, port, tls_cert, tls_key, name, insecure, no_page.
+    args: engine, calibration, host, port, tls_cert, tls_key, name, insecure, no_page, workers.
     """
     try:
-        from mien.web.server import ListenOptions, run_service
+        from mien.web import process_job, processes, server
     except ModuleNotFoundError as error:
         raise missing_extra(f"the service needs {error.name}", "serve") from error
     settings = load_settings(engine=args.engine, calibration=args.calibration)
-    options = ListenOptions(
+    processes.check_processes(args.workers, settings)
+    options = server.ListenOptions(
         host=args.host,
         port=args.port,
         certificate=args.tls_cert,
@@ -32,12 +35,32 @@ def serve(args: Namespace) -> CommandResult:
         names=tuple(args.name or ()),
         insecure=args.insecure,
     )
-    vault = open_user_vault(settings, create=True, surface="web")
+    ask = RememberedPassphrase(settings)
+    vault = open_vault(settings, create=True, surface="web", ask_passphrase=ask)
     vault.is_empty()  # a missing key stops the start, not the first unlock
-    on_listening = _log_address if args.no_page else _print_address
-    run_service(settings, vault, options, on_listening=on_listening, with_page=not args.no_page)
+    if args.workers == 1:
+        on_listening = _log_address if args.no_page else _print_address
+        with_page = not args.no_page
+        server.run_service(settings, vault, options, on_listening=on_listening, with_page=with_page)
+    else:
+        vault.close()  # each process opens it for itself
+        job = process_job.ProcessJob.of(args, options, passphrase=ask.given)
+        processes.run_processes(job, settings, on_listening=_log_address)
     data: dict[str, object] = {"outcome": "stopped", "exit_code": 0}
     return CommandResult(ExitCode.OK, ("stopped; accepted calls were finished",), data)
+
+
+class RememberedPassphrase:
+    """Asks for the passphrase of the vault once. given: None while nobody was asked."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._ask = passphrase_prompt(settings.passphrase_file, VAULT_PROMPT)
+        self.given: str | None = None
+
+    def __call__(self) -> str:
+        if self.given is None:
+            self.given = self._ask()
+        return self.given
 
 
 def _print_address(address: str) -> None:

@@ -173,5 +173,5 @@ def _enroll(
 
 def _challenges_of(parts: ServiceParts) -> Challenges:
     if parts.challenges is None:
-        raise ModelMissing("there are no liveness models; run: mien models add liveness")
+        raise UsageError("a challenge needs a service of one process: mien serve without --workers")
     return parts.challenges

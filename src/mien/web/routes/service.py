@@ -44,5 +44,4 @@ async def begin_session(request: Request, parts: Parts) -> Response:
 )
 async def metrics(parts: Parts, token_scope: TokenScope) -> Response:
     """Counters in the Prometheus text format."""
-    text = parts.metrics.render(active_calls=parts.pool.active)
-    return Response(text, media_type=CONTENT_TYPE)
+    return Response(parts.metrics.render(), media_type=CONTENT_TYPE)
