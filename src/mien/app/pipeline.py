@@ -213,13 +213,17 @@ def open_cascade(settings: Settings, cascade: CascadeSettings | None = None) -> 
     P-Net runs on single threads, several levels at once; R-Net and O-Net
     run later, and use all threads for each call.
     """
-    callers = settings.threads
     _prepare((PNET, RNET, ONET), settings)
+    return _load_cascade(settings, cascade or CascadeSettings())
+
+
+def _load_cascade(settings: Settings, cascade: CascadeSettings) -> Cascade:
+    callers = settings.threads
     return Cascade(
         open_model(PNET, replace(settings, threads=1), callers=callers),
         open_model(RNET, settings),
         open_model(ONET, settings),
-        cascade or CascadeSettings(),
+        cascade,
         pnet_callers=callers,
     )
 
@@ -238,7 +242,8 @@ def open_pipeline(
     net = BackgroundNet(lambda: open_model(row.model, settings))
     matcher = Matcher(row, calibration=settings.calibration, data_dir=settings.data_dir)
     embedding = Embedder(net, row, flip_average=flip_average)
-    return Pipeline(open_cascade(settings), embedding, matcher, load_gates(row.id))
+    detector = _load_cascade(settings, CascadeSettings())
+    return Pipeline(detector, embedding, matcher, load_gates(row.id))
 
 
 def load_pipelines(

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -79,6 +80,7 @@ def write_optimised(graph: bytes, path: Path) -> None:
     _open_session(onnxruntime, graph, options, ["CPUExecutionProvider"], on_gpu=False)
 
 
+@cache
 def describe_onnxruntime() -> str:
     """Version and build of ONNX Runtime, one line."""
     onnxruntime, _ = _onnxruntime_and_options(threads=1)
