@@ -1,7 +1,8 @@
 """An analysis without nets, for worker processes of the tests: photos do what their bytes say.
 
-A photo of b"exit" ends its process, b"hang" hangs it, b"cut" cannot be read, b"wall" has no face.
-Any other has a face, and the embedding that its bytes are hashed to.
+A photo of b"exit" ends its process, b"hang" hangs it, b"cut" cannot be read, b"wall" has no face,
+b"environment" tells the process's. Any other has a face, and the embedding that its bytes are
+hashed to.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ def _answer_each(photos: Sequence[tuple[str, Content]]) -> Iterator[tuple[object
         if data == b"hang":
             threading.Event().wait()
         sha256 = hashlib.sha256(data).hexdigest()
-        if data in (b"cut", b"wall"):
+        if data in (b"cut", b"environment", b"wall"):
             outcome = "unreadable_image" if data == b"cut" else "no_face"
-            yield sha256, None, None, 0.0, None, (), 0, outcome, f"it is {data.decode()}"
+            why = str(dict(os.environ)) if data == b"environment" else f"it is {data.decode()}"
+            yield sha256, None, None, 0.0, None, (), 0, outcome, why
             continue
         box, points = np.array([1, 2, 3, 4], np.float32), np.zeros((5, 2), np.float32)
         yield sha256, box, points, 0.9, vector_of(data), (), 1, "ok", ""

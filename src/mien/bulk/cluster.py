@@ -62,7 +62,7 @@ def _results(
         raise UsageError("the scheduler has no worker; start some, then run again with --resume")
     ahead = list(islice(shards, SHARDS_PER_THREAD * threads))
     submitted = [client.submit(make_shard, spec, shard, pure=False) for shard in ahead]
-    done = distributed.as_completed(submitted)
+    done = distributed.as_completed(submitted, loop=client.loop)
     del submitted  # a future that nobody holds is forgotten by the scheduler
     for future in done:
         try:

@@ -1,0 +1,141 @@
+"""Shards made by a real Dask cluster on this machine, of which a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.bulk.test_run import expect_each_once, request, rows
+
+from mien.bulk.cluster import run_on_cluster
+from mien.bulk.plan import Shard
+from mien.bulk.run import embed_folder
+from mien.bulk.shard_maker import MakerSpec, ShardSummary
+from mien.errors import Outcome, UsageError
+from mien.results import ByteArray
+from mien.settings import Settings, load_settings
+
+distributed = pytest.importorskip(
+    "distributed", reason="needs Dask distributed: pip install '.[cluster]'"
+)
+pytest.importorskip("pyarrow", reason="needs pyarrow: pip install '.[cluster]'")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:distributed"),
+]
+LOOPBACK = {"0100007F", "00000000000000000000000001000000"}  # 127.0.0.1 and ::1
+
+
+@pytest.fixture
+def cluster(home: Path) -> Iterator[Any]:
+    """Two worker processes of one thread; they have this home for theirs."""
+    with distributed.LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+        silence_logs=50,
+    ) as made:
+        yield made
+
+
+def processes(cluster: Any) -> list[int]:
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        return list(client.run(os.getpid).values())
+
+
+def listening(pids: list[int]) -> set[str]:
+    """The addresses, in hexadecimal, on which these processes listen."""
+    mine = set()
+    for pid in pids:
+        for handle in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                mine.add(os.readlink(f"/proc/{pid}/fd/{handle}"))
+            except OSError:
+                continue
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in mine:
+                found.add(fields[1].split(":")[0])
+    return found
+
+
+@pytest.fixture
+def source(tmp_path: Path, astronaut: ByteArray) -> Path:
+    """Two faces, and small pictures without one: 34 photos, three shards."""
+    made = tmp_path / "people"
+    head = Image.fromarray(np.ascontiguousarray(astronaut[0:256, 96:352]))
+    for number in range(34):
+        photo = made / f"person {number % 3}" / f"{number:02}.png"
+        photo.parent.mkdir(parents=True, exist_ok=True)
+        picture = Image.new("RGB", (40, 40), (number, 90, 90)) if number % 17 else head
+        picture.save(photo)
+    return made
+
+
+def test_a_cluster_of_which_a_worker_is_killed_makes_every_row_once(
+    source: Path, tmp_path: Path, home: Path, cluster: Any
+) -> None:
+    own, out = load_settings(), tmp_path / "out"
+    pids = processes(cluster)
+    assert len(pids) == 2
+    assert listening([os.getpid(), *pids]) <= LOOPBACK
+    engine = run_on_cluster(cluster.scheduler_address)
+
+    def killing(spec: MakerSpec, shards: Any) -> Iterator[ShardSummary]:
+        """After the first shard a worker is killed in the middle of another."""
+        results = engine(spec, shards)
+        yield next(results)
+        os.kill(pids[0], signal.SIGKILL)
+        yield from results
+
+    summary = embed_folder(
+        request(source, out),
+        settings=own,
+        engine=killing,
+        ask_passphrase=lambda: "",
+        on_other_machines=True,
+    )
+    assert summary.photos == 34
+    expect_each_once(out, own, 34)
+    assert sum(one.outcome is Outcome.OK for one in rows(out, own)) == 2
+    with pytest.raises(UsageError, match="--resume"):
+        embed_folder(request(source, out), settings=own, engine=engine, ask_passphrase=str)
+
+
+SPEC = MakerSpec("/s", "/d", None, object(), None, "onnxruntime")  # type: ignore[arg-type]
+SHARDS = [Shard("shard-0000-00000.parquet.sealed", ("a.jpg",))]
+
+
+@pytest.mark.parametrize("address", ["tcp://10.1.2.3:8786", "head:8786", "tcp://head:8786"])
+def test_the_key_of_sealed_shards_is_not_sent_in_the_clear(address: str) -> None:
+    with pytest.raises(UsageError, match="tls://"):
+        list(run_on_cluster(address)(SPEC, SHARDS))
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nosuch://x", "tcp://localhost:x"])
+def test_a_scheduler_that_is_not_there_is_told(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.bulk.cluster.CONNECT_S", 1)
+    with pytest.raises(UsageError):
+        list(run_on_cluster(address)(SPEC, SHARDS))
+
+
+def test_memory_of_one_process_is_no_place_for_a_cluster(home: Path) -> None:
+    own: Settings = load_settings()
+    spec = MakerSpec("memory://a", "/d", None, None, own, "onnxruntime")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="memory://"):
+        list(run_on_cluster("tcp://127.0.0.1:1")(spec, SHARDS))
