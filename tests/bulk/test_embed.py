@@ -193,14 +193,19 @@ def fragile(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pho
 
 
 def _load_fragile_at_once(settings: Settings, model: str, *, carefully: bool) -> analyse.Analyse:
-    """As on a graphics card: no answer comes before all photos were looked at."""
+    """As on a graphics card: no answer comes before all photos were looked at. Counts itself."""
+    with (settings.cache_dir / "loads").open("a") as loads:
+        loads.write("x")
     return lambda photos: iter(list(_answer_each(photos)))
 
 
 @pytest.fixture
-def fragile_at_once(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[PhotoGuard]:
+def fragile_at_once(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PhotoGuard]:
     monkeypatch.setattr(guard, "load_analysis", _load_fragile_at_once)
-    one = PhotoGuard(replace(settings, engine="cuda"), "sface", carefully=False, limit_s=2.0)
+    on_card = replace(settings, engine="cuda", cache_dir=tmp_path)
+    one = PhotoGuard(on_card, "sface", carefully=False, limit_s=2.0)
     yield one
     one.close()
 
@@ -247,6 +252,14 @@ def test_of_photos_that_are_looked_at_together_the_right_one_is_blamed(
     blamed = [one.outcome is Outcome.INTERNAL_ERROR for one in found]
     assert blamed == [False, False, True, False, True, False]
     assert [one.error for one in _run(fragile_at_once, "a", "b")] == ["none", "none"]
+
+
+def test_the_one_to_blame_is_not_searched_for_with_a_worker_for_each_photo(
+    fragile_at_once: PhotoGuard, tmp_path: Path
+) -> None:
+    _run(fragile_at_once, *"abcdefgh", "exit")
+    # all together; one after the other; once more the one that ended that
+    assert (tmp_path / "loads").read_text() == "xxx"
 
 
 def test_a_worker_of_several_photos_that_was_killed_from_outside_costs_none(
