@@ -125,7 +125,7 @@ def unpack_record(plain: bytes) -> Record:
             head["created_at"],
             payload,
             _history_of(head),
-            tuple(PastUnlock(str(at), float(value)) for at, value in head.get("unlocks", [])),
+            tuple(_past_unlock(at, value) for at, value in head.get("unlocks", [])),
             rest[:size],
             head.get("follows", False) is True,
             kept,
@@ -168,6 +168,13 @@ def _model_of(name: str, sha256: str) -> ModelId:
     from mien.results import ModelId
 
     return ModelId(name, sha256)
+
+
+@lru_cache(maxsize=256)
+def _past_unlock(at: object, similarity: float) -> PastUnlock:
+    """One object for each of the unlocks that a person's next attempt reads again. TypeError,
+    ValueError for what `pack_record` never wrote."""
+    return PastUnlock(str(at), float(similarity))
 
 
 def _history_of(head: dict[str, Any]) -> LivenessHistory | None:
