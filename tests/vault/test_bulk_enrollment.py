@@ -11,6 +11,7 @@ from tests.vault.sealed_parts import record_of, store_record
 from mien.errors import VaultDamaged
 from mien.results import FloatArray, ModelId
 from mien.vault import bulk_enrollment, unpack_template
+from mien.vault.backends.base import VaultTable
 from mien.vault.bulk_enrollment import EnrolledPerson
 from mien.vault.vault import Vault
 
@@ -149,11 +150,11 @@ def test_records_are_made_again_under_a_key_that_was_replaced_meanwhile(
     np.testing.assert_allclose(stored_face(vault, "ben", model), face(1), atol=1e-5)
 
 
-def test_a_damaged_vault_takes_nobody(vault: Vault, model: ModelId) -> None:
+def test_a_damaged_index_takes_nobody(vault: Vault, model: ModelId) -> None:
     vault.enroll_many([("ana", face(0))], model=model)
     with vault._transactions.store.writing() as cells:
-        from mien.vault.backends.base import VaultTable
-
         cells.clear(VaultTable.BUCKET)
     with pytest.raises(VaultDamaged):
-        vault.enroll_many([("ben", face(1))], model=model)
+        vault.enroll_many([("ben", face(1)), ("ana", face(2))], model=model, replace=True)
+    with vault._transactions.store.reading() as cells:
+        assert len(cells.scan(VaultTable.RECORD, after=b"", limit=9)) == 1

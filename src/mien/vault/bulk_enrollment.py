@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 from mien.errors import UsageError
 from mien.records import dataclass
+from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.log_writer import LogWriter
 from mien.vault.people import is_enrolled, store_checked_records
 from mien.vault.records.new_names import check_new_name
 from mien.vault.records.record import Record, already_enrolled, check_user_name
+from mien.vault.records.sealed_record import user_tag
 from mien.vault.records.template_codec import pack_template
 from mien.vault.rotated_space import RotatedSpace
 from mien.vault.transaction import Transaction, TransactionManager
@@ -112,6 +114,9 @@ class BulkEnrollment:
     ) -> list[EnrolledPerson]:
         found, kept = list[EnrolledPerson](), dict[str, Record]()
         words: list[tuple[str, str]] = []
+        names = [one.user for one in made if isinstance(one, Record)]
+        tags = [user_tag(name, transaction.cipher) for name in names]
+        transaction.manifest.fetch([(VaultTable.RECORD, tag) for tag in tags])
         for (user, vectors), one in zip(batch, made, strict=True):
             if isinstance(one, EnrolledPerson):
                 found.append(one)

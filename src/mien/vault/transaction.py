@@ -15,7 +15,7 @@ from mien.vault.crypto.aead import KEY_BYTES, VAULT_ID_BYTES, VaultCipher
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import KEY_ID_BYTES, Header, Kdf, new_kdf, unwrap, wrap
 from mien.vault.integrity.format1 import OldFormat
-from mien.vault.integrity.manifest import Manifest
+from mien.vault.integrity.manifest import MANIFEST_KEY, Manifest
 from mien.vault.integrity.rollback_guard import RollbackGuard, VaultState
 
 HEADER_KEY = b"header"
@@ -149,7 +149,7 @@ class TransactionManager:
                 pass
         with ExitStack() as staged:
             with self.store.writing() as cells:
-                packed = cells.get(VaultTable.META, HEADER_KEY)
+                packed = _header_in(cells)
                 if packed is None:
                     self._check_never_existed(last)
                     transaction = self._new_vault(cells, key_kind, create=create)
@@ -229,7 +229,7 @@ class TransactionManager:
 
     def _snapshot(self, stack: ExitStack) -> Transaction | None:
         cells = stack.enter_context(self.store.reading())
-        packed = cells.get(VaultTable.META, HEADER_KEY)
+        packed = _header_in(cells)
         if packed is None:
             self._check_empty(cells)
             return None
@@ -239,7 +239,7 @@ class TransactionManager:
             # a rotation may have removed the key since this snapshot: look once more
             stack.close()
             cells = stack.enter_context(self.store.reading())
-            newer = cells.get(VaultTable.META, HEADER_KEY)
+            newer = _header_in(cells)
             if newer is None or newer == packed:
                 raise
             return self._unlock(newer, cells)
@@ -253,7 +253,7 @@ class TransactionManager:
             with self.writing(create=False):
                 return
         with self.store.writing() as cells:
-            packed = cells.get(VaultTable.META, HEADER_KEY)
+            packed = _header_in(cells)
             if packed is None:
                 return  # removed since
             transaction = self._unlock_to_write(packed, cells)
@@ -285,6 +285,11 @@ class TransactionManager:
                     f"the vault {quote(self.store.place)} has lost its header;"
                     " restore it from a backup"
                 )
+
+
+def _header_in(cells: Cells) -> bytes | None:
+    cells.fetch([(VaultTable.META, HEADER_KEY), (VaultTable.META, MANIFEST_KEY)])
+    return cells.get(VaultTable.META, HEADER_KEY)
 
 
 def no_vault(place: str) -> NotEnrolled:

@@ -167,6 +167,35 @@ def test_a_change_sees_itself(store: Store) -> None:
         assert cells.scan(VaultTable.RECORD, after=b"", limit=9) == [(b"key", b"1")]
 
 
+def test_what_is_put_and_removed_in_turns_is_what_the_change_sees(store: Store) -> None:
+    put(store, b"kept", b"1")
+    put(store, b"gone", b"1")
+    with store.writing() as cells:
+        cells.fetch([(VaultTable.RECORD, b"kept"), (VaultTable.RECORD, b"new")])
+        assert cells.get(VaultTable.RECORD, b"kept") == b"1"
+        assert cells.get(VaultTable.RECORD, b"new") is None
+        cells.put(VaultTable.RECORD, b"new", b"2")
+        assert cells.drop(VaultTable.RECORD, b"new")
+        assert not cells.drop(VaultTable.RECORD, b"new")
+        assert cells.get(VaultTable.RECORD, b"new") is None
+        cells.put(VaultTable.RECORD, b"new", b"3")
+        assert cells.drop(VaultTable.RECORD, b"gone")
+        cells.put(VaultTable.RECORD, b"gone", b"again")
+        assert cells.drop(VaultTable.RECORD, b"kept")
+        assert [key for key, _ in cells.scan(VaultTable.RECORD, after=b"", limit=9)] == [
+            *(b"gone", b"new"),
+        ]
+        cells.put(VaultTable.META, b"other", b"4")
+        cells.clear(VaultTable.RECORD)
+        assert cells.get(VaultTable.RECORD, b"new") is None
+        cells.put(VaultTable.RECORD, b"last", b"5")
+    with store.reading() as cells:
+        cells.fetch([(VaultTable.RECORD, b"last"), (VaultTable.META, b"other")])
+        assert cells.get(VaultTable.RECORD, b"last") == b"5"
+        assert cells.get(VaultTable.META, b"other") == b"4"
+        assert cells.scan(VaultTable.RECORD, after=b"", limit=9) == [(b"last", b"5")]
+
+
 def test_a_reading_transaction_cannot_change_cells(store: Store) -> None:
     put(store, b"key", b"1")
     with store.reading() as cells:

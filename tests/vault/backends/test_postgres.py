@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
+from tests.vault.sealed_parts import Clock, opened, record_of, record_of_user, store_record
 
 from mien.cli.main import main
-from mien.errors import UsageError, VaultDamaged
+from mien.errors import Outcome, UsageError, VaultDamaged
+from mien.results import ModelId
+from mien.settings import Settings
 from mien.vault.backends import postgres_errors
 from mien.vault.backends.base import VaultTable
 from mien.vault.backends.postgres import PostgresStore
@@ -204,6 +208,36 @@ def test_threads_that_read_at_once_share_few_connections(
     with psycopg.connect(postgres_url) as db:
         query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         assert db.execute(query).fetchone() == (READERS + 1,)  # and this one
+
+
+def test_a_door_asks_the_server_few_times(
+    postgres_url: str, settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request is a way over the network and back, most of them under the writer's lock."""
+    asked: list[str] = []
+    execute = psycopg.Connection.execute
+
+    def counted(self: object, query: str, *given: object, **options: object) -> object:
+        asked.append(query)
+        return execute(self, query, *given, **options)  # type: ignore[arg-type, call-overload]
+
+    model = ModelId("sface", "ab" * 32)
+    with opened(replace(settings, vault_url=postgres_url), clock) as vault:
+        store_record(vault, record_of("ana", model))
+        for _ in range(7):  # after five times psycopg prepares a statement
+            with vault.attempt("ana") as attempt:
+                attempt.outcome = Outcome.NOT_THE_OWNER if _ == 3 else Outcome.UNLOCKED
+        for outcome in (Outcome.UNLOCKED, Outcome.NOT_THE_OWNER, Outcome.NO_FACE):
+            monkeypatch.setattr(psycopg.Connection, "execute", counted)
+            asked.clear()
+            with vault.attempt("ana") as attempt:
+                assert record_of_user(vault, "ana") is not None
+                attempt.outcome, attempt.similarity = outcome, 0.75
+            monkeypatch.setattr(psycopg.Connection, "execute", execute)
+            statements = sum(query.count(";") + 1 for query in asked)
+            assert len(asked) <= 15, asked
+            assert statements <= 25, asked
+        assert vault.verify() is not None
 
 
 def test_an_endless_view_in_the_place_of_a_table_is_stopped(

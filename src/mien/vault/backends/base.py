@@ -6,6 +6,7 @@ tests/vault/backends/test_contract.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Protocol
@@ -30,6 +31,10 @@ class Cells(Protocol):
 
     def get(self, section: VaultTable, key: bytes) -> bytes | None:
         """The value, or None."""
+        ...
+
+    def fetch(self, places: Iterable[tuple[VaultTable, bytes]]) -> None:
+        """Say which cells will be asked for by `get`, so that a server is asked once."""
         ...
 
     def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
@@ -98,6 +103,9 @@ class View:
 
     def wall_s(self) -> float | None:
         return None
+
+    def fetch(self, places: Iterable[tuple[VaultTable, bytes]]) -> None:
+        self._expect_open()  # nothing is far away
 
     def _expect_open(self) -> None:
         if self._closed:

@@ -7,15 +7,8 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import UsageError, VaultDamaged, quote
-from mien.vault.backends.base import (
-    MAX_VALUE_BYTES,
-    Cells,
-    VaultTable,
-    View,
-    check_key,
-    check_limit,
-    check_value,
-)
+from mien.vault.backends.base import Cells, VaultTable
+from mien.vault.backends.postgres_cells import PostgresCells
 from mien.vault.backends.postgres_errors import (
     READERS,
     TIMEOUTS,
@@ -30,7 +23,11 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_S = 5
 _LOCK = 0x6D69656E  # "mien": a writer holds this lock, so that there is one at a time
-_VALUE = f"CASE WHEN length(value) <= {MAX_VALUE_BYTES} THEN value END"
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# READ COMMITTED shows what others wrote while this transaction waited for the lock
+_WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_LOCK})"
+_NUMBERS = "(SELECT array_agg(number) FROM mien.version)"
+_CLOCK = "extract(epoch FROM clock_timestamp())::float8"
 
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     tuple(
@@ -58,6 +55,7 @@ class PostgresStore:
         self._idle: list[psycopg.Connection[Any]] = []
         self._inherited: list[object] = []  # of a forked process: never closed here
         self._turns = Turns(readers=READERS)
+        self._has_tables = False  # once it is known
 
     @property
     def place(self) -> str:
@@ -66,20 +64,19 @@ class PostgresStore:
     @contextmanager
     def reading(self) -> Iterator[Cells]:
         self._leave_parents_connections()
-        with self._turns.reading(), self._transaction("REPEATABLE READ READ ONLY") as db:
-            exists = self._schema(db) > 0
-            with closing(_PostgresCells(db, self._place, exists=exists, writable=False)) as cells:
+        with self._turns.reading(), self._transaction(_READ) as (db, exists, _):
+            cells = PostgresCells(db, self._place, exists=exists, writable=False)
+            with closing(cells):
                 yield cells
 
     @contextmanager
     def writing(self) -> Iterator[Cells]:
-        # READ COMMITTED shows what others wrote while this transaction waited for the lock
         self._leave_parents_connections()
-        with self._turns.writing(), self._transaction("READ COMMITTED") as db:
-            db.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            self._migrate(db)
-            with closing(_PostgresCells(db, self._place, exists=True, writable=True)) as cells:
+        with self._turns.writing(), self._transaction(_WRITE) as (db, _, wall_s):
+            cells = PostgresCells(db, self._place, exists=True, writable=True, wall_s=wall_s)
+            with closing(cells):
                 yield cells
+                cells.flush()
 
     def check(self) -> None:
         with self.reading() as cells:
@@ -93,13 +90,17 @@ class PostgresStore:
                 self._drop(self._idle.pop())
 
     @contextmanager
-    def _transaction(self, isolation: str) -> Iterator[psycopg.Connection[Any]]:
-        """In a turn."""
+    def _transaction(self, begin: str) -> Iterator[tuple[psycopg.Connection[Any], bool, float]]:
+        """In a turn: the connection, whether there are tables, and the server's Unix time."""
         with translated_errors(self._place):
-            db = self._begun(f"BEGIN ISOLATION LEVEL {isolation}")
+            db, found = self._begun(begin)
             try:
-                yield db
+                version = self._checked(found)
+                if begin == _WRITE and version != SCHEMA_VERSION:
+                    self._migrate(db, version)
+                yield db, version > 0, found[1]
                 db.execute("COMMIT")
+                self._has_tables = version > 0 or begin == _WRITE
                 self._idle.append(db)
             except BaseException:
                 self._roll_back(db)
@@ -111,21 +112,32 @@ class PostgresStore:
             self._inherited += self._idle
             self._idle = []
 
-    def _begun(self, begin: str) -> psycopg.Connection[Any]:
-        """A connection in a transaction."""
+    def _begun(self, begin: str) -> tuple[psycopg.Connection[Any], tuple[list[int], float]]:
+        """A connection in a transaction; the numbers that say its schema, and the server's time."""
         while (kept := self._pop_idle()) is not None:
             try:
-                kept.execute(begin)
-                return kept
-            except driver().Error:  # the server may have stopped, or restarted, since
-                self._drop(kept)
+                return kept, self._ask(kept, begin)
+            except BaseException as error:
+                if isinstance(error, driver().Error) and kept.closed:
+                    continue  # the server may have stopped, or restarted, since
+                self._roll_back(kept)
+                raise
         db = self._connect()
         try:
-            db.execute(begin)
-            return db
+            return db, self._ask(db, begin)
         except BaseException:
             self._drop(db)
             raise
+
+    def _ask(self, db: psycopg.Connection[Any], begin: str) -> tuple[list[int], float]:
+        """One request where the tables are known, and two where they may be missing."""
+        if not self._has_tables:
+            query = f"{begin}; SELECT to_regclass('mien.version') IS NULL"
+            if _last_row(db.execute(query))[0]:
+                return [0], float(_last_row(db.execute(f"SELECT {_CLOCK}"))[0])
+            begin = ""
+        numbers, wall_s = _last_row(db.execute(f"{begin}; SELECT {_NUMBERS}, {_CLOCK}"))
+        return numbers or [], float(wall_s)
 
     def _pop_idle(self) -> psycopg.Connection[Any] | None:
         with suppress(IndexError):  # another thread may take the last one
@@ -160,14 +172,11 @@ class PostgresStore:
         with suppress(driver().Error):
             db.close()
 
-    def _schema(self, db: psycopg.Connection[Any]) -> int:
+    def _checked(self, found: tuple[list[int], float]) -> int:
         """The schema of the database, 0 for none. VaultDamaged for one that is not known here."""
-        (exists,) = _row(db.execute("SELECT to_regclass('mien.version') IS NOT NULL"))
-        if not exists:
-            return 0
-        rows = db.execute("SELECT number FROM mien.version").fetchall()
-        version = rows[0][0] if len(rows) == 1 else -1
-        if not isinstance(version, int) or version < 1:
+        numbers, _ = found
+        version = numbers[0] if len(numbers) == 1 else -1
+        if version < 0:
             raise damaged(self._place, "mien did not write its version")
         if version > SCHEMA_VERSION:
             raise VaultDamaged(
@@ -176,10 +185,7 @@ class PostgresStore:
             )
         return version
 
-    def _migrate(self, db: psycopg.Connection[Any]) -> None:
-        version = self._schema(db)
-        if version == SCHEMA_VERSION:
-            return
+    def _migrate(self, db: psycopg.Connection[Any], version: int) -> None:
         if version == 0:
             db.execute("CREATE SCHEMA IF NOT EXISTS mien")
             db.execute("CREATE TABLE mien.version (number integer NOT NULL)")
@@ -190,66 +196,12 @@ class PostgresStore:
         db.execute("UPDATE mien.version SET number = %s", (SCHEMA_VERSION,))
 
 
-class _PostgresCells(View):
-    def __init__(
-        self, db: psycopg.Connection[Any], place: str, *, exists: bool, writable: bool
-    ) -> None:
-        super().__init__(writable=writable)
-        self._db = db
-        self._place = place
-        self._exists = exists
-
-    def get(self, section: VaultTable, key: bytes) -> bytes | None:
-        self._expect_open()
-        if not self._exists:
-            return None
-        query = f"SELECT {_VALUE} FROM mien.cell_{section.value} WHERE key = %s"
-        row = self._db.execute(query, (key,), binary=True).fetchone()
-        return None if row is None else self._bytes(row[0])
-
-    def scan(self, section: VaultTable, *, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        self._expect_open()
-        check_limit(limit)
-        if not self._exists:
-            return []
-        table = f"mien.cell_{section.value}"
-        query = f"SELECT key, {_VALUE} FROM {table} WHERE key > %s ORDER BY key LIMIT %s"
-        rows = self._db.execute(query, (after, limit), binary=True).fetchall()
-        return [(self._bytes(key), self._bytes(value)) for key, value in rows]
-
-    def wall_s(self) -> float | None:
-        self._expect_open()
-        (wall_s,) = _row(self._db.execute("SELECT extract(epoch FROM clock_timestamp())::float8"))
-        return float(wall_s)
-
-    def put(self, section: VaultTable, key: bytes, value: bytes) -> None:
-        self._expect_writable()
-        query = (
-            f"INSERT INTO mien.cell_{section.value} (key, value) VALUES (%s, %s)"
-            " ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
-        )
-        self._db.execute(query, (check_key(key), check_value(value)))
-
-    def drop(self, section: VaultTable, key: bytes) -> bool:
-        self._expect_writable()
-        query = f"DELETE FROM mien.cell_{section.value} WHERE key = %s"
-        return self._db.execute(query, (key,)).rowcount > 0
-
-    def clear(self, section: VaultTable) -> None:
-        self._expect_writable()
-        self._db.execute(f"DELETE FROM mien.cell_{section.value}")
-
-    def _bytes(self, value: object) -> bytes:
-        if value is None:
-            raise damaged(self._place, "a cell is too large")
-        if not isinstance(value, bytes):
-            raise damaged(self._place, "a cell is not bytes")
-        return value
-
-
-def _row(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+def _last_row(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
+    """The row of the last of several statements, which gives one."""
+    while cursor.nextset():
+        pass
     row = cursor.fetchone()
-    assert row is not None  # a SELECT without FROM gives one row
+    assert row is not None
     return tuple(row)
 
 

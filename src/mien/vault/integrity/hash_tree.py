@@ -51,6 +51,12 @@ class HashTree:
         """(version, SHA-256) of the cell of a tag; None if there is none."""
         return self._leaf(leaf_of(tag)).get(self._code, tag)
 
+    def places_of(self, tag: bytes) -> list[tuple[VaultTable, bytes]]:
+        """What `get` of this tag reads."""
+        leaf = leaf_of(tag)
+        keys = (_node_key(self._code, leaf // FANOUT), _leaf_key(self._code, leaf))
+        return [(VaultTable.BUCKET, key) for key in keys]
+
     def put(self, tag: bytes, version: int, digest: bytes) -> None:
         """Add a cell, or replace it."""
         leaf = self._edited(leaf_of(tag))

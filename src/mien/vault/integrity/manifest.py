@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from mien.errors import VaultDamaged
@@ -74,9 +74,17 @@ class Manifest:
 
     def get(self, section: VaultTable, tag: bytes) -> Cell | None:
         """The verified cell; None if there is none."""
+        self.fetch([(section, tag)])
         entry = self._tree(section).get(tag)
         value = self._cells.get(section, tag)
         return self._verified(entry, value)
+
+    def fetch(self, cells: Iterable[tuple[VaultTable, bytes]]) -> None:
+        """Say which cells, (section, tag), will be read, so that a server is asked once."""
+        places = list(cells)
+        for section, tag in tuple(places):
+            places += self._tree(section).places_of(tag)
+        self._cells.fetch(places)
 
     def holds(self, section: VaultTable, tag: bytes) -> bool:
         """Whether there is such a cell, by the tree alone: the cell may be damaged."""
@@ -164,6 +172,9 @@ class Manifest:
         last = head
         for number in range(count + 1, self.log_count + 1):
             key = number.to_bytes(8, "big")
+            if (number - count) % _PAGE == 1:
+                some = range(number, min(number + _PAGE, self.log_count + 1))
+                self._cells.fetch([(VaultTable.LOG, one.to_bytes(8, "big")) for one in some])
             sealed = self._cells.get(VaultTable.LOG, key)
             entry = None if sealed is None else self._open_log_entry(key, sealed)
             if entry is None:

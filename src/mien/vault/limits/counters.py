@@ -106,6 +106,8 @@ def drop_count(name: str, transaction: Transaction) -> None:
 
 
 def _read(name: str, transaction: Transaction, now: Moment) -> Counts:
+    tags = [cell_tag(VaultTable.ATTEMPT, one, transaction.cipher) for one in (name, ALL_NAMES)]
+    transaction.manifest.fetch([(VaultTable.ATTEMPT, tag) for tag in tags])
     own, common = _stored(name, transaction), _stored(ALL_NAMES, transaction)
     none = AttemptCount.none(now)
     return Counts(

@@ -87,6 +87,8 @@ def update(records: Sequence[Record], transaction: Transaction) -> None:
         for other in models - {record.model.sha256}:  # the earlier record may be of another model
             _remove(tag, other, transaction)
         rows.setdefault((record.model.sha256, leaf_of(tag)), {})[tag] = _centroid(record)
+    blocks = [(VaultTable.CENTROIDS, _block_tag(transaction, *one)) for one in rows]
+    transaction.manifest.fetch(blocks)
     for (sha256, number), its in rows.items():
         block = _read_block(transaction, sha256, number)
         _write_block(transaction, sha256, number, block.with_rows(its))
