@@ -226,6 +226,7 @@ class Decision:
     faults: what puts the photo outside the quality that the odds hold for, in words for its
     owner; empty for a good photo.
     liveness: None where nothing was checked for a living person.
+    user: whom an identification accepted; empty where one name was asked about, and for no match.
     """
 
     similarity: float
@@ -236,11 +237,14 @@ class Decision:
     odds: str = ""
     faults: tuple[str, ...] = ()
     liveness: LivenessEvidence | None = None
+    user: str = ""
 
     def __post_init__(self) -> None:
         fits = self.threshold.value <= self.similarity <= 1.0 + UNIT_NORM_TOLERANCE  # not for NaN
         if self.outcome is Outcome.UNLOCKED and not fits:
             raise ValueError(f"unlocked at {self.similarity}, threshold {self.threshold.value}")
+        if self.user and self.outcome is not Outcome.UNLOCKED:
+            raise ValueError("a decision that accepts nobody names nobody")
 
     @property
     def accepted(self) -> bool:

@@ -136,7 +136,7 @@ def test_a_denial_locks_without_a_similarity_and_says_the_same_words(
 
 def test_a_person_s_own_threshold_holds_in_a_challenge_too() -> None:
     actor, session = Actor(), ChallengeSession(PLAN)
-    meter = FrameMeter(actor.decide, actor.embed, actor.mesh, actor.score, threshold=1.5)
+    meter = FrameMeter(actor.decide, actor.embed, actor.mesh, actor.score, lambda decision: 1.5)
     decision = decide_by_challenge(film(*PASSING), session, meter, lambda words: None)
     assert session.denial is Denial.NOT_LIVE
     assert decision.liveness is not None

@@ -54,7 +54,7 @@ class Scorer:
 
 
 def check(score_face: ScoreFace, threshold: float = 0.0) -> PassiveCheck:
-    return PassiveCheck(score_face, lambda image_rgb: FACE, threshold)
+    return PassiveCheck(score_face, lambda image_rgb: FACE, lambda decision: threshold)
 
 
 def test_a_camera_whose_frames_repeat_bit_for_bit_is_refused() -> None:

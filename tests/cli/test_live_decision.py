@@ -20,7 +20,7 @@ class Attempt:
     """In the place of a verifier, which only tells how many attempts failed before."""
 
     earlier_failures: int = 0
-    liveness_history: None = None
+    decide_frame: None = None
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from typing import Protocol
 
 import numpy as np
 
+from mien.app.live_attempt import LiveAttempt
 from mien.app.live_vote import threshold_from
 from mien.app.pipeline import Probe
-from mien.app.verify import Verifier
-from mien.app.voting import DecideFrame
+from mien.app.voting import DecideFrame, disagreed
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
 from mien.liveness.challenge import FRONTAL_DEG, ChallengeSession, Denial, Observation, Phase
 from mien.liveness.mesh import Float64Array, Turn, measure_turn, yaw_degrees
@@ -55,15 +55,15 @@ NOT_PASSED = (
 class FrameMeter:
     """Measures frames against the anchor.
 
-    decide: on a frame of the anchor. threshold: the least mean passive score. decisions, scores:
-    of the frames of the anchor.
+    decide: on a frame of the anchor. threshold_of: the least mean passive score of the person of a
+    decision. decisions, scores: of the frames of the anchor.
     """
 
     decide: DecideFrame
     embed: EmbedFrame
     find_mesh: FindMesh
     score_face: ScoreFace
-    threshold: float = FLOOR
+    threshold_of: Callable[[Decision], float] = lambda decision: FLOOR
     decisions: list[Decision] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     _anchor: tuple[Float64Array, FloatArray] | None = None
@@ -110,6 +110,8 @@ class FrameMeter:
     def _identified(self, found: Observation, frame: Frame, face: Face) -> Observation:
         """With identity and passive check, which the anchor needs."""
         decision = self.decide(frame, whole=True)
+        if decision and self.decisions and decision.user != self.decisions[0].user:
+            decision = disagreed(decision)
         self.decisions.append(decision)
         try:
             self.scores.append(self.score_face(frame.image_rgb, face))
@@ -120,15 +122,21 @@ class FrameMeter:
 
     def passive_result(self) -> PassiveResult:
         """Of the frames of the anchor so far."""
-        return judge_frames(self.scores, threshold=self.threshold)
+        threshold = self.threshold_of(self.decisions[-1]) if self.decisions else FLOOR
+        return judge_frames(self.scores, threshold=threshold)
 
 
 def meter_of_attempt(
-    verifier: Verifier, *, find_mesh: FindMesh, score_face: ScoreFace
+    attempt: LiveAttempt, *, find_mesh: FindMesh, score_face: ScoreFace
 ) -> FrameMeter:
-    """For an attempt to unlock: with its verifier, and the threshold of its person."""
-    threshold = threshold_from(verifier.liveness_history)
-    return FrameMeter(verifier.decide_frame, verifier.embed_frame, find_mesh, score_face, threshold)
+    """For an attempt to unlock or to identify, with the threshold of its person."""
+    return FrameMeter(
+        attempt.decide_frame,
+        attempt.embed_frame,
+        find_mesh,
+        score_face,
+        lambda decision: threshold_from(attempt.liveness_history_of(decision)),
+    )
 
 
 def decide_by_challenge(

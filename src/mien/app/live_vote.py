@@ -7,10 +7,11 @@ only refuses: what the vote locked stays locked.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from mien.app.face_search import FindFace
+from mien.app.live_attempt import LiveAttempt
 from mien.app.live_motion import PASSED, MotionWatch
 from mien.app.voting import DecideFrame, vote
 from mien.errors import ModelMissing, Outcome
@@ -26,12 +27,23 @@ COMPARED = (Outcome.UNLOCKED, Outcome.NOT_THE_OWNER)
 
 @dataclass(frozen=True, slots=True)
 class PassiveCheck:
-    """How a look is checked for a living person. threshold: the least mean score; see
-    `threshold_from`."""
+    """How a look is checked for a living person.
+
+    threshold_of: the least mean score of the person whom the vote decided on.
+    """
 
     score_face: ScoreFace
     find_face: FindFace
-    threshold: float = FLOOR
+    threshold_of: Callable[[Decision], float] = lambda decision: FLOOR
+
+
+def passive_check(score_face: ScoreFace, attempt: LiveAttempt) -> PassiveCheck:
+    """With the pipeline of the attempt, and the threshold of its person."""
+    return PassiveCheck(
+        score_face,
+        attempt.pipeline.door_face,
+        lambda decision: threshold_from(attempt.liveness_history_of(decision)),
+    )
 
 
 def threshold_from(history: LivenessHistory | None) -> float:
@@ -79,7 +91,7 @@ def vote_live(
     decision = vote(look.motion.watch(frames), look.decide)
     if decision.outcome not in COMPARED:
         return decision
-    is_live, evidence = look.judge()
+    is_live, evidence = look.judge(decision)
     if is_live:
         return replace(decision, liveness=evidence)
     reason = "the camera does not show a living person; face it yourself, in even light"
@@ -105,11 +117,11 @@ class _Look:
                 self._digests.append(frame_digest(frame.image_rgb))
         return decision
 
-    def judge(self) -> tuple[bool, LivenessEvidence]:
-        """Whether nothing refuses, and what was found."""
+    def judge(self, decision: Decision) -> tuple[bool, LivenessEvidence]:
+        """Whether nothing refuses, and what was found. decision: of the vote."""
         repeated = len(set(self._digests)) < len(self._digests)
         scores = [math.nan] if repeated else self._scores  # not a number refuses
-        result = judge_frames(scores, threshold=self._check.threshold)
+        result = judge_frames(scores, threshold=self._check.threshold_of(decision))
         motion = self.motion.judge(self._check.find_face)
         refused_by = "" if result else "repeated" if repeated else "passive"
         if not refused_by and motion != PASSED:

@@ -134,8 +134,7 @@ class Verifier:
         """How many attempts of this name failed since its last success."""
         return self._attempt.earlier_failures
 
-    @property
-    def liveness_history(self) -> LivenessHistory | None:
+    def liveness_history_of(self, decision: Decision) -> LivenessHistory | None:
         """How alive the person looked before; None for an unknown name and one not checked."""
         return self._history
 

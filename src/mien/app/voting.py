@@ -23,6 +23,7 @@ from mien.media.frame import Frame, is_dark
 from mien.results import ByteArray, Decision, FloatArray
 
 NEEDED = 3  # of five: three on one side decide
+VOTES = 5
 ENROLL_FRAMES = 5
 NEW_BELOW = 0.95  # cosine: a frame more alike to one that was taken adds little
 
@@ -60,7 +61,9 @@ class LeftOut:
 def vote(frames: Iterable[Frame], decide: DecideFrame) -> Decision:
     """Accept if three of the first five frames with one face are accepted; stop when that is clear.
 
-    Dark frames and those without a face, or with several, do not vote. If too few frames voted,
+    Frames that accept different people, in an identification, are on different sides; if none has
+    three of five, nobody is accepted. Dark frames and those without a face, or with several, do not
+    vote. If too few frames voted,
     the outcome is no face, or several faces if those came last, and the reason counts what
     was wrong with the frames. A frame that may decide is searched whole, so that a second face on
     it is found, however the face was found on those before. Raises what decide and the frames
@@ -80,10 +83,11 @@ def vote(frames: Iterable[Frame], decide: DecideFrame) -> Decision:
             left_out.add(fault, decision.reason)
             continue
         votes.append(decision)
-        for side in (True, False):
-            agreed = [one for one in votes if bool(one) is side]
-            if len(agreed) == NEEDED:
-                return _middle(agreed)
+        agreed = [one for one in votes if _side(one) == _side(decision)]
+        if len(agreed) == NEEDED:
+            return _middle(agreed)
+        if len(votes) == VOTES:
+            return disagreed(_middle(votes))
     reason = left_out.describe(_undecided(len(votes)), "look into the camera for longer")
     if last is None:
         raise NoFaceFound(reason)
@@ -92,8 +96,18 @@ def vote(frames: Iterable[Frame], decide: DecideFrame) -> Decision:
 
 def _may_decide(votes: Sequence[Decision]) -> bool:
     """Whether one vote more may be the one that decides."""
-    accepted = sum(map(bool, votes))
-    return NEEDED - 1 in (accepted, len(votes) - accepted)
+    return NEEDED - 1 in Counter(map(_side, votes)).values()
+
+
+def _side(decision: Decision) -> tuple[bool, str]:
+    """Whether it accepts, and whom."""
+    return bool(decision), decision.user
+
+
+def disagreed(decision: Decision) -> Decision:
+    """The decision, refused because other frames of the same look show another person."""
+    reason = "the frames do not agree on who it is; one person at a time, facing the camera"
+    return replace(decision, outcome=Outcome.NOT_THE_OWNER, reason=reason, user="", odds="")
 
 
 def _undecided(votes: int) -> str:

@@ -156,13 +156,16 @@ def add_out_option(parser: CommandParser, folder: str) -> None:
     )
 
 
-def add_frame_options(parser: CommandParser) -> None:
-    """`--camera`, `--frames`, `--rotate` and `--timeout`, in place of photos."""
+def add_frame_options(parser: CommandParser, *, with_name: bool = True) -> None:
+    """`--camera`, `--frames`, `--rotate` and `--timeout`, in place of photos.
+
+    with_name: the command has a NAME, which belongs before `--camera`.
+    """
     parser.add_argument(
         "--camera",
         nargs="?",
         const="",
-        type=_camera_option,
+        type=_camera_option if with_name else camera_device,
         metavar="DEVICE",
         help="Use a camera in place of a photo: a number or a path; default: the best, see"
         " mien camera list.",

@@ -28,13 +28,16 @@ def add_commands(commands: Commands) -> None:
         commands,
         "identify",
         _run_compare,
-        "Find out which enrolled person a photo shows.",
+        "Find out which enrolled person a photo or a camera shows.",
         interrupted=ATTEMPT_COUNTS,
     )
     add_model_options(identify)
     add_calibration_option(identify)
     _add_verbose_option(identify)
-    identify.add_argument("photo", metavar="PHOTO")
+    photo = identify.add_argument("photo", nargs="?", metavar="PHOTO")
+    identify.late_positionals = (photo,)
+    add_frame_options(identify, with_name=False)
+    _add_challenge_option(identify)
     compare = add_command(
         commands, "compare", _run_compare, "Decide whether two photos show the same person."
     )
@@ -179,7 +182,11 @@ def _add_unlock(commands: Commands) -> None:
     unlock.late_positionals = (name, photo)
     _add_verbose_option(unlock)
     add_frame_options(unlock)
-    unlock.add_argument(
+    _add_challenge_option(unlock)
+
+
+def _add_challenge_option(command: CommandParser) -> None:
+    command.add_argument(
         "--challenge",
         action="store_true",
         help="With a camera: ask for two movements of the head, which a picture cannot make.",
@@ -220,9 +227,9 @@ def _run_unlock(args: Namespace) -> CommandResult:
 
 
 def _run_compare(args: Namespace) -> CommandResult:
-    from mien.cli.commands.compare import compare, identify
+    from mien.cli.commands import compare, identify
 
-    return compare(args) if args.command == "compare" else identify(args)
+    return compare.compare(args) if args.command == "compare" else identify.identify(args)
 
 
 def _run_people(args: Namespace) -> CommandResult:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from mien.app.live_challenge import FindMesh, Tell, decide_by_challenge, meter_of_attempt
-from mien.app.live_vote import PassiveCheck, threshold_from, vote_live
+from mien.app.live_vote import passive_check, vote_live
 from mien.app.pipeline import load_pipelines
 from mien.app.verify import Verifier
 from mien.errors import CameraUnavailable, LookCancelled, NotEnrolled
@@ -96,8 +96,7 @@ class Looker:
             meter = meter_of_attempt(verifier, find_mesh=self._mesh, score_face=self._scorer)
             plan = draw_secret_plan("of the login daemon", now_s=time.monotonic())
             return decide_by_challenge(frames, ChallengeSession(plan), meter, tell)
-        threshold = threshold_from(verifier.liveness_history)
-        check = PassiveCheck(self._scorer, verifier.pipeline.door_face, threshold)
+        check = passive_check(self._scorer, verifier)
         return vote_live(frames, verifier.decide_frame, check, is_camera=self._is_camera)
 
 

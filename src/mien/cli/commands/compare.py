@@ -1,33 +1,15 @@
-"""`mien compare` and `mien identify`."""
+"""`mien compare`."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
-from mien.app.identify import identify as identify_photo
 from mien.app.messages import describe_decision, describe_scores
 from mien.app.pipeline import open_pipeline
 from mien.app.verify import compare_images
 from mien.cli.output import CommandResult
-from mien.cli.user_vault import open_user_vault
-from mien.media.image_file import read_door_photo, read_image
+from mien.media.image_file import read_image
 from mien.settings import load_settings
-
-
-def identify(args: Namespace) -> CommandResult:
-    settings = load_settings(engine=args.engine, calibration=args.calibration)
-    photo = read_door_photo(args.photo)
-    with open_user_vault(settings, create=False) as vault:
-        found = identify_photo(photo, vault=vault, pipeline=open_pipeline(settings, args.model))
-    who = found.user or "no match"
-    lines = [f"{who}: {describe_decision(found.decision, verbose=args.verbose)}"]
-    if found.also:
-        lines.append(f"  not certain: {', '.join(found.also)} would be accepted as well")
-    return CommandResult(
-        found.decision.outcome.exit_code,
-        tuple(lines),
-        found.to_dict(),
-    )
 
 
 def compare(args: Namespace) -> CommandResult:

@@ -1,15 +1,20 @@
-"""The frames that `--camera` or `--frames` names, for `mien enroll` and `mien unlock`."""
+"""The frames that `--camera` or `--frames` names, for `mien enroll`, `unlock` and `identify`."""
 
 from __future__ import annotations
 
 import os
 from argparse import Namespace
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mien.cli.progress import print_progress
 from mien.errors import UsageError
 from mien.media.frame import Frame, turn_frames
 from mien.vault import check_user_name
+
+if TYPE_CHECKING:
+    from mien.results import Decision
+    from mien.settings import Settings
 
 TIMEOUT_S = 10.0
 CHALLENGE_TIMEOUT_S = 20.0  # twelve for the session, and some to sit down
@@ -28,6 +33,14 @@ def name_of(args: Namespace) -> str:
         return check_user_name(pwd.getpwuid(os.getuid()).pw_name)
     except KeyError as error:
         raise UsageError(f"user id {os.getuid()} has no name here; give NAME") from error
+
+
+def frames_to_decide_on(args: Namespace, settings: Settings) -> Iterator[Frame] | None:
+    """The frames to unlock or identify by, as `frames_of`; a challenge needs a real camera."""
+    if args.challenge and args.photo is not None:
+        raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
+    real_camera = settings.asks_for_life or args.challenge
+    return frames_of(args, args.photo is not None, real_camera=real_camera)
 
 
 def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Iterator[Frame] | None:
@@ -63,3 +76,21 @@ def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Ite
             tell=print_progress,
         )
     return frames if args.rotate in ("auto", "0") else turn_frames(frames, int(args.rotate))
+
+
+def liveness_lines(
+    decision: Decision, args: Namespace, settings: Settings, *, a_photo_may: str
+) -> tuple[str, ...]:
+    """What is to be said of an acceptance that was not checked for a living person."""
+    if not decision or decision.liveness is not None:
+        return ()
+    if args.photo is not None:
+        note = "  note: a photo file cannot be checked for life"
+        return (note,) if settings.asks_for_life else ()
+    if args.camera is None:
+        return ()
+    if settings.liveness == "off":
+        why = "the setting liveness is off"
+    else:
+        why = "run: mien models add liveness"
+    return (f"  warning: not checked for a living person, a photo may {a_photo_may}; {why}",)

@@ -1,15 +1,15 @@
-"""Frames of `mien unlock` and `mien enroll`: a vote, or a challenge told on the terminal."""
+"""Frames of `mien unlock`, `identify` and `enroll`: a vote, or a challenge told on the terminal."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 
+from mien.app.live_attempt import LiveAttempt
 from mien.app.live_challenge import decide_by_challenge, meter_of_attempt
 from mien.app.live_enrollment import LivingFrames, frames_of_living_person
-from mien.app.live_vote import PassiveCheck, choose_scorer, threshold_from, vote_live
+from mien.app.live_vote import choose_scorer, passive_check, vote_live
 from mien.app.pipeline import Pipeline
-from mien.app.verify import Verifier
 from mien.cli.progress import print_progress
 from mien.errors import Outcome
 from mien.liveness.challenge import ChallengeSession
@@ -22,7 +22,7 @@ from mien.settings import Settings
 
 
 def decide_live(
-    verifier: Verifier,
+    attempt: LiveAttempt,
     frames: Iterator[Frame],
     settings: Settings,
     *,
@@ -38,17 +38,14 @@ def decide_live(
     if (
         with_challenge
         or settings.liveness == "active"
-        or (is_auto and verifier.earlier_failures > 0)
+        or (is_auto and attempt.earlier_failures > 0)
     ):
-        return _by_challenge(verifier, frames, settings)
+        return _by_challenge(attempt, frames, settings)
     scorer = choose_scorer(settings, is_camera=is_camera)
-    check = None
-    if scorer is not None:
-        threshold = threshold_from(verifier.liveness_history)
-        check = PassiveCheck(scorer, verifier.pipeline.door_face, threshold)
-    decision = vote_live(frames, verifier.decide_frame, check, is_camera=is_camera)
+    check = None if scorer is None else passive_check(scorer, attempt)
+    decision = vote_live(frames, attempt.decide_frame, check, is_camera=is_camera)
     if is_auto and decision.outcome is Outcome.NOT_LIVE:
-        return _by_challenge(verifier, frames, settings)
+        return _by_challenge(attempt, frames, settings)
     return decision
 
 
@@ -69,10 +66,10 @@ def living_frames(
     )
 
 
-def _by_challenge(verifier: Verifier, frames: Iterator[Frame], settings: Settings) -> Decision:
+def _by_challenge(attempt: LiveAttempt, frames: Iterator[Frame], settings: Settings) -> Decision:
     """Ask for two movements. Raises ModelMissing, with the command, without the liveness models."""
     meter = meter_of_attempt(
-        verifier, find_mesh=open_mesh(settings), score_face=open_scorer(settings)
+        attempt, find_mesh=open_mesh(settings), score_face=open_scorer(settings)
     )
     return decide_by_challenge(frames, _new_session(), meter, print_progress)
 

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.cli.commands.frames import frames_of, name_of
+from mien.cli.commands.frames import frames_to_decide_on, liveness_lines, name_of
 from mien.cli.output import CommandResult
-from mien.errors import UsageError
 from mien.models import known_embedders
 from mien.settings import DEFAULT_MODEL, load_settings
 
@@ -41,10 +40,7 @@ def unlock(args: Namespace) -> CommandResult:
         return chosen
 
     user = name_of(args)
-    if args.challenge and args.photo is not None:
-        raise UsageError("--challenge needs --camera; a photo cannot do what is asked")
-    real_camera = settings.asks_for_life or args.challenge
-    frames = frames_of(args, args.photo is not None, real_camera=real_camera)
+    frames = frames_to_decide_on(args, settings)
     shown = _read_photo(args.photo) if frames is None else frames
     if args.target_fmr is not None:  # no more is supported for more photos: not worth an attempt
         usual.matcher.threshold_for(photos=1, target_fmr=args.target_fmr)
@@ -60,7 +56,9 @@ def unlock(args: Namespace) -> CommandResult:
         with verifier:
             decision = verifier.conclude(_decide(verifier, shown, settings, args))
     words = describe_decision(decision, verbose=args.verbose)
-    return _result(user, decision, words, _liveness_lines(decision, args, settings))
+    return _result(
+        user, decision, words, liveness_lines(decision, args, settings, a_photo_may="unlock")
+    )
 
 
 def _result(user: str, decision: Decision, words: str, notes: tuple[str, ...]) -> CommandResult:
@@ -95,19 +93,3 @@ def _decide(
     return decide_live(
         verifier, shown, settings, is_camera=is_camera, with_challenge=args.challenge
     )
-
-
-def _liveness_lines(decision: Decision, args: Namespace, settings: Settings) -> tuple[str, ...]:
-    """What is to be said of an unlocking that was not checked for a living person."""
-    if not decision or decision.liveness is not None:
-        return ()
-    if args.photo is not None:
-        note = "  note: a photo file cannot be checked for life"
-        return (note,) if settings.asks_for_life else ()
-    if args.camera is None:
-        return ()
-    if settings.liveness == "off":
-        why = "the setting liveness is off"
-    else:
-        why = "run: mien models add liveness"
-    return (f"  warning: not checked for a living person, a photo may unlock; {why}",)

@@ -23,6 +23,9 @@ DECISION = {
     "faults": "what puts the photo outside the calibrated quality, in words",
     "face": "the face: `box_xyxy`, `points_xy` in pixels, and `score`; or null",
 }
+LIVENESS = {
+    "liveness": "the check for a living person: its tier and scores; null where none was made"
+}
 USER = {"user": "the name, as it is stored"}
 ENROLLMENT = {
     **USER,
@@ -58,12 +61,13 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "unlock": {
         **USER,
         **DECISION,
-        "liveness": "the check for a living person: its tier and scores; null where none was made",
+        **LIVENESS,
     },
     "identify": {
         "user": "who it is, or null",
         "also": "others who would be accepted as well",
         **DECISION,
+        **LIVENESS,
     },
     "compare": DECISION,
     "list": {
