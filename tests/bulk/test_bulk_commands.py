@@ -98,6 +98,17 @@ def test_people_of_several_plans_are_enrolled_once_with_all_photos(
     assert [(one["user"], one["photos"]) for one in said["people"]] == [("ana", 1), ("ben", 1)]
 
 
+def test_a_person_with_folders_of_photos_is_one_person(
+    tmp_path: Path, home: Path, no_nets: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # by their paths as text, "ana-maria/" would stand between the two folders of "ana"
+    photos = {"ana/1.jpg": b"one", "ana/b/2.jpg": b"one", "ana-maria/1.jpg": b"two"}
+    assert embed(write(tmp_path / "s", photos), tmp_path / "out") == 0
+    capsys.readouterr()
+    code, said = run(capsys, "bulk", "enroll", tmp_path / "out")
+    assert (code, [one["user"] for one in said["people"]]) == (0, ["ana", "ana-maria"])
+
+
 def test_photos_of_two_people_in_one_folder_are_refused(
     tmp_path: Path, home: Path, no_nets: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

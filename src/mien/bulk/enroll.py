@@ -13,7 +13,7 @@ import numpy as np
 
 from mien.bulk.embedded_photo import EmbeddedPhoto
 from mien.bulk.plan import RunInfo, plan_numbers, read_plan, read_run
-from mien.bulk.shard_file import decode_shard, expect_parquet
+from mien.bulk.shard_file import decode_shard, expect_parquet, photo_key
 from mien.bulk.shard_seal import Sealer, open_sealer
 from mien.bulk.storage import Folder, open_folder
 from mien.errors import ModelMismatch, UsageError, VaultDamaged, quote
@@ -116,7 +116,7 @@ def _check_complete(folder: Folder, sealer: Sealer | None) -> None:
 def _sorted_photos(folder: Folder, run: RunInfo, sealer: Sealer | None) -> Iterator[EmbeddedPhoto]:
     """All photos by their names; of each plan one shard is in memory at a time."""
     plans = [_photos_of_plan(folder, run, sealer, number) for number in plan_numbers(folder)]
-    return heapq.merge(*plans, key=lambda photo: photo.name.split("/"))
+    return heapq.merge(*plans, key=lambda photo: photo_key(photo.name))
 
 
 def _photos_of_plan(

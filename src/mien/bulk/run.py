@@ -19,7 +19,7 @@ from mien.bulk.plan import (
     write_plans,
     write_run,
 )
-from mien.bulk.shard_file import expect_parquet
+from mien.bulk.shard_file import expect_parquet, photo_key
 from mien.bulk.shard_maker import MakerSpec, ShardMaker, ShardSummary
 from mien.bulk.shard_seal import Sealer, new_sealer, open_sealer
 from mien.bulk.storage import Folder, open_folder
@@ -165,6 +165,7 @@ def _plan_new(source: Folder, destination: Folder, sealer: Sealer | None, worker
         for shard in read_plan(destination, number, sealer):
             known.update(_digest(photo) for photo in shard.photos)
     new = [photo for photo in source.photo_names() if _digest(photo) not in known]
+    new.sort(key=photo_key)  # so that the photos of a person follow one another
     if not new and not known:
         raise UsageError(f"no photo in {quote(source.place)} or below it; name another folder")
     write_plans(destination, new, size=shard_size(len(new), workers), sealer=sealer)

@@ -78,6 +78,11 @@ def text_of(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def photo_key(name: str) -> list[str]:
+    """By which photos are planned and read: those of one folder follow one another."""
+    return text_of(name).split("/")
+
+
 def _photo(row: int, values: Mapping[str, Any], dims: int) -> EmbeddedPhoto:
     name, outcome = str(values["id"]), Outcome(values["outcome"])
     sha256, faces = str(values["sha256"] or ""), int(values["faces"])
