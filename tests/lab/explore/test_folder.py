@@ -96,16 +96,16 @@ def test_exploring_writes_three_pictures_and_a_report_of_all(
     assert len(analysed.crops) == 4
     assert report == out / "report.html"
     assert sorted(path.name for path in out.iterdir()) == [
-        "faces.png",
-        "map.png",
+        *("faces-dark.png", "faces.png"),
+        *("map-dark.png", "map.png"),
         "report.html",
-        "similarity.png",
+        *("similarity-dark.png", "similarity.png"),
     ]
     for path in out.glob("*.png"):
         with Image.open(path) as picture:
             assert min(picture.size) > 100
     html = report.read_text(encoding="utf-8")
-    assert html.count("data:image/png;base64,") == 3
+    assert html.count("data:image/png;base64,") == 6
     assert f"mien explore {root.name}" in html
     for heading in ("Faces", "Similarity", "Map", "Left out"):
         assert f">{heading}</h2>" in html

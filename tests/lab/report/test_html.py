@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from mien.errors import MissingExtra, UsageError
+from mien.lab.plots.dark import dark_twin
 from mien.lab.report.html import Picture, ReportSection, Table, write_report
 
-VOID = {"meta", "img", "br", "link", "hr", "input"}
+VOID = {"meta", "img", "source", "br", "link", "hr", "input"}
 HOSTILE = (
     "<script>alert(1)</script>",
     '"><img src=https://evil.example/x.png onerror=alert(1)>',
@@ -125,6 +126,17 @@ def test_a_picture_is_inlined_byte_for_byte_with_its_size(tmp_path: Path, square
     assert (image["width"], image["height"]) == ("60", "40")
     with Image.open(io.BytesIO(base64.b64decode(code))) as opened:
         assert opened.getpixel((5, 5)) == (200, 30, 30)
+
+
+def test_the_dark_twin_of_a_chart_is_shown_to_whoever_asked_for_dark_colours(
+    tmp_path: Path, square: Path
+) -> None:
+    assert Page(_source(tmp_path, [_full_section("x", square)])).all("source") == []
+    twin = dark_twin(square)
+    Image.new("RGB", (60, 40), (1, 2, 3)).save(twin)
+    [source] = Page(_source(tmp_path, [_full_section("x", square)])).all("source")
+    assert source["media"] == "(prefers-color-scheme: dark)"
+    assert base64.b64decode(source["srcset"].split(",", 1)[1]) == twin.read_bytes()
 
 
 def test_every_picture_has_an_alt_text(tmp_path: Path, square: Path) -> None:

@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from mien.errors import missing_extra
 from mien.lab.labels import STAND_IN, clean_text, shorten
-from mien.lab.plots.style import BODY, INK, PAPER
+from mien.lab.plots.dark import dark_twin, make_dark
+from mien.lab.plots.style import BODY, FALLBACK_FONTS, INK, PAPER
 from mien.lab.report.output import write_output
 from mien.results import ByteArray, FloatArray
 
@@ -33,26 +34,6 @@ SCALE = 1.5  # PNG pixels to a unit: sharp on a dense screen, and half the bytes
 MAX_CHARACTERS = 200  # no line here is wider; a longer one would only be slow to measure
 POINTS_PER_UNIT = 0.72  # a unit is 1/100 inch, a point 1/72
 COLOUR_MAP = "cividis"  # perceptually even, and the same to red-green blind eyes
-
-# DejaVu Sans comes with matplotlib; the others are asked only for what it lacks, where installed
-FALLBACK_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "WenQuanYi Zen Hei",
-    "PingFang SC",
-    "Hiragino Sans",
-    "Microsoft YaHei",
-    "Yu Gothic",
-    "Malgun Gothic",
-    "Apple SD Gothic Neo",
-    "Noto Sans Devanagari",
-    "Noto Sans Bengali",
-    "Noto Sans Tamil",
-    "Noto Sans Thai",
-    "Nirmala UI",
-    "Leelawadee UI",
-    "Arial Unicode MS",
-)
 
 
 class Canvas:
@@ -216,14 +197,23 @@ class Canvas:
         return self._figure.add_axes(box, zorder=-1)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the PNG, whole or not at all; equal drawings give equal bytes."""
+        """Write the PNG and its `dark_twin`, each whole or not at all; give the first one's path.
+
+        Equal drawings give equal bytes. Nothing can be drawn on the sheet afterwards.
+        """
+        light = write_output(path, self._png())
+        make_dark(self._figure)
+        write_output(dark_twin(light), self._png())
+        return light
+
+    def _png(self) -> bytes:
         from PIL import Image
 
         self._agg.draw()
         pixels = np.asarray(self._agg.buffer_rgba())[:, :, :3]
         png = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(pixels)).save(png, format="PNG", optimize=True)
-        return write_output(path, png.getvalue())
+        return png.getvalue()
 
     def _add(self, artist: Artist) -> None:
         artist.set_zorder(self._next())

@@ -20,6 +20,26 @@ LOCKED = "#b3301c"  # 6.3 : 1
 TITLE, BODY, SMALL = 19.0, 15.0, 13.0  # text sizes, units
 MARGIN = 24.0
 
+# DejaVu Sans comes with matplotlib; the others are asked only for what it lacks, where installed
+FALLBACK_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "PingFang SC",
+    "Hiragino Sans",
+    "Microsoft YaHei",
+    "Yu Gothic",
+    "Malgun Gothic",
+    "Apple SD Gothic Neo",
+    "Noto Sans Devanagari",
+    "Noto Sans Bengali",
+    "Noto Sans Tamil",
+    "Noto Sans Thai",
+    "Nirmala UI",
+    "Leelawadee UI",
+    "Arial Unicode MS",
+)
+
 PEOPLE_COLOURS = (
     "#0072b2",
     "#e69f00",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mien.errors import UsageError, missing_extra, quote_path
 from mien.lab.labels import clean_text
+from mien.lab.plots.dark import dark_twin
 from mien.lab.report.output import write_output
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG or JPEG file. alt: what it shows, in words, for those who cannot see it."""
+    """A PNG or JPEG file. alt: what it shows, in words, for those who cannot see it.
+
+    A chart's dark twin beside it is shown to whoever asked for dark colours.
+    """
 
     path: Path
     alt: str
@@ -100,9 +104,13 @@ def write_report(
 
 @dataclass(frozen=True, slots=True)
 class _ShownPicture:
-    """What the template asks of a picture. source: the whole file as a data URL."""
+    """What the template asks of a picture. source: the whole file as a data URL.
+
+    dark: the same of its dark twin, empty where there is none.
+    """
 
     source: str
+    dark: str
     alt: str
     caption: str
     width: int
@@ -114,9 +122,10 @@ class _ShownPicture:
 
     @classmethod
     def of(cls, picture: Picture) -> _ShownPicture:
-        data, kind, width, height = _read_picture(picture.path)
-        source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-        return cls(source, picture.alt, picture.caption, width, height)
+        source, width, height = _read_picture(picture.path)
+        twin = dark_twin(Path(picture.path))
+        dark = _read_picture(twin)[0] if twin.is_file() else ""
+        return cls(source, dark, picture.alt, picture.caption, width, height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +167,16 @@ def _cleaned(value: object) -> object:
     return clean_text(value) if type(value) is str else value
 
 
-def _read_picture(path: Path) -> tuple[bytes, str, int, int]:
-    """The file's bytes, media type, width and height."""
+def _read_picture(path: Path) -> tuple[str, int, int]:
+    """The file as a data URL, width and height."""
     from PIL import Image
 
     try:
         data = Path(path).read_bytes()
         with Image.open(io.BytesIO(data), formats=tuple(PICTURE_KINDS)) as opened:
-            return data, PICTURE_KINDS[opened.format or ""], opened.width, opened.height
+            kind = PICTURE_KINDS[opened.format or ""]
+            source = f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+            return source, opened.width, opened.height
     except (OSError, KeyError) as error:  # Pillow's "cannot identify" is an OSError
         raise UsageError(
             f"cannot show {quote_path(path)} in a report: not a PNG or JPEG file; make it again"
