@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -74,3 +75,21 @@ def test_the_command_shows_what_was_asked_for(
     assert mien("log", "--since", "soon").code == 2
     verified = mien("log", "--last", "1", "--verify").out
     assert f"verified the chain of {len(everything)} entries" in verified
+
+
+def test_the_log_is_exported_as_lines_of_json(
+    mien: Callable[..., Any], album: Path, vault: Path, tmp_path: Path
+) -> None:
+    mien("unlock", "ana", album / "probe.png")
+    file = tmp_path / "log.jsonl"
+    done = mien("log", "--export", file, "--json").json
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert (done["outcome"], done["exported"]) == ("exported", len(lines))
+    assert [one["number"] for one in lines] == list(range(1, len(lines) + 1))
+    assert lines[-1]["outcome"] == "unlocked"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert mien("log", "--export", file).code == 2  # it exists, and stays
+    later = tmp_path / "later.jsonl"
+    assert "exported 0 entries" in mien("log", "--export", later, "--until", "1d").out
+    assert mien("log", "--export", tmp_path / "x", "--until", "soon").code == 2
+    assert not (tmp_path / "x").exists()

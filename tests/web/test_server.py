@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import stat
@@ -123,6 +124,21 @@ def test_a_token_is_found_by_its_secret_and_only_its_hash_is_stored(
     assert secret not in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert TokenStore(path).scope_of(secret) == "unlock"
+
+
+def test_a_token_without_limits_is_stored_as_before_there_were_limits(
+    tokens: TokenStore, tmp_path: Path
+) -> None:
+    tokens.create("door", "unlock", created_at=DAY)
+    tokens.create("gate", "unlock", created_at=DAY, per_day=5)
+    door, gate = json.loads((tmp_path / "tokens.json").read_text())
+    assert list(door) == ["name", "scope", "sha256", "created_at"]
+    assert gate["per_day"] == 5
+    with pytest.raises(UsageError, match="1 or more"):
+        tokens.create("wall", "unlock", created_at=DAY, per_minute=-1)
+    (tmp_path / "tokens.json").write_text(json.dumps([{**door, "per_day": "5"}]))
+    with pytest.raises(UsageError, match="did not write"):
+        tokens.stored()
 
 
 def test_a_revoked_token_is_unknown_at_once(tokens: TokenStore, tmp_path: Path) -> None:

@@ -32,6 +32,14 @@ def add_commands(commands: Commands) -> None:
         default="unlock",
         help="What the token may be used for; default: unlock.",
     )
+    for name, window in (("--per-minute", "minute"), ("--per-day", "day")):
+        create.add_argument(
+            name,
+            type=int,
+            default=0,
+            metavar="N",
+            help=f"Let it make so many requests a {window}; default: any number.",
+        )
     _add_token_command(group, "list", "List the names and scopes of the tokens.")
     revoke = _add_token_command(group, "revoke", "Revoke a token.")
     revoke.add_argument("token", metavar="NAME")

@@ -29,6 +29,13 @@ def add_commands(commands: Commands) -> None:
         metavar="TIME",
         help="Show only entries from this time on: 2026-01-31, 2026-01-31T12:00, 36h or 7d.",
     )
+    log.add_argument("--until", metavar="TIME", help="Show only entries before this time.")
+    log.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="Write the entries to a new file, a JSON object a line, for another system to keep.",
+    )
 
 
 def _add_key_commands(group: Commands) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from mien.vault.bulk_enrollment import BulkEnrollment, EnrolledPerson, Person
 from mien.vault.cached_reads import CachedReads
 from mien.vault.integrity.audit_log import Entry, merge_attempts
 from mien.vault.limits.attempts import Moment, moment_now
+from mien.vault.log_export import ExportedEntry, exported_entries
 from mien.vault.log_writer import LogWriter
 from mien.vault.people import (
     drop_thumbnail,
@@ -315,6 +316,11 @@ class Vault:
         with self._transactions.reading() as transaction:
             entries = [] if transaction is None else transaction.manifest.read_log()
         return merge_attempts(Entry.from_bytes(entry) for entry in entries)
+
+    def export_log(self) -> Iterator[ExportedEntry]:
+        """The log as it is now, oldest first, some entries in memory at a time: what another
+        system keeps. VaultDamaged, also after the last one, if it was tampered with."""
+        return exported_entries(self._transactions)
 
     def close(self) -> None:
         """Close the store. A second call does nothing."""

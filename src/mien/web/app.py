@@ -38,6 +38,7 @@ def create_app(
         now=parts.clock,
         log=log,
         pool_is_full=parts.pool.is_full,
+        usage=parts.usage,
     )
 
 

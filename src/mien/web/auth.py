@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mien.errors import UsageError, quote, quote_path
@@ -77,12 +77,21 @@ class NotPermitted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """sha256: of the secret, in hexadecimal; 256 random bits need no salt. created_at: UTC."""
+    """sha256: of the secret, in hexadecimal; 256 random bits need no salt. created_at: UTC.
+
+    per_minute, per_day: how many requests it may make; 0 for any number.
+    """
 
     name: str
     scope: str
     sha256: str
     created_at: str
+    per_minute: int = 0
+    per_day: int = 0
+
+    def to_dict(self) -> dict[str, object]:
+        """As it is stored: without limits as every version of mien reads it."""
+        return {name: value for name, value in asdict(self).items() if value != 0}
 
 
 class TokenStore:
@@ -95,14 +104,19 @@ class TokenStore:
         self._path = path
         self._temporary: list[Token] = []
 
-    def create(self, name: str, scope: str, *, created_at: str) -> str:
+    def create(
+        self, name: str, scope: str, *, created_at: str, per_minute: int = 0, per_day: int = 0
+    ) -> str:
         """Store a new token and return its secret, which is stored nowhere."""
+        if per_minute < 0 or per_day < 0:
+            raise UsageError("a token's limit is a number of requests, 1 or more; 0 for none")
         if not _TOKEN_NAME.fullmatch(name):
             raise UsageError(
                 "a token's name has up to 64 letters, digits, dots, dashes and underscores,"
                 " and starts with a letter or digit"
             )
         secret, token = _new_token(name, scope, created_at)
+        token = replace(token, per_minute=per_minute, per_day=per_day)
         with self._exclusive():
             stored = self._read()
             if any(one.name == name for one in stored):
@@ -133,16 +147,20 @@ class TokenStore:
         return self._read()
 
     def scope_of(self, secret: str) -> str | None:
-        """The scope of the token with this secret; None if it is unknown.
+        """The scope of the token with this secret; None if it is unknown."""
+        token = self.find(secret)
+        return None if token is None else token.scope
+
+    def find(self, secret: str) -> Token | None:
+        """The token with this secret; None if it is unknown.
 
         Every known token is compared, so the time does not tell which one matched.
         """
-        digest = _digest(secret)
-        scope = None
+        digest, found = _digest(secret), None
         for token in (*self._temporary, *self._read()):
             if hmac.compare_digest(token.sha256, digest):
-                scope = token.scope
-        return scope
+                found = token
+        return found
 
     def _read(self) -> list[Token]:
         try:
@@ -158,6 +176,8 @@ class TokenStore:
             tokens = [Token(**one) for one in table]
             if any(one.scope not in SCOPES or len(one.sha256) != 64 for one in tokens):
                 raise ValueError("unknown scope or hash")
+            if any(type(n) is not int or n < 0 for t in tokens for n in (t.per_minute, t.per_day)):
+                raise ValueError("a limit is no number")
         except (ValueError, TypeError, RecursionError) as error:
             raise self._unusable("mien did not write this file; move it away") from error
         return tokens
@@ -168,7 +188,7 @@ class TokenStore:
             raise self._unusable(fault)
 
     def _write(self, tokens: list[Token]) -> None:
-        content = json.dumps([asdict(one) for one in tokens], indent=1).encode()
+        content = json.dumps([one.to_dict() for one in tokens], indent=1).encode()
         try:
             write_whole(self._path, content, durable=True)
         except OSError as error:
@@ -232,18 +252,18 @@ def route_pattern(method: str, path: str) -> str | None:
     return next((one for one in patterns if (method, one) in REQUIRED_SCOPES), None)
 
 
-def authorize(tokens: TokenStore, authorization: str, *, required: str) -> str:
-    """The scope of the token in an Authorization header, if it is enough for the required one.
+def authorize(tokens: TokenStore, authorization: str, *, required: str) -> Token:
+    """The token in an Authorization header, if its scope is enough for the required one.
 
     Raises NotAuthenticated, NotPermitted, and UsageError if the token file cannot be used.
     """
     scheme, secret = _split(authorization)
-    scope = tokens.scope_of(secret) if scheme == "bearer" else None
-    if scope is None:
+    token = tokens.find(secret) if scheme == "bearer" else None
+    if token is None:
         raise NotAuthenticated
-    if not allows(scope, required):
+    if not allows(token.scope, required):
         raise NotPermitted
-    return scope
+    return token
 
 
 def token_digest(authorization: str) -> str:

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 
 from starlette.datastructures import QueryParams
 
-from mien.errors import UsageError
+from mien.errors import MienError, UsageError
 from mien.web.asgi import App, Headers, Message, Receive, RequestState, Scope, Send
 from mien.web.auth import (
     REQUIRED_SCOPES,
     NotAuthenticated,
     NotPermitted,
+    Token,
     TokenStore,
     authorize,
     route_pattern,
-    token_digest,
 )
 from mien.web.log import LogClock, WriteLine, log_line, now_utc, write_line
 from mien.web.metrics import Metrics, known_method
@@ -35,6 +35,7 @@ from mien.web.responses import (
     message_response,
     token_required_response,
 )
+from mien.web.usage import Usage
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"  # in the place of bytes that are not UTF-8
 NOT_UTF8 = "the address is not UTF-8"
@@ -56,7 +57,8 @@ class Middleware:
 
     clock: seconds, monotonic. now: for the log, which gets one line for each request, without
     a picture, embedding, token or name. pool_is_full: whether a call would be refused now; the
-    body of a POST is then not read.
+    body of a POST is then not read. usage: what tokens with limits have used. wall_clock: seconds
+    since 1970.
     """
 
     app: App
@@ -67,6 +69,8 @@ class Middleware:
     now: LogClock = now_utc
     log: WriteLine = write_line
     pool_is_full: Callable[[str], bool] = lambda client: False
+    usage: Usage = field(default_factory=Usage)
+    wall_clock: Callable[[], float] = time.time
     _memory: BodyMemory = field(init=False)
 
     def __post_init__(self) -> None:
@@ -159,7 +163,7 @@ class Middleware:
             return None
         authorization = headers.get(b"authorization", b"").decode("latin-1")
         try:
-            scope["mien"].token_scope = authorize(self.tokens, authorization, required=required)
+            token = authorize(self.tokens, authorization, required=required)
         except NotAuthenticated:
             return token_required_response()
         except NotPermitted:
@@ -168,7 +172,25 @@ class Middleware:
         except UsageError:  # its message names a file of this machine
             message = "the service's tokens cannot be read; for the reason: mien token list"
             return internal_error_response(message)
-        scope["mien"].client = f"token {token_digest(authorization)}"
+        scope["mien"].token_scope = token.scope
+        scope["mien"].client = f"token {token.sha256}"
+        return self._check_limits(token)
+
+    def _check_limits(self, token: Token) -> OutcomeResponse | None:
+        """Count the request of a token that may make so many, over all processes of the service."""
+        now = self.wall_clock()
+        for most, window_s, word in (
+            (token.per_minute, 60, "minute"),
+            (token.per_day, 86_400, "day"),
+        ):
+            try:
+                used = self.usage.count(token.sha256, window_s, now) if most else 0
+            except MienError:  # its message names a file of this machine
+                return internal_error_response("the service cannot count requests; see its log")
+            if used > most:
+                wait_s = window_s - int(now) % window_s
+                message = f"this token may make {most} requests a {word}; try again in {wait_s} s"
+                return message_response("over_limit", 429, message, Retry_After=str(wait_s))
         return None
 
     def _check_body(self, scope: Scope, headers: Headers) -> OutcomeResponse | None:

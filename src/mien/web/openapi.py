@@ -31,7 +31,7 @@ DESCRIPTIONS = {
     413: "the body is too large",
     421: "the Host header is not one of this service",
     422: "the photos cannot be used: no face, several faces, no picture, or different people",
-    429: "too many failed attempts",
+    429: "too many failed attempts, or more requests than the token may make",
     500: "the vault, its key or a model cannot be used, or an internal error; see `outcome`",
     503: "the service is busy",
 }
@@ -88,6 +88,7 @@ def _complete_operation(operation: dict[str, Any], required_scope: str | None) -
         del responses["422"]
     if required_scope is not None:
         operation["security"] = [{"token": [required_scope]}]
+        responses.setdefault("429", _describe_error(429))
 
 
 def _describe_error(status: int) -> dict[str, Any]:

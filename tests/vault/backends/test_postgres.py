@@ -73,7 +73,7 @@ def test_the_error_for_an_absent_server_is_one_line_without_the_password() -> No
         pass
     assert str(refusal.value).isprintable()
     assert "hush" not in str(refusal.value)
-    assert store.place == "postgresql://127.0.0.1:1/mien"
+    assert store.place == "postgresql://ana@127.0.0.1:1/mien"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_invalid_url_is_refused() -> None:
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        ("UPDATE mien.version SET number = 99", "has schema 99 and this mien knows 2; upgrade"),
+        ("UPDATE mien.version SET number = 99", "has schema 99 and this mien knows 3; upgrade"),
         ("DELETE FROM mien.version", "mien did not write its version"),
         ("INSERT INTO mien.version VALUES (1)", "mien did not write its version"),
         ("DROP TABLE mien.cell_record", "tables is missing"),
@@ -249,7 +249,8 @@ def test_an_endless_view_in_the_place_of_a_table_is_stopped(
     run(
         postgres_url,
         "CREATE VIEW mien.cell_record AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT 3 - i"
-        " FROM n) SELECT 'ana'::bytea AS key, 'planted'::bytea AS value FROM n WHERE i < 0",
+        " FROM n) SELECT 'ana'::bytea AS key, 'planted'::bytea AS value,"
+        " 'postgres'::name AS tenant FROM n WHERE i < 0",
     )
     other = PostgresStore(postgres_url)
     with pytest.raises(VaultDamaged, match=r"took longer than .*look for what slows the server"):

@@ -79,9 +79,18 @@ def _log_address(address: str) -> None:
 
 
 def token_create(args: Namespace) -> CommandResult:
-    """Create a token and print its secret once. args: token (its name), scope."""
+    """Create a token and print its secret once.
+
+    args: token (its name), scope, per_minute, per_day.
+    """
     created_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    secret = _token_store().create(args.token, args.scope, created_at=created_at)
+    secret = _token_store().create(
+        args.token,
+        args.scope,
+        created_at=created_at,
+        per_minute=args.per_minute,
+        per_day=args.per_day,
+    )
     lines = (secret, f"  for {args.token}, scope {args.scope}; this is shown only once")
     data: dict[str, object] = {
         "outcome": "created",
@@ -96,12 +105,24 @@ def token_create(args: Namespace) -> CommandResult:
 def token_list(args: Namespace) -> CommandResult:
     """List the stored tokens: names, scopes and dates, never secrets."""
     tokens = _token_store().stored()
-    lines = [f"{one.name}  scope {one.scope}  created {one.created_at}" for one in tokens]
+    lines = [
+        f"{one.name}  scope {one.scope}  created {one.created_at}"
+        + f"  {one.per_minute} a minute" * (one.per_minute > 0)
+        + f"  {one.per_day} a day" * (one.per_day > 0)
+        for one in tokens
+    ]
     data: dict[str, object] = {
         "outcome": "listed",
         "exit_code": 0,
         "tokens": [
-            {"name": one.name, "scope": one.scope, "created": one.created_at} for one in tokens
+            {
+                "name": one.name,
+                "scope": one.scope,
+                "created": one.created_at,
+                "per_minute": one.per_minute,
+                "per_day": one.per_day,
+            }
+            for one in tokens
         ],
     }
     return CommandResult(ExitCode.OK, tuple(lines) or ("no tokens",), data)

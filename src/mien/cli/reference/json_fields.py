@@ -115,14 +115,20 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "added": "names",
         "kept": "names that stayed as they were",
     },
-    "log": {"entries": "of each: `at`, `kind`, `user`, `outcome`, `where`"},
+    "log": {
+        "entries": "of each: `at`, `kind`, `user`, `outcome`, `where`",
+        "file": "with `--export`: the file",
+        "exported": "with `--export`: how many entries were written",
+    },
     "serve": {},
     "token create": {
         "name": "of the token",
         "scope": "what it may be used for",
         "token": "the secret, shown only now",
     },
-    "token list": {"tokens": "of each: `name`, `scope`, `created`"},
+    "token list": {
+        "tokens": "of each: `name`, `scope`, `created`, `per_minute`, `per_day` (0: any)"
+    },
     "token revoke": {"name": "of the token"},
     "demo": {
         "owner": "who was enrolled",

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import UsageError, VaultDamaged, quote
+from mien.vault.backends import tenants
 from mien.vault.backends.base import Cells, VaultTable
 from mien.vault.backends.postgres_cells import PostgresCells
 from mien.vault.backends.postgres_errors import (
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
     import psycopg
 
 CONNECT_TIMEOUT_S = 5
-_LOCK = 0x6D69656E  # "mien": a writer holds this lock, so that there is one at a time
+_LOCK = 0x6D69656E  # "mien": a writer holds this lock of its tenant, so that there is one at a time
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # READ COMMITTED shows what others wrote while this transaction waited for the lock
-_WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_LOCK})"
+_WRITE = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED;"
+    f" SELECT pg_advisory_xact_lock({_LOCK}, hashtext(current_user))"
+)
 _NUMBERS = "(SELECT array_agg(number) FROM mien.version)"
 _CLOCK = "extract(epoch FROM clock_timestamp())::float8"
 
@@ -35,6 +39,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
         for section in VaultTable
     ),
     (),  # the same tables; the manifest in them is of format 2, which `transaction` writes
+    tenants.MIGRATION,
 )
 """Step n, counted from 1, leads to schema n. A step that was released is never edited."""
 
@@ -42,7 +47,8 @@ SCHEMA_VERSION = len(_MIGRATIONS)
 
 
 class PostgresStore:
-    """A `Store` in the schema `mien` of a database; made at the first change.
+    """A `Store` in the schema `mien` of a database; made at the first change. The role that logs in
+    is the tenant: it has a vault of its own.
 
     url: postgresql://USER:PASSWORD@HOST/DATABASE with libpq's options, such as
     sslmode=verify-full. The password is in no message. A lost connection is opened again
@@ -64,16 +70,16 @@ class PostgresStore:
     @contextmanager
     def reading(self) -> Iterator[Cells]:
         self._leave_parents_connections()
-        with self._turns.reading(), self._transaction(_READ) as (db, exists, _):
-            cells = PostgresCells(db, self._place, exists=exists, writable=False)
+        with self._turns.reading(), self._transaction(_READ) as (db, schema, _):
+            cells = PostgresCells(db, self._place, schema=schema, writable=False)
             with closing(cells):
                 yield cells
 
     @contextmanager
     def writing(self) -> Iterator[Cells]:
         self._leave_parents_connections()
-        with self._turns.writing(), self._transaction(_WRITE) as (db, _, wall_s):
-            cells = PostgresCells(db, self._place, exists=True, writable=True, wall_s=wall_s)
+        with self._turns.writing(), self._transaction(_WRITE) as (db, schema, wall_s):
+            cells = PostgresCells(db, self._place, schema=schema, writable=True, wall_s=wall_s)
             with closing(cells):
                 yield cells
                 cells.flush()
@@ -90,17 +96,18 @@ class PostgresStore:
                 self._drop(self._idle.pop())
 
     @contextmanager
-    def _transaction(self, begin: str) -> Iterator[tuple[psycopg.Connection[Any], bool, float]]:
-        """In a turn: the connection, whether there are tables, and the server's Unix time."""
+    def _transaction(self, begin: str) -> Iterator[tuple[psycopg.Connection[Any], int, float]]:
+        """In a turn: the connection, the schema, 0 for none, and the server's Unix time."""
         with translated_errors(self._place):
             db, found = self._begun(begin)
             try:
                 version = self._checked(found)
                 if begin == _WRITE and version != SCHEMA_VERSION:
-                    self._migrate(db, version)
-                yield db, version > 0, found[1]
+                    self._migrate(db)
+                    version = SCHEMA_VERSION
+                yield db, version, found[1]
                 db.execute("COMMIT")
-                self._has_tables = version > 0 or begin == _WRITE
+                self._has_tables = version > 0
                 self._idle.append(db)
             except BaseException:
                 self._roll_back(db)
@@ -185,15 +192,32 @@ class PostgresStore:
             )
         return version
 
-    def _migrate(self, db: psycopg.Connection[Any], version: int) -> None:
-        if version == 0:
-            db.execute("CREATE SCHEMA IF NOT EXISTS mien")
-            db.execute("CREATE TABLE mien.version (number integer NOT NULL)")
-            db.execute("INSERT INTO mien.version VALUES (0)")
-        for statements in _MIGRATIONS[version:]:
-            for statement in statements:
-                db.execute(statement)
-        db.execute("UPDATE mien.version SET number = %s", (SCHEMA_VERSION,))
+    def _migrate(self, db: psycopg.Connection[Any]) -> None:
+        # the lock of all writers before there were tenants: none of them writes meanwhile
+        db.execute(f"SELECT pg_advisory_xact_lock({_LOCK}::int8)")
+        version = self._schema_now(db)
+        db.execute("SET LOCAL statement_timeout = 0")  # a new index over many cells takes long
+        try:
+            if version == 0:
+                db.execute("CREATE SCHEMA IF NOT EXISTS mien")
+                db.execute("CREATE TABLE mien.version (number integer NOT NULL)")
+                db.execute("INSERT INTO mien.version VALUES (0)")
+            for statements in _MIGRATIONS[version:]:
+                db.execute("; ".join(statements))  # in one request
+            if version < SCHEMA_VERSION:
+                db.execute("UPDATE mien.version SET number = %s", (SCHEMA_VERSION,))
+        except driver().errors.InsufficientPrivilege as error:
+            raise VaultDamaged(
+                f"the vault {quote(self._place)} has schema {version} and this mien writes"
+                f" {SCHEMA_VERSION}; make any change as the owner of the schema mien, such as: mien"
+                " vault init"
+            ) from error
+
+    def _schema_now(self, db: psycopg.Connection[Any]) -> int:
+        """The schema, which another tenant may have changed just now."""
+        if _last_row(db.execute("SELECT to_regclass('mien.version') IS NULL"))[0]:
+            return 0
+        return self._checked((_last_row(db.execute(f"SELECT {_NUMBERS}"))[0] or [], 0.0))
 
 
 def _last_row(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
@@ -206,7 +230,10 @@ def _last_row(cursor: psycopg.Cursor[Any]) -> tuple[Any, ...]:
 
 
 def _without_password(url: str) -> str:
-    """postgresql://HOST:PORT/DATABASE, for messages and to identify the vault."""
+    """postgresql://USER@HOST:PORT/DATABASE, for messages and to identify the vault.
+
+    Without a user whose name is the database's, as earlier versions had it for all users.
+    """
     psycopg = driver()
     from psycopg.conninfo import conninfo_to_dict
 
@@ -218,4 +245,6 @@ def _without_password(url: str) -> str:
         ) from error
     port = f":{parts['port']}" if "port" in parts else ""
     name = parts.get("dbname", parts.get("user", ""))
-    return f"postgresql://{parts.get('host', '')}{port}/{name}"
+    user = parts.get("user", name)
+    tenant = "" if user == name else f"{user}@"
+    return f"postgresql://{tenant}{parts.get('host', '')}{port}/{name}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from mien.vault.backends import tenants
 from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     VaultTable,
@@ -30,19 +31,20 @@ Place = tuple[VaultTable, bytes]
 
 class PostgresCells(View):
     """db: in a transaction. place: of the vault, for messages. wall_s: of the server's clock, if it
-    was asked already. exists: whether the tables do; otherwise there are no cells."""
+    was asked already. schema: of the database; where it is 0 there are no cells."""
 
     def __init__(
         self,
         db: psycopg.Connection[Any],
         place: str,
         *,
-        exists: bool,
+        schema: int,
         writable: bool,
         wall_s: float | None = None,
     ) -> None:
         super().__init__(writable=writable)
-        self._db, self._place, self._exists = db, place, exists
+        self._db, self._place, self._exists = db, place, schema > 0
+        self._own = tenants.OF_TENANT if schema >= tenants.FROM_SCHEMA else ""
         self._wall_s = wall_s
         self._fetched: dict[Place, bytes | None] = {}
         self._is_there: dict[Place, bool] = {}  # of what was read, in the tables
@@ -58,7 +60,8 @@ class PostgresCells(View):
             return self._changed[at]
         if at in self._fetched:
             return self._fetched[at]
-        query = f"SELECT {_VALUE} FROM mien.cell_{section.value} WHERE key = %s"
+        table = f"mien.cell_{section.value}"
+        query = f"SELECT {_VALUE} FROM {table} WHERE key = %s{self._own}"
         row = self._db.execute(query, (key,), binary=True).fetchone()
         self._note(at, is_there=row is not None)
         return None if row is None else self._bytes(row[0])
@@ -72,7 +75,8 @@ class PostgresCells(View):
         if not self._exists or not wanted:
             return
         query = " UNION ALL ".join(
-            f"SELECT {number}, key, {_VALUE} FROM mien.cell_{section.value} WHERE key = ANY(%b)"
+            f"SELECT {number}, key, {_VALUE} FROM mien.cell_{section.value}"
+            f" WHERE key = ANY(%b){self._own}"
             for number, section in enumerate(wanted)
         )
         rows = self._db.execute(query, list(wanted.values()), binary=True).fetchall()
@@ -91,7 +95,8 @@ class PostgresCells(View):
             return []
         self.flush()
         table = f"mien.cell_{section.value}"
-        query = f"SELECT key, {_VALUE} FROM {table} WHERE key > %s ORDER BY key LIMIT %s"
+        condition = f"key > %s{self._own}"
+        query = f"SELECT key, {_VALUE} FROM {table} WHERE {condition} ORDER BY key LIMIT %s"
         rows = self._db.execute(query, (after, limit), binary=True).fetchall()
         found = [(self._bytes(key), self._bytes(value)) for key, value in rows]
         for key, _ in found:
@@ -120,7 +125,7 @@ class PostgresCells(View):
         elif at in self._is_there:
             found = self._is_there[at]
         else:
-            query = f"DELETE FROM mien.cell_{section.value} WHERE key = %s"
+            query = f"DELETE FROM mien.cell_{section.value} WHERE key = %s{self._own}"
             found = self._db.execute(query, (key,)).rowcount > 0
             self._note(at, is_there=False)
             return found
@@ -133,7 +138,7 @@ class PostgresCells(View):
     def clear(self, section: VaultTable) -> None:
         self._expect_writable()
         self.flush()
-        self._db.execute(f"DELETE FROM mien.cell_{section.value}")
+        self._db.execute(f"DELETE FROM mien.cell_{section.value} WHERE true{self._own}")
         for known in (self._fetched, self._is_there):
             for at in [one for one in known if one[0] is section]:
                 del known[at]
@@ -153,11 +158,12 @@ class PostgresCells(View):
                 values.append(value)
         parts = [
             f"INSERT INTO mien.cell_{section.value} (key, value) SELECT * FROM unnest(%b::bytea[],"
-            " %b::bytea[]) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value"
+            " %b::bytea[]) ON CONFLICT (tenant, key) DO UPDATE SET value = EXCLUDED.value"
             for section in puts
         ]
         parts += [
-            f"DELETE FROM mien.cell_{one.value} WHERE key = ANY(%b::bytea[])" for one in drops
+            f"DELETE FROM mien.cell_{one.value} WHERE key = ANY(%b::bytea[]){self._own}"
+            for one in drops
         ]
         given = [column for columns in puts.values() for column in columns]
         given += list(drops.values())

@@ -148,6 +148,20 @@ class Manifest:
         self._cells.put(VaultTable.LOG, key, sealed)
         self.log_count, self.log_head = number, link(self.log_head, entry)
 
+    def read_log_page(self, after: int, most: int) -> list[bytes]:
+        """So many entries after that number. VaultDamaged if one of them was altered or removed."""
+        page = dict(self._cells.scan(VaultTable.LOG, after=after.to_bytes(8, "big"), limit=most))
+        entries = []
+        for number in range(after + 1, after + 1 + most):
+            key = number.to_bytes(8, "big")
+            if key not in page:
+                raise log_damaged(f"entry {number} was removed")
+            entry = self._open_log_entry(key, page[key])
+            if entry is None:
+                raise log_damaged(f"entry {number} was altered")
+            entries.append(entry)
+        return entries
+
     def read_log(self) -> list[bytes]:
         """The whole log, oldest first. VaultDamaged if it was tampered with."""
         entries = []
