@@ -49,6 +49,7 @@ REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/look"): "enroll",
     ("POST", "/v1/explore"): "enroll",
     ("GET", "/v1/people"): "enroll",
+    ("POST", "/v1/people"): "enroll",
     ("POST", PERSON_PATTERN): "enroll",
     ("POST", NAME_PATTERN): "enroll",
     ("DELETE", PICTURE_PATTERN): "enroll",

@@ -75,16 +75,19 @@ async def _pool_of(request: Request) -> ClientPool:
     return parts.pool.of(request.scope["mien"].client)
 
 
+LISTS = ("photos", "users")
+
+
 async def expect_single_fields(request: Request) -> None:
     """UsageError for a form field that is sent twice: two readers could take another one each.
 
-    Only `photos` is a list. Without a token no body is read.
+    Only those of `LISTS` may be. Without a token no body is read.
     """
     if request.method != "POST" or request.scope["mien"].token_scope is None:
         return
     counts = Counter(name for name, _ in (await request.form()).multi_items())
     for name, count in counts.items():
-        if count > 1 and name != "photos":
+        if count > 1 and name not in LISTS:
             raise UsageError(f"the field {quote(name)} is repeated; send it once")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mien.errors import AlreadyEnrolled, AnotherFace, NotEnrolled
+from mien.errors import AlreadyEnrolled, AnotherFace, MienError, NotEnrolled
 
 
 @contextmanager
@@ -25,6 +25,15 @@ def errors_for_http(user: str, *, new_name: str = "") -> Iterator[None]:
             f"these photos show another face than the one enrolled as {user}; choose another name,"
             " or send mode=replace_person to let the new face unlock in place of the earlier one"
         ) from error
+
+
+def words_for_http(user: str, error: MienError) -> str:
+    """What an error about this person says over HTTP."""
+    try:
+        with errors_for_http(user):
+            raise error
+    except MienError as said:
+        return str(said)
 
 
 def name_taken(user: str) -> AlreadyEnrolled:

@@ -224,6 +224,27 @@ class Enrollment(OutcomeModel):
     look_alikes: list[LookAlike]
 
 
+class PersonOfMany(StrictModel):
+    """How it went with one person. error: nothing was stored; the fields after it are empty."""
+
+    user: str = Field(examples=["anna"])
+    outcome: str = Field(examples=["enrolled"])
+    error: str | None = None
+    photos_in_template: int = Field(default=0, examples=[3])
+    quality: Quality | None = None
+    advice: list[str] = []
+    left_out: list[str] = []
+
+
+class EnrolledPeople(OutcomeModel):
+    """How it went with each person, in the order of the first photo of each."""
+
+    outcome: Literal["finished"]
+    exit_code: int
+    enrolled: int = Field(examples=[12], description="of these people")
+    people: list[PersonOfMany]
+
+
 class Forgotten(OutcomeModel):
     """Whose template was deleted."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
 from mien.app import enroll as use_cases
 from mien.app.enroll import Mode
+from mien.app.enroll_people import OF_ONE_PERSON, PersonResult, enroll_people
 from mien.app.enrollment import Enrollment
 from mien.app.live_challenge import NOT_PASSED
 from mien.app.messages import enrollment_lines
-from mien.app.pipeline import open_pipeline
+from mien.app.pipeline import Pipeline, open_pipeline
 from mien.app.voting import choose_frames
 from mien.cli.commands.frames import frames_of, name_of
 from mien.cli.commands.live_decision import living_frames
@@ -22,10 +23,7 @@ from mien.cli.user_vault import open_user_vault
 from mien.errors import (
     AnotherFace,
     ExitCode,
-    NoFaceFound,
     Outcome,
-    SeveralFacesFound,
-    UnreadableImage,
     UsageError,
 )
 from mien.lab.people_layout import people_root
@@ -34,6 +32,7 @@ from mien.media.photo_paths import find_people_photos, find_photos, named_files
 from mien.models.added import liveness_is_added
 from mien.settings import Settings, load_settings
 from mien.vault import check_user_name
+from mien.vault.vault import Vault
 
 NOT_CHECKED = (
     "  warning: not checked for a living person, a photo held to the camera may have been enrolled;"
@@ -98,27 +97,50 @@ def enroll_folder(args: Namespace) -> CommandResult:
     lines, results = [*notes], list[dict[str, object]]()
     pipeline = open_pipeline(settings, args.model)
     with open_user_vault(settings, create=True) as vault:
-        for user, its in photos.items():
-            try:
-                found = use_cases.enroll(
-                    user,
-                    its,
-                    pipeline=pipeline,
-                    vault=vault,
-                    mode=_mode(args),
-                    clock=lambda: datetime.now(timezone.utc),
-                    progress=photo_bar,
-                    may_skip=lambda photo: True,
-                )
-            except (UsageError, NoFaceFound, SeveralFacesFound, UnreadableImage) as error:
-                lines.append(f"not enrolled: {user}: {error}")
+        for found in _enroll_all(photos, args, pipeline, vault):
+            if found.enrollment is not None:
+                lines += enrollment_lines(found.user, found.enrollment, verbose=args.verbose)
+                results.append(found.enrollment.to_dict(found.user))
+            elif found.error is not None:
+                error = found.error
+                lines.append(f"not enrolled: {found.user}: {error}")
                 code = int(error.outcome.exit_code)
-                failed = {"outcome": error.outcome.value, "user": user, "error": str(error)}
+                failed = {"outcome": error.outcome.value, "user": found.user, "error": str(error)}
                 results.append({**failed, "exit_code": code})
-            else:
-                lines += enrollment_lines(user, found, verbose=args.verbose)
-                results.append(found.to_dict(user))
     return _enrolled_folder(lines, results)
+
+
+def _enroll_all(
+    photos: Mapping[str, Sequence[ImageSource]], args: Namespace, pipeline: Pipeline, vault: Vault
+) -> Iterator[PersonResult]:
+    """Together, or one after the other where photos are added to earlier templates."""
+    mode = _mode(args)
+    if mode != "add":
+        yield from enroll_people(
+            photos.items(),
+            pipeline=pipeline,
+            vault=vault,
+            mode=mode,
+            progress=photo_bar,
+            may_skip=lambda photo: True,
+        )
+        return
+    for user, its in photos.items():
+        try:
+            enrollment = use_cases.enroll(
+                user,
+                its,
+                pipeline=pipeline,
+                vault=vault,
+                mode=mode,
+                clock=lambda: datetime.now(timezone.utc),
+                progress=photo_bar,
+                may_skip=lambda photo: True,
+            )
+        except OF_ONE_PERSON as error:
+            yield PersonResult(user, error=error)
+        else:
+            yield PersonResult(user, enrollment)
 
 
 def _enrolled_folder(lines: list[str], results: list[dict[str, object]]) -> CommandResult:

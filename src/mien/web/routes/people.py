@@ -10,24 +10,26 @@ from fastapi import Path as PathParameter
 
 from mien.app.enroll import Mode
 from mien.app.enroll import enroll as enroll_photos
+from mien.app.enroll_people import BulkMode, PersonResult, enroll_people
 from mien.app.enrollment import Enrollment
 from mien.app.kept_faces import kept_times, markable_unlocks
 from mien.app.neighbours import neighbours_in
 from mien.app.pipeline import Pipeline
 from mien.app.reference import template_of
 from mien.app.verify import forget as forget_person
-from mien.errors import NotEnrolled, Outcome
+from mien.errors import NotEnrolled, Outcome, UsageError
 from mien.matching.policy import VectorSpace
+from mien.media.image_file import ImageSource
 from mien.vault import Record, check_user_name
 from mien.vault.integrity.audit_log import describe_entries
 from mien.vault.vault import Vault
 from mien.web import schemas
 from mien.web.auth import NAME_PATTERN, PERSON_PATTERN, PICTURE_PATTERN
-from mien.web.budget import within_budget
+from mien.web.budget import Budget, within_budget
 from mien.web.dependencies import Parts, Pool, TokenScope
 from mien.web.error_handlers import NOT_FOUND
 from mien.web.openapi import POST_ERRORS, describe_responses
-from mien.web.people_errors import errors_for_http
+from mien.web.people_errors import errors_for_http, words_for_http
 from mien.web.responses import OutcomeResponse, message_response
 from mien.web.routes.lab import MAX_PHOTOS, jpeg_data_url
 
@@ -56,6 +58,49 @@ async def people(
         lambda: list_people(parts.vault, parts.pipeline_of(None), after=after, limit=limit)
     )
     return OutcomeResponse(page)
+
+
+@router.post(
+    "/v1/people",
+    responses=describe_responses(schemas.EnrolledPeople, *POST_ERRORS),
+)
+async def enroll_many(
+    users: Annotated[list[str], Form(min_length=1, max_length=MAX_PHOTOS)],
+    photos: Annotated[list[UploadFile], File(max_length=MAX_PHOTOS)],
+    parts: Parts,
+    pool: Pool,
+    token_scope: TokenScope,
+    mode: Annotated[BulkMode, Form()] = "new",
+) -> OutcomeResponse:
+    """Enroll many people, whose templates are stored together.
+
+    users: of each photo, whose it is, in the order of the photos; a name is repeated for each of
+    its photos. Photos that cannot be used are left out. Whoever cannot be enrolled is named with
+    the reason, and the others are enrolled.
+    """
+    if len(users) != len(photos):
+        raise UsageError(f"send a name in users for each photo: {len(photos)}, not {len(users)}")
+    photos_of: dict[str, list[ImageSource]] = {}
+    for user, photo in zip(users, photos, strict=True):
+        photos_of.setdefault(user[: schemas.MAX_NAME + 1], []).append(await photo.read())
+    found = await pool.run(
+        lambda: list(
+            enroll_people(
+                photos_of.items(),
+                pipeline=parts.pipeline_of(None),
+                vault=parts.vault,
+                mode=mode,
+                progress=Budget().within,
+                may_skip=lambda photo: True,
+            )
+        )
+    )
+    people = [_person_of_many(one) for one in found]
+    enrolled = sum(one.error is None for one in people)
+    content = schemas.EnrolledPeople(
+        outcome="finished", exit_code=0, enrolled=enrolled, people=people
+    )
+    return OutcomeResponse(content)
 
 
 @router.post(
@@ -179,6 +224,19 @@ async def log(
         ],
     )
     return OutcomeResponse(content)
+
+
+def _person_of_many(found: PersonResult) -> schemas.PersonOfMany:
+    if found.enrollment is None:
+        error = found.error or UsageError("nothing was stored")
+        return schemas.PersonOfMany(
+            user=found.user,
+            outcome=error.outcome.value,
+            error=words_for_http(found.user, error),
+        )
+    table = found.enrollment.to_dict(found.user)
+    fields = schemas.PersonOfMany.model_fields.keys() & table.keys()
+    return schemas.PersonOfMany.model_validate({name: table[name] for name in fields})
 
 
 def list_people(vault: Vault, pipeline: Pipeline, *, after: str, limit: int) -> schemas.People:
