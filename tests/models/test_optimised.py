@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import os
 import shutil
@@ -153,10 +155,30 @@ def test_a_damaged_file_is_never_used_and_is_made_again(
     np.testing.assert_array_equal(machine.open()(pixels()), expected(PNET))
 
 
+def test_where_an_empty_file_is_what_the_record_says_it_is_not_used(machine: Machine) -> None:
+    machine.record().write_text(
+        changed(machine.record(), size=0, sha256=hashlib.sha256().hexdigest())
+    )
+    os.truncate(machine.file(), 0)
+    assert machine.store.open(PNET, threads=1) is None
+
+
+def test_a_file_that_cannot_be_read_for_want_of_memory_is_kept(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, *, size: int, sha256: str) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(optimised, "read_optimised", fail)
+    assert machine.store.open(PNET, threads=1) is None
+    assert machine.store.is_kept(PNET)
+
+
 RECORDS: dict[str, Callable[[Path], object]] = {
     "another hash": lambda path: path.write_text(changed(path, sha256="0" * 64)),
     "another size": lambda path: path.write_text(changed(path, size=10)),
     "a size without bounds": lambda path: path.write_text(changed(path, size=1 << 60)),
+    "no size": lambda path: path.write_text(changed(path, size=0)),
     "a negative size": lambda path: path.write_text(changed(path, size=-1)),
     "no number": lambda path: path.write_text(changed(path, size="1")),
     "another key": lambda path: path.write_text(changed(path, key="0" * 16)),

@@ -98,11 +98,15 @@ class OptimisedStore:
         record = self.find(row)
         if record is None or not record.sha256:
             return None
-        with suppress(OSError, ModelAltered):
+        try:
             path = self.path(row, record.key)
             found = read_optimised(path, size=record.size, sha256=record.sha256)
             if found is not None:
                 return open_optimised_net(found.graph, found.weights, threads=threads)
+        except OSError:
+            return None  # memory or file handles are short, which says nothing of the file
+        except ModelAltered:
+            pass
         self.forget(row)
         return None
 

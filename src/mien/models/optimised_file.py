@@ -84,7 +84,7 @@ def read_optimised(path: Path, *, size: int, sha256: str) -> OptimisedGraph | No
     """
     handle = os.open(path, READ)
     try:
-        if os.fstat(handle).st_size != size:
+        if size == 0 or os.fstat(handle).st_size != size:
             return None
         content = memoryview(mmap.mmap(-1, size))
         digest = hashlib.sha256()
