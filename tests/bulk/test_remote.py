@@ -128,6 +128,33 @@ def test_a_url_that_cannot_be_is_refused() -> None:
         open_folder("s3://no-such-bucket-of-tests/x").read("run.json")
 
 
+def test_an_outage_ends_the_run_and_blames_no_photo(
+    memory: str, own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(f"{memory}/people", PHOTOS)
+    files, _ = fsspec.core.url_to_fs(memory)
+
+    def fail(*given: object, **options: object) -> None:
+        raise ConnectionResetError("the network is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "open", fail)
+        with pytest.raises(UsageError, match="network is gone"):
+            fragile.embed(request(f"{memory}/people", f"{memory}/out"), own)
+    fragile.embed(request(f"{memory}/people", f"{memory}/out", resume=True), own)
+    assert {one.outcome for one in rows(f"{memory}/out", own)} == {Outcome.OK}
+
+
+def test_missing_credentials_are_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3fs = pytest.importorskip("s3fs", reason="needs s3fs: pip install '.[cluster]'")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(UsageError, match="credentials"):
+        open_folder("s3://bucket/x").names()
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
 def test_a_password_in_a_url_is_not_told(home: Path) -> None:
     pytest.importorskip("requests", reason="fsspec's ftp and sftp need more")
     from mien.bulk.storage import _without_password

@@ -196,6 +196,8 @@ def test_an_empty_source_is_refused(tmp_path: Path, own: Settings) -> None:
         fragile.embed(request(tmp_path / "empty", tmp_path / "out"), own)
     with pytest.raises(UsageError, match="no folder"):
         fragile.embed(request(tmp_path / "absent", tmp_path / "other"), own)
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "other").exists()
 
 
 # what others can read or change -----------------------------------------------------------------

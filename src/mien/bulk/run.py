@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mien.bulk.guard import PHOTO_LIMIT_S
@@ -105,10 +105,12 @@ def embed_folder(
     source, destination = open_folder(request.source), open_folder(request.destination)
     row = find_embedder(request.model, settings.data_dir)
     wanted = new_run(row, settings, carefully=request.carefully)
+    photos = source.photo_names()  # first: nothing is written for a source that cannot be listed
+    if not photos and read_run(destination) is None:
+        raise UsageError(f"no photo in {quote(source.place)} or below it; name another folder")
     run, sealer = _begin(request, wanted, destination, settings, ask_passphrase)
-    planned, summary = _plan_new(source, destination, sealer, request.workers), RunSummary()
-    missing = _missing(destination, sealer)
-    summary.photos = planned
+    planned = _plan_new(photos, destination, sealer, request.workers)
+    missing, summary = _missing(destination, sealer), RunSummary(photos=planned)
     waiting = sum(len(shard.photos) for shard in missing())
     summary.before = planned - waiting
     spec = MakerSpec(
@@ -158,16 +160,16 @@ def _begin(
     return found, open_sealer(bytes.fromhex(found.header), settings, ask_passphrase)
 
 
-def _plan_new(source: Folder, destination: Folder, sealer: Sealer | None, workers: int) -> int:
-    """Plan the photos of the source that no plan has. Returns how many all plans have."""
+def _plan_new(
+    photos: Sequence[str], destination: Folder, sealer: Sealer | None, workers: int
+) -> int:
+    """Plan those of the photos that no plan has. Returns how many all plans have."""
     known: set[bytes] = set()  # hashes, because a million names take twice the memory
     for number in plan_numbers(destination):
         for shard in read_plan(destination, number, sealer):
             known.update(_digest(photo) for photo in shard.photos)
-    new = [photo for photo in source.photo_names() if _digest(photo) not in known]
+    new = [photo for photo in photos if _digest(photo) not in known]
     new.sort(key=photo_key)  # so that the photos of a person follow one another
-    if not new and not known:
-        raise UsageError(f"no photo in {quote(source.place)} or below it; name another folder")
     write_plans(destination, new, size=shard_size(len(new), workers), sealer=sealer)
     return len(known) + len(new)
 

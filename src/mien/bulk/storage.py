@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import Any, Protocol
 
 from mien.errors import (
     MissingExtra,
@@ -20,7 +20,8 @@ from mien.errors import (
     quote_path,
 )
 from mien.files import read_regular, write_whole
-from mien.media.file_bytes import read_file_object
+from mien.media.file_bytes import MAX_FILE_BYTES as MAX_PHOTO_BYTES
+from mien.media.file_bytes import check_byte_count
 from mien.media.photo_paths import find_tree_photos, is_photo_name
 
 MAX_FILE_BYTES = 1 << 30  # of a plan or a shard
@@ -131,21 +132,27 @@ class RemoteFolder:
 
     def photo(self, name: str) -> str | bytes:
         try:
-            with self._files.open(f"{self._root}/{name}", "rb") as file:
-                return read_file_object(cast(IO[bytes], file))
-        except IO_ERRORS as error:
-            raise UnreadableImage(f"cannot read {quote_path(name)}: {one_line(error)}") from error
+            # an outage is no fault of the photo: it ends the run, which can go on with --resume
+            with (
+                _io_errors(f"read {name} in", self.place),
+                self._files.open(f"{self._root}/{name}", "rb") as file,
+            ):
+                content = bytes(file.read(MAX_PHOTO_BYTES + 1))
+        except UsageError as error:
+            if not isinstance(error.__cause__, (FileNotFoundError, PermissionError)):
+                raise
+            raise UnreadableImage(str(error)) from error
+        check_byte_count(len(content), quote_path(name))
+        return content
 
     def names(self) -> set[str]:
-        try:
+        with _io_errors("list", self.place):
             self._files.invalidate_cache()
-            return {
-                str(path).rpartition("/")[2] for path in self._files.ls(self._root, detail=False)
-            }
-        except FileNotFoundError:
-            return set()
-        except IO_ERRORS as error:
-            raise _failed("list", self.place, error) from error
+            try:
+                found = self._files.ls(self._root, detail=False)
+            except FileNotFoundError:
+                return set()
+        return {str(path).rpartition("/")[2] for path in found}
 
     def read(self, name: str) -> bytes:
         with _io_errors(f"read {name} in", self.place):
