@@ -23,6 +23,7 @@ from mien.errors import TooManyAttempts, VaultDamaged
 from mien.results import FloatArray, ModelId
 from mien.settings import Settings
 from mien.vault import unpack_template
+from mien.vault.backends import postgres
 from mien.vault.backends.base import VaultTable
 from mien.vault.integrity.rollback_guard import VaultState
 from mien.vault.vault import Vault
@@ -166,7 +167,8 @@ def test_an_older_mien_is_told_to_upgrade(old: Settings, clock: Clock) -> None:
             assert db.execute("PRAGMA user_version").fetchone() == (3,)
     else:
         with psycopg.connect(old.vault_url) as server:
-            assert server.execute("SELECT number FROM mien.version").fetchall() == [(2,)]
+            [(number,)] = server.execute("SELECT number FROM mien.version").fetchall()
+            assert number == postgres.SCHEMA_VERSION > 1
 
 
 def test_the_state_that_an_older_mien_remembered_continues(old: Settings, clock: Clock) -> None:
