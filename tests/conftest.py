@@ -72,8 +72,14 @@ def shared_lfw() -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(session_settings: Settings) -> Settings:
     """Defaults on ONNX Runtime, no config file, a vault of their own, the real cache."""
+    return session_settings
+
+
+@pytest.fixture(scope="session")
+def session_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The same where tests below have `settings` of their own, for each test."""
     made = load_settings(
         {
             "HOME": str(tmp_path_factory.mktemp("session-home")),
@@ -142,9 +148,9 @@ def crowd(astronaut: ByteArray) -> ByteArray:
 
 
 @pytest.fixture(scope="session")
-def optimised_records(settings: Settings) -> Path:
+def optimised_records(session_settings: Settings) -> Path:
     """The records of the optimised graphs in the real cache, which are made if there are none."""
-    store = optimised_store(settings)
+    store = optimised_store(session_settings)
     store.prepare(MODEL_ROWS.values())
     store.record_path(SFACE.model).parent.mkdir(parents=True, exist_ok=True)
     return store.record_path(SFACE.model).parent

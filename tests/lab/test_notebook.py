@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -158,7 +159,7 @@ def test_the_notebook_decides_the_probes_of_the_article_with_its_net(
     home: Path, tmp_path: Path, shared_photos: Path, real_webface: Settings
 ) -> None:
     own = home / ".local" / "share" / "mien"
-    own.parent.mkdir(parents=True)
+    shutil.rmtree(own)
     own.symlink_to(real_webface.data_dir)
     _, report = executed(tmp_path, model="facenet-casia-webface", MIEN_PHOTOS=str(shared_photos))
     assert report["owner"] == "me"

@@ -55,6 +55,7 @@ print(failed)
 USE = (
     HIDDEN
     + """
+import subprocess  # of this system: it would take msvcrt for a sign of Windows
 import msvcrt_of_the_test
 sys.modules["msvcrt"] = msvcrt_of_the_test
 from pathlib import Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,9 @@ class _Doomed:
 
     def get(self, space: VaultTable, key: bytes) -> bytes | None:
         return self.cells.get(space, key)
+
+    def fetch(self, places: Iterable[tuple[VaultTable, bytes]]) -> None:
+        self.cells.fetch(places)
 
     def wall_s(self) -> float | None:
         return self.cells.wall_s()

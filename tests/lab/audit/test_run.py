@@ -195,7 +195,7 @@ def test_the_report_begins_with_the_result_and_has_a_chart_and_a_table(ran: Run)
     ]
     assert "The mean similarity between a photo and its mirror image is 0." in html
     assert "1 of the 3 photos are the only ones of their person" in html
-    assert html.count("data:image/png;base64,") == 1
+    assert html.count("data:image/png;base64,") == 2  # the chart in light and in dark colours
     assert html.count("<tr>") > len(STEPS)
 
 

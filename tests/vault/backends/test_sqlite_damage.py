@@ -14,6 +14,7 @@ from tests.vault.sealed_parts import edit
 from mien.errors import MienError, UsageError, VaultDamaged
 from mien.vault.backends import sqlite_connection
 from mien.vault.backends.sqlite_connection import connect, transaction, translated_errors
+from mien.vault.backends.sqlite_schema import SCHEMA_VERSION
 
 NAMES = ("ana", "ben", "zoë")
 
@@ -181,8 +182,10 @@ def test_a_vault_of_schema_1_is_refused_until_it_is_sealed(path: Path) -> None:
 
 
 def test_a_newer_schema_says_upgrade(filled: Path) -> None:
-    edit(filled, "PRAGMA user_version = 3")
-    with pytest.raises(VaultDamaged, match="schema 3 and this mien knows 2; upgrade mien"):
+    newer = SCHEMA_VERSION + 1
+    edit(filled, f"PRAGMA user_version = {newer}")
+    said = f"schema {newer} and this mien knows {SCHEMA_VERSION}; upgrade mien"
+    with pytest.raises(VaultDamaged, match=said):
         RawVault(filled, create=True)
 
 
