@@ -223,12 +223,12 @@ def test_the_log_has_days_and_filters(page: Page, service: Service, shots: Path)
     expect(texts).to_have_text(
         [
             "No face was seen for eileen (2 times) page",
-            "eileen unlocked page",
+            "eileen unlocked pageThat was not me",  # and its button
             "eileen was enrolled page",
         ]
     )
     page.select_option(".filters select", label="Unlocked")
-    expect(texts).to_have_text(["eileen unlocked page"])
+    expect(texts).to_have_text(["eileen unlocked pageThat was not me"])
     page.fill(".filters input", "nobody")
     expect(page.locator("#log-rows")).to_have_text("No entry matches.")
 

@@ -4,8 +4,8 @@ import { fixed, t } from "./i18n.js";
 
 // In sessionStorage, which only scripts of this origin read and which no request carries. A cookie
 // would go with every request, those of other sites and to other ports of this machine included.
-// A browser may write it to its disk to restore tabs: so only the token of a ticket, which ends with
-// the service, is kept there, and none that was pasted.
+// A browser may write it to its disk to restore tabs: so only the token of a ticket, which ends
+// with the service, is kept there, and none that was pasted.
 const TOKEN_KEY = "mien-token";
 let currentToken = readToken();
 const MB = 1024 * 1024;

@@ -58,7 +58,8 @@ export async function changeFollowing({ user, follows, learned = [] }) {
     return t("What the template of {user} learned is removed.", { user });
   }
   if (!chosen) return null;
-  await request("POST", `${personPath(user)}/follow`, createForm([["on", String(chosen === "on")]]));
+  const form = createForm([["on", String(chosen === "on")]]);
+  await request("POST", `${personPath(user)}/follow`, form);
   return chosen === "on"
     ? t("The template of {user} follows the face.", { user })
     : t("The template of {user} is the photos alone.", { user });
