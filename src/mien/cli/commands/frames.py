@@ -13,6 +13,9 @@ from mien.media.frame import Frame, turn_frames
 from mien.vault import check_user_name
 
 if TYPE_CHECKING:
+    from mien.app.identify import Identifier
+    from mien.app.verify import Verifier
+    from mien.media.halved_photo import DoorPhoto
     from mien.results import Decision
     from mien.settings import Settings
 
@@ -76,6 +79,21 @@ def frames_of(args: Namespace, photo: bool, *, real_camera: bool = False) -> Ite
             tell=print_progress,
         )
     return frames if args.rotate in ("auto", "0") else turn_frames(frames, int(args.rotate))
+
+
+def decide_on(
+    attempt: Verifier | Identifier,
+    shown: DoorPhoto | Iterator[Frame],
+    settings: Settings,
+    args: Namespace,
+) -> Decision:
+    """On the photo, or by a vote of the frames, which are checked for a living person."""
+    if not isinstance(shown, Iterator):
+        return attempt(shown)
+    from mien.cli.commands.live_decision import decide_live  # a photo does not need it
+
+    is_camera = args.camera is not None
+    return decide_live(attempt, shown, settings, is_camera=is_camera, with_challenge=args.challenge)
 
 
 def liveness_lines(

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
 
 from mien.app.identify import Identification, Identifier
 from mien.app.messages import describe_decision
 from mien.app.pipeline import open_pipeline
-from mien.cli.commands.frames import frames_to_decide_on, liveness_lines
-from mien.cli.commands.live_decision import decide_live
+from mien.cli.commands.frames import decide_on, frames_to_decide_on, liveness_lines
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import open_user_vault
 from mien.errors import Outcome
-from mien.media.frame import Frame
-from mien.media.halved_photo import DoorPhoto
 from mien.media.image_file import read_door_photo
-from mien.results import Decision
 from mien.settings import Settings, load_settings
 
 
@@ -28,21 +23,9 @@ def identify(args: Namespace) -> CommandResult:
         pipeline = open_pipeline(settings, args.model)
         pipeline.search_turns = frames is None or args.rotate == "auto"
         with Identifier(vault=vault, pipeline=pipeline) as identifier:
-            decision = _decide(identifier, shown, settings, args)
+            decision = decide_on(identifier, shown, settings, args)
             found = identifier.conclude(decision)
     return _result(found, args, settings)
-
-
-def _decide(
-    identifier: Identifier, shown: DoorPhoto | Iterator[Frame], settings: Settings, args: Namespace
-) -> Decision:
-    """On the photo, or by a vote of the frames, which are checked for a living person."""
-    if not isinstance(shown, Iterator):
-        return identifier(shown)
-    is_camera = args.camera is not None
-    return decide_live(
-        identifier, shown, settings, is_camera=is_camera, with_challenge=args.challenge
-    )
 
 
 def _result(found: Identification, args: Namespace, settings: Settings) -> CommandResult:

@@ -5,21 +5,17 @@ later than the models, which load on threads of their own meanwhile.
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mien.app.pipeline import Pipeline, open_pipeline
-from mien.cli.commands.frames import frames_to_decide_on, liveness_lines, name_of
+from mien.cli.commands.frames import decide_on, frames_to_decide_on, liveness_lines, name_of
 from mien.cli.output import CommandResult
 from mien.models import known_embedders
 from mien.settings import DEFAULT_MODEL, load_settings
 
 if TYPE_CHECKING:
-    from mien.app.verify import Verifier
-    from mien.media.frame import Frame
     from mien.media.halved_photo import DoorPhoto
     from mien.results import Decision, ModelId
-    from mien.settings import Settings
 
 
 def unlock(args: Namespace) -> CommandResult:
@@ -54,7 +50,7 @@ def unlock(args: Namespace) -> CommandResult:
             from_camera=args.camera is not None,
         )
         with verifier:
-            decision = verifier.conclude(_decide(verifier, shown, settings, args))
+            decision = verifier.conclude(decide_on(verifier, shown, settings, args))
     words = describe_decision(decision, verbose=args.verbose)
     return _result(
         user, decision, words, liveness_lines(decision, args, settings, a_photo_may="unlock")
@@ -79,17 +75,3 @@ def _read_photo(path: str) -> DoorPhoto:
     from mien.media.image_file import read_door_photo
 
     return read_door_photo(path)
-
-
-def _decide(
-    verifier: Verifier, shown: DoorPhoto | Iterator[Frame], settings: Settings, args: Namespace
-) -> Decision:
-    """On the photo, or by a vote of the frames, which are checked for a living person."""
-    if not isinstance(shown, Iterator):
-        return verifier(shown)
-    from mien.cli.commands.live_decision import decide_live
-
-    is_camera = args.camera is not None
-    return decide_live(
-        verifier, shown, settings, is_camera=is_camera, with_challenge=args.challenge
-    )
