@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -140,8 +141,9 @@ def test_classes_of_a_data_set_need_the_classifier(
 def test_the_real_weights_embed_as_mien_does(
     real_webface: Settings, home: Path, astronaut: ByteArray
 ) -> None:
-    (home / ".local" / "share").mkdir(parents=True)
-    (home / ".local" / "share" / "mien").symlink_to(real_webface.data_dir)
+    data_dir = home / ".local" / "share" / "mien"
+    shutil.rmtree(data_dir)
+    data_dir.symlink_to(real_webface.data_dir)
     net = InceptionResnetV1(pretrained="casia-webface").eval()
     pipeline = open_pipeline(real_webface, "facenet-casia-webface")
     face = pipeline.faces(astronaut)[0]
