@@ -28,7 +28,7 @@ from mien.faces.detect import Cascade
 from mien.files import make_folder, write_whole
 from mien.lab.demo.shipped_photos import shipped_photo
 from mien.lab.recapture import recapture
-from mien.models import EMBEDDERS, LIVENESS_ROWS, MODEL_ROWS, SFACE
+from mien.models import EMBEDDERS, LIVENESS_ROWS, MODEL_ROWS
 from mien.models.added import store_added
 from mien.models.build.graph_writer import GraphWriter
 from mien.models.wheel import download_wheel
@@ -44,6 +44,8 @@ hypothesis.settings.load_profile("no time limit")
 # both read before any test may change the environment
 SHARED = Path(os.environ.get("MIEN_SHARED") or Path(__file__).resolve().parents[2] / "shared")
 CACHE_HOME = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+OPTIMISED_RECORDS = Path(CACHE_HOME) / "mien" / "test-records" / "optimised"
+"""Kept from run to run, as the graphs are that they belong to."""
 
 
 def _shared_part(name: str, what: str) -> Path:
@@ -150,10 +152,18 @@ def crowd(astronaut: ByteArray) -> ByteArray:
 @pytest.fixture(scope="session")
 def optimised_records(session_settings: Settings) -> Path:
     """The records of the optimised graphs in the real cache, which are made if there are none."""
-    store = optimised_store(session_settings)
+    store = replace(optimised_store(session_settings), data_dir=OPTIMISED_RECORDS.parent)
     store.prepare(MODEL_ROWS.values())
-    store.record_path(SFACE.model).parent.mkdir(parents=True, exist_ok=True)
-    return store.record_path(SFACE.model).parent
+    OPTIMISED_RECORDS.mkdir(parents=True, exist_ok=True)
+    return OPTIMISED_RECORDS
+
+
+def share_optimised(data_home: Path) -> None:
+    """Copy `optimised_records` to this XDG_DATA_HOME, so that no graph is optimised again."""
+    folder = data_home / "mien" / "optimised"
+    if OPTIMISED_RECORDS.exists() and not folder.exists():
+        make_folder(folder.parent)
+        shutil.copytree(OPTIMISED_RECORDS, folder)
 
 
 @pytest.fixture
@@ -165,8 +175,7 @@ def home(tmp_path: Path, optimised_records: Path, monkeypatch: pytest.MonkeyPatc
     """
     folder = tmp_path / "home"
     folder.mkdir()
-    make_folder(folder / ".local/share/mien")
-    shutil.copytree(optimised_records, folder / ".local/share/mien/optimised")
+    share_optimised(folder / ".local" / "share")
     for name in [name for name in os.environ if name.startswith("MIEN_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))

@@ -20,6 +20,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import CACHE_HOME, share_optimised
 from tests.web.page_actions import WAIT_S
 
 from mien.lab.recapture import recapture
@@ -74,6 +75,7 @@ def environment(home: Path) -> dict[str, str]:
     for variable, folder in (("DATA", "data"), ("CONFIG", "config"), ("STATE", "state")):
         environ[f"XDG_{variable}_HOME"] = str(home / folder)
     environ["HOME"] = str(home)
+    environ["XDG_CACHE_HOME"] = CACHE_HOME
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     return environ
 
@@ -93,6 +95,7 @@ def redeem(address: str, ticket: str) -> httpx.Response:
 def start_service(home: Path, *arguments: str) -> Iterator[Service]:
     """Run `mien serve` with these arguments, for a user with this home."""
     environ = environment(home)
+    share_optimised(home / "data")
     log = home / "service.log"
     command = [sys.executable, "-m", "mien", "serve", "--port", "0", *arguments]
     with log.open("w") as errors:
@@ -124,6 +127,11 @@ def start_service(home: Path, *arguments: str) -> Iterator[Service]:
             process.wait(HANG_TIMEOUT_S)
             reader.join(HANG_TIMEOUT_S)
             process.stderr.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _optimised(optimised_records: Path) -> None:
+    """The services that the tests start find their graphs optimised."""
 
 
 @pytest.fixture(scope="session")
