@@ -68,7 +68,8 @@ def imports(session: nox.Session) -> None:
 def torch(session: nox.Session) -> None:
     """The tests that need torch."""
     _install(session, ".[test]", TORCH)
-    session.run("python", "-m", "pytest", "-n", "auto", *TORCH_TESTS)
+    one_thread = {"OMP_NUM_THREADS": "1"}  # each of the processes has a core
+    session.run("python", "-m", "pytest", "-n", "auto", *TORCH_TESTS, env=one_thread)
 
 
 @nox.session
