@@ -1,8 +1,8 @@
 """Change a vault, killed before each system call that changes a file; run by test_crash.py.
 
-    LD_PRELOAD=kill_at_call.so python kill_at_call.py SHIM FOLDER OPERATION
+    LD_PRELOAD=kill_at_call.so python kill_at_call.py SHIM FOLDER OPERATION EVERY
 
-Prints how many calls the operation makes, once every one of them was tried and the vault was
+Prints how many calls the operation makes, once every EVERYth of them was tried and the vault was
 found in its old or its new state, with no key or template left over.
 """
 
@@ -124,7 +124,7 @@ def make_vault(settings: Settings, operation: str) -> None:
         path.chmod(0o600)
 
 
-def main(shim_path: str, folder: str, operation: str) -> None:
+def main(shim_path: str, folder: str, operation: str, every: str) -> None:
     shim = ctypes.CDLL(shim_path)
     home, whole = Path(folder) / "home", Path(folder) / "whole"
     os.environ["HOME"] = str(home)
@@ -133,9 +133,9 @@ def main(shim_path: str, folder: str, operation: str) -> None:
     template = b"" if operation == "migrate" else cell_of(settings, "ben")[40:]
     old_key = settings.key_path.read_bytes().split()[-1]
     shutil.copytree(home, whole)
-    kill_at, killed, calls = 0, True, 0
+    kill_at, killed, calls = 1 - int(every), True, 0
     while killed:
-        kill_at += 1
+        kill_at += int(every)
         shutil.rmtree(home)
         shutil.copytree(whole, home)
         killed, calls = run_killed(partial(prepared, settings, operation), shim, kill_at)
