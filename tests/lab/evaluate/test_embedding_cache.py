@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mien.errors import UsageError
-from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
+from mien.lab.evaluate.embedding_cache import FILE_NAME, CachedEmbedding, EmbeddingCache
 
 PHOTOS_PER_WRITER = 40
 
@@ -64,6 +64,16 @@ def test_an_added_entry_is_read_bit_for_bit(tmp_path: Path) -> None:
 
 def test_only_requested_entries_are_read(tmp_path: Path) -> None:
     assert set(_filled(tmp_path).read([_photo(1), _photo(1), _photo(7)])) == {_photo(1)}
+
+
+def test_it_says_whether_it_has_an_entry_of_this_recipe(tmp_path: Path) -> None:
+    assert not _cache(tmp_path).holds_any()
+    _filled(tmp_path)
+    assert _cache(tmp_path).holds_any()
+    assert not _cache(tmp_path, "another recipe").holds_any()
+    (tmp_path / "embeddings" / FILE_NAME).write_bytes(b"junk" * 1000)
+    damaged = _cache(tmp_path)
+    assert (damaged.holds_any(), damaged.was_damaged) == (False, True)
 
 
 def test_more_photos_than_fit_into_one_query_are_found(tmp_path: Path) -> None:

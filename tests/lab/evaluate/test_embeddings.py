@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from mien.errors import UsageError
 from mien.faces.embed import Embedder
 from mien.lab.evaluate import embeddings
 from mien.lab.evaluate.embedding_cache import FILE_NAME, CachedEmbedding
-from mien.lab.evaluate.embeddings import PhotoEmbeddings, embed_photos, nearest_centre
+from mien.lab.evaluate.embeddings import (
+    Acquisition,
+    AcquisitionProgress,
+    PhotoEmbeddings,
+    embed_photos,
+    nearest_centre,
+)
 from mien.lab.recapture import recapture
 from mien.media.image_file import read_image
 from mien.models import find_embedder
@@ -101,27 +108,56 @@ def test_the_cache_identifies_a_picture_by_its_bytes(
 
 
 @pytest.mark.parametrize("now", ["wall.png", "1.png"])
-def test_a_photo_that_changes_while_it_is_read_is_not_served_from_the_cache(
-    folder: Path, private: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: str
+def test_a_photo_that_changes_after_it_was_looked_up_is_kept_under_what_was_decoded(
+    folder: Path, private: Settings, tmp_path: Path, now: str
 ) -> None:
-    photo, first = tmp_path / "photo.png", folder / "2.png"
-    shutil.copy(first, photo)
+    photo, blank = tmp_path / "photo.png", tmp_path / "blank.png"
+    Image.new("RGB", (60, 60)).save(blank)
 
-    def read_changed(path: Path) -> ByteArray:
-        shutil.copy(folder / now, path)
-        return read_image(path)
+    def embed(looked_up: Path, decoded: Path) -> PhotoEmbeddings:
+        """Of a photo that has other bytes when it is decoded than when it is looked up."""
+        shutil.copy(looked_up, photo)
 
-    def embed() -> PhotoEmbeddings:
-        return embed_photos([photo], settings=private, model="sface", choice="centre", workers=1)
+        def change(done: Iterable[Acquisition]) -> Iterable[Acquisition]:
+            shutil.copy(decoded, photo)
+            return done
 
-    with monkeypatch.context() as patch:
-        patch.setattr(embeddings, "read_image", read_changed)
-        changed = embed()
-    shutil.copy(first, photo)
-    again = embed()
-    assert again.computed == 1
+        return embed_photos(
+            [photo], settings=private, model="sface", choice="centre", workers=1, progress=change
+        )
+
+    before, after = folder / "2.png", folder / now
+    embed(blank, blank)  # with an entry, the cache is looked into
+    changed, again = embed(before, after), embed(before, before)
+    assert (changed.computed, again.computed) == (1, 1)
     assert again.acquired.all()
     assert not np.array_equal(changed.plain, again.plain)
+    served = embed(after, after)
+    assert served.computed == 0
+    np.testing.assert_array_equal(served.plain, changed.plain)
+
+
+def test_a_photo_that_came_after_the_start_is_kept_under_what_was_decoded(
+    folder: Path, private: Settings, tmp_path: Path
+) -> None:
+    late = tmp_path / "late.png"
+
+    def put(done: Iterable[Acquisition]) -> Iterable[Acquisition]:
+        shutil.copy(folder / "1.png", late)
+        return done
+
+    def embed(photo: Path, progress: AcquisitionProgress = lambda done: done) -> PhotoEmbeddings:
+        return embed_photos(
+            [photo],
+            settings=private,
+            model="sface",
+            choice="centre",
+            workers=1,
+            progress=progress,
+        )
+
+    assert embed(late, put).acquired.all()
+    assert embed(folder / "1.png").computed == 0
 
 
 def test_a_damaged_cache_is_computed_again_and_reported(folder: Path, private: Settings) -> None:

@@ -80,6 +80,15 @@ class EmbeddingCache:
         except (OSError, UsageError, sqlite3.Error):
             return {}
 
+    def holds_any(self) -> bool:
+        """Whether there is an entry of this recipe; false where the cache cannot be read."""
+        if not os.path.exists(self.path):
+            return False
+        try:
+            return self._run(self._has_any)
+        except (OSError, UsageError, sqlite3.Error):
+            return False
+
     def add(self, entries: Iterable[tuple[bytes, CachedEmbedding]]) -> None:
         """Store the entries, all or none. UsageError where the cache cannot be written."""
         rows = [self._row(photo, entry) for photo, entry in entries]
@@ -128,6 +137,11 @@ class EmbeddingCache:
                 connection.execute(f"PRAGMA user_version = {FORMAT}")  # first, in case of a crash
                 connection.execute(SCHEMA)
             yield connection
+
+    def _has_any(self, connection: sqlite3.Connection) -> bool:
+        query = "SELECT EXISTS (SELECT 1 FROM embeddings WHERE recipe = ?)"
+        [found] = connection.execute(query, (self._recipe,)).fetchone()
+        return bool(found)
 
     def _find(
         self, connection: sqlite3.Connection, photos: Sequence[bytes]

@@ -14,6 +14,7 @@ import math
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -23,12 +24,13 @@ import numpy.typing as npt
 
 from mien.app.face_search import FoundFace
 from mien.app.pipeline import MAX_DOOR_PIXELS, Pipeline, open_pipeline
-from mien.bulk.worker_pool import run_in_workers
-from mien.errors import NoFaceFound, UnreadableImage
+from mien.bulk.worker_pool import check_workers, run_in_workers
+from mien.errors import NoFaceFound, UnreadableImage, quote_path
 from mien.faces.quality.advice import measure_quality
 from mien.faces.select import rank_faces
 from mien.lab.evaluate.embedding_cache import CachedEmbedding, EmbeddingCache
 from mien.lab.evaluate.quality_bands import GOOD, BandArray, band_of
+from mien.media.file_bytes import read_path
 from mien.media.image_file import read_image
 from mien.media.pixels import shrink_to
 from mien.models import DETECTOR_ROWS, EmbedderRow, find_embedder
@@ -53,8 +55,8 @@ class Acquisition:
     """What came of one photo. row: in the list. why: the reason, where there is no face.
 
     vectors: (2, d) float32 unit rows, of the crop and its mirror image, or None. band: of the
-    photo's quality, an index of `BANDS`. photo_sha256: to cache this under; None where it must
-    not be cached, as for a file that could not be read.
+    photo's quality, an index of `BANDS`. photo_sha256: of the bytes that were decoded, to cache
+    this under; None where it must not be cached, as for a file that could not be read.
     """
 
     row: int
@@ -106,12 +108,13 @@ def embed_photos(
     """Embed the face that `choice` means in each photo.
 
     workers: processes with one thread each. progress: wraps the photos as they get
-    done, in no order. Raises UsageError for an unknown model, WorkerDied, ModelMissing.
+    done, in no order. Raises UsageError for an unknown model and for no worker, WorkerDied and
+    ModelMissing.
     """
+    check_workers(workers)
     row = find_embedder(model, settings.data_dir)
     cache = _open_cache(row, choice, settings) if use_cache else None
-    hashes = [_sha256_of(photo) for photo in photos]
-    cached = cache.read(sha for sha in hashes if sha is not None) if cache else {}
+    hashes, cached = _look_up(photos, cache, threads=workers)
     missing = [at for at, sha in enumerate(hashes) if sha is None or sha not in cached]
     done = [
         Acquisition(at, cached[sha].vectors, NO_FACE, band=cached[sha].band)
@@ -121,7 +124,7 @@ def embed_photos(
     if missing:
         load = functools.partial(_load_worker, replace(settings, threads=1), model, choice)
         workers = min(workers, max(1, math.ceil(len(missing) / BATCH)))
-        work = [(at, photos[at], hashes[at]) for at in missing]
+        work = [(at, photos[at]) for at in missing]
         computed = _compute(work, load, workers, cache)
         done += progress(_Sized(computed, len(missing)))
     found = _gathered(done, len(photos), len(missing), row)
@@ -138,11 +141,10 @@ class PhotoEmbedder:
 
     def crop(self, photo: Path) -> Crop:
         """The aligned face. Raises UnreadableImage, or NoFaceFound with the reason."""
-        return self.find(photo)[1]
+        return self.find(read_image(photo))[1]
 
-    def find(self, photo: Path) -> tuple[FoundFace, Crop]:
-        """The face that is meant, and its crop. Raises as `crop`."""
-        image = read_image(photo)
+    def find(self, image: ByteArray) -> tuple[FoundFace, Crop]:
+        """The face that is meant on (H, W, 3) uint8 RGB, and its crop. Raises NoFaceFound."""
         if self._choice == "largest":
             # a face that is a fifth of the side still has more pixels than a crop wants
             image = shrink_to(image, MAX_DOOR_PIXELS)
@@ -198,7 +200,22 @@ class _Sized:
         return self._count
 
 
-_Batch = Sequence[tuple[int, Path, "bytes | None"]]  # row, photo, SHA-256 of the photo
+def _look_up(
+    photos: Sequence[Path], cache: EmbeddingCache | None, *, threads: int
+) -> tuple[list[bytes | None], dict[bytes, CachedEmbedding]]:
+    """The SHA-256 of each photo, and what the cache has of them.
+
+    Where the cache has nothing, no photo is read for it, and all are None: whoever decodes a photo
+    hashes it.
+    """
+    if cache is None or not cache.holds_any():
+        return [None] * len(photos), {}
+    with ThreadPoolExecutor(threads) as executor:  # a hash is computed without Python's lock
+        hashes = list(executor.map(_sha256_of, photos))
+    return hashes, cache.read(sha for sha in hashes if sha is not None)
+
+
+_Batch = Sequence[tuple[int, Path]]  # row, photo
 _Plain = tuple[int, "FloatArray | None", str, "bytes | None", int]  # the fields of an Acquisition
 _Work = Callable[[_Batch], Iterator[_Plain]]
 
@@ -225,23 +242,21 @@ def _load_worker(settings: Settings, model: str, choice: FaceChoice) -> _Work:
 
 def _acquire(embedder: PhotoEmbedder, batch: _Batch) -> Iterator[_Plain]:
     """One photo at a time: a net takes no less time for each of several crops, and more memory."""
-    for row, photo, sha256 in batch:
+    for row, photo in batch:
         try:
-            found = embedder.find(photo)
+            content = read_path(photo)
+            image = read_image(content, name=quote_path(photo))
         except UnreadableImage as error:
             yield row, None, str(error), None, GOOD
             continue
+        sha256 = hashlib.sha256(content).digest()
+        try:
+            found = embedder.find(image)
         except NoFaceFound as error:
-            yield row, None, str(error), _if_unchanged(photo, sha256), GOOD
+            yield row, None, str(error), sha256, GOOD
             continue
-        sha256 = _if_unchanged(photo, sha256)
         vectors, bands = embedder.embed([found])
         yield row, vectors[0], "", sha256, bands[0]
-
-
-def _if_unchanged(photo: Path, sha256: bytes | None) -> bytes | None:
-    """The hash if it is still the file's; else the result belongs to other bytes."""
-    return sha256 if sha256 is not None and _sha256_of(photo) == sha256 else None
 
 
 def _gathered(
