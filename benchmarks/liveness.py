@@ -5,6 +5,9 @@
 The liveness models must be there (`mien models add liveness`). Frames are the photo at 640 x 480
 with sensor noise, as a camera of 30 frames a second gives them: a frame that nobody waited for is
 gone. Times of a frame are of one thread, with and without the check in turns.
+
+Also how many frames of a challenge a CPU second measures while the person faces the camera, at two
+sizes: as an unlock does it, and with every frame compared with the anchor, as an enrollment does.
 """
 
 from __future__ import annotations
@@ -20,10 +23,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from camera import SIZES_WH, film
 from figures import Figures, add_json_option
+from mien.app.frame_search import FrameSearch
+from mien.app.live_challenge import FrameMeter
 from mien.app.live_vote import PassiveCheck, vote_live
 from mien.app.pipeline import Pipeline, open_pipeline
 from mien.app.verify import verify_photo
+from mien.errors import Outcome
+from mien.liveness.challenge import ANCHOR_FRAMES, Phase
+from mien.liveness.mesh import open_mesh
 from mien.liveness.passive import PassiveScorer, open_scorer
 from mien.media.frame import Frame
 from mien.results import ByteArray, Decision, Template
@@ -52,6 +61,40 @@ def cost_of_a_frame(photo: ByteArray, pipeline: Pipeline, scorer: PassiveScorer)
     between = time.thread_time()
     scorer(photo, probe.face)
     return [1000 * (between - started), 1000 * (time.thread_time() - between)]
+
+
+def challenge_fps(frames: list[Frame], meter: FrameMeter) -> float:
+    """Frames a second of processor time: three of the anchor, then those of a delay."""
+    started = time.process_time()
+    for number, frame in enumerate(frames):
+        meter.measure(frame, Phase.ANCHOR if number < ANCHOR_FRAMES else Phase.DELAY)
+    return len(frames) / (time.process_time() - started)
+
+
+def add_challenges(
+    photo: ByteArray, pipeline: Pipeline, scorer: PassiveScorer, rounds: int, report: Figures
+) -> None:
+    mesh = open_mesh(load_settings())
+    accepted = Decision(1.0, pipeline.matcher.threshold_for(photos=1), "", Outcome.UNLOCKED)
+    for width, height in SIZES_WH:
+        frames = film(photo, pipeline, (width, height), 60, held=False)
+        found: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(rounds):
+            for embeds_all, speeds in found.items():
+                meter = FrameMeter(
+                    lambda frame, probe: accepted,
+                    FrameSearch(pipeline).find_face,
+                    pipeline.embed_found,
+                    mesh,
+                    scorer,
+                    embeds_all=embeds_all,
+                )
+                speeds.append(challenge_fps(frames, meter))
+        report.add(
+            f"challenge, {width}x{height}",
+            fps=statistics.median(found[False]),
+            all_compared_fps=statistics.median(found[True]),
+        )
 
 
 def main() -> None:
@@ -97,6 +140,7 @@ def main() -> None:
             median_ms=1000 * statistics.median(found),
             slowest_ms=1000 * max(found),
         )
+    add_challenges(photo, pipeline, scorer, max(3, args.runs // 10), report)
     report.end()
 
 

@@ -15,7 +15,7 @@ from tests.app.turning_head import TurningHead
 from tests.vault.memory import open_memory_vault
 
 from mien.app.enroll import enroll
-from mien.app.live_challenge import FrameMeter, decide_by_challenge
+from mien.app.live_challenge import decide_by_challenge, meter_of_attempt
 from mien.app.pipeline import Pipeline
 from mien.app.verify import Verifier
 from mien.errors import Outcome
@@ -83,7 +83,7 @@ def challenge(
 ) -> tuple[Decision, ChallengeSession]:
     plan = ChallengePlan("nonce", "eileen", tuple(LEFT_AND_RIGHT), (0.5, 0.7), 60.0)
     session = ChallengeSession(plan)
-    meter = FrameMeter(verifier.decide_frame, verifier.embed_frame, mesh, scorer)
+    meter = meter_of_attempt(verifier, find_mesh=mesh, score_face=scorer)
     frames = acting(session, see, targets)
     return verifier.conclude(decide_by_challenge(frames, session, meter, print)), session
 
@@ -125,7 +125,7 @@ def test_a_loop_of_frames_is_denied(
     session = ChallengeSession(plan)
     three = list(islice(acting(session, lambda at, _: head.seen(at), {}), 3))
     loop = (Frame(n * STEP_S, three[n % 3].image_rgb) for n in range(30))
-    meter = FrameMeter(verifier.decide_frame, verifier.embed_frame, mesh, scorer)
+    meter = meter_of_attempt(verifier, find_mesh=mesh, score_face=scorer)
     assert decide_by_challenge(loop, session, meter, print).outcome is Outcome.NOT_LIVE
     assert session.denial is Denial.REPEATED_FRAME
 

@@ -37,12 +37,13 @@ class FoundFace:
     """The face at the door.
 
     image_rgb: the photo, turned by `quarter_turns` counter-clockwise, (H, W, 3) uint8.
-    face: in pixels of `image_rgb`.
+    face: in pixels of `image_rgb`. is_followed: from the frame before, without a whole search.
     """
 
     image_rgb: ByteArray = field(repr=False)
     face: Face
     quarter_turns: int = 0
+    is_followed: bool = False
 
     @property
     def overhang(self) -> float:

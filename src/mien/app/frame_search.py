@@ -29,7 +29,7 @@ class FrameSearch:
         image = frame.image_rgb
         followed = None if whole else self._tracker.follow(image, frame.at_s)
         if followed is not None:
-            return FoundFace(image, followed)
+            return FoundFace(image, followed, is_followed=True)
         self._tracker.stop()  # a search that fails leaves no face to follow
         found = self._pipeline.find_face(image)
         if found.quarter_turns == 0:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mien.app.face_search import FoundFace
 from mien.app.frame_search import FrameSearch
 from mien.app.pipeline import Pipeline, Probe
 from mien.app.reference import reference_of, refuse_marked
@@ -83,15 +84,19 @@ class Identifier:
     def decide_frame(self, frame: Frame, *, whole: bool) -> Decision:
         """Decide on the next frame, as `Verifier.decide_frame`. No face or several: locked."""
         try:
-            probe = self.embed_frame(frame, whole=whole)
+            probe = self._frames.embed_probe(frame, whole=whole)
         except (NoFaceFound, SeveralFacesFound) as error:
             least = self._pipeline.matcher.threshold_for(photos=1)
             return Decision(math.nan, least, str(error), error.outcome)
         return self._decide(probe)
 
-    def embed_frame(self, frame: Frame, *, whole: bool) -> Probe:
-        """The face of the next frame and its embedding; see `FrameSearch`."""
-        return self._frames.embed_probe(frame, whole=whole)
+    def find_on_frame(self, frame: Frame, *, whole: bool) -> FoundFace:
+        """The face of the next frame; see `FrameSearch.find_face`."""
+        return self._frames.find_face(frame, whole=whole)
+
+    def decide_on_probe(self, frame: Frame, probe: Probe) -> Decision:
+        """Decide on the face that was found on a frame, and embedded."""
+        return self._decide(probe)
 
     @property
     def pipeline(self) -> Pipeline:

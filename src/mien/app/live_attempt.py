@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mien.app.face_search import FoundFace
 from mien.app.pipeline import Pipeline, Probe
 from mien.media.frame import Frame
 from mien.results import Decision
@@ -24,8 +25,11 @@ class LiveAttempt(Protocol):
     def liveness_history_of(self, decision: Decision) -> LivenessHistory | None:
         """How alive the person of a decision looked before; None where it is not known."""
 
-    def embed_frame(self, frame: Frame, *, whole: bool) -> Probe:
-        """The face of the next frame and its embedding; see `FrameSearch`."""
+    def find_on_frame(self, frame: Frame, *, whole: bool) -> FoundFace:
+        """The face of the next frame; see `FrameSearch.find_face`."""
+
+    def decide_on_probe(self, frame: Frame, probe: Probe) -> Decision:
+        """Decide on the face that was found on a frame, and embedded."""
 
     def decide_frame(self, frame: Frame, *, whole: bool) -> Decision:
         """Decide on the next frame; see `DecideFrame`."""

@@ -1,8 +1,10 @@
 """Decide on the frames of a camera by a challenge: the person turns the head as the plan asks.
 
 Each frame is measured against the anchor, the first frames that face the camera. The anchor must
-match the template at the threshold of an unlock and pass the passive check, and every frame must
-show the anchor's face, so the face that is alive is the face that is identified.
+match the template at the threshold of an unlock and pass the passive check, and the frames must
+show the anchor's face, so the face that is alive is the face that is identified. A frame that is
+followed, and shows nothing that the challenge asks for, is compared with the anchor only if that is
+`COMPARED_EVERY_S` ago; otherwise it can deny a challenge, but nothing is passed by it.
 """
 
 from __future__ import annotations
@@ -14,12 +16,22 @@ from typing import Protocol
 
 import numpy as np
 
+from mien.app.face_search import FoundFace
 from mien.app.live_attempt import LiveAttempt
 from mien.app.live_vote import threshold_from
 from mien.app.pipeline import Probe
-from mien.app.voting import DecideFrame, disagreed
+from mien.app.voting import disagreed
 from mien.errors import NoFaceFound, Outcome, SeveralFacesFound
-from mien.liveness.challenge import FRONTAL_DEG, ChallengeSession, Denial, Observation, Phase
+from mien.liveness.challenge import (
+    CLOSER_SCALE,
+    FRONTAL_DEG,
+    RETURN_SCALE,
+    TURN_DEG,
+    ChallengeSession,
+    Denial,
+    Observation,
+    Phase,
+)
 from mien.liveness.mesh import Float64Array, Turn, measure_turn, yaw_degrees
 from mien.liveness.passive import FLOOR, PassiveResult, ScoreFace, judge_frames
 from mien.liveness.plan import Action
@@ -29,15 +41,19 @@ from mien.results import ByteArray, Decision, Face, FloatArray, LivenessEvidence
 FindMesh = Callable[[ByteArray, Face], Float64Array]
 """(468, 3) points of a face on (H, W, 3) uint8 RGB: a `MeshFinder`."""
 Tell = Callable[[str], None]
-SEARCHED_WHOLE = (Phase.ANCHOR, Phase.RETURN)
-"""In which every frame is searched whole: the first frames, which are identified, and the last."""
 
 
-class EmbedFrame(Protocol):
-    """The face of a frame and its embedding: `FrameSearch.embed_probe`."""
+COMPARED_EVERY_S = 0.05  # every second frame of 30 a second, and every one of 20 or fewer
 
-    def __call__(self, frame: Frame, *, whole: bool) -> Probe:
+
+class FindOnFrame(Protocol):
+    """The face of a frame: `FrameSearch.find_face`."""
+
+    def __call__(self, frame: Frame, *, whole: bool) -> FoundFace:
         """Raises NoFaceFound and SeveralFacesFound."""
+
+
+DecideOnProbe = Callable[[Frame, Probe], Decision]
 
 
 FACE_THE_CAMERA = "face the camera"
@@ -51,38 +67,67 @@ NOT_PASSED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A face with its mesh and how it has turned. points: None where it has no size."""
+
+    found: FoundFace
+    points: Float64Array | None
+    turn: Turn
+
+    @property
+    def shows_action(self) -> bool:
+        """Whether it shows what an action asks for, or cannot be measured."""
+        return not (abs(self.turn.yaw_deg) < TURN_DEG and self.turn.scale < CLOSER_SCALE)
+
+    @property
+    def faces_camera(self) -> bool:
+        """Whether it has turned back, and is as far away as on the anchor."""
+        return abs(self.turn.yaw_deg) < FRONTAL_DEG and self.turn.scale <= RETURN_SCALE
+
+
 @dataclass(slots=True)
 class FrameMeter:
     """Measures frames against the anchor.
 
     decide: on a frame of the anchor. threshold_of: the least mean passive score of the person of a
-    decision. decisions, scores: of the frames of the anchor.
+    decision. embeds_all: compare every frame with the anchor. decisions, scores: of the frames of
+    the anchor.
     """
 
-    decide: DecideFrame
-    embed: EmbedFrame
+    decide: DecideOnProbe
+    find: FindOnFrame
+    embed: Callable[[FoundFace], Probe]
     find_mesh: FindMesh
     score_face: ScoreFace
     threshold_of: Callable[[Decision], float] = lambda decision: FLOOR
+    embeds_all: bool = False
     decisions: list[Decision] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     _anchor: tuple[Float64Array, FloatArray] | None = None
     _last: Face | None = None
+    _cosine: float = 1.0
+    _compared_s: float = -math.inf
 
     def measure(self, frame: Frame, phase: Phase) -> Observation:
         """What the session asks of a frame. phase: before it."""
-        image = frame.image_rgb
-        digest = frame_digest(image)
+        digest = frame_digest(frame.image_rgb)
         try:
-            probe = self.embed(frame, whole=phase in SEARCHED_WHOLE)
+            seen = self._look(frame, whole=phase is Phase.ANCHOR)
+            if phase is Phase.RETURN and seen.found.is_followed and seen.faces_camera:
+                seen = self._look(frame, whole=True)  # the frame may end the challenge
+            is_compared = self._must_compare(seen, frame.at_s)
+            probe = self.embed(seen.found) if is_compared else None
         except NoFaceFound:
             return Observation(frame.at_s, digest, faces=0)
         except SeveralFacesFound:
             return Observation(frame.at_s, digest, faces=2)
-        turn, cosine = self._turn_of(image, probe.face, probe.vector)
-        shift = 0.0 if self._last is None else _shift(self._last, probe.face)
-        self._last = probe.face
-        found = Observation(
+        face, turn = seen.found.face_as_read, seen.turn
+        shift = 0.0 if self._last is None else _shift(self._last, face)
+        if probe is not None:
+            self._cosine = self._cosine_of(probe, seen.points)
+            self._last, self._compared_s = face, frame.at_s
+        observation = Observation(
             frame.at_s,
             digest,
             yaw_deg=turn.yaw_deg,
@@ -90,31 +135,48 @@ class FrameMeter:
             residual=turn.residual,
             scale=turn.scale,
             shift=shift,
-            anchor_cosine=cosine,
+            anchor_cosine=self._cosine,
+            is_compared=is_compared,
         )
-        return self._identified(found, frame, probe.face) if phase is Phase.ANCHOR else found
+        if phase is not Phase.ANCHOR or probe is None:
+            return observation
+        return self._identified(observation, frame, probe)
 
-    def _turn_of(self, image: ByteArray, face: Face, vector: FloatArray) -> tuple[Turn, float]:
-        """How the face has turned, and its cosine with the anchor: 1 until there is one."""
+    def _look(self, frame: Frame, *, whole: bool) -> _Seen:
+        """Find the face and its points. Raises NoFaceFound and SeveralFacesFound."""
+        found = self.find(frame, whole=whole)
         try:
-            points = self.find_mesh(image, face)
+            points = self.find_mesh(frame.image_rgb, found.face_as_read)
         except ValueError:  # the box or the eyes have no size
-            return Turn(math.nan, math.nan, math.nan, math.nan), math.nan
-        if self._anchor is not None:
-            anchor, of_anchor = self._anchor
-            return measure_turn(points, anchor), float(np.dot(vector, of_anchor))
-        if abs(yaw_degrees(points)) < FRONTAL_DEG:
-            self._anchor = points, vector
-        return Turn(yaw_degrees(points), 0.0, 0.0, 1.0), 1.0
+            return _Seen(found, None, Turn(math.nan, math.nan, math.nan, math.nan))
+        if self._anchor is None:
+            return _Seen(found, points, Turn(yaw_degrees(points), 0.0, 0.0, 1.0))
+        return _Seen(found, points, measure_turn(points, self._anchor[0]))
 
-    def _identified(self, found: Observation, frame: Frame, face: Face) -> Observation:
+    def _must_compare(self, seen: _Seen, at_s: float) -> bool:
+        """Whether the face is to be embedded, and compared with the anchor."""
+        if self.embeds_all or self._anchor is None or not seen.found.is_followed:
+            return True
+        return seen.shows_action or at_s - self._compared_s >= COMPARED_EVERY_S
+
+    def _cosine_of(self, probe: Probe, points: Float64Array | None) -> float:
+        """With the anchor: 1 until there is one. A face without points has none."""
+        if points is None:
+            return math.nan
+        if self._anchor is not None:
+            return float(np.dot(probe.vector, self._anchor[1]))
+        if abs(yaw_degrees(points)) < FRONTAL_DEG:
+            self._anchor = points, probe.vector
+        return 1.0
+
+    def _identified(self, found: Observation, frame: Frame, probe: Probe) -> Observation:
         """With identity and passive check, which the anchor needs."""
-        decision = self.decide(frame, whole=True)
+        decision = self.decide(frame, probe)
         if decision and self.decisions and decision.user != self.decisions[0].user:
             decision = disagreed(decision)
         self.decisions.append(decision)
         try:
-            self.scores.append(self.score_face(frame.image_rgb, face))
+            self.scores.append(self.score_face(frame.image_rgb, probe.face))
         except ValueError:
             self.scores.append(math.nan)
         is_live = bool(self.passive_result())
@@ -131,8 +193,9 @@ def meter_of_attempt(
 ) -> FrameMeter:
     """For an attempt to unlock or to identify, with the threshold of its person."""
     return FrameMeter(
-        attempt.decide_frame,
-        attempt.embed_frame,
+        attempt.decide_on_probe,
+        attempt.find_on_frame,
+        attempt.pipeline.embed_found,
         find_mesh,
         score_face,
         lambda decision: threshold_from(attempt.liveness_history_of(decision)),

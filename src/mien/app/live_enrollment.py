@@ -45,7 +45,12 @@ class EnrollmentChallenge:
         one_face = Decision(1.0, threshold, "one face", Outcome.UNLOCKED)
         search = FrameSearch(pipeline)
         self.meter = FrameMeter(
-            lambda frame, *, whole: one_face, search.embed_probe, find_mesh, score_face
+            lambda frame, probe: one_face,
+            search.find_face,
+            pipeline.embed_found,
+            find_mesh,
+            score_face,
+            embeds_all=True,  # any frame may be one to enroll from
         )
         self._kept: list[Frame] = []
 

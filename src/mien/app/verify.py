@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mien.app.face_search import FoundFace
 from mien.app.frame_search import FrameSearch
 from mien.app.learning import face_to_learn, may_learn, most_learned
 from mien.app.pipeline import Pipeline, Probe
@@ -102,11 +103,16 @@ class Verifier:
 
         whole: search all of it. Raises what `verify_photo` raises.
         """
-        return self._decide(lambda: self.embed_frame(frame, whole=whole), frame.image_rgb)
+        search = self._frames
+        return self._decide(lambda: search.embed_probe(frame, whole=whole), frame.image_rgb)
 
-    def embed_frame(self, frame: Frame, *, whole: bool) -> Probe:
-        """The face of the next frame and its embedding; see `FrameSearch`."""
-        return self._frames.embed_probe(frame, whole=whole)
+    def find_on_frame(self, frame: Frame, *, whole: bool) -> FoundFace:
+        """The face of the next frame; see `FrameSearch.find_face`."""
+        return self._frames.find_face(frame, whole=whole)
+
+    def decide_on_probe(self, frame: Frame, probe: Probe) -> Decision:
+        """Decide on the face that was found on a frame, and embedded."""
+        return self._decide(lambda: probe, frame.image_rgb)
 
     def _decide(self, embed: Callable[[], Probe], image_rgb: ByteArray | None) -> Decision:
         decision, vector = _compare_probe(

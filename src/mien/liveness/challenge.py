@@ -31,7 +31,7 @@ MAX_GAP_S = 0.6
 MIN_REACTION_S = 0.25
 MAX_ACTION_S = 4.0
 MAX_SESSION_S = 12.0
-JUMP_DEG = 20.0  # between two frames
+JUMP_DEG = 20.0  # between two frames that were compared
 JUMP_SHIFT = 1.0  # distances of the eyes
 JUMP_SCALE = 1.3
 
@@ -73,8 +73,10 @@ class Observation:
     at_s: when it was taken. digest: hash of its pixels. faces: how many were found; with none
     or several the rest is not read. yaw_deg: mesh degrees, positive to the person's left.
     parallax: same sign as yaw_deg. residual, shift: in distances of the eyes; shift is from the
-    frame before. scale: size of the face over that of the anchor. is_live: by the passive
-    check. matches_template: by the threshold of the person. anchor_cosine: with the anchor.
+    last frame before that was compared. scale: size of the face over that of the anchor. is_live:
+    by the passive check. matches_template: by the threshold of the person. anchor_cosine: with the
+    anchor. is_compared: the face was compared with the anchor; else the cosine is that of a frame
+    before.
     """
 
     at_s: float
@@ -88,6 +90,7 @@ class Observation:
     is_live: bool = True
     matches_template: bool = True
     anchor_cosine: float = 1.0
+    is_compared: bool = True
 
     def is_finite(self) -> bool:
         numbers = (self.at_s, self.yaw_deg, self.parallax, self.residual, self.scale, self.shift)
@@ -109,6 +112,7 @@ class ChallengeSession:
     _started_s: float = 0.0
     _phase_since_s: float = 0.0
     _last: Observation | None = field(default=None, repr=False)
+    _compared: Observation | None = field(default=None, repr=False)
     _running: int = 0
     _running_flat: int = 0
 
@@ -135,6 +139,7 @@ class ChallengeSession:
             }
             denial = steps[self.phase](frame)
             self._last = frame
+            self._compared = frame if frame.is_compared else self._compared
         if denial is not None:
             self.phase, self.denial = Phase.DENIED, denial
         return self.phase
@@ -168,7 +173,8 @@ class ChallengeSession:
     def _check_face(self, frame: Observation) -> Denial | None:
         if frame.anchor_cosine < SAME_FACE:
             return Denial.OTHER_FACE
-        if self._last is not None and _is_jump(self._last, frame):
+        # a face that was not compared does not lead from one place to another
+        if self._compared is not None and _is_jump(self._compared, frame):
             return Denial.JUMP
         return None
 
