@@ -46,7 +46,7 @@ def trusted_mien(scratch: Path) -> Iterator[Namespace]:
         _must_run(private, f"{base}/bin/{VERSION}", "-m", "venv", "--without-pip", "/opt/mien")
         mounted = [_mount(private, one, f"/opt/code{n}") for n, one in enumerate(_others())]
         private.path(f"{PACKAGES}/mounted.pth").write_text("\n".join(mounted) + "\n")
-        _must_run(private, "cp", "-r", str(Path(mien.__file__).parent), f"{PACKAGES}/mien")
+        _must_run(private, "cp", "-a", str(Path(mien.__file__).parent), f"{PACKAGES}/mien")
         checked = private.run(PYTHON, "-I", "-c", CHECK)
         if "check_program" in checked.stderr:
             reason = checked.stderr.strip().splitlines()[-1].split(";")[0]
