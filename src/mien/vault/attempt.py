@@ -12,6 +12,7 @@ from mien.records import dataclass
 from mien.vault.integrity.audit_log import NOT_LIVE_BY, STARTED
 from mien.vault.limits.attempts import Moment
 from mien.vault.limits.counters import charge_attempt, settle_attempt
+from mien.vault.pauses import attempts_in_progress
 from mien.vault.people import Success, add_success
 from mien.vault.transaction import Transaction, TransactionManager
 
@@ -63,6 +64,15 @@ def charged_attempt(
     user: str | None, transactions: TransactionManager, *, now: Now, write_log: WriteLog
 ) -> Iterator[Attempt]:
     """Charge an attempt to `user`, None to identify, and settle it at the end: `Vault.attempt`."""
+    attempt = _charged_attempt(user, transactions, now=now, write_log=write_log)
+    with attempts_in_progress.another(), attempt as one:
+        yield one
+
+
+@contextmanager
+def _charged_attempt(
+    user: str | None, transactions: TransactionManager, *, now: Now, write_log: WriteLog
+) -> Iterator[Attempt]:
     name, kind = (IDENTIFY, "identify") if user is None else (user, "unlock")
     with transactions.writing() as transaction:
         started = now(transaction)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from heapq import merge
@@ -10,7 +9,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mien.vault.bucket_cache import BucketCache
-from mien.vault.people import LET_OTHERS_RUN_S, Heads, sealed_heads, sealed_records, user_of
+from mien.vault.pauses import Pauses
+from mien.vault.people import Heads, sealed_heads, sealed_records, user_of
 from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.centroid_matches import CentroidSearch
@@ -82,7 +82,7 @@ def _in_order(parts: Sequence[Heads]) -> Iterator[RecordHead]:
     runs while Python sorts."""
     longest = max((part.users for part in parts), key=len, default=[])
     pivots = longest[:: max(1, len(longest) // GROUPS)][1:]
-    starts = [0] * len(parts)
+    starts, pauses = [0] * len(parts), Pauses()
     for pivot in [*pivots, None]:
         group: list[RecordHead] = []
         for number, part in enumerate(parts):
@@ -90,4 +90,4 @@ def _in_order(parts: Sequence[Heads]) -> Iterator[RecordHead]:
             group += part.rows(starts[number], end)
             starts[number] = end
         yield from sorted(group, key=user_of)
-        time.sleep(LET_OTHERS_RUN_S)
+        pauses.let_others_run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -14,6 +13,7 @@ from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.counters import drop_count, move_count
+from mien.vault.pauses import Pauses
 from mien.vault.records import centroids
 from mien.vault.records.kept_faces import learns_on, with_face
 from mien.vault.records.new_names import check_new_name
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 user_of: Callable[[RecordHead], str] = attrgetter("user")
 """The user name of a head, to sort by."""
-
-# Whoever lists everybody in one thread of a service keeps the interpreter busy. A thread that
-# waits for it, such as a door's, waits 5 ms each time, and a door needs it some fifty times.
-LET_OTHERS_RUN_EVERY, LET_OTHERS_RUN_S = 15, 1e-6
 
 
 def is_enrolled(name: str, transaction: Transaction) -> bool:
@@ -88,12 +84,11 @@ class SealedHeads:
 
     def opened(self) -> Heads:
         """Raises VaultDamaged."""
-        cipher, heads = self.records.cipher, list[RecordHead]()
-        for number, (tag, cell) in enumerate(self.records.cells):
+        cipher, heads, pauses = self.records.cipher, list[RecordHead](), Pauses()
+        for tag, cell in self.records.cells:
             if cipher is not None:
                 heads.append(open_head(tag, cell, cipher))
-            if number % LET_OTHERS_RUN_EVERY == 0:
-                time.sleep(LET_OTHERS_RUN_S)
+            pauses.let_others_run()
         return Heads.of(heads)
 
 
@@ -126,7 +121,10 @@ class Heads:
 
 def sealed_heads(transaction: Transaction, number: int) -> SealedHeads:
     """The heads of the records whose tags begin with this byte."""
-    cells = list(transaction.manifest.scan_bucket(VaultTable.RECORD, number))
+    cells, pauses = list[tuple[bytes, Cell]](), Pauses()
+    for one in transaction.manifest.scan_bucket(VaultTable.RECORD, number):
+        cells.append(one)
+        pauses.let_others_run()
     return SealedHeads(SealedRecords(cells, transaction.cipher))
 
 
