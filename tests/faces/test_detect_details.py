@@ -94,16 +94,20 @@ def test_only_a_face_s_final_box_may_reach_past_the_picture_and_crops_may_not() 
     np.testing.assert_allclose(faces.boxes_xyxy, [[-37, -37, 58, 58]])
 
 
-def test_r_net_and_o_net_get_at_most_256_crops_at_a_time() -> None:
+@pytest.mark.parametrize(("small_calls", "most"), [(True, (32, 8)), (False, (256, 256))])
+def test_r_net_and_o_net_get_a_limited_number_of_crops_at_a_time(
+    small_calls: bool, most: tuple[int, int]
+) -> None:
     pnet = Recorder(9.0, 0, 0, 0, 0, per_pixel=True)
     rnet, onet = Recorder(1, 0, 0, 0, 0), Recorder(-1, *[0.0] * 14)
     settings = CascadeSettings(min_face_size=12)
-    Cascade(pnet, rnet, onet, settings).find(np.zeros((100, 100, 3), np.uint8))
-    for net in (rnet, onet):
+    cascade = Cascade(pnet, rnet, onet, settings, small_calls=small_calls)
+    cascade.with_settings(settings).find(np.zeros((100, 100, 3), np.uint8))
+    for net, at_most in zip((rnet, onet), most, strict=True):
         batches = [shape[0] for shape in net.asked]
         assert len(batches) > 1
-        assert set(batches[:-1]) == {256}
-        assert 1 <= batches[-1] <= 256
+        assert set(batches[:-1]) == {at_most}
+        assert 1 <= batches[-1] <= at_most
 
 
 def test_p_net_gets_a_large_level_in_strips_of_limited_size() -> None:

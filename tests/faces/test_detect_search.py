@@ -178,17 +178,17 @@ def test_a_picture_full_of_faces_is_bounded_work_where_one_face_is_wanted() -> N
 
 
 @pytest.mark.parametrize(
-    ("side", "count", "is_limited", "batches"),
+    ("side", "count", "small_calls", "batches"),
     [
-        (48, 65, True, [65]),
-        (48, 66, True, [32, 32, 2]),
-        (24, 260, True, [256, 4]),
-        (24, 261, True, [32] * 8 + [5]),
-        (48, 200, False, [200]),
+        (48, 8, True, [8]),
+        (48, 17, True, [8, 8, 1]),
+        (24, 32, True, [32]),
+        (24, 70, True, [32, 32, 6]),
+        (48, 257, False, [256, 1]),
     ],
 )
-def test_many_crops_of_a_bounded_search_are_few_at_a_time(
-    side: int, count: int, is_limited: bool, batches: list[int]
+def test_a_network_gets_few_crops_at_a_time(
+    side: int, count: int, small_calls: bool, batches: list[int]
 ) -> None:
     found: list[int] = []
 
@@ -198,9 +198,7 @@ def test_many_crops_of_a_bounded_search_are_few_at_a_time(
 
     boxes = np.tile(np.float32([10, 10, 40, 40]), (count, 1))
     table = AreaTable(np.zeros((60, 60, 3), np.uint8))
-    limits = LIMITS["largest"]
-    assert limits is not None
-    BoxNet(net, table, side, limits.batch if is_limited else None)(boxes)
+    BoxNet(net, table, side, in_rounds=False, small_calls=small_calls)(boxes)
     assert found == batches
 
 
@@ -214,12 +212,13 @@ def test_a_box_of_an_earlier_round_is_not_asked_about_again() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (60, 60, 3), dtype=np.uint8)
     table = AreaTable(picture)
     one, two, three = ([10.0, 10, 40, 40], [5.0, 8, 30, 33], [20.0, 20, 44, 44])
-    of_rounds = BoxNet(net, table, 24, 32)
+    of_rounds = BoxNet(net, table, 24, in_rounds=True, small_calls=True)
     _, first = of_rounds(np.array([one, two], np.float32))
     _, second = of_rounds(np.array([two, three, one], np.float32))
     assert asked == [2, 1]
     np.testing.assert_array_equal(second[[2, 0]], first)
-    _, anew = BoxNet(net, table, 24, None)(np.array([two, three, one], np.float32))
+    at_once = BoxNet(net, table, 24, in_rounds=False, small_calls=True)
+    _, anew = at_once(np.array([two, three, one], np.float32))
     np.testing.assert_array_equal(second, anew)
     _, third = of_rounds(np.array([one], np.float32))
     assert asked == [2, 1, 3]  # and none for boxes that are all known

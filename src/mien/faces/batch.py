@@ -57,6 +57,7 @@ class BatchCascade:
             self.batches.net(partial(run_on_crops, rnet, at_most=sizes.crops)),
             self.batches.net(partial(run_on_crops, onet, at_most=sizes.crops)),
             settings,
+            small_calls=False,
         )
         """For calls under `batches.run`; elsewhere it finds the same, one picture at a time."""
 

@@ -52,8 +52,6 @@ SECOND_FACE_SHARE = 0.4
 class WorkLimits:
     """How many of the highest scores go on: of a level's windows, to R-Net, and to O-Net.
 
-    batch: crops in one call of these nets, where all of them are more than `BATCH_PIXELS`.
-
     A photo of a few people has fewer. One that is tiled with small faces has tens of thousands,
     and would take 25 seconds and a gigabyte.
     """
@@ -61,12 +59,11 @@ class WorkLimits:
     level: int
     rnet: int
     onet: int
-    batch: int
 
 
 LIMITS: dict[Search, WorkLimits | None] = {
     "all": None,
-    "largest": WorkLimits(600, 500, 200, batch=32),
+    "largest": WorkLimits(600, 500, 200),
 }
 """None for `all`, whose faces are those of the published cascade whatever they cost."""
 
@@ -95,7 +92,8 @@ class CascadeSettings:
 class Cascade:
     """Finds faces with three loaded networks. Several threads may use it at the same time.
 
-    pnet_callers: how many threads may call P-Net at the same time, 1 or more.
+    pnet_callers: how many threads may call P-Net at the same time, 1 or more. small_calls: R-Net
+    and O-Net get few crops at a time, as a processor is fastest with; not for a graphics card.
     """
 
     def __init__(
@@ -106,15 +104,17 @@ class Cascade:
         settings: CascadeSettings,
         *,
         pnet_callers: int = 1,
+        small_calls: bool = True,
     ) -> None:
         self._pnet, self._rnet, self._onet = pnet, rnet, onet
         self._workers = pnet_callers
+        self._small_calls = small_calls
         self.settings = settings
 
     def with_settings(self, settings: CascadeSettings) -> Cascade:
         """A cascade of the same networks with other settings; nothing is loaded again."""
         nets = (self._pnet, self._rnet, self._onet)
-        return Cascade(*nets, settings, pnet_callers=self._workers)
+        return Cascade(*nets, settings, pnet_callers=self._workers, small_calls=self._small_calls)
 
     def find(self, image_rgb: ByteArray, search: Search = "all") -> Faces:
         """Faces of (H, W, 3) uint8 RGB, highest score first; none if the image is too small.
@@ -130,7 +130,7 @@ class Cascade:
         if search == "largest":
             return self._find_largest(table, scales)
         proposals = _concatenate(self._propose_in_parallel(table, scales))
-        return self._refine(proposals, *self._box_nets(table, None), None)
+        return self._refine(proposals, *self._box_nets(table, in_rounds=False), None)
 
     def find_at(self, image_rgb: ByteArray, box_xyxy: FloatArray) -> Face | None:
         """The face at the place of a box, by O-Net alone; None if its score is too low.
@@ -145,7 +145,7 @@ class Cascade:
         if part.size == 0:
             return None
         corner = low.astype(np.float32)
-        _, onet = self._box_nets(AreaTable(part), None)
+        _, onet = self._box_nets(AreaTable(part), in_rounds=False)
         faces = self._decide_by_onet(square - np.tile(corner, 2), onet)
         if len(faces) == 0:
             return None
@@ -183,7 +183,7 @@ class Cascade:
     def _find_largest(self, table: AreaTable, scales: list[float]) -> Faces:
         """Search coarse to fine; `wanted` is the smallest face that is still to be searched."""
         limits = LIMITS["largest"]
-        nets = self._box_nets(table, limits)
+        nets = self._box_nets(table, in_rounds=True)
         proposals: list[FloatArray] = []
         levels = list(reversed(scales))  # coarse to fine
         wanted = min(table.height, table.width) / START_DIVISOR
@@ -244,10 +244,13 @@ class Cascade:
             return_freed_memory()
         return np.concatenate(parts, axis=1)
 
-    def _box_nets(self, table: AreaTable, limits: WorkLimits | None) -> tuple[BoxNet, BoxNet]:
+    def _box_nets(self, table: AreaTable, *, in_rounds: bool) -> tuple[BoxNet, BoxNet]:
         """R-Net and O-Net on one picture."""
-        batch = None if limits is None else limits.batch
-        return BoxNet(self._rnet, table, 24, batch), BoxNet(self._onet, table, 48, batch)
+        small = self._small_calls
+        return (
+            BoxNet(self._rnet, table, 24, in_rounds=in_rounds, small_calls=small),
+            BoxNet(self._onet, table, 48, in_rounds=in_rounds, small_calls=small),
+        )
 
     def _refine(
         self, proposals: FloatArray, rnet: BoxNet, onet: BoxNet, limits: WorkLimits | None
