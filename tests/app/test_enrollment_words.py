@@ -45,7 +45,7 @@ ADVICE = (
     f"a.jpg: {DARK.advice[0]}",
     "one photo only; add two to four more in different light",
     "looks like ben (0.712), so each may be accepted as the other",
-    "a stranger of the cohort scores 0.412 and would be accepted; add photos in different light",
+    "one of 400 strangers scores 0.412 and would be accepted; add photos in different light",
     "not compared with the other enrolled people: the record of zoe was altered",
 )
 

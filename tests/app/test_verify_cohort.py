@@ -116,7 +116,7 @@ def test_an_enrollment_that_accepts_a_stranger_gets_a_warning(
 ) -> None:
     risky = replace(enrollment_in(None), closest_stranger=0.52, margin=-0.01)
     warning = (
-        "a stranger of the cohort scores 0.520 and would be accepted; add photos in different light"
+        "one of 400 strangers scores 0.520 and would be accepted; add photos in different light"
     )
     assert warning in risky.advice
     assert not any("cohort" in line for line in replace(risky, margin=0.1).advice)

@@ -27,7 +27,7 @@ def test_enroll_says_how_often_a_refusal_is_expected(mien: Mien, two_albums: Pat
     said = mien("enroll", "ana", two_albums / "one")
     assert "expect to be refused" in said.out
     # a stranger of the cohort is near to this face, so there is a warning and no margin
-    assert "a stranger of the cohort scores 0.4" in said.out
+    assert "one of 400 strangers scores 0.4" in said.out
     assert "  quality: poor\n" in said.out
     data = mien("enroll", "ana", two_albums / "one", "--replace", "--json").json
     assert data["margin"] < 0.0 < data["closest_stranger"] < 1.0

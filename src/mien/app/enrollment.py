@@ -70,7 +70,7 @@ class Enrollment:
         ]
         if self.margin is not None and self.margin <= 0:
             lines.append(
-                f"a stranger of the cohort scores {self.closest_stranger:.3f} and would be"
+                f"one of 400 strangers scores {self.closest_stranger:.3f} and would be"
                 " accepted; add photos in different light"
             )
         if self.not_compared:

@@ -23,7 +23,8 @@ def explore(args: Namespace) -> CommandResult:
     analysed, report = explore_folder(root, args.out, pipeline, progress=photo_bar)
     notes += warn_of_mixed(analysed.people, analysed.vectors, pipeline.matcher)
     count = len(set(analysed.people))
-    lines = [f"{len(analysed.crops)} faces of {count} people"]
+    faces = len(analysed.crops)
+    lines = [f"{faces} face{'s' * (faces != 1)} of {count} {'person' if count == 1 else 'people'}"]
     lines += [*left_out_lines([why for _, why in analysed.left_out]), *notes]
     lines.append(f"report: {report}")
     data: dict[str, object] = {
