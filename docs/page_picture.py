@@ -1,6 +1,6 @@
 """Make the picture of the page for the README, in a browser with a public-domain photograph.
 
-python docs/page_picture.py
+PYTHONPATH=. python docs/page_picture.py
 """
 
 from __future__ import annotations

@@ -129,11 +129,39 @@ def test_all_views_are_reached_with_the_keyboard(page: Page) -> None:
     page.wait_for_selector("#view-log:not([hidden])")
 
 
-def test_every_view_fits_a_phone(page: Page) -> None:
-    page.set_viewport_size({"width": 360, "height": 740})
+@pytest.mark.parametrize(("width", "language"), [(360, "en"), (320, "de"), (195, "de")])
+def test_every_view_fits_a_phone(page: Page, width: int, language: str) -> None:
+    """195 px: a phone of 390 px whose user enlarges everything twice."""
+    page.select_option("#language", language)
+    page.set_viewport_size({"width": width, "height": 740})
     for view in ("unlock", "enroll", "people", "explore", "log"):
-        open_view(page, view)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        open_view(page, view)  # the navigation is within reach
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ends = page.locator("nav a").evaluate_all(
+        "links => links.map((link) => link.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= width
+
+
+def test_at_the_first_use_the_button_is_above_the_fold_of_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    button = page.locator("#enroll-camera").bounding_box()
+    assert page.is_visible("#welcome")
+    assert button["y"] + button["height"] <= page.locator("nav").bounding_box()["y"]
+
+
+def test_a_long_message_of_the_camera_is_not_cut(page: Page, service: Service) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.select_option("#language", "de")
+    open_view(page, "enroll")
+    told = page.locator("#view-enroll .guidance")
+    told.evaluate("element => { element.textContent = 'so eine lange Meldung '.repeat(20); }")
+    stage, words = (
+        page.locator(f"#view-enroll {one}").bounding_box() for one in (".stage", "p.guidance")
+    )
+    assert words["height"] > 200
+    assert stage["y"] <= words["y"]
+    assert words["y"] + words["height"] <= stage["y"] + stage["height"]
 
 
 def serious_faults(page: Page) -> list[tuple[str, list[Any]]]:
@@ -199,6 +227,15 @@ def test_the_navigation_does_not_move_between_views(page: Page) -> None:
         open_view(page, view)
         seen.add(tuple(page.evaluate(places)))
     assert len(seen) == 1
+
+
+def test_a_busy_button_under_the_pointer_has_the_colours_of_a_busy_one(page: Page) -> None:
+    page.evaluate("document.querySelector('#enroll-camera').setAttribute('aria-disabled', 'true')")
+    style = "getComputedStyle(document.querySelector('#enroll-camera')).backgroundColor"
+    page.mouse.move(0, 0)
+    away = page.evaluate(style)
+    page.locator("#enroll-camera").hover(force=True)
+    assert page.evaluate(style) == away
 
 
 def test_whoever_asked_for_less_motion_gets_none(page: Page) -> None:

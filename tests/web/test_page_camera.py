@@ -125,11 +125,12 @@ def test_when_the_service_stops_the_drawn_face_disappears(page: Page, service: S
     expect(page.locator("#view-enroll canvas")).to_have_attribute("data-face", "good")
     service.stop()
     expect(page.locator("#view-enroll .guidance")).to_have_text(
-        "Mien does not respond; check that it is still running."
+        "The service does not respond; check that mien serve is still running."
     )
     assert page.get_attribute("#view-enroll canvas", "data-face") is None
     drawn = """canvas => canvas.getContext("2d")
         .getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0)"""
     assert page.locator("#view-enroll canvas").evaluate(drawn) is False
     open_view(page, "people")
-    expect(page.locator("#people-list [role=alert]")).to_contain_text("Mien does not respond")
+    expect(page.locator("#people-list [role=alert]")).to_contain_text("service does not respond")
+    assert page.is_visible("#people-list >> text=Try again")

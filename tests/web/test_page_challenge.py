@@ -217,6 +217,8 @@ def enroll_before_the_camera(page: Any, user: str) -> str:
     page.click("#enroll-camera")  # the first photo is taken by itself
     expect(page.locator("#enroll-photos img").first).to_be_visible()
     page.click("#enroll-send")
+    page.wait_for_selector("#view-enroll .ring[data-parts='3']", state="attached")
+    assert page.locator("#view-enroll .stage").bounding_box()["y"] > -1, "it is in view"
     said = page.locator("#enroll-result:visible, #notice:visible").first
     expect(said).to_have_text(re.compile(r"\S"))
     return str(said.inner_text())

@@ -33,7 +33,7 @@ export async function request(method, path, form) {
       credentials: "omit",
     });
   } catch {
-    const error = t("mien does not respond; check that it is still running");
+    const error = t("The service does not respond; check that mien serve is still running");
     throw new RequestError(0, { error });
   }
   let data = {};

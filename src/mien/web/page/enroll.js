@@ -220,7 +220,7 @@ const askAboutName = (user) => ask({
 
 const askAboutFace = (user) => ask({
   title: t("These photos show another face"),
-  text: t("Until now {user} is somebody else. The new face would unlock in place of it.", { user }),
+  text: t("{user} was enrolled with another face. The new one would unlock in its place.", { user }),
   choices: [
     { text: t("Choose another name"), value: "name", kind: "primary" },
     { text: t("Let the new face be {user}", { user }), value: "replace_person", kind: "danger" },
@@ -232,6 +232,7 @@ const QUESTIONS = { already_enrolled: askAboutName, another_face: askAboutFace }
 // The service wants to see a living person: the frames of the movements take the photos' place.
 async function enrollByMovements(user, mode) {
   if (!camera.isOn) await camera.start();
+  camera.stage.scrollIntoView({ block: "nearest" }); // the button was below it
   const purpose = [["purpose", "enroll"], ["mode", mode]];
   const picture = [["keep_picture", String($("enroll-picture").checked)]];
   const result = await runChallenge(camera, user, purpose, picture);

@@ -19,7 +19,8 @@ export async function enter() {
     const log = await request("GET", `/v1/log?last=${MAX_EVENTS}`);
     if (isNewest()) showLog(list, log);
   } catch (error) {
-    if (isNewest()) list.replaceChildren(createAlert(error));
+    const again = createButton(t("Try again"), enter);
+    if (isNewest()) list.replaceChildren(createAlert(error), again);
   }
 }
 

@@ -18,6 +18,8 @@ export class Overlay {
     this.ring = createSvg("svg", { class: "ring", viewBox: "0 0 100 100", "aria-hidden": "true" });
     this.flashBox = createElement("div", { class: "flash" });
     stage.append(this.canvas, this.ring, this.flashBox);
+    // a box drawn for another size lies beside the face until the next look
+    new ResizeObserver(() => this.clearFaces()).observe(stage);
   }
 
   clear() {
@@ -72,7 +74,7 @@ export class Overlay {
       "stroke-dasharray": `${part} ${LENGTH - part}`,
       transform: `rotate(${(360 * at) / parts - 90} 50 50)`,
     })));
-    this.ring.dataset.done = String(done);
+    Object.assign(this.ring.dataset, { done: String(done), parts: String(parts) });
   }
 
   // direction: "left" or "right" of whoever looks into the mirror, "closer", or "" for none

@@ -1,7 +1,9 @@
 // People: who is enrolled, how good each template is, and what can be done with it.
 
 import { request } from "./api.js";
-import { $, announce, createAlert, createElement, latestOnly, whileBusy } from "./dom.js";
+import {
+  $, announce, createAlert, createButton, createElement, latestOnly, whileBusy,
+} from "./dom.js";
 import { plural, t } from "./i18n.js";
 import { createPerson } from "./person.js";
 
@@ -15,7 +17,8 @@ export async function enter() {
     const page = await request("GET", "/v1/people");
     if (isNewest()) showPeople(list, page);
   } catch (error) {
-    if (isNewest()) list.replaceChildren(createAlert(error));
+    const again = createButton(t("Try again"), enter);
+    if (isNewest()) list.replaceChildren(createAlert(error), again);
   }
 }
 

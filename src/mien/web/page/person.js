@@ -16,7 +16,7 @@ export function createPerson(person, onChange) {
     createFace(person, "large"),
     createElement("div", {},
       createElement("h3", {}, person.user),
-      createElement("p", { class: "quiet small" }, factsOf(person).join(" · "))),
+      createElement("p", { class: "quiet small" }, ...factsOf(person))),
     qualityTag(person.quality) || createElement("span"),
     createElement("div", { class: "wide" },
       ...warningsOf(person).map((text) => createElement("p", { class: "advice" }, text)),
@@ -29,7 +29,9 @@ export function createPerson(person, onChange) {
 function factsOf({ photos, enrolled }) {
   const facts = [formatDate(enrolled)];
   if (photos) facts.unshift(plural(photos, "{count} photo", "{count} photos"));
-  return facts;
+  return facts.flatMap((fact, at) => (
+    [at ? " · " : "", createElement("span", { class: "fact" }, fact)]
+  ));
 }
 
 function warningsOf({ photos, quality, margin, model, look_alikes: lookAlikes = [] }) {

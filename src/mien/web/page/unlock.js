@@ -7,7 +7,7 @@ import { runChallenge } from "./challenge.js";
 import {
   $, countDown, createElement, createFace, latestOnly, showNotice, toSentence, whileBusy,
 } from "./dom.js";
-import { fixed, plural, setText, t, tService } from "./i18n.js";
+import { fixed, language, plural, setText, t, tService } from "./i18n.js";
 import { shrink } from "./photos.js";
 
 const FRAMES = 5;
@@ -234,7 +234,8 @@ function showScores({ similarity, threshold, odds, faults }) {
   const scores = t("similarity {similarity}, threshold {threshold}", values);
   gauge.setAttribute("aria-label", scores);
   const words = [scores, tService(odds || ""), (faults || []).map(tService).join("; ")];
-  $("unlock-scores").textContent = words.map(toSentence).filter(Boolean).join(" ");
+  const space = language === "zh" ? "" : " "; // between sentences
+  $("unlock-scores").textContent = words.map(toSentence).filter(Boolean).join(space);
 }
 
 function gaugePlace(value) {
