@@ -93,8 +93,9 @@ def _read_stale(
     """
     manifest, size = transaction.manifest, 0
     sealed: dict[int, tuple[bytes, bytes, Sealed[Part]]] = {}
+    nodes = manifest.node_digests(section)
     for number in range(BUCKETS):
-        node, one = manifest.node_digest(section, number), known.get(number)
+        node, one = nodes[number * len(nodes) // BUCKETS], known.get(number)
         if one is not None and one.node == node:
             continue
         bucket = manifest.bucket_digest(section, number)

@@ -159,7 +159,7 @@ def test_an_index_shares_with_the_one_before_what_has_not_changed() -> None:
     changed = QuantizedBlock.of(in_blocks(np.stack([CENTRE, -CENTRE]), 1)[0])
     second = CentroidIndex([*parts[:-1], changed], first)
     shared = first._groups.keys() & second._groups.keys()
-    assert (len(first._groups), len(second._groups), len(shared)) == (4, 4, 3)
+    assert (len(first._groups), len(second._groups), len(shared)) == (13, 13, 12)
     assert all(first._groups[key] is second._groups[key] for key in shared)
     assert second.search(CENTRE, 1).numbers == [398]
     assert first.search(CENTRE, 1).cosines[0] < 0.6

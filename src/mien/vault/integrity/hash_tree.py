@@ -82,16 +82,17 @@ class HashTree:
         self._top, self.count = bytearray(TOP_BYTES), 0
         self._nodes, self._leaves, self._changed = {}, {}, set()
 
-    def node_digest_of(self, bucket: int) -> bytes:
-        """Of the node that has the leaves of a bucket: equal digests mean equal cells."""
-        at = bucket * FANOUT // BUCKETS * DIGEST_BYTES
-        return bytes(self._top[at : at + DIGEST_BYTES])
+    @property
+    def node_digests(self) -> list[bytes]:
+        """Of the nodes in order, as of the last `save`: equal digests mean equal cells."""
+        top = self.top
+        return [top[at : at + DIGEST_BYTES] for at in range(0, TOP_BYTES, DIGEST_BYTES)]
 
     def bucket_digest(self, bucket: int) -> bytes:
         """The digests of the leaves of a bucket, as of the last `save`: if they are equal, so are
         the cells."""
         first = bucket * LEAVES_OF_BUCKET
-        if self.node_digest_of(bucket) == NO_CELLS:
+        if self._digest_in(self._top, first // FANOUT) == NO_CELLS:
             return NO_CELLS * LEAVES_OF_BUCKET
         at = first % FANOUT * DIGEST_BYTES
         return bytes(self._node(first // FANOUT)[at : at + LEAVES_OF_BUCKET * DIGEST_BYTES])

@@ -128,9 +128,9 @@ class Manifest:
         if missing:
             raise _damaged(f"{missing} of its cells are missing")
 
-    def node_digest(self, section: VaultTable, bucket: int) -> bytes:
-        """Equal ones mean equal cells in the bucket, and in those beside it."""
-        return self._tree(section).node_digest_of(bucket)
+    def node_digests(self, section: VaultTable) -> list[bytes]:
+        """Of equally many buckets each, in order: equal ones mean equal cells in these buckets."""
+        return self._tree(section).node_digests
 
     def bucket_digest(self, section: VaultTable, bucket: int) -> bytes:
         """Equal ones mean equal cells in the bucket."""

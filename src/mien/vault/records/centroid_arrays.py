@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from mien.vault.integrity.bucket import TAG_BYTES
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.centroid_matches import CentroidMatches
 
@@ -22,10 +24,9 @@ class CentroidArrays:
     """
 
     def __init__(self, blocks: Sequence[CentroidBlock]) -> None:
-        self._blocks = [block for block in blocks if len(block)]
-        self._starts = [0]
-        for block in self._blocks:
-            self._starts.append(self._starts[-1] + len(block))
+        self._blocks = [block for block in blocks if block.tags]
+        sizes = (len(block.tags) // TAG_BYTES for block in self._blocks)
+        self._starts = list(accumulate(sizes, initial=0))
 
     def __len__(self) -> int:
         return self._starts[-1]

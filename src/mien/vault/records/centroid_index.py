@@ -16,6 +16,8 @@ import importlib.util
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from mien.records import dataclass, field
@@ -23,25 +25,29 @@ from mien.vault.integrity.bucket import TAG_BYTES
 from mien.vault.records.centroid_block import CentroidBlock
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mien.results import FloatArray
 
 STEPS, DEVIATIONS = 127, 6.0
-BLOCKS_TOGETHER = 64  # faiss asks all blocks of a group whenever one joins it
+BLOCKS_TOGETHER = 16  # of 256; a change copies 16 blocks, and a search asks 16 groups
+CODE_OF_ZERO = 128  # how faiss keeps a signed byte
 
 
+@cache
 def is_available() -> bool:
     """Whether faiss is installed; it is not imported."""
     return importlib.util.find_spec("faiss") is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class QuantizedBlock:
-    """tags: as of a `CentroidBlock`. index: of faiss; None for no rows. lost: the greatest length
-    of what one of its rows lost."""
+    """tags: as of a `CentroidBlock`. codes: (n, d) uint8, the rows as faiss keeps them; always the
+    same bytes. lost: the greatest length of what one of its rows lost."""
 
     tags: bytes = field(repr=False)
-    index: Any = field(repr=False)
-    dims: int = 0
+    codes: NDArray[np.uint8] = field(repr=False)
     lost: float = 0.0
 
     @classmethod
@@ -50,28 +56,53 @@ class QuantizedBlock:
         import numpy as np
 
         if not len(block):
-            return cls(b"", None)
-        faiss, dims = _faiss(), block.rows.shape[1]
-        step = _step(dims)
-        codes = np.clip(np.rint(block.rows / step), -STEPS, STEPS).astype(np.float32)
-        index = faiss.IndexScalarQuantizer(
-            dims, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
-        )
-        index.train(codes)
-        index.add(codes)
-        lost = np.linalg.norm(block.rows.astype(np.float64) - codes * step, axis=1)
-        return cls(block.tags, index, dims, float(lost.max()))
+            return cls(b"", np.zeros((0, 0), np.uint8))
+        step = _step(block.rows.shape[1])
+        steps = np.clip(np.rint(block.rows / step), -STEPS, STEPS).astype(np.float32)
+        lost = np.linalg.norm(block.rows.astype(np.float64) - steps * step, axis=1)
+        return cls(block.tags, (steps + CODE_OF_ZERO).astype(np.uint8), float(lost.max()))
 
     def __len__(self) -> int:
         return len(self.tags) // TAG_BYTES
 
 
+class _CodesOf:
+    """The codes of an index as a numpy array, which keeps the index alive."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+        address = _faiss().rev_swig_ptr(index.codes.data(), index.codes.size()).ctypes.data
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": (index.ntotal, index.d),
+            "typestr": "|u1",
+            "data": (address, True),  # read-only
+        }
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Group:
-    """Some blocks, and one index over them; without the blocks it would have none."""
+    """Some blocks, and one index of faiss that has a copy of their codes."""
 
     blocks: Sequence[QuantizedBlock] = field(repr=False)
     index: Any = field(repr=False)
+
+    @classmethod
+    def of(cls, blocks: Sequence[QuantizedBlock]) -> _Group:
+        """From then on the blocks share the codes of the index, so that they are kept once."""
+        import numpy as np
+
+        faiss, dims = _faiss(), blocks[0].codes.shape[1]
+        index = faiss.IndexScalarQuantizer(
+            dims, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
+        )
+        index.is_trained = True  # there is nothing to learn: a code is a number and 128
+        index.add_sa_codes(np.concatenate([block.codes for block in blocks]))
+        stored, start = np.asarray(_CodesOf(index)), 0
+        for block in blocks:
+            block.codes = stored[start : start + len(block)]
+            start += len(block)
+        return cls(blocks, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +125,17 @@ class CentroidIndex:
         self, blocks: Sequence[QuantizedBlock], earlier: CentroidIndex | None = None
     ) -> None:
         known = {} if earlier is None else earlier._groups
-        filled = [block for block in blocks if len(block)]
+        filled = [block for block in blocks if block.tags]
         self._groups: dict[tuple[int, ...], _Group] = {}
         for number in range(0, len(filled), BLOCKS_TOGETHER):
             some = filled[number : number + BLOCKS_TOGETHER]
             key = tuple(map(id, some))  # the group keeps the blocks, so no id is another block's
-            self._groups[key] = known.get(key) or _Group(some, _joined([b.index for b in some]))
+            self._groups[key] = known.get(key) or _Group.of(some)
         self._index = _joined([group.index for group in self._groups.values()]) if filled else None
-        self._blocks, self._starts = filled, [0]
-        for block in filled:
-            self._starts.append(self._starts[-1] + len(block))
-        self._dims = max((block.dims for block in filled), default=0)
-        self._lost = max((block.lost for block in filled), default=0.0)
+        self._blocks = filled
+        self._starts = list(accumulate((len(block.tags) // TAG_BYTES for block in filled), initial=0))
+        self._dims = filled[0].codes.shape[1] if filled else 0
+        self._lost = max([block.lost for block in filled], default=0.0)
 
     def __len__(self) -> int:
         return self._starts[-1]
