@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from mien.records import dataclass, field
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
-from mien.vault.integrity.manifest import BUCKETS
+from mien.vault.integrity.hash_tree import BUCKETS, DIGEST_BYTES, LEAVES_OF_BUCKET
 from mien.vault.transaction import Transaction, TransactionManager
 
 AT_ONCE = 1 << 19  # bytes of sealed cells: 250 people
 Part = TypeVar("Part")
-PartOut = TypeVar("PartOut", covariant=True)
 
 
-class Sealed(Protocol[PartOut]):
+class Sealed(Protocol[Part]):
     """A part as it is stored, to be opened after its transaction: others wait for that."""
 
     @property
@@ -24,8 +23,9 @@ class Sealed(Protocol[PartOut]):
         """In bytes, sealed."""
         ...
 
-    def opened(self) -> PartOut:
-        """Raises VaultDamaged."""
+    def opened(self, earlier: Part | None) -> Part:
+        """earlier: the part as it was known, where only what changed since was read. Raises
+        VaultDamaged."""
         ...
 
 
@@ -46,6 +46,11 @@ class _Parts(Generic[Part]):
     known: dict[int, _Known[Part]] = field(repr=False)
 
 
+Seal = Callable[[Transaction, int, "Sequence[int] | None"], Sealed[Part]]
+"""Reads the part of a bucket: its number, and the numbers of its leaves that have changed since it
+was read last, None if it was not. The part hangs on the cells of that bucket in one section."""
+
+
 class BucketCache(Generic[Part]):
     """Parts by bucket. Safe to use from several threads."""
 
@@ -56,15 +61,14 @@ class BucketCache(Generic[Part]):
         self,
         transactions: TransactionManager,
         name: str,
-        seal: Callable[[Transaction, int], Sealed[Part]],
+        seal: Seal[Part],
         section_of: Callable[[Transaction], VaultTable] = lambda transaction: VaultTable.RECORD,
     ) -> tuple[list[Part], VaultCipher | None]:
         """All parts, and the cipher of the vault; nothing and None where there is no vault yet.
 
-        name: of what is read, such as the hash of a model. seal: reads the part of a bucket, which
-        hangs on the cells of that bucket in the section of `section_of` alone. Little is read in
-        one transaction, so that nobody else waits for long; all parts are of one state of the
-        vault, that of the last transaction.
+        name: of what is read, such as the hash of a model. seal: from the section of `section_of`.
+        Little is read in one transaction, so that nobody else waits for long; all parts are of one
+        state of the vault, that of the last transaction.
         """
         while True:
             with transactions.reading() as transaction:
@@ -75,7 +79,9 @@ class BucketCache(Generic[Part]):
                 known = dict(parts.known) if parts and parts.section is section else {}
                 sealed, is_whole = _read_stale(transaction, section, known, seal)
             for number, (node, bucket, one) in sealed.items():
-                known[number] = _Known(node, bucket, one.opened())
+                earlier = known.get(number)
+                part = one.opened(None if earlier is None else earlier.part)
+                known[number] = _Known(node, bucket, part)
             self._read[cipher.vault_id, name] = _Parts(section, known)
             if is_whole:
                 return [known[number].part for number in range(BUCKETS)], cipher
@@ -85,7 +91,7 @@ def _read_stale(
     transaction: Transaction,
     section: VaultTable,
     known: dict[int, _Known[Part]],
-    seal: Callable[[Transaction, int], Sealed[Part]],
+    seal: Seal[Part],
 ) -> tuple[dict[int, tuple[bytes, bytes, Sealed[Part]]], bool]:
     """Some parts that have changed, with their digests; and whether these are all.
 
@@ -104,6 +110,14 @@ def _read_stale(
             continue
         if size >= AT_ONCE:
             return sealed, False
-        sealed[number] = (node, bucket, seal(transaction, number))
+        changed = None if one is None else _changed_leaves(number, one.bucket, bucket)
+        sealed[number] = (node, bucket, seal(transaction, number, changed))
         size += sealed[number][2].size
     return sealed, True
+
+
+def _changed_leaves(bucket: int, before: bytes, now: bytes) -> list[int]:
+    """The numbers of the leaves of a bucket whose digests differ."""
+    first = bucket * LEAVES_OF_BUCKET
+    places = [slice(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES) for at in range(LEAVES_OF_BUCKET)]
+    return [first + at for at, place in enumerate(places) if before[place] != now[place]]

@@ -47,7 +47,7 @@ class CachedReads:
         found, cipher = self._centroids.read(
             self._transactions,
             model.sha256,
-            lambda transaction, number: sealed_block(transaction, model, number),
+            lambda transaction, *part: sealed_block(transaction, model, *part),
             section_of,
         )
         centroids = CentroidArrays(found)

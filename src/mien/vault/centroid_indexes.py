@@ -52,7 +52,7 @@ class CentroidIndexes:
         blocks, cipher = self._blocks.read(
             self._transactions,
             model.sha256,
-            lambda transaction, number: _ToQuantize(sealed_block(transaction, model, number)),
+            lambda transaction, *part: _ToQuantize(sealed_block(transaction, model, *part)),
             section_of,
         )
         index = CentroidIndex(blocks, self._built.get(model.sha256))
@@ -69,8 +69,11 @@ class _ToQuantize:
     def size(self) -> int:
         return self.sealed.size
 
-    def opened(self) -> QuantizedBlock:
-        return QuantizedBlock.of(self.sealed.opened())
+    def opened(self, earlier: QuantizedBlock | None) -> QuantizedBlock:
+        read = QuantizedBlock.of(self.sealed.read())
+        if earlier is None or self.sealed.leaves is None:
+            return read
+        return earlier.with_leaves(self.sealed.leaves, read)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +85,8 @@ class _ToSelect:
     def size(self) -> int:
         return self.sealed.size
 
-    def opened(self) -> CentroidBlock:
-        return self.keep(self.sealed.opened())
+    def opened(self, earlier: CentroidBlock | None) -> CentroidBlock:
+        return self.keep(self.sealed.read())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,14 +110,14 @@ class _Stored:
                     if cell is not None and model_hash_of(cell) == self.model.sha256
                 ]
                 sealed = SealedBlock(transaction.cipher, records=records)
-            found.append(sealed.opened())
+            found.append(sealed.read())
         return CentroidBlock.joined(found)
 
     def selected(self, keep: Callable[[CentroidBlock], CentroidBlock]) -> CentroidBlock:
         blocks, _ = BucketCache[CentroidBlock]().read(
             self.transactions,
             self.model.sha256,
-            lambda transaction, number: _ToSelect(
+            lambda transaction, number, changed: _ToSelect(
                 sealed_block(transaction, self.model, number), keep
             ),
             section_of,

@@ -82,8 +82,8 @@ class SealedHeads:
         """In bytes, sealed."""
         return self.records.size
 
-    def opened(self) -> Heads:
-        """Raises VaultDamaged."""
+    def opened(self, earlier: Heads | None) -> Heads:
+        """All of them anew. Raises VaultDamaged."""
         cipher, heads, pauses = self.records.cipher, list[RecordHead](), Pauses()
         for tag, cell in self.records.cells:
             if cipher is not None:
@@ -119,7 +119,9 @@ class Heads:
         return map(RecordHead, self.users[some], self.models[some], self.created_at[some])
 
 
-def sealed_heads(transaction: Transaction, number: int) -> SealedHeads:
+def sealed_heads(
+    transaction: Transaction, number: int, changed: Sequence[int] | None
+) -> SealedHeads:
     """The heads of the records whose tags begin with this byte."""
     cells, pauses = list[tuple[bytes, Cell]](), Pauses()
     for one in transaction.manifest.scan_bucket(VaultTable.RECORD, number):

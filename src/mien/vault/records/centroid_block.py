@@ -9,13 +9,16 @@ rows     n*d*4   float32, little-endian
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mien.records import dataclass, field
 from mien.vault.integrity.bucket import TAG_BYTES
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mien.results import FloatArray
 
 _HEAD = struct.Struct("<8sII")
@@ -100,6 +103,16 @@ class CentroidBlock:
         tags = self.tags[: number * TAG_BYTES] + self.tags[(number + 1) * TAG_BYTES :]
         return CentroidBlock(tags, np.delete(self.rows, number, axis=0))
 
+    def with_leaves(self, leaves: Sequence[int], newer: CentroidBlock) -> CentroidBlock:
+        """The same block with the rows of another one in the place of those of these leaves."""
+        kept, order = places_with_leaves(self.tags, leaves, newer.tags)
+        both = CentroidBlock.joined([self.at(kept), newer])
+        return both.at(order)
+
+    def at(self, numbers: NDArray[np.intp]) -> CentroidBlock:
+        """The rows of these numbers, in this order."""
+        return CentroidBlock(tags_at(self.tags, numbers), self.rows[numbers])
+
     def with_rows(self, rows: Mapping[bytes, FloatArray]) -> CentroidBlock:
         """The same block with these rows (d,) by tag, in the place of earlier ones."""
         import numpy as np
@@ -110,3 +123,31 @@ class CentroidBlock:
         added = np.stack(list(rows.values()))
         joined = np.concatenate([rest.rows, added]) if len(rest) else added
         return CentroidBlock(rest.tags + b"".join(rows), joined)
+
+
+def places_with_leaves(
+    tags: bytes, leaves: Sequence[int], newer: bytes
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """How a block gets newer rows of some leaves: the numbers of the rows that stay, and then the
+    order, by leaf, of these followed by the newer ones."""
+    import numpy as np
+
+    kept = np.flatnonzero(~np.isin(_leaves_of(tags), leaves))
+    both = _leaves_of(tags_at(tags, kept) + newer)
+    return kept, np.argsort(both, kind="stable")
+
+
+def tags_at(tags: bytes, numbers: NDArray[np.intp]) -> bytes:
+    """The tags of these rows in one, in this order."""
+    import numpy as np
+
+    return np.frombuffer(tags, np.uint8).reshape(-1, TAG_BYTES)[numbers].tobytes()
+
+
+def _leaves_of(tags: bytes) -> NDArray[np.intp]:
+    """As `leaf_of` of each tag."""
+    import numpy as np
+
+    both = np.frombuffer(tags, np.uint8).reshape(-1, TAG_BYTES)[:, :2].astype(np.intp)
+    leaves: NDArray[np.intp] = both[:, 0] << 4 | both[:, 1] >> 4
+    return leaves

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.records import dataclass, field
 from mien.vault.integrity.bucket import TAG_BYTES
-from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.records.centroid_block import CentroidBlock, places_with_leaves, tags_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,11 +44,12 @@ def is_available() -> bool:
 @dataclass(slots=True, eq=False)
 class QuantizedBlock:
     """tags: as of a `CentroidBlock`. codes: (n, d) uint8, the rows as faiss keeps them; always the
-    same bytes. lost: the greatest length of what one of its rows lost."""
+    same bytes. lost: (n,) the length of what each row lost. most_lost: the greatest of them."""
 
     tags: bytes = field(repr=False)
     codes: NDArray[np.uint8] = field(repr=False)
-    lost: float = 0.0
+    lost: NDArray[np.float64] = field(repr=False)
+    most_lost: float = 0.0
 
     @classmethod
     def of(cls, block: CentroidBlock) -> QuantizedBlock:
@@ -56,11 +57,23 @@ class QuantizedBlock:
         import numpy as np
 
         if not len(block):
-            return cls(b"", np.zeros((0, 0), np.uint8))
+            return cls(b"", np.zeros((0, 0), np.uint8), np.zeros(0))
         step = _step(block.rows.shape[1])
         steps = np.clip(np.rint(block.rows / step), -STEPS, STEPS).astype(np.float32)
         lost = np.linalg.norm(block.rows.astype(np.float64) - steps * step, axis=1)
-        return cls(block.tags, (steps + CODE_OF_ZERO).astype(np.uint8), float(lost.max()))
+        return cls(block.tags, (steps + CODE_OF_ZERO).astype(np.uint8), lost, float(lost.max()))
+
+    def with_leaves(self, leaves: Sequence[int], newer: QuantizedBlock) -> QuantizedBlock:
+        """The same block with the rows of another one in the place of those of these leaves."""
+        import numpy as np
+
+        kept, order = places_with_leaves(self.tags, leaves, newer.tags)
+        if not len(order):
+            return QuantizedBlock.of(CentroidBlock.of({}))
+        codes = [part for part in (self.codes[kept], newer.codes) if len(part)]
+        lost = np.concatenate([self.lost[kept], newer.lost])[order]
+        tags = tags_at(tags_at(self.tags, kept) + newer.tags, order)
+        return QuantizedBlock(tags, np.concatenate(codes)[order], lost, float(lost.max()))
 
     def __len__(self) -> int:
         return len(self.tags) // TAG_BYTES
@@ -133,9 +146,11 @@ class CentroidIndex:
             self._groups[key] = known.get(key) or _Group.of(some)
         self._index = _joined([group.index for group in self._groups.values()]) if filled else None
         self._blocks = filled
-        self._starts = list(accumulate((len(block.tags) // TAG_BYTES for block in filled), initial=0))
+        self._starts = list(
+            accumulate((len(block.tags) // TAG_BYTES for block in filled), initial=0)
+        )
         self._dims = filled[0].codes.shape[1] if filled else 0
-        self._lost = max([block.lost for block in filled], default=0.0)
+        self._lost = max([block.most_lost for block in filled], default=0.0)
 
     def __len__(self) -> int:
         return self._starts[-1]

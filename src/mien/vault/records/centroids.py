@@ -107,36 +107,56 @@ def section_of(transaction: Transaction) -> VaultTable:
     return VaultTable.CENTROIDS if are_enabled(transaction) else VaultTable.RECORD
 
 
-def sealed_block(transaction: Transaction, model: ModelId, number: int) -> SealedBlock:
-    """Those whose tag begins with this byte, of the records where centroids are not kept."""
+def sealed_block(
+    transaction: Transaction, model: ModelId, number: int, changed: Sequence[int] | None = None
+) -> SealedBlock:
+    """Those whose tag begins with this byte, of the records where centroids are not kept.
+
+    changed: only those of these leaves, where centroids are kept.
+    """
     cipher, manifest = transaction.cipher, transaction.manifest
     if not are_enabled(transaction):
         cells = manifest.scan_bucket(VaultTable.RECORD, number)
-        of_model = [(tag, cell) for tag, cell in cells if model_hash_of(cell) == model.sha256]
-        return SealedBlock(cipher, records=of_model)
+        records = [(tag, cell) for tag, cell in cells if model_hash_of(cell) == model.sha256]
+        return SealedBlock(cipher, records=records)
+    if changed is not None:
+        tags = [_block_tag(transaction, model.sha256, leaf) for leaf in changed]
+        found = [(tag, _get(transaction, tag)) for tag in tags]
+        kept = [(tag, cell) for tag, cell in found if cell is not None]
+        return SealedBlock(cipher, kept=kept, leaves=changed)
     with _verified():
         blocks = list(manifest.scan_bucket(VaultTable.CENTROIDS, number))
     first = number * LEAVES_OF_BUCKET
     leaves = range(first, first + LEAVES_OF_BUCKET) if blocks else ()
-    tags = {_block_tag(transaction, model.sha256, leaf) for leaf in leaves}
-    return SealedBlock(cipher, kept=[(tag, cell) for tag, cell in blocks if tag in tags])
+    of_model = {_block_tag(transaction, model.sha256, leaf) for leaf in leaves}
+    return SealedBlock(cipher, kept=[(tag, cell) for tag, cell in blocks if tag in of_model])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SealedBlock:
-    """Centroids as they are stored, to be opened after their transaction: others wait for it."""
+    """Centroids as they are stored, to be opened after their transaction: others wait for it.
+
+    leaves: whose centroids these are; None for those of a whole bucket.
+    """
 
     cipher: VaultCipher
     kept: list[tuple[bytes, Cell]] = field(default_factory=list, repr=False)
     records: list[tuple[bytes, Cell]] = field(default_factory=list, repr=False)
+    leaves: Sequence[int] | None = None
 
     @property
     def size(self) -> int:
         """In bytes, sealed."""
         return sum(len(cell.value) for _, cell in (*self.kept, *self.records))
 
-    def opened(self) -> CentroidBlock:
-        """Raises VaultDamaged."""
+    def opened(self, earlier: CentroidBlock | None) -> CentroidBlock:
+        """Those of the bucket. earlier: as they were before those of `leaves` changed."""
+        if earlier is None or self.leaves is None:
+            return self.read()
+        return earlier.with_leaves(self.leaves, self.read())
+
+    def read(self) -> CentroidBlock:
+        """These alone. Raises VaultDamaged."""
         if self.kept:
             blocks = [_unpack_block(_open(tag, cell, self.cipher)) for tag, cell in self.kept]
             return CentroidBlock.joined(blocks)
