@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mien.app.enrollment import Enrollment
-from mien.app.neighbours import Neighbours
+from mien.app.neighbours import MOST, Neighbours
 from mien.matching.matcher import Matcher
 from mien.matching.score import Score
 from mien.results import FloatArray, ModelId, Template, Threshold
@@ -100,3 +100,41 @@ def test_without_a_cohort_there_is_no_closest_stranger() -> None:
     assert (found.closest_stranger, found.margin, found.strangers) == (None, None, 0)
     assert [name for name, _ in found.look_alikes] == ["ben"]
     assert found.template is made.template
+
+
+def test_the_record_of_the_person_enrolled_is_not_looked_up() -> None:
+    asked: list[bytes] = []
+
+    def name_of(tag: bytes) -> str:
+        asked.append(tag)
+        return {bytes(32): "ana", bytes([1]) * 32: "ben"}[tag]
+
+    block = CentroidBlock.of(dict(zip((bytes(32), bytes([1]) * 32), at(0, 10), strict=True)))
+    known = Neighbours(
+        CentroidArrays([block]),
+        name_of,
+        cast("Matcher", PlainMatcher()),
+        tag_of=lambda user: {"ana": bytes(32)}[user],
+    )
+    found = known.add_warnings(enrollment_at(0), user="ana")
+    assert [name for name, _ in found.look_alikes] == ["ben"]
+    assert asked == [bytes([1]) * 32]
+
+
+@pytest.mark.parametrize("knows_tags", [False, True])
+def test_as_many_look_alikes_are_named_whether_or_not_the_own_tag_is_known(
+    knows_tags: bool,
+) -> None:
+    names = ["ana", *(f"user {number}" for number in range(MOST + 5))]
+    tags = {name: bytes([number]) * 32 for number, name in enumerate(names)}
+    rows = at(*range(len(names)))
+    block = CentroidBlock.of(dict(zip(tags.values(), rows, strict=True)))
+    by_tag = {tag: name for name, tag in tags.items()}
+    known = Neighbours(
+        CentroidArrays([block]),
+        by_tag.get,
+        cast("Matcher", PlainMatcher()),
+        tag_of=tags.__getitem__ if knows_tags else None,
+    )
+    found = known.add_warnings(enrollment_at(0), user="ana")
+    assert [name for name, _ in found.look_alikes] == names[1 : MOST + 1]

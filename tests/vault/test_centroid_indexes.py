@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 from mien.results import FloatArray, ModelId
 from mien.settings import Settings, load_settings
 from mien.vault import centroid_indexes
+from mien.vault.integrity.hash_tree import leaf_of
 from mien.vault.records import centroid_index
 from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.indexed_centroids import IndexedCentroids
+from mien.vault.records.sealed_record import user_tag
 from mien.vault.records.template_codec import unpack_template
 from mien.vault.vault import Vault
 from mien.vectors import centre_of
@@ -149,3 +152,51 @@ def test_a_vault_that_grows_gets_an_index_and_keeps_it(
         assert isinstance(vault.centroids_of(model)[0], IndexedCentroids)
         vault.remove("user 1")
         assert isinstance(vault.centroids_of(model)[0], IndexedCentroids)
+
+
+@pytest.mark.parametrize("index_from", [10, 10**6], ids=["index", "arrays"])
+def test_what_is_read_in_parts_is_what_is_read_at_once(
+    settings: Settings, model: ModelId, index_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(centroid_indexes, "INDEX_FROM", index_from)
+    with opened(settings, Clock()) as here, opened(settings, Clock()) as there:
+        fill(there, model)
+        there.enable_centroids()
+        here.centroids_of(model)
+        for change in (
+            lambda: store_record(there, record_of("user 3", model, seed=200)),
+            lambda: there.remove("user 4"),
+            lambda: there.rename("user 5", "someone"),
+            lambda: [store_record(there, record_of(f"new {n}", model, seed=n)) for n in range(30)],
+            lambda: [there.remove(f"user {n}") for n in range(6, PEOPLE)],
+        ):
+            change()
+            with opened(settings, Clock()) as anew:
+                searches = [vault.centroids_of(model)[0] for vault in (here, anew)]
+                matches = [
+                    next(one.alike(centre(model, 200)[np.newaxis], [-1.0])) for one in searches
+                ]
+            assert matches[0].tags == matches[1].tags
+            assert matches[0].cosines.tolist() == matches[1].cosines.tolist()
+            assert (matches[0].rows == matches[1].rows).all()
+
+
+def test_of_a_changed_bucket_only_the_changed_leaf_is_read_again(
+    settings: Settings, model: ModelId, quantized: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(settings, Clock()) as here, opened(settings, Clock()) as there:
+        there._transactions.random = random.Random(1).randbytes  # which leaves hang on the key
+        fill(there, model)
+        with there._transactions.reading() as transaction:
+            assert transaction is not None
+            tags = {n: user_tag(f"more {n}", transaction.cipher) for n in range(1500)}
+        bucket = [n for n, tag in tags.items() if tag[0] == tags[0][0]]
+        for n in bucket:
+            store_record(there, record_of(f"more {n}", model, seed=n))
+        there.enable_centroids()
+        found(here, model, 1)
+        quantized.clear()
+        store_record(there, record_of("more 0", model, seed=77))
+        assert found(here, model, 77) == "more 0 1.00"
+        assert quantized == [sum(leaf_of(tags[n]) == leaf_of(tags[0]) for n in bucket)]
+        assert quantized[0] < len(bucket)

@@ -24,12 +24,15 @@ MOST = 20  # look-alikes that are looked up and named
 NameOf = Callable[[bytes], "str | None"]
 """The user of the record of a tag; None if the person was removed meanwhile."""
 
+TagOf = Callable[[str], bytes]
+
 
 class Neighbours:
     """The centroids of all enrolled people, for comparison with templates.
 
     name_of: asked for those alone that resemble a template. space: the vector space of the
-    centroids and of the templates.
+    centroids and of the templates. tag_of: of the record of a user, who is then left out without a
+    look at the record; None where that is not known.
     """
 
     def __init__(
@@ -38,9 +41,10 @@ class Neighbours:
         name_of: NameOf,
         matcher: Matcher,
         space: VectorSpace = PLAIN_SPACE,
+        tag_of: TagOf | None = None,
     ) -> None:
         self._centroids, self._name_of = centroids, name_of
-        self._matcher, self._space = matcher, space
+        self._matcher, self._space, self._tag_of = matcher, space, tag_of
 
     def add_warnings(self, enrollment: Enrollment, *, user: str) -> Enrollment:
         """The same enrollment, with its look-alikes and the closest stranger of the cohort.
@@ -58,11 +62,12 @@ class Neighbours:
         centres = np.stack([centre_of(vectors) for vectors in templates])
         plain = self._space.reveal(centres)  # as the cohort is
         thresholds = [self._matcher.threshold_for(photos=len(vectors)) for vectors in templates]
-        found = self._look_alikes(centres, thresholds, self._matcher.shifts(plain))
+        own = [self._tag_of(user) for user, _ in enrollments] if self._tag_of else []
+        found = self._look_alikes(centres, thresholds, self._matcher.shifts(plain), own)
         known = []
         for row, (user, enrollment) in enumerate(enrollments):
             others = tuple(one for one in found[row] if one[0] != user)
-            warned = replace(enrollment, look_alikes=others)
+            warned = replace(enrollment, look_alikes=others[:MOST])
             known.append(self._with_stranger(warned, plain[row], thresholds[row]))
         return known
 
@@ -81,13 +86,19 @@ class Neighbours:
         )
 
     def _look_alikes(
-        self, centres: FloatArray, thresholds: Sequence[Threshold], own_shifts: FloatArray
+        self,
+        centres: FloatArray,
+        thresholds: Sequence[Threshold],
+        own_shifts: FloatArray,
+        own: Sequence[bytes],
     ) -> list[tuple[tuple[str, float], ...]]:
-        """Of each centre (k, d), (user, cosine) of at most `MOST`. own_shifts: of the centres."""
+        """Of each centre (k, d), (user, cosine) of at most `MOST` and one more. own_shifts: of the
+        centres. own: the tag of each, which is left out; or none."""
         # how near the others are to the cohort is not known yet: at least this
         values = np.array([threshold.value for threshold in thresholds], np.float32)
         lowest = values + own_shifts + np.float32(self._matcher.least_shift)
-        alike = self._centroids.alike(centres, lowest.tolist())  # the rotation turns both alike
+        # the rotation turns both alike
+        alike = self._centroids.alike(centres, lowest.tolist(), own)
         return [
             self._named(*one) for one in zip(alike, thresholds, own_shifts.tolist(), strict=True)
         ]
@@ -119,5 +130,5 @@ def neighbours_in(
         record = known[tag] if known and tag in known else vault.record_at(tag)
         return None if record is None else record.user
 
-    space = rotated or PLAIN_SPACE
-    return Neighbours(centroids, name_of, matcher, space), space
+    space, tag_of = rotated or PLAIN_SPACE, None if rotated is None else rotated.tag_of
+    return Neighbours(centroids, name_of, matcher, space, tag_of), space

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mien.records import dataclass, field
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.records.record import Record
+from mien.vault.records.sealed_record import user_tag
 
 if TYPE_CHECKING:
     from mien.results import FloatArray, ModelId
@@ -22,7 +23,12 @@ class RotatedSpace:
     """
 
     def __init__(self, cipher: VaultCipher, model: ModelId) -> None:
+        self._cipher = cipher
         self._key = cipher.transform_key(model.sha256)
+
+    def tag_of(self, user: str) -> bytes:
+        """The tag that the record of this name has in the vault of the space."""
+        return user_tag(user, self._cipher)
 
     def protect(self, vectors: FloatArray) -> FloatArray:
         """Plain unit rows (n, d) float32 as the vault stores them. Cosines do not change."""

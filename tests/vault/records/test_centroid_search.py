@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -118,6 +119,28 @@ def test_many_vectors_are_compared_each_with_its_own_lowest_cosine() -> None:
         assert [len(one) for one in found] == [1, 2, *[0] * 17, 3]
 
 
+def test_the_record_of_a_row_itself_is_left_out_and_not_read() -> None:
+    rows = np.concatenate([around(CENTRE, 3, 1e-3), random_units(60)])
+    exact, indexed, stored = searches(rows)
+    vectors, own = rows[:2], [number.to_bytes(32, "big") for number in (0, 70)]
+    for search in (exact, indexed):
+        [first, second] = search.alike(vectors, [0.9, 0.9], own)
+        assert [int.from_bytes(tag, "big") for tag in first.tags] == [1, 2]
+        assert len(first.rows) == len(first.cosines) == 2
+        assert [int.from_bytes(tag, "big") for tag in second.tags] == [0, 1, 2]
+    assert stored.read == 2 + 3
+
+
+def test_the_record_of_a_row_itself_is_left_out_where_all_are_read() -> None:
+    rows = around(CENTRE, CANDIDATES[-1] + 10, 1e-4)
+    _, indexed, stored = searches(rows)
+    own = (5).to_bytes(32, "big")
+    [found] = indexed.alike(rows[5:6], [0.5], [own])
+    assert stored.scans == 1
+    assert len(found) == len(rows) - 1
+    assert own not in found.tags
+
+
 def test_nobody_at_all_is_found_where_there_is_nobody() -> None:
     for search in searches(np.zeros((0, DIMS), np.float32), blocks=1)[:2]:
         assert len(search) == 0
@@ -166,3 +189,55 @@ def test_an_index_shares_with_the_one_before_what_has_not_changed() -> None:
     assert [second.tag_at(number) for number in (0, 2, 399)] == [
         number.to_bytes(32, "big") for number in (0, 2, 1)
     ]
+
+
+def test_blocks_share_their_codes_with_the_index_and_outlive_it() -> None:
+    parts = [QuantizedBlock.of(block) for block in in_blocks(random_units(400), 20)]
+    before = [block.codes.copy() for block in parts]
+    first = CentroidIndex(parts)
+    found = first.search(CENTRE, 400)
+    second = CentroidIndex(parts)
+    del first
+    gc.collect()
+    assert all(not block.codes.flags.owndata for block in parts)
+    assert all((a == block.codes).all() for a, block in zip(before, parts, strict=True))
+    assert second.search(CENTRE, 400) == found
+
+
+def in_leaves(numbers: Sequence[int], rows: FloatArray) -> CentroidBlock:
+    """Rows whose tags begin with these two bytes: leaf 18 has 0x0120 to 0x012f."""
+    tags = [number.to_bytes(2, "big") + bytes(30) for number in numbers]
+    return CentroidBlock.of(dict(zip(tags, rows, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("newer", "order"),
+    [
+        ([0x0121, 0x0128], [0x0110, 0x0121, 0x0128, 0x0130, 0x0131]),
+        ([], [0x0110, 0x0130, 0x0131]),
+        ([0x0125], [0x0110, 0x0125, 0x0130, 0x0131]),
+    ],
+)
+def test_rows_of_a_leaf_are_replaced_in_their_place(newer: list[int], order: list[int]) -> None:
+    rows = random_units(7)
+    block = in_leaves([0x0110, 0x0120, 0x0121, 0x0130, 0x0131], rows[:5])
+    changed = in_leaves(newer, rows[5 : 5 + len(newer)])
+    whole = block.with_leaves([18], changed)
+    assert [int.from_bytes(tag[:2], "big") for tag, _ in whole.items()] == order
+    expected = {tag: row for part in (block, changed) for tag, row in part.items()}
+    assert all((row == expected[tag]).all() for tag, row in whole.items())
+    quantized = QuantizedBlock.of(block).with_leaves([18], QuantizedBlock.of(changed))
+    anew = QuantizedBlock.of(whole)
+    assert quantized.tags == anew.tags
+    assert (quantized.codes == anew.codes).all()
+    assert (quantized.lost == anew.lost).all()
+    assert quantized.most_lost == anew.most_lost
+
+
+def test_a_block_whose_leaves_are_all_emptied_is_empty() -> None:
+    block, empty = in_leaves([0x0120], random_units(1)), CentroidBlock.of({})
+    assert len(block.with_leaves([18], empty)) == 0
+    assert len(QuantizedBlock.of(block).with_leaves([18], QuantizedBlock.of(empty))) == 0
+    filled = empty.with_leaves([18], block)
+    assert filled.tags == block.tags
+    assert QuantizedBlock.of(empty).with_leaves([18], QuantizedBlock.of(block)).tags == block.tags

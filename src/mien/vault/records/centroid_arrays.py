@@ -50,14 +50,17 @@ class CentroidArrays:
             least = np.partition(cosines, -most)[-most] - 2 * _error(vector)
         return self._compared(cosines, least, vector).nearest(most)
 
-    def alike(self, vectors: FloatArray, lowest: Sequence[float]) -> Iterator[CentroidMatches]:
+    def alike(
+        self, vectors: FloatArray, lowest: Sequence[float], own: Sequence[bytes] = ()
+    ) -> Iterator[CentroidMatches]:
         for start in range(0, len(vectors), AT_ONCE):
             some = vectors[start : start + AT_ONCE]
             cosines = self._cosines(some)
             for column, vector in enumerate(some):
                 least = lowest[start + column]
                 near = self._compared(cosines[:, column], least - _error(vector), vector)
-                yield near.at_least(least)
+                found = near.at_least(least)
+                yield found.without(own[start + column]) if own else found
 
     def _cosines(self, vectors: FloatArray) -> FloatArray:
         """(n, k) float32: the cosines of the rows and unit rows (k, d)."""

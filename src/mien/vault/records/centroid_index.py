@@ -89,7 +89,7 @@ class _CodesOf:
             "version": 3,
             "shape": (index.ntotal, index.d),
             "typestr": "|u1",
-            "data": (address, True),  # read-only
+            "data": (address, False),
         }
 
 
@@ -110,8 +110,11 @@ class _Group:
             dims, faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
         )
         index.is_trained = True  # there is nothing to learn: a code is a number and 128
-        index.add_sa_codes(np.concatenate([block.codes for block in blocks]))
+        index.ntotal = sum(map(len, blocks))
+        index.codes.resize(index.ntotal * dims)
         stored, start = np.asarray(_CodesOf(index)), 0
+        np.concatenate([block.codes for block in blocks], out=stored)
+        stored.flags.writeable = False
         for block in blocks:
             block.codes = stored[start : start + len(block)]
             start += len(block)

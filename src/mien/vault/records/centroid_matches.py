@@ -53,6 +53,14 @@ class CentroidMatches:
 
         return self._at(np.flatnonzero(~(self.cosines < lowest)))
 
+    def without(self, tag: bytes) -> CentroidMatches:
+        """The others, in their order."""
+        import numpy as np
+
+        if tag not in self.tags:
+            return self
+        return self._at(np.flatnonzero([one != tag for one in self.tags]))
+
     def to_block(self) -> CentroidBlock:
         """The centroids alone."""
         return CentroidBlock(b"".join(self.tags), self.rows)
@@ -74,6 +82,11 @@ class CentroidSearch(Protocol):
         """Of a unit row (d,) of the rotated space: the highest cosine first."""
         ...
 
-    def alike(self, vectors: FloatArray, lowest: Sequence[float]) -> Iterator[CentroidMatches]:
-        """Of each unit row of (k, d), those whose cosine is not below its lowest one."""
+    def alike(
+        self, vectors: FloatArray, lowest: Sequence[float], own: Sequence[bytes] = ()
+    ) -> Iterator[CentroidMatches]:
+        """Of each unit row of (k, d), those whose cosine is not below its lowest one.
+
+        own: of each row, the tag of a record that is left out; no tags leave out nobody.
+        """
         ...

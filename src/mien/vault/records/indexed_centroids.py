@@ -46,14 +46,16 @@ class IndexedCentroids:
     def nearest(self, vector: FloatArray, most: int) -> CentroidMatches:
         return self._find(vector, _Nearest(most))
 
-    def alike(self, vectors: FloatArray, lowest: Sequence[float]) -> Iterator[CentroidMatches]:
-        for vector, low in zip(vectors, lowest, strict=True):
-            yield self._find(vector, _AtLeast(low))
+    def alike(
+        self, vectors: FloatArray, lowest: Sequence[float], own: Sequence[bytes] = ()
+    ) -> Iterator[CentroidMatches]:
+        for vector, low, tag in zip(vectors, lowest, own or [b""] * len(lowest), strict=True):
+            yield self._find(vector, _AtLeast(low, tag))
 
     def _find(self, vector: FloatArray, wanted: _Wanted) -> CentroidMatches:
         lowest = wanted.lowest(None)
         rows: dict[bytes, FloatArray] = {}
-        for most in CANDIDATES:
+        for most in wanted.candidates:
             some = self._index.search(vector, most)
             for count in (FIRST, most):  # a few tell which of the others can matter
                 pairs = zip(some.cosines[:count], some.numbers[:count], strict=True)
@@ -61,6 +63,7 @@ class IndexedCentroids:
                     number for cosine, number in pairs if not cosine + some.error < lowest
                 )
                 tags = [self._index.tag_at(number) for number in near]
+                tags = [tag for tag in tags if tag != wanted.besides]
                 rows.update(self._stored.under([tag for tag in tags if tag not in rows]).items())
                 block = CentroidBlock.of({tag: rows[tag] for tag in tags if tag in rows})
                 found = wanted.select(CentroidMatches.of(block, vector))
@@ -74,6 +77,16 @@ class IndexedCentroids:
 
 
 class _Wanted(Protocol):
+    @property
+    def besides(self) -> bytes:
+        """The tag of a record that is not wanted; empty for none."""
+        ...
+
+    @property
+    def candidates(self) -> Sequence[int]:
+        """How many of the nearest rows to look at, until these are enough."""
+        ...
+
     def select(self, compared: CentroidMatches) -> CentroidMatches:
         """Those that are wanted of these."""
         ...
@@ -86,6 +99,8 @@ class _Wanted(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Nearest:
     most: int
+    besides: bytes = b""
+    candidates: Sequence[int] = CANDIDATES
 
     def select(self, compared: CentroidMatches) -> CentroidMatches:
         return compared.nearest(self.most)
@@ -99,9 +114,11 @@ class _Nearest:
 @dataclass(frozen=True, slots=True)
 class _AtLeast:
     cosine: float
+    besides: bytes
+    candidates: Sequence[int] = (FIRST, *CANDIDATES)  # most people resemble nobody
 
     def select(self, compared: CentroidMatches) -> CentroidMatches:
-        return compared.at_least(self.cosine)
+        return compared.at_least(self.cosine).without(self.besides)
 
     def lowest(self, found: CentroidMatches | None) -> float:
         return self.cosine
