@@ -46,6 +46,30 @@ def test_enrol_is_accepted_for_enroll(mien: Mien, album: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "taken"),
+    [
+        (("enroll", "me/1.png", "me/2.png"), "me/1.png"),
+        (("enroll", "me"), None),  # a person may be called as a folder is
+        (("enroll", "./me"), "./me"),
+        (("enroll", "probe.png", "me/1.png"), "probe.png"),
+        (("unlock", "probe.png"), "probe.png"),
+    ],
+)
+def test_a_photo_in_the_place_of_the_name_is_answered_with_where_the_name_goes(
+    mien: Mien,
+    album: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    taken: str | None,
+) -> None:
+    monkeypatch.chdir(album)
+    ran = mien(*arguments)
+    assert ran.code == 2
+    told = f"{taken!r} is on the disk; the name comes first: mien {arguments[0]} NAME PHOTO"
+    assert (ran.complaint == told) is (taken is not None)
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ("--json", "list"),

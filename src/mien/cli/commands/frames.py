@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mien.cli.progress import print_progress
-from mien.errors import UsageError
+from mien.errors import UsageError, quote
 from mien.media.frame import Frame, turn_frames
 from mien.vault import check_user_name
 
@@ -26,6 +26,10 @@ CHALLENGE_TIMEOUT_S = 20.0  # twelve for the session, and some to sit down
 def name_of(args: Namespace) -> str:
     """NAME, or the login name of whoever runs this. Raises UsageError for a user id without one."""
     if args.name is not None:
+        if _is_photo(args.name):
+            raise UsageError(
+                f"{quote(args.name)} is on the disk; the name comes first: {args.prog} NAME PHOTO"
+            )
         return check_user_name(args.name)
     try:
         import pwd
@@ -36,6 +40,13 @@ def name_of(args: Namespace) -> str:
         return check_user_name(pwd.getpwuid(os.getuid()).pw_name)
     except KeyError as error:
         raise UsageError(f"user id {os.getuid()} has no name here; give NAME") from error
+
+
+def _is_photo(name: str) -> bool:
+    """Whether whoever left NAME out gave a photo or a folder in its place."""
+    if os.path.sep in name:
+        return os.path.exists(name)
+    return "." in name and os.path.isfile(name)
 
 
 def frames_to_decide_on(args: Namespace, settings: Settings) -> Iterator[Frame] | None:
