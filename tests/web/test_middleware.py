@@ -286,7 +286,7 @@ def test_the_name_of_the_server_software_is_removed(tmp_path: Path) -> None:
         "method": "GET", "route": "none", "status": 204, "outcome": "done", "ms": 1500.0,
     }  # fmt: skip
     middleware.metrics.set_active(3)
-    text = middleware.metrics.render().decode()
+    text = middleware.metrics.render(is_ready=True).decode()
     assert 'mien_requests_total{method="GET",route="none",status="204"} 1.0' in text
     assert 'mien_request_seconds_bucket{le="1.0",route="none"} 0.0' in text
     assert 'mien_request_seconds_bucket{le="2.5",route="none"} 1.0' in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -202,7 +203,8 @@ def test_health_ready_metrics_and_openapi_respond(
         assert nobody.head("/v1/health").status_code == 200
         assert nobody.get("/metrics").status_code == 401
     text = client.get("/metrics").text
-    assert 'mien_requests_total{method="GET",route="/v1/health",status="200"} ' in text
+    assert 'mien_requests_total{method="GET",route="/v1/health",status="200",tenant="' in text
+    assert re.search(r'^mien_vault_ready\{tenant="[0-9a-f]{16}"\} 1.0$', text, re.MULTILINE)
     assert "eileen" not in text
     paths = client.get("/v1/openapi.json").json()["paths"]
     assert {"/v1/unlock", "/v1/identify", "/v1/people/{user}", "/v1/log"} <= set(paths)

@@ -84,6 +84,11 @@ class Vault:
         with self._transactions.reading() as found:
             return found is None or not found.manifest.count(VaultTable.RECORD)
 
+    def vault_id(self) -> bytes | None:
+        """16 random bytes, no secret, that stay the vault's own; None where there is none yet."""
+        with self._transactions.reading() as found:
+            return None if found is None else found.header.vault_id
+
     def look_up(self, user: str) -> LookupResult | None:
         """The record of this name and what goes with it; None where there is no vault yet."""
         name = check_user_name(user)

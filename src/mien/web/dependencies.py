@@ -18,7 +18,7 @@ from mien.web.auth import NotAuthenticated, PageTicket, TokenStore
 from mien.web.blank_limit import BlankLimit
 from mien.web.challenges import Challenges
 from mien.web.log import LogClock, now_utc
-from mien.web.metrics import Metrics
+from mien.web.metrics import Metrics, tenant_label
 from mien.web.middleware import RequestLimits
 from mien.web.pool import ClientPool, WorkerPool
 from mien.web.readiness import Readiness
@@ -55,7 +55,9 @@ class ServiceParts:
 
     def _check_ready(self) -> None:
         self.pipeline_of(None)
-        self.vault.is_empty()
+        vault_id = self.vault.vault_id()
+        if vault_id is not None:
+            self.metrics.tenant = tenant_label(vault_id)
 
 
 async def _parts_of(request: Request) -> ServiceParts:

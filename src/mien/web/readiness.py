@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from mien.errors import MienError
+
 FRESH_S = 2.0
 
 
@@ -25,6 +27,14 @@ class Readiness:
             answer = asyncio.wrap_future(self._executor.submit(self._check))
             self._answer, self._asked_at = answer, now
         await asyncio.shield(answer)  # a client that leaves stops it for nobody else
+
+    async def is_ready(self, *, within_s: float) -> bool:
+        """Whether the service is ready, and is found so in that time."""
+        try:
+            await asyncio.wait_for(self.wait(), within_s)
+        except (MienError, asyncio.TimeoutError):
+            return False
+        return True
 
     def close(self) -> None:
         """Wait until a check that runs has ended."""

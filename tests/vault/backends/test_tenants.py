@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg import errors
+from tests.vault.tenants import as_role, made_tenants
 
 from mien.errors import VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.backends.postgres import PostgresStore
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "fleet.md"
 TABLES = [f"mien.cell_{section.value}" for section in VaultTable]
-Connect = Callable[[str], psycopg.Connection[Any]]
 
 
 @pytest.fixture
 def tenants(postgres_url: str) -> Iterator[tuple[str, str, str]]:
-    """The owner of the tables and two tenants, made as docs/fleet.md says; each has cells."""
-    [sql] = re.findall(r"```sql\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    database = postgres_url.partition("@/")[2].partition("?")[0]
-    owner, *names = (f"{name}_{uuid4().hex[:12]}" for name in ("owner", "acme", "zeta"))
-    with psycopg.connect(postgres_url, autocommit=True) as db:
-        db.execute(f"CREATE ROLE {owner} LOGIN")
-        db.execute(f"GRANT CREATE ON DATABASE {database} TO {owner}")
-        fill(PostgresStore(as_role(postgres_url, owner)), b"owner's")
-        for name in names:
-            made = sql.replace("DATABASE mien", f"DATABASE {database}").replace("acme", name)
-            db.execute(made.encode())
-            fill(PostgresStore(as_role(postgres_url, name)), name[:4].encode())
-        try:
-            yield owner, names[0], names[1]
-        finally:
-            for name in (owner, *names):
-                db.execute(f"DROP OWNED BY {name} CASCADE")
-                db.execute(f"DROP ROLE {name}")
-
-
-def as_role(url: str, role: str) -> str:
-    return url.replace("postgres:@", f"{role}:@")
+    """The owner of the tables and two tenants; each has cells."""
+    with made_tenants(postgres_url) as (owner, acme, zeta):
+        for role, value in ((owner, b"owner's"), (acme, b"acme"), (zeta, b"zeta")):
+            fill(PostgresStore(as_role(postgres_url, role)), value)
+        yield owner, acme, zeta
 
 
 def fill(store: PostgresStore, value: bytes) -> None:

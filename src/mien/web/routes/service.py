@@ -12,6 +12,8 @@ from mien.web.metrics import CONTENT_TYPE
 from mien.web.openapi import POST_ERRORS, describe_responses
 from mien.web.responses import OutcomeResponse
 
+READY_LIMIT_S = 4.0  # a scraper waits 10 s for the metrics
+
 router = APIRouter(tags=["service"])
 
 
@@ -43,5 +45,6 @@ async def begin_session(request: Request, parts: Parts) -> Response:
     responses=describe_responses(None, 401),
 )
 async def metrics(parts: Parts, token_scope: TokenScope) -> Response:
-    """Counters in the Prometheus text format."""
-    return Response(parts.metrics.render(), media_type=CONTENT_TYPE)
+    """Counters in the Prometheus text format, and whether models and vault work now."""
+    is_ready = await parts.readiness.is_ready(within_s=READY_LIMIT_S)
+    return Response(parts.metrics.render(is_ready=is_ready), media_type=CONTENT_TYPE)
