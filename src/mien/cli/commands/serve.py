@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 from mien.cli.output import CommandResult
 from mien.cli.user_vault import VAULT_PROMPT
-from mien.errors import ExitCode, missing_extra
+from mien.errors import ExitCode, MienError, missing_extra
 from mien.settings import Settings, load_settings
 from mien.vault.crypto.passphrase import passphrase_prompt
 from mien.vault.open import open_vault
@@ -37,7 +37,11 @@ def serve(args: Namespace) -> CommandResult:
     )
     ask = RememberedPassphrase(settings)
     vault = open_vault(settings, create=True, surface="web", ask_passphrase=ask)
-    vault.is_empty()  # a missing key stops the start, not the first unlock
+    try:
+        vault.is_empty()  # a missing key stops the start, not the first unlock
+    except MienError:
+        vault.close()
+        raise
     if args.workers == 1:
         on_listening = _log_address if args.no_page else _print_address
         with_page = not args.no_page

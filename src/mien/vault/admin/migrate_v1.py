@@ -37,12 +37,15 @@ def create_vault(
     write_log: Callable[[Transaction, str], object],
 ) -> VaultStatus:
     """Make a vault that holds these records, whose vectors are plain. As `Vault.create`."""
+    with transactions.reading() as found:
+        was_there = found is not None
+    if was_there:
+        with transactions.store.writing():
+            pass  # an older schema becomes the present one: tenants are told to have this done
+        raise _is_there(transactions)
     with transactions.writing(key_kind=key_kind) as transaction:
-        if transaction.manifest.counter:
-            raise UsageError(
-                f"there is a vault at {quote(transactions.store.place)} already;"
-                " to see it, run: mien vault status"
-            )
+        if transaction.manifest.counter:  # another process made it meanwhile
+            raise _is_there(transactions)
         write_log(transaction, "vault")
         for record in plain_records:
             put_record(convert_record(record, None, transaction.cipher), transaction)
@@ -51,6 +54,13 @@ def create_vault(
     status = vault_status(transactions)
     assert status is not None  # the vault was made just now
     return status
+
+
+def _is_there(transactions: TransactionManager) -> UsageError:
+    return UsageError(
+        f"there is a vault at {quote(transactions.store.place)} already;"
+        " to see it, run: mien vault status"
+    )
 
 
 def check_never_sealed(guard: RollbackGuard, place: str) -> None:
