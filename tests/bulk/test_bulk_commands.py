@@ -109,6 +109,29 @@ def test_a_person_with_folders_of_photos_is_one_person(
     assert (code, [one["user"] for one in said["people"]]) == (0, ["ana", "ana-maria"])
 
 
+@pytest.mark.parametrize("option", ["--keep", "--replace"])
+def test_two_folders_of_one_name_are_one_person_and_a_failure(
+    tmp_path: Path, home: Path, no_nets: None, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    photos = {"\u00fc/1.jpg": b"one", "u\u0308/1.jpg": b"two"}  # one name, written in two ways
+    assert embed(write(tmp_path / "s", photos), tmp_path / "out") == 0
+    capsys.readouterr()
+    code, said = run(capsys, "bulk", "enroll", tmp_path / "out", option)
+    assert (code, [one["outcome"] for one in said["people"]]) == (2, ["enrolled", "refused"])
+
+
+def test_a_folder_cannot_write_to_the_terminal(
+    tmp_path: Path, home: Path, no_nets: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = {"a\x1b[31m\nb/1.jpg": b"one", "a\x1b[31m\nc/1.jpg": b"wall"}
+    assert embed(write(tmp_path / "s", photos), tmp_path / "out") == 0
+    assert main(["bulk", "enroll", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().out
+    assert "'a\\x1b[31m\\nc/1.jpg': " in said
+    assert "not enrolled: 'a\\x1b[31m\\nb': " in said
+    assert "\x1b" not in said
+
+
 def test_photos_of_two_people_in_one_folder_are_refused(
     tmp_path: Path, home: Path, no_nets: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

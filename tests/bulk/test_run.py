@@ -262,6 +262,36 @@ def test_plain_shards_are_parquet_that_others_read(
     assert said["version"]
 
 
+def test_a_plain_shard_of_more_rows_than_a_shard_has_is_refused_before_they_are_read(
+    source: Path, tmp_path: Path, own: Settings
+) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    out = tmp_path / "out"
+    fragile.embed(request(source, out, seal=False), own)
+    shard = out / "shard-0000-00000.parquet"
+    table = pyarrow.parquet.read_table(shard)
+    pyarrow.parquet.write_table(pyarrow.concat_tables([table] * 100), shard)
+    with pytest.raises(VaultDamaged, match="embed --resume"):
+        rows(out, own)
+
+
+@pytest.mark.parametrize("name", ["{outside}", "../outside.jpg", "person 0/../../outside.jpg"])
+def test_a_plan_that_was_edited_has_no_photo_read_outside_of_the_source(
+    source: Path, tmp_path: Path, own: Settings, name: str
+) -> None:
+    out, outside = tmp_path / "out", tmp_path / "outside.jpg"
+    outside.write_bytes(b"photo 99")
+    fragile.embed(request(source, out, seal=False), own)
+    shard, plan = out / "shard-0000-00000.parquet", out / "plan-0000.json"
+    shard.unlink()
+    plan.write_text(plan.read_text().replace("person 0/00.jpg", name.format(outside=outside)))
+    with pytest.raises(VaultDamaged, match="was altered"):
+        fragile.embed(request(source, out, seal=False, resume=True), own)
+    assert not shard.exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 1}', b'{"header": "zz"}', b"\xff"])
 def test_a_damaged_description_is_refused(
     source: Path, tmp_path: Path, own: Settings, content: bytes

@@ -59,16 +59,30 @@ def test_centroids_are_kept_up_to_date_in_a_vault_that_has_them(
 
 def test_who_is_enrolled_stays_as_enrolled_unless_replaced(vault: Vault, model: ModelId) -> None:
     vault.enroll_many([("ana", face(1))], model=model)
-    twice = [("ana", face(2)), ("ben", face(3)), ("ben", face(4))]
-    found = vault.enroll_many(twice, model=model)
-    assert outcomes(found) == ["already_enrolled", "enrolled", "already_enrolled"]
+    both = [("ana", face(2)), ("ben", face(3))]
+    found = vault.enroll_many(both, model=model)
+    assert outcomes(found) == ["already_enrolled", "enrolled"]
     assert "is enrolled already" in found[0].why
     np.testing.assert_allclose(stored_face(vault, "ana", model), face(1), atol=1e-6)
     np.testing.assert_allclose(stored_face(vault, "ben", model), face(3), atol=1e-6)
-    found = vault.enroll_many(twice, model=model, replace=True)
-    assert outcomes(found) == ["replaced", "replaced", "replaced"]
+    found = vault.enroll_many([both[0], ("ben", face(4))], model=model, replace=True)
+    assert outcomes(found) == ["replaced", "replaced"]
     np.testing.assert_allclose(stored_face(vault, "ben", model), face(4), atol=1e-6)
-    assert [one.outcome for one in vault.read_log()][-3:] == ["replaced"] * 3
+    assert [one.outcome for one in vault.read_log()][-2:] == ["replaced"] * 2
+
+
+@pytest.mark.parametrize("between", [0, 120])  # the second one in the same transaction, or a later
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_name_that_comes_twice_never_takes_the_place_of_the_first(
+    vault: Vault, model: ModelId, replace: bool, between: int
+) -> None:
+    others = [(f"user {number}", face(number)) for number in range(between)]
+    spelled = [("\u00fc", face(3)), *others, ("u\u0308", face(4))]  # one name, written in two ways
+    found = vault.enroll_many(spelled, model=model, replace=replace)
+    assert (found[0].outcome, found[-1].outcome) == ("enrolled", "refused")
+    assert "came before" in found[-1].why
+    np.testing.assert_allclose(stored_face(vault, "\u00fc", model), face(3), atol=1e-6)
+    assert [one.user for one in vault.read_log()].count("\u00fc") == 1
 
 
 def test_a_name_that_cannot_be_one_is_refused_alone(vault: Vault, model: ModelId) -> None:

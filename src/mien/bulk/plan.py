@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mien import __version__
+from mien.bulk.shard_file import MAX_ROWS
 from mien.bulk.shard_seal import Sealer
 from mien.bulk.storage import Folder
 from mien.errors import UsageError, VaultDamaged, quote
@@ -26,7 +27,7 @@ FORMAT = 1
 RUN_NAME = "run.json"
 PLAN_NAME = re.compile(r"plan-(\d{4,6})\.json")
 MAX_PLAN_PHOTOS = 100_000  # one file of 5 MB or so is read at a time
-MAX_SHARD_PHOTOS, MIN_SHARD_PHOTOS = 1000, 16
+MAX_SHARD_PHOTOS, MIN_SHARD_PHOTOS = MAX_ROWS, 16
 SHARDS_PER_WORKER = 4  # at least, of a small run, so that none waits at the end
 
 
@@ -155,9 +156,16 @@ def read_plan(folder: Folder, number: int, sealer: Sealer | None) -> Iterator[Sh
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _not_a_plan(name, folder) from error
     for shard in shards:
+        if not all(_is_below_source(photo) for photo in shard.photos):
+            raise _not_a_plan(name, folder)
         if not re.fullmatch(r"shard-\d{4,6}-\d{5}\.parquet(\.sealed)?", shard.name):
             raise _not_a_plan(name, folder)
         yield shard
+
+
+def _is_below_source(photo: str) -> bool:
+    """Whoever can write the plan of unsealed shards has no other file of the user read."""
+    return not photo.startswith("/") and not {".", ".."} & set(photo.split("/"))
 
 
 def _not_a_plan(name: str, folder: Folder) -> VaultDamaged:

@@ -14,6 +14,7 @@ from mien.errors import Outcome, VaultDamaged, missing_extra, quote
 from mien.results import Face
 
 METADATA_KEY = b"mien"
+MAX_ROWS = 1000  # photos of a shard
 
 
 def expect_parquet() -> None:
@@ -60,7 +61,10 @@ def decode_shard(
     """
     pa, parquet = _pyarrow()
     try:
-        table = parquet.read_table(io.BytesIO(content))
+        file = parquet.ParquetFile(io.BytesIO(content))
+        if file.metadata.num_rows > MAX_ROWS:  # a few kilobytes can stand for 10^9 of them
+            raise ValueError("too many rows")
+        table = file.read()
         metadata = json.loads(table.schema.metadata[METADATA_KEY])
         rows = table.to_pylist()
         if metadata["dims"] != dims:  # of another model, which the caller refuses by its hash

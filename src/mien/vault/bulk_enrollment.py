@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
-from mien.errors import UsageError
+from mien.errors import UsageError, quote
 from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
@@ -42,7 +42,8 @@ class EnrolledPerson:
 
     user: the name as it was given. outcome: "enrolled"; "replaced" for one who was enrolled before;
     "already_enrolled" for one whose record stays as it was; "refused" for a name that cannot be
-    one. photos: that were stored. why: nothing was stored; else empty.
+    one, or came before in the same call. photos: that were stored. why: nothing was stored; else
+    empty.
     """
 
     user: str
@@ -59,6 +60,7 @@ class BulkEnrollment:
     ) -> None:
         self._transactions, self._log = transactions, log
         self._model, self._replace = model, replace
+        self._came: set[str] = set()  # names; two spellings of Unicode can be one
 
     def run(self, people: Iterable[Person]) -> list[EnrolledPerson]:
         """Everybody, in the order of `people`."""
@@ -121,8 +123,9 @@ class BulkEnrollment:
             if isinstance(one, EnrolledPerson):
                 found.append(one)
                 continue
-            known = one.user in kept or is_enrolled(one.user, transaction)
+            known = is_enrolled(one.user, transaction)
             refusal = self._refusal(user, one.user, known, kept, transaction)
+            self._came.add(one.user)
             if refusal is not None:
                 found.append(refusal)
                 continue
@@ -141,6 +144,9 @@ class BulkEnrollment:
         kept: dict[str, Record],
         transaction: Transaction,
     ) -> EnrolledPerson | None:
+        if name in self._came:
+            why = f"{quote(name)} came before, maybe in another spelling; put their photos together"
+            return EnrolledPerson(user, "refused", why=why)
         if known and not self._replace:
             error = already_enrolled(name, "remove that person first, or replace the template")
             return EnrolledPerson(user, "already_enrolled", why=str(error))

@@ -164,7 +164,8 @@ class Vault:
 
         people: (name, plain unit embeddings (k, d) float32 of the photos), walked once; after an
         error those of earlier transactions stay enrolled. Nothing is checked of the faces.
-        replace: what is stored of a name; else it stays. Each person is in the log. ValueError for
+        replace: what is stored of a name; else it stays. A name that comes twice is
+        refused the second time. Each person is in the log. ValueError for
         rows that are not unit vectors, or not all of one length.
         """
         bulk = BulkEnrollment(self._transactions, self._log, model=model, replace=replace)

@@ -13,7 +13,7 @@ from mien.bulk.shard_seal import key_path
 from mien.cli.output import CommandResult
 from mien.cli.progress import bar, count_bar
 from mien.cli.user_vault import open_user_vault
-from mien.errors import ExitCode, Outcome, UsageError
+from mien.errors import ExitCode, Outcome, UsageError, quote, quote_path
 from mien.settings import load_settings, usable_cores
 from mien.vault.bulk_enrollment import EnrolledPerson
 from mien.vault.crypto.passphrase import passphrase_prompt
@@ -67,7 +67,7 @@ def _embedded(args: Namespace, summary: RunSummary, key_file: str | None) -> Com
         lines.append(f"{summary.before:,} of {summary.photos:,} photos were done before")
     failed = Counter({word: n for word, n in summary.outcomes.items() if word != Outcome.OK.value})
     lines += [f"  {count:,} {word.replace('_', ' ')}" for word, count in failed.most_common()]
-    lines += [f"  {name}: {why}" for name, _, why in summary.failures[:TOLD]]
+    lines += [f"  {quote_path(name)}: {why}" for name, _, why in summary.failures[:TOLD]]
     if sum(failed.values()) > TOLD:
         lines.append("  ... the shards have the reason for each photo")
     if args.plain:
@@ -119,7 +119,7 @@ def _enrolled(people: Sequence[EnrolledPerson], *, keep: bool) -> CommandResult:
     failed = [one for one in people if one.outcome not in good]
     done = sum(one.outcome in ("enrolled", "replaced") for one in people)
     lines = [f"enrolled {done:,} of {len(people):,} people"]
-    lines += [f"  not enrolled: {one.user}: {one.why}" for one in failed[:TOLD]]
+    lines += [f"  not enrolled: {quote(one.user)}: {one.why}" for one in failed[:TOLD]]
     if len(failed) > TOLD:
         lines.append(f"  ... and {len(failed) - TOLD:,} more; --json has all")
     code = ExitCode.USAGE if failed else ExitCode.OK
