@@ -125,6 +125,18 @@ def test_everybody_is_listed_in_order_however_many_there_are() -> None:
     assert list(cached_reads._in_order([])) == []
 
 
+def test_a_list_of_everybody_is_a_sequence_of_heads(full: Vault) -> None:
+    people = full.list_people()
+    assert len(people) == len(NAMES)
+    assert [people[place].user for place in range(len(NAMES))] == list(NAMES)
+    assert (
+        people[-1] == list(people)[-1] == RecordHead("dora", people[0].model, people[0].created_at)
+    )
+    assert [head.user for head in people[1:3]] == ["ana", "ben"]
+    with pytest.raises(IndexError):
+        people[len(NAMES)]
+
+
 def test_little_is_read_in_one_transaction(
     full: Vault, model: ModelId, monkeypatch: pytest.MonkeyPatch
 ) -> None:

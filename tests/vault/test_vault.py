@@ -42,7 +42,7 @@ def test_a_stored_record_is_read_as_it_was_written(vault: Vault, model: ModelId)
     store_record(vault, ana)
     assert record_of_user(vault, "ana") == ana
     assert record_of_user(vault, "zoe") is None
-    assert vault.list_people() == [ana.head]
+    assert list(vault.list_people()) == [ana.head]
     assert list(vault.people_page(after="", limit=9)[0].values()) == [ana]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from mien.vault.bucket_cache import BucketCache
 from mien.vault.pauses import Pauses
-from mien.vault.people import Heads, sealed_heads, sealed_records, user_of
+from mien.vault.people import Heads, sealed_heads, sealed_records
 from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.centroid_matches import CentroidSearch
@@ -54,10 +54,10 @@ class CachedReads:
         self._indexes.note_count(model, len(centroids))
         return centroids, None if cipher is None else RotatedSpace(cipher, model)
 
-    def list_people(self) -> list[RecordHead]:
+    def list_people(self) -> Heads:
         """See `Vault.list_people`."""
         parts, _ = self._heads.read(self._transactions, "", sealed_heads)
-        return list(_in_order(parts))
+        return _in_order(parts)
 
     def people_page(self, after: str, limit: int) -> tuple[dict[bytes, Record], bool]:
         """See `Vault.people_page`."""
@@ -77,17 +77,21 @@ class CachedReads:
         return page, len(users) > limit
 
 
-def _in_order(parts: Sequence[Heads]) -> Iterator[RecordHead]:
+def _in_order(parts: Sequence[Heads]) -> Heads:
     """All heads by user name. Of 100,000 a thousand are sorted at a time, because no other thread
     runs while Python sorts."""
     longest = max((part.users for part in parts), key=len, default=[])
     pivots = longest[:: max(1, len(longest) // GROUPS)][1:]
-    starts, pauses = [0] * len(parts), Pauses()
+    starts, pauses, every = [0] * len(parts), Pauses(), Heads([], [], [])
     for pivot in [*pivots, None]:
         group: list[RecordHead] = []
         for number, part in enumerate(parts):
             end = len(part.users) if pivot is None else bisect_left(part.users, pivot)
             group += part.rows(starts[number], end)
             starts[number] = end
-        yield from sorted(group, key=user_of)
+        ordered = Heads.of(group)
+        every.users.extend(ordered.users)
+        every.models.extend(ordered.models)
+        every.created_at.extend(ordered.created_at)
         pauses.let_others_run()
+    return every

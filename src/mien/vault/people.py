@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from mien.records import dataclass, field, replace
 from mien.vault.backends.base import VaultTable
@@ -93,11 +93,11 @@ class SealedHeads:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heads:
+class Heads(Sequence[RecordHead]):
     """Heads of records in columns, sorted by user name in code point order.
 
     An object for each of 100,000 would stop all threads for a tenth of a second whenever Python
-    looks for garbage.
+    looks for garbage, and again when the list is dropped: so each is made when it is asked for.
     """
 
     users: list[str] = field(repr=False)
@@ -112,6 +112,23 @@ class Heads:
             [row.model for row in rows],
             [row.created_at for row in rows],
         )
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def __iter__(self) -> Iterator[RecordHead]:
+        return self.rows(0, len(self))
+
+    @overload
+    def __getitem__(self, place: int) -> RecordHead: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Heads: ...
+
+    def __getitem__(self, place: int | slice) -> RecordHead | Heads:
+        if isinstance(place, slice):
+            return Heads(self.users[place], self.models[place], self.created_at[place])
+        return RecordHead(self.users[place], self.models[place], self.created_at[place])
 
     def rows(self, start: int, end: int) -> Iterator[RecordHead]:
         """The heads from one place to another."""

@@ -101,8 +101,8 @@ class Vault:
                 decoy_seed=transaction.cipher.tag("decoy", name),
             )
 
-    def list_people(self) -> list[RecordHead]:
-        """Who is enrolled, sorted by user name in code point order.
+    def list_people(self) -> Sequence[RecordHead]:
+        """Who is enrolled, sorted by user name in code point order, at this moment.
 
         Opens every record once, and later those of what has changed.
         """
