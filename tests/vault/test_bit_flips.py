@@ -62,7 +62,7 @@ def read_all(home: Path) -> Answers:
     with open_vault(settings, create=False, surface="library", environ={}) as vault:
         users = ("ana", "ben", "nobody")
         return (
-            vault.list_people(),
+            list(vault.list_people()),
             *(record_of_user(vault, user) for user in users),
             *(vault.holds(user) for user in users),
             vault.read_log(),
