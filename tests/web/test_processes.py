@@ -50,6 +50,9 @@ def admin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, s
     """A service of two processes, and a token that may do everything."""
     home = tmp_path_factory.mktemp("home")
     token = token_of(home, "admin")
+    counts = home / "state" / "mien" / "service-usage.sqlite"
+    counts.parent.mkdir(parents=True, exist_ok=True)
+    counts.write_bytes(b"damaged by a power cut")  # which keeps no service from its start
     with start_service(home, "--workers", "2", "--no-page") as service:
         wait_for_children(service.process.pid, 2)
         yield service, token

@@ -42,7 +42,7 @@ from mien.web.middleware import Middleware, RequestLimits
 from mien.web.pool import WorkerPool
 from mien.web.request_body import BodyLimits
 from mien.web.tls import TlsHandshakes
-from mien.web.usage import Usage
+from mien.web.usage import Usage, usage_path
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 ALL_ADDRESSES = ("", "0.0.0.0", "::")
@@ -232,7 +232,7 @@ def _parts_of(
         pool=WorkerPool(max(1, usable_cores() // processes), on_change=metrics.set_active),
         limits=RequestLimits(hosts=hosts, body=body),
         metrics=metrics,
-        usage=Usage(settings.state_dir / "service-usage.sqlite"),
+        usage=Usage(usage_path(settings)),
         page_ticket=page_ticket,
         challenges=challenges,
         needs_challenge=settings.liveness_service == "active",

@@ -8,10 +8,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mien.errors import MienError, quote_path
+from mien.files import fault_of_owner
+from mien.settings import Settings
 
 BUSY_TIMEOUT_S = 2.0
 _TABLES = (
@@ -20,6 +22,31 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS counts (client TEXT NOT NULL, window_s INTEGER NOT NULL,"
     " start INTEGER NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (client, window_s)) WITHOUT ROWID",
 )
+
+
+def usage_path(settings: Settings) -> Path:
+    """The file of this user's services."""
+    return settings.state_dir / "service-usage.sqlite"
+
+
+def remove_damaged(path: Path) -> None:
+    """Remove a file that is no database, as a power cut may leave it: it has counts of a day alone.
+
+    To be called before the service has begun. A file that cannot be opened stays, and `Usage`
+    refuses it.
+    """
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as db:
+            is_whole = db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    except sqlite3.OperationalError:
+        return
+    except sqlite3.DatabaseError:
+        is_whole = False
+    if not is_whole:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 class Usage:
@@ -33,6 +60,9 @@ class Usage:
             if path is not None:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 path.touch(mode=0o600)
+                fault = fault_of_owner(path.stat())
+                if fault:  # whoever can write it takes the limits away
+                    raise PermissionError(fault)
             self._db = sqlite3.connect(
                 ":memory:" if path is None else path,
                 timeout=BUSY_TIMEOUT_S,

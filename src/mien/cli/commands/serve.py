@@ -22,7 +22,7 @@ def serve(args: Namespace) -> CommandResult:
     args: engine, calibration, host, port, tls_cert, tls_key, name, insecure, no_page, workers.
     """
     try:
-        from mien.web import process_job, processes, server
+        from mien.web import process_job, processes, server, usage
     except ModuleNotFoundError as error:
         raise missing_extra(f"the service needs {error.name}", "serve") from error
     settings = load_settings(engine=args.engine, calibration=args.calibration)
@@ -42,6 +42,7 @@ def serve(args: Namespace) -> CommandResult:
     except MienError:
         vault.close()
         raise
+    usage.remove_damaged(usage.usage_path(settings))
     if args.workers == 1:
         on_listening = _log_address if args.no_page else _print_address
         with_page = not args.no_page
