@@ -143,6 +143,17 @@ def test_photos_of_two_people_in_one_folder_are_refused(
     assert "do not show one person" in said["people"][0]["why"]
 
 
+def test_a_plan_that_another_run_wrote_over_is_not_enrolled(
+    tmp_path: Path, home: Path, no_nets: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = write(tmp_path / "s", {"ana/1.jpg": b"one", "ben/1.jpg": b"two"}), tmp_path / "o"
+    assert embed(source, out, "--plain") == 0
+    plan = out / "plan-0000.json"
+    plan.write_text(plan.read_text().replace("ben/1.jpg", "eve/1.jpg"))
+    assert main(["bulk", "enroll", str(out), "--plain"]) == 8
+    assert "has not the photos that were planned" in capsys.readouterr().err
+
+
 def test_a_run_that_is_not_complete_is_not_enrolled(
     tmp_path: Path, home: Path, no_nets: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

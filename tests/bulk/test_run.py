@@ -152,7 +152,7 @@ def test_a_run_that_is_killed_goes_on_and_has_each_photo_once(
     assert (summary.before, summary.shards) == (2 * SHARD, 1)
     expect_each_once(out, own)
     assert all((out / name).stat().st_mtime_ns == at for name, at in before.items())
-    assert [path for path in out.iterdir() if path.name.startswith(".")] == []
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == [".run.lock"]
 
 
 def test_a_finished_run_has_nothing_to_do_and_later_photos_get_a_later_plan(
@@ -169,6 +169,29 @@ def test_a_finished_run_has_nothing_to_do_and_later_photos_get_a_later_plan(
     assert (more.photos, more.shards) == (PHOTOS + 1, 1)
     assert (out / "plan-0000.json").read_bytes() == plan
     expect_each_once(out, own, PHOTOS + 1)
+
+
+def test_runs_that_begin_at_the_same_time_are_one_run(
+    source: Path, tmp_path: Path, own: Settings
+) -> None:
+    command = [sys.executable, "-c", PROGRAM, str(source), str(tmp_path / "out")]
+    began = [subprocess.Popen(command, cwd=Path(__file__).parents[2]) for _ in range(3)]
+    assert [one.wait(120) for one in began] == [0, 0, 0]
+    expect_each_once(tmp_path / "out", own)
+
+
+def test_a_run_whose_description_another_one_wrote_over_makes_no_shard(
+    source: Path, tmp_path: Path, own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, out = tmp_path / "other", tmp_path / "out"
+    fragile.embed(request(source, other), own)
+
+    def write_over(folder: Folder, *rest: object, **options: object) -> None:
+        folder.write("run.json", (other / "run.json").read_bytes())
+
+    monkeypatch.setattr("mien.bulk.run.write_plans", write_over)
+    with pytest.raises(UsageError, match="another run began"):
+        fragile.embed(request(source, out), own)
 
 
 def test_a_destination_with_a_run_is_not_touched_without_resume(

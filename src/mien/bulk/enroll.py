@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.bulk.embedded_photo import EmbeddedPhoto
-from mien.bulk.plan import RunInfo, plan_numbers, read_plan, read_run
-from mien.bulk.shard_file import decode_shard, expect_parquet, photo_key
+from mien.bulk.plan import RunInfo, Shard, plan_numbers, read_plan, read_run
+from mien.bulk.shard_file import decode_shard, expect_parquet, photo_key, text_of
 from mien.bulk.shard_seal import Sealer, open_sealer
 from mien.bulk.storage import Folder, open_folder
 from mien.errors import ModelMismatch, UsageError, VaultDamaged, quote
@@ -132,12 +132,16 @@ def _photos_of_plan(
                 f"{quote(shard.name)} was made with another model or other options than the run;"
                 " remove it and run mien bulk embed --resume again"
             )
-        if metadata.get("shard") != shard.name or len(photos) != len(shard.photos):
+        if metadata.get("shard") != shard.name or not _are_planned(photos, shard):
             raise VaultDamaged(
                 f"{quote(shard.name)} has not the photos that were planned; remove it and run"
                 " mien bulk embed --resume again"
             )
         yield from photos
+
+
+def _are_planned(photos: Sequence[EmbeddedPhoto], shard: Shard) -> bool:
+    return [one.name for one in photos] == [text_of(name) for name in shard.photos]
 
 
 def _people(

@@ -108,8 +108,7 @@ def embed_folder(
     photos = source.photo_names()  # first: nothing is written for a source that cannot be listed
     if not photos and read_run(destination) is None:
         raise UsageError(f"no photo in {quote(source.place)} or below it; name another folder")
-    run, sealer = _begin(request, wanted, destination, settings, ask_passphrase)
-    planned = _plan_new(photos, destination, sealer, request.workers)
+    run, sealer, planned = _plan(request, wanted, photos, destination, settings, ask_passphrase)
     missing, summary = _missing(destination, sealer), RunSummary(photos=planned)
     waiting = sum(len(shard.photos) for shard in missing())
     summary.before = planned - waiting
@@ -126,6 +125,26 @@ def embed_folder(
     for _ in progress(done, waiting):
         pass
     return summary
+
+
+def _plan(
+    request: RunRequest,
+    wanted: RunInfo,
+    photos: Sequence[str],
+    destination: Folder,
+    settings: Settings,
+    ask_passphrase: AskPassphrase,
+) -> tuple[RunInfo, Sealer | None, int]:
+    """The run of the destination, and how many photos its plans have."""
+    with destination.planning():
+        run, sealer = _begin(request, wanted, destination, settings, ask_passphrase)
+        planned = _plan_new(photos, destination, sealer, request.workers)
+        if read_run(destination) != run:  # an object store cannot be locked
+            raise UsageError(
+                f"another run began in {quote(destination.place)} at the same time; name another"
+                " folder"
+            )
+    return run, sealer, planned
 
 
 def _begin(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from mien.errors import (
     quote,
     quote_path,
 )
-from mien.files import read_regular, write_whole
+from mien.files import exclusive_lock, read_regular, write_whole
 from mien.media.file_bytes import MAX_FILE_BYTES as MAX_PHOTO_BYTES
 from mien.media.file_bytes import check_byte_count
 from mien.media.photo_paths import find_tree_photos, is_photo_name
@@ -28,6 +29,7 @@ MAX_FILE_BYTES = 1 << 30  # of a plan or a shard
 WRITES_WHOLE = ("abfs", "abfss", "az", "gcs", "gs", "memory", "s3", "s3a")
 """Where a file that is being written has no name until it is complete."""
 LOCAL = ("file", "local")
+LOCK_NAME = ".run.lock"
 
 
 class Folder(Protocol):
@@ -54,6 +56,13 @@ class Folder(Protocol):
 
     def write(self, name: str, content: bytes) -> None:
         """Write the whole file, over an earlier one. UsageError where it cannot be."""
+        ...
+
+    def planning(self) -> AbstractContextManager[None]:
+        """Where the folder can be locked, one process at a time runs such a block.
+
+        UsageError where another one takes too long, or nothing can be written.
+        """
         ...
 
 
@@ -102,6 +111,12 @@ class LocalFolder:
             write_whole(self._path / name, content, durable=True)
         except (OSError, ValueError) as error:
             raise self._failed(f"write {name} in", error) from error
+
+    def planning(self) -> AbstractContextManager[None]:
+        def refused(why: str) -> UsageError:
+            return UsageError(f"cannot plan a run in {quote_path(self._path)}: {why}")
+
+        return exclusive_lock(self._path / LOCK_NAME, refused)
 
     def _failed(self, what: str, error: Exception) -> UsageError:
         return UsageError(
@@ -168,6 +183,9 @@ class RemoteFolder:
             temporary = f"{self._root}/.{name}.{os.urandom(6).hex()}.tmp"
             self._files.pipe_file(temporary, content)
             self._files.mv(temporary, path)
+
+    def planning(self) -> AbstractContextManager[None]:
+        return nullcontext()  # object stores have no locks
 
 
 IO_ERRORS = (OSError, RuntimeError, ValueError, NotImplementedError)
