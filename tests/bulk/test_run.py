@@ -315,6 +315,19 @@ def test_a_plan_that_was_edited_has_no_photo_read_outside_of_the_source(
     assert not shard.exists()
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("model_sha256", 5), ("dims", "128"), ("carefully", 1), ("detector", [1])]
+)
+def test_a_description_with_a_value_of_another_type_is_refused(
+    source: Path, tmp_path: Path, own: Settings, field: str, value: object
+) -> None:
+    fragile.embed(request(source, tmp_path / "out"), own)
+    description = tmp_path / "out" / "run.json"
+    description.write_text(json.dumps({**json.loads(description.read_text()), field: value}))
+    with pytest.raises(VaultDamaged, match="was altered"):
+        read_run(open_folder(str(tmp_path / "out")))
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 1}', b'{"header": "zz"}', b"\xff"])
 def test_a_damaged_description_is_refused(
     source: Path, tmp_path: Path, own: Settings, content: bytes

@@ -90,12 +90,21 @@ def read_run(folder: Folder) -> RunInfo | None:
     try:
         table = json.loads(folder.read(RUN_NAME))
         found = RunInfo(**{**table, "detector": tuple(table["detector"])})
+        _check_types(found)
         bytes.fromhex(found.header)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _not_a_plan(RUN_NAME, folder) from error
     if found.format != FORMAT:
         raise UsageError(f"{quote(folder.place)} was made by another mien; use that version")
     return found
+
+
+def _check_types(run: RunInfo) -> None:
+    texts = (run.model, run.model_sha256, run.recipe, run.calibration, run.header, run.version)
+    if not all(isinstance(one, str) for one in (*texts, *run.detector)):
+        raise TypeError("a text is none")
+    if type(run.dims) is not int or type(run.carefully) is not bool:
+        raise TypeError("dims or carefully is of another type")
 
 
 def write_run(folder: Folder, run: RunInfo) -> None:
