@@ -35,9 +35,8 @@ CHANGES, ENTRIES = 63, 62
 SECTIONS = ("meta", "bucket", "record", "attempt", "log", "gallery")
 
 
-@pytest.fixture
-def old_file(settings: Settings) -> Settings:
-    """A home folder with a copy of the vault and its key."""
+def put_old_file(settings: Settings) -> None:
+    """A copy of the vault and its key, where the settings look for them."""
     for name, path in (
         ("format1.sqlite", settings.vault_path),
         ("format1.key", settings.key_path),
@@ -45,6 +44,25 @@ def old_file(settings: Settings) -> Settings:
         path.parent.mkdir(parents=True)
         shutil.copyfile(DATA / name, path)
         path.chmod(0o600)
+
+
+def fill_database(url: str, settings: Settings) -> None:
+    """The cells of the file in the tables of that time."""
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("CREATE SCHEMA mien")
+        db.execute("CREATE TABLE mien.version (number integer NOT NULL)")
+        db.execute("INSERT INTO mien.version VALUES (1)")
+        for section in SECTIONS:
+            table = f"mien.cell_{section}"
+            db.execute(f"CREATE TABLE {table} (key bytea PRIMARY KEY, value bytea NOT NULL)")
+            for row in rows_of(settings.vault_path, section):
+                db.execute(f"INSERT INTO {table} VALUES (%s, %s)", row)
+
+
+@pytest.fixture
+def old_file(settings: Settings) -> Settings:
+    """A home folder with a copy of the vault and its key."""
+    put_old_file(settings)
     return settings
 
 
@@ -54,15 +72,7 @@ def old(request: pytest.FixtureRequest, old_file: Settings) -> Settings:
     if request.param == "sqlite":
         return old_file
     url = request.getfixturevalue("postgres_url")
-    with psycopg.connect(url, autocommit=True) as db:
-        db.execute("CREATE SCHEMA mien")
-        db.execute("CREATE TABLE mien.version (number integer NOT NULL)")
-        db.execute("INSERT INTO mien.version VALUES (1)")
-        for section in SECTIONS:
-            table = f"mien.cell_{section}"
-            db.execute(f"CREATE TABLE {table} (key bytea PRIMARY KEY, value bytea NOT NULL)")
-            for row in rows_of(old_file.vault_path, section):
-                db.execute(f"INSERT INTO {table} VALUES (%s, %s)", row)
+    fill_database(url, old_file)
     return replace(old_file, vault_url=url)
 
 
