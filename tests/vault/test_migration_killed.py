@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -121,7 +122,7 @@ def test_a_client_killed_during_the_migration_leaves_the_old_or_the_new(
         # most of the calls come before the first change and after the last: so all over it
         call = length * (2 * number + 1) // (2 * KILLS)
         with copied(old, postgres_socket) as (settings, url):
-            assert in_child(lambda: killed_at(call, settings)) == -signal.SIGKILL
+            assert in_child(partial(killed_at, call, settings)) == -signal.SIGKILL
             found.append(expect_old_or_new(before, settings, url))
     assert set(found) == {False, True}
     assert found == sorted(found)  # there is one moment from which on it is the new one
