@@ -1,4 +1,4 @@
-"""A dump of a real PostgreSQL that is made while doors are asked is whole; taken back on purpose."""
+"""A dump of a real PostgreSQL made while doors are asked is whole, and taken back on purpose."""
 
 from __future__ import annotations
 
