@@ -52,13 +52,15 @@ def test_photos_are_embedded_and_their_people_enrolled(
     code, said = run(capsys, "bulk", "enroll", out)
     outcomes = {one["user"]: one["outcome"] for one in said["people"]}
     assert outcomes == {"eileen": "enrolled", "wall": "refused", "alone.png": "refused"}
-    assert (code, said["enrolled"]) == (2, 1)
+    assert (code, said["enrolled"], said["look_alikes_searched"]) == (2, 1, False)
     assert main(["unlock", "eileen", str(people / "alone.png")]) == 0
     capsys.readouterr()
     code, said = run(capsys, "bulk", "enroll", out, "--keep")
     assert {one["user"]: one["outcome"] for one in said["people"]}["eileen"] == "already_enrolled"
     assert main(["bulk", "enroll", str(out), "--replace"]) == 2
-    assert "enrolled 1 of 3 people" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "enrolled 1 of 3 people" in printed
+    assert "look-alikes among them were not searched for" in printed
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from mien.bulk.cluster import run_on_cluster
 from mien.bulk.plan import Shard
 from mien.bulk.run import embed_folder
 from mien.bulk.shard_maker import MakerSpec, ShardSummary
+from mien.cli.main import main
 from mien.errors import Outcome, UsageError
 from mien.results import ByteArray
 from mien.settings import Settings, load_settings
@@ -139,3 +140,23 @@ def test_memory_of_one_process_is_no_place_for_a_cluster(home: Path) -> None:
     spec = MakerSpec("memory://a", "/d", None, None, own, "onnxruntime")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="memory://"):
         list(run_on_cluster("tcp://127.0.0.1:1")(spec, SHARDS))
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [("tcp://10.1.2.3:8786", "tls://"), ("tcp://127.0.0.1:1", "cannot reach the scheduler")],
+)
+def test_a_refused_scheduler_leaves_nothing_behind(
+    address: str,
+    words: str,
+    source: Path,
+    tmp_path: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("mien.bulk.cluster.CONNECT_S", 1)
+    out = tmp_path / "out"
+    assert main(["bulk", "embed", str(source), "--out", str(out), "--scheduler", address]) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()

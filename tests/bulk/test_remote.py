@@ -206,3 +206,65 @@ def test_nothing_listens_beyond_this_machine(s3: str, own: Settings) -> None:
     assert {address for address, _ in before} <= {"0100007F"}  # of the S3 server, 127.0.0.1
     fragile.embed(request(f"{s3}/people", f"{s3}/out"), replace(own), workers=2)
     assert listeners() <= before
+
+
+class FailingFiles:
+    """A file system every call of which raises this error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(*given: object, **options: object) -> None:
+            raise self._error
+
+        return fail
+
+
+def calls_of(folder: Any) -> list[Any]:
+    return [
+        folder.names,
+        folder.photo_names,
+        lambda: folder.read("a"),
+        lambda: folder.photo("a"),
+        lambda: folder.write("a", b""),
+    ]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bug"), RuntimeError("bug"), KeyError("bug"), UnicodeError("bug")]
+)
+def test_a_fault_of_the_program_is_not_told_as_one_of_the_storage(
+    error: Exception, memory: str
+) -> None:
+    folder: Any = open_folder(memory)
+    folder._files = FailingFiles(error)
+    for call in calls_of(folder):
+        with pytest.raises(type(error), match="bug"):
+            call()
+
+
+def test_what_the_libraries_of_storage_raise_is_told_as_such(memory: str) -> None:
+    exceptions = pytest.importorskip("botocore.exceptions", reason="needs s3fs")
+    aiohttp = pytest.importorskip("aiohttp", reason="needs s3fs")
+    for error in (
+        OSError("full"),
+        ConnectionResetError("gone"),
+        fsspec.exceptions.FSTimeoutError("late"),
+        NotImplementedError("this one only reads"),
+        exceptions.NoCredentialsError(),
+        exceptions.EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+        aiohttp.ClientConnectionError("gone"),
+    ):
+        folder: Any = open_folder(memory)
+        folder._files = FailingFiles(error)
+        for call in calls_of(folder):
+            with pytest.raises(UsageError, match="check the address"):
+                call()
+
+
+@pytest.mark.parametrize("url", ["s3://no!such bucket/x", "s3://", "s3:///"])
+def test_a_bucket_that_cannot_be_is_told(s3: str, url: str) -> None:
+    for call in ("names", "photo_names"):
+        with pytest.raises(UsageError):
+            getattr(open_folder(url), call)()

@@ -28,19 +28,30 @@ def run_on_cluster(address: str) -> Engine:
     """
 
     def run(spec: MakerSpec, shards: Iterable[Shard]) -> Iterator[ShardSummary]:
-        _check(address, spec)
-        distributed = _distributed()
-        try:
-            client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
-        except (OSError, TimeoutError, ValueError, TypeError) as error:
-            raise UsageError(
-                f"cannot reach the scheduler at {quote(address)}: {one_line(error)}; check the"
-                " address, and that the scheduler runs"
-            ) from error
-        with client:
-            yield from _results(distributed, client, spec, iter(shards))
+        _check(address, spec.source, spec.destination, seal=spec.sealer is not None)
+        with _connected(address) as client:
+            yield from _results(_distributed(), client, spec, iter(shards))
 
     return run
+
+
+def expect_scheduler(address: str, *, source: str, destination: str, seal: bool) -> None:
+    """Raise what `run_on_cluster` would before its first shard: before anything is written."""
+    _check(address, source, destination, seal=seal)
+    with _connected(address):
+        pass
+
+
+def _connected(address: str) -> Any:
+    """A client, which is closed at the end of a `with`."""
+    distributed = _distributed()
+    try:
+        return distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError) as error:
+        raise UsageError(
+            f"cannot reach the scheduler at {quote(address)}: {one_line(error)}; check the"
+            " address, and that the scheduler runs"
+        ) from error
 
 
 def make_shard(spec: MakerSpec, shard: Shard) -> ShardSummary:
@@ -77,12 +88,12 @@ def _results(
             done.add(client.submit(make_shard, spec, shard, pure=False))
 
 
-def _check(address: str, spec: MakerSpec) -> None:
+def _check(address: str, source: str, destination: str, *, seal: bool) -> None:
     """Refuse what would send the key of sealed shards in the clear, and memory of one process."""
-    if spec.destination.startswith("memory://") or spec.source.startswith("memory://"):
+    if destination.startswith("memory://") or source.startswith("memory://"):
         raise UsageError("memory:// is of one process; name a folder that all workers reach")
     scheme, _, rest = address.partition("://")
-    if spec.sealer is None or scheme in ("tls", "wss", "inproc"):
+    if not seal or scheme in ("tls", "wss", "inproc"):
         return
     host = rest.rpartition(":")[0].strip("[]")
     if not _is_loopback(host):

@@ -5,6 +5,7 @@ A file is there whole or not at all: written beside its place and renamed, or by
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -188,8 +189,10 @@ class RemoteFolder:
         return nullcontext()  # object stores have no locks
 
 
-IO_ERRORS = (OSError, RuntimeError, ValueError, NotImplementedError)
-"""What file systems of fsspec raise; s3fs turns the errors of botocore into OSError."""
+IO_ERRORS = (OSError, asyncio.TimeoutError, NotImplementedError)
+"""What file systems of fsspec raise, the last where one only reads, such as http://. s3fs turns
+what a server answers into OSError. Other errors are mien's own, and end the program as such."""
+_LIBRARIES = ("botocore", "aiobotocore", "aiohttp")
 
 
 class _io_errors:
@@ -207,9 +210,15 @@ class _io_errors:
 
 
 def _is_io_error(error: BaseException | None) -> bool:
-    """botocore's errors have a base of their own, and botocore is not always installed."""
-    module = type(error).__module__.split(".")[0]
-    return isinstance(error, IO_ERRORS) or module in ("botocore", "aiobotocore", "aiohttp")
+    if isinstance(error, IO_ERRORS) or _is_of_library(error):
+        return True
+    # s3fs says so where botocore refuses the name of a bucket
+    return isinstance(error, ValueError) and _is_of_library(error.__context__)
+
+
+def _is_of_library(error: BaseException | None) -> bool:
+    """Their errors have bases of their own, and the libraries are not always installed."""
+    return type(error).__module__.partition(".")[0] in _LIBRARIES
 
 
 def _failed(what: str, place: str, error: BaseException) -> UsageError:
@@ -229,11 +238,13 @@ def _open_file_system(url: str, scheme: str, place: str) -> tuple[Any, str]:
         files, root = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
         raise _missing_package(scheme, error) from error
-    except IO_ERRORS as error:
+    except (*IO_ERRORS, ValueError) as error:  # the last for a scheme or URL that cannot be
         raise UsageError(
             f"cannot use {quote(place)}: {one_line(error)}; give a folder or a URL such as"
             " s3://bucket/folder"
         ) from error
+    if scheme in ("s3", "s3a") and not root:
+        raise UsageError(f"{quote(place)} names no bucket; give a URL such as s3://bucket/folder")
     return files, str(root)
 
 

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 
-from mien.bulk.cluster import run_on_cluster
+from mien.bulk.cluster import expect_scheduler, run_on_cluster
 from mien.bulk.enroll import EnrollRequest, enroll_shards
 from mien.bulk.run import RunRequest, RunSummary, embed_folder, run_in_processes
 from mien.bulk.shard_seal import key_path
@@ -32,6 +32,8 @@ def embed(args: Namespace) -> CommandResult:
     workers = usable_cores() if args.workers is None else args.workers
     engine = run_in_processes(workers)
     if args.scheduler is not None:
+        seal = not args.plain
+        expect_scheduler(args.scheduler, source=args.source, destination=args.out, seal=seal)
         engine = run_on_cluster(args.scheduler)
     request = RunRequest(
         args.source,
@@ -122,11 +124,14 @@ def _enrolled(people: Sequence[EnrolledPerson], *, keep: bool) -> CommandResult:
     lines += [f"  not enrolled: {quote(one.user)}: {one.why}" for one in failed[:TOLD]]
     if len(failed) > TOLD:
         lines.append(f"  ... and {len(failed) - TOLD:,} more; --json has all")
+    if done:
+        lines.append("look-alikes among them were not searched for, as mien enroll does")
     code = ExitCode.USAGE if failed else ExitCode.OK
     data: dict[str, object] = {
         "outcome": Outcome.USAGE.value if failed else "enrolled",
         "exit_code": int(code),
         "enrolled": done,
+        "look_alikes_searched": False,
         "people": [
             {"user": one.user, "outcome": one.outcome, "photos": one.photos, "why": one.why}
             for one in people
