@@ -264,7 +264,7 @@ def test_what_the_libraries_of_storage_raise_is_told_as_such(memory: str) -> Non
 
 
 @pytest.mark.parametrize("url", ["s3://no!such bucket/x", "s3://", "s3:///"])
-def test_a_bucket_that_cannot_be_is_told(s3: str, url: str) -> None:
-    for call in ("names", "photo_names"):
-        with pytest.raises(UsageError):
-            getattr(open_folder(url), call)()
+@pytest.mark.parametrize("number", range(5))
+def test_a_bucket_that_cannot_be_is_told(s3: str, url: str, number: int) -> None:
+    with pytest.raises(UsageError):
+        calls_of(open_folder(url))[number]()

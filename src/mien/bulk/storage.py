@@ -210,15 +210,8 @@ class _io_errors:
 
 
 def _is_io_error(error: BaseException | None) -> bool:
-    if isinstance(error, IO_ERRORS) or _is_of_library(error):
-        return True
-    # s3fs says so where botocore refuses the name of a bucket
-    return isinstance(error, ValueError) and _is_of_library(error.__context__)
-
-
-def _is_of_library(error: BaseException | None) -> bool:
-    """Their errors have bases of their own, and the libraries are not always installed."""
-    return type(error).__module__.partition(".")[0] in _LIBRARIES
+    """The libraries' errors have bases of their own, and the libraries are not always installed."""
+    return isinstance(error, IO_ERRORS) or type(error).__module__.partition(".")[0] in _LIBRARIES
 
 
 def _failed(what: str, place: str, error: BaseException) -> UsageError:
