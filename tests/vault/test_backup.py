@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.vault.backups import asked_doors, changes_of_whole, expect_accepted_on_purpose
 from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 
-from mien.errors import MienError, Outcome, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings, load_settings
 
@@ -36,47 +35,18 @@ def test_a_backup_under_load_verifies_and_is_restored(
     copies = [tmp_path / f"copy{number}.sqlite" for number in range(COPIES)]
     with opened(settings, Clock()) as vault:
         store_record(vault, record_of("ana", model))
-    stop, asked, errors = threading.Event(), threading.Semaphore(0), list[MienError]()
+    with asked_doors(settings) as wait_for_door:
+        for target in copies:
+            wait_for_door()
+            copy(settings.vault_path, target)
 
-    def ask() -> None:
-        try:
-            with opened(settings, Clock()) as door:
-                while not stop.is_set():
-                    with door.attempt("ana") as attempt:
-                        attempt.outcome = Outcome.UNLOCKED
-                    asked.release()
-        except MienError as error:
-            errors.append(error)
-            asked.release(9)
-
-    doors = [threading.Thread(target=ask) for _ in range(2)]
-    for door in doors:
-        door.start()
-    for target in copies:
-        asked.acquire(timeout=60)  # between two copies a door was asked
-        copy(settings.vault_path, target)
-    stop.set()
-    for door in doors:
-        door.join(60)
-    assert errors == []
-
-    changes = []
-    for target in copies:
-        elsewhere = replace(settings, vault_path=target, state_dir=tmp_path / target.stem)
-        with opened(elsewhere, Clock()) as vault:
-            status = vault.verify()
-            assert status is not None
-            assert status.people == 1
-            changes.append(status.changes)
+    changes = [
+        changes_of_whole(replace(settings, vault_path=target, state_dir=tmp_path / target.stem))
+        for target in copies
+    ]
     assert changes == sorted(changes)
 
     for name in settings.vault_path.parent.glob("vault.sqlite*"):
         name.unlink()
     copies[0].rename(settings.vault_path)
-    with opened(settings, Clock()) as vault:
-        with pytest.raises(VaultDamaged, match="is an old copy"):
-            vault.verify()
-        status = vault.verify(accept=True)
-        assert status is not None
-        assert status.changes == changes[0] + 1  # the log notes it
-        assert vault.read_log()[-1].kind == "accept_copy"
+    expect_accepted_on_purpose(settings, changes[0])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.vault.backups import asked_doors, changes_of_whole, expect_accepted_on_purpose
 from tests.vault.postgres import postgres_database
 from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 from tests.vault.tenants import as_role, made_tenants
 
-from mien.errors import MienError, Outcome, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
 
@@ -34,6 +33,11 @@ def dump(url: str, target: Path) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, capture_output=True, check=False)
 
 
+def restore(source: Path, url: str) -> None:
+    options = ("--clean", "--if-exists", f"--dbname={url}")
+    subprocess.run([program("pg_restore"), *options, str(source)], check=True, capture_output=True)
+
+
 @pytest.fixture
 def empty_url(postgres_socket: str) -> Iterator[str]:
     with postgres_database(postgres_socket, f"restored_{uuid4().hex}") as url:
@@ -47,51 +51,20 @@ def test_a_dump_under_load_verifies_and_is_restored(
     dumps = [tmp_path / f"{number}.dump" for number in range(DUMPS)]
     with opened(settings, Clock()) as vault:
         store_record(vault, record_of("ana", model))
-    stop, asked, errors = threading.Event(), threading.Semaphore(0), list[MienError]()
-
-    def ask() -> None:
-        try:
-            with opened(settings, Clock()) as door:
-                while not stop.is_set():
-                    with door.attempt("ana") as attempt:
-                        attempt.outcome = Outcome.UNLOCKED
-                    asked.release()
-        except MienError as error:
-            errors.append(error)
-            asked.release(9)
-
-    doors = [threading.Thread(target=ask) for _ in range(2)]
-    for door in doors:
-        door.start()
-    for target in dumps:
-        asked.acquire(timeout=60)  # between two dumps a door was asked
-        assert dump(postgres_url, target).returncode == 0
-    stop.set()
-    for door in doors:
-        door.join(60)
-    assert errors == []
+    with asked_doors(settings) as wait_for_door:
+        for target in dumps:
+            wait_for_door()
+            assert dump(postgres_url, target).returncode == 0
 
     changes = []
     for target in dumps:
-        restore = ["pg_restore", "--clean", "--if-exists", f"--dbname={empty_url}", str(target)]
-        subprocess.run([program(restore[0]), *restore[1:]], check=True, capture_output=True)
+        restore(target, empty_url)
         elsewhere = replace(settings, vault_url=empty_url, state_dir=tmp_path / target.stem)
-        with opened(elsewhere, Clock()) as vault:
-            status = vault.verify()
-            assert status is not None
-            assert status.people == 1
-            changes.append(status.changes)
+        changes.append(changes_of_whole(elsewhere))
     assert changes == sorted(changes)
 
-    restore = ["pg_restore", "--clean", "--if-exists", f"--dbname={postgres_url}", str(dumps[0])]
-    subprocess.run([program(restore[0]), *restore[1:]], check=True, capture_output=True)
-    with opened(settings, Clock()) as vault:
-        with pytest.raises(VaultDamaged, match="is an old copy"):
-            vault.verify()
-        status = vault.verify(accept=True)
-        assert status is not None
-        assert status.changes == changes[0] + 1  # the log notes it
-        assert vault.read_log()[-1].kind == "accept_copy"
+    restore(dumps[0], postgres_url)
+    expect_accepted_on_purpose(settings, changes[0])
 
 
 def test_only_the_administrator_dumps_a_database_of_tenants(
