@@ -220,7 +220,10 @@ const askAboutName = (user) => ask({
 
 const askAboutFace = (user) => ask({
   title: t("These photos show another face"),
-  text: t("{user} was enrolled with another face. The new one would unlock in its place.", { user }),
+  text: t(
+    "{user} was enrolled with another face. The new one would unlock in its place.",
+    { user },
+  ),
   choices: [
     { text: t("Choose another name"), value: "name", kind: "primary" },
     { text: t("Let the new face be {user}", { user }), value: "replace_person", kind: "danger" },
