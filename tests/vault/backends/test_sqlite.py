@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -160,6 +161,21 @@ with RawVault(sys.argv[1], create=True, busy_timeout_s=250) as vault:
     with RawVault(path, create=False) as vault:
         names = vault.names()
     assert names == [f"{side} {number:02}" for side in ("left", "right") for number in range(20)]
+
+
+def test_a_file_that_another_program_is_making_is_opened_once_it_is_made(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(filled, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")  # of a file that has not been made yet
+        other.execute("BEGIN IMMEDIATE")
+        waits = iter([lambda: None, lambda: other.execute("COMMIT")])
+        monkeypatch.setattr(time, "sleep", lambda seconds: next(waits)())
+        store = SqliteStore(filled, create=True, busy_timeout_s=0.05)
+        with store.reading() as cells:
+            assert cells is not None
+        store.close()
+    assert next(waits, None) is None
 
 
 def test_a_file_that_was_replaced_meanwhile_is_opened_anew(filled: Path, tmp_path: Path) -> None:

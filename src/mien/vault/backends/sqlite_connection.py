@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ _MESSAGES = (
 # 100,000 people takes a hundredth of it
 STEPS_PER_CALL = 1_000_000
 MAX_CALLS = 1_000
+JOURNAL_RETRY_S = 0.01
 
 
 class _StepLimit:
@@ -58,6 +60,25 @@ def connect(real: Path, busy_timeout_s: float) -> sqlite3.Connection:
 def limit_steps(db: sqlite3.Connection) -> None:
     """Bound the work of what is executed from here on, until this is called again."""
     db.set_progress_handler(_StepLimit(), STEPS_PER_CALL)
+
+
+def keep_write_ahead_log(db: sqlite3.Connection, wait_s: float) -> None:
+    """Have the file keep a write-ahead log. Raises sqlite3.OperationalError.
+
+    SQLite waits for a lock before other statements, and not before this one; so whoever opens a
+    new file while another program makes it would be refused.
+    """
+    import sqlite3
+
+    end_s = time.monotonic() + wait_s
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "is locked" not in str(error) or time.monotonic() >= end_s:
+                raise
+        time.sleep(JOURNAL_RETRY_S)
 
 
 def empty_write_ahead_log(db: sqlite3.Connection) -> bool:

@@ -14,6 +14,7 @@ from mien.records import dataclass
 from mien.vault.backends.sqlite_connection import (
     connect,
     empty_write_ahead_log,
+    keep_write_ahead_log,
     transaction,
     translated_errors,
 )
@@ -131,7 +132,7 @@ class SqlitePool:
                     migrate(db, self._path)
                 version = SCHEMA_VERSION
             check_schema(db, self._path, version)
-            db.execute("PRAGMA journal_mode = WAL")
+            keep_write_ahead_log(db, self._busy_timeout_s)
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted with zeros
             if not self._in_use:  # a process that was killed may have left what it removed
