@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from tests.vault.sealed_parts import Clock, opened
+from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 
 from mien.errors import MienError, Outcome, VaultDamaged
+from mien.results import ModelId
 from mien.settings import Settings
 
 
+def make_copies(
+    settings: Settings, model: ModelId, targets: Sequence[Path], make: Callable[[Path], object]
+) -> None:
+    """Enroll ana, and make each copy while doors are asked for her."""
+    with opened(settings, Clock()) as vault:
+        store_record(vault, record_of("ana", model))
+    with _asked_doors(settings) as wait_for_door:
+        for target in targets:
+            wait_for_door()  # between two copies a door was asked
+            make(target)
+
+
 @contextmanager
-def asked_doors(settings: Settings) -> Iterator[Callable[[], object]]:
+def _asked_doors(settings: Settings) -> Iterator[Callable[[], object]]:
     """Two doors that are asked for ana without a pause. Gives a call that waits until one was."""
     stop, asked, errors = threading.Event(), threading.Semaphore(0), list[MienError]()
 

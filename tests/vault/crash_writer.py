@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -124,21 +125,26 @@ def child(
         os._exit(9)
 
 
+def count_calls(work: Callable[[], object]) -> int:
+    """How many calls `dies_at_call` would count in it."""
+    count = 0
+
+    def add(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(add)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
 def calls_of(settings: Settings, operation: str, user: str, seed: int) -> int:
     """How many calls the operation makes, on a vault as large as it is now."""
     with opened(settings) as vault:
-        count = 0
-
-        def add(frame: object, event: str, argument: object) -> None:
-            nonlocal count
-            count += event in ("call", "c_call")
-
-        sys.setprofile(add)
-        try:
-            change(vault, operation, user, seed)
-        finally:
-            sys.setprofile(None)
-    return count
+        return count_calls(lambda: change(vault, operation, user, seed))
 
 
 def enroll_again(settings: Settings, user: str) -> None:

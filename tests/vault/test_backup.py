@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.vault.backups import asked_doors, changes_of_whole, expect_accepted_on_purpose
-from tests.vault.sealed_parts import Clock, opened, record_of, store_record
+from tests.vault.backups import changes_of_whole, expect_accepted_on_purpose, make_copies
 
 from mien.results import ModelId
 from mien.settings import Settings, load_settings
@@ -33,12 +33,7 @@ def test_a_backup_under_load_verifies_and_is_restored(
     settings: Settings, model: ModelId, tmp_path: Path
 ) -> None:
     copies = [tmp_path / f"copy{number}.sqlite" for number in range(COPIES)]
-    with opened(settings, Clock()) as vault:
-        store_record(vault, record_of("ana", model))
-    with asked_doors(settings) as wait_for_door:
-        for target in copies:
-            wait_for_door()
-            copy(settings.vault_path, target)
+    make_copies(settings, model, copies, partial(copy, settings.vault_path))
 
     changes = [
         changes_of_whole(replace(settings, vault_path=target, state_dir=tmp_path / target.stem))

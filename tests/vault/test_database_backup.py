@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.vault.backups import asked_doors, changes_of_whole, expect_accepted_on_purpose
+from tests.vault.backups import changes_of_whole, expect_accepted_on_purpose, make_copies
 from tests.vault.postgres import postgres_database
 from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 from tests.vault.tenants import as_role, made_tenants
@@ -49,12 +49,11 @@ def test_a_dump_under_load_verifies_and_is_restored(
 ) -> None:
     settings = replace(settings, vault_url=postgres_url)
     dumps = [tmp_path / f"{number}.dump" for number in range(DUMPS)]
-    with opened(settings, Clock()) as vault:
-        store_record(vault, record_of("ana", model))
-    with asked_doors(settings) as wait_for_door:
-        for target in dumps:
-            wait_for_door()
-            assert dump(postgres_url, target).returncode == 0
+
+    def dump_all(target: Path) -> None:
+        assert dump(postgres_url, target).returncode == 0
+
+    make_copies(settings, model, dumps, dump_all)
 
     changes = []
     for target in dumps:

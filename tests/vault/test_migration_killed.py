@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.vault.crash_writer import dies_at_call
+from tests.vault.crash_writer import count_calls, dies_at_call
 from tests.vault.sealed_parts import Clock, opened
 from tests.vault.test_format_migration import NAMES, SECTIONS, fill_database, put_old_file
 
@@ -89,21 +89,6 @@ def in_child(change: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def calls_of(change: Callable[[], object]) -> int:
-    count = 0
-
-    def add(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(add)
-    try:
-        change()
-    finally:
-        sys.setprofile(None)
-    return count
-
-
 def test_a_client_killed_during_the_migration_leaves_the_old_or_the_new(
     old: Settings, postgres_url: str, postgres_socket: str
 ) -> None:
@@ -111,7 +96,7 @@ def test_a_client_killed_during_the_migration_leaves_the_old_or_the_new(
     with copied(old, postgres_socket) as (settings, _):
         migrate(settings)  # imports what is imported late
     with copied(old, postgres_socket) as (settings, _):
-        length = calls_of(lambda: migrate(settings))
+        length = count_calls(lambda: migrate(settings))
 
     def killed_at(call: int, settings: Settings) -> None:
         dies_at_call(call)
