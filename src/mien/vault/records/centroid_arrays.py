@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from mien.vault.integrity.bucket import TAG_BYTES
 from mien.vault.records.centroid_block import CentroidBlock
 from mien.vault.records.centroid_matches import CentroidMatches
 
@@ -25,8 +24,7 @@ class CentroidArrays:
 
     def __init__(self, blocks: Sequence[CentroidBlock]) -> None:
         self._blocks = [block for block in blocks if block.tags]
-        sizes = (len(block.tags) // TAG_BYTES for block in self._blocks)
-        self._starts = list(accumulate(sizes, initial=0))
+        self._starts = list(accumulate(map(len, self._blocks), initial=0))
 
     def __len__(self) -> int:
         return self._starts[-1]

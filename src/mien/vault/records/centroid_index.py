@@ -149,9 +149,7 @@ class CentroidIndex:
             self._groups[key] = known.get(key) or _Group.of(some)
         self._index = _joined([group.index for group in self._groups.values()]) if filled else None
         self._blocks = filled
-        self._starts = list(
-            accumulate((len(block.tags) // TAG_BYTES for block in filled), initial=0)
-        )
+        self._starts = list(accumulate(map(len, filled), initial=0))
         self._dims = filled[0].codes.shape[1] if filled else 0
         self._lost = max([block.most_lost for block in filled], default=0.0)
 
