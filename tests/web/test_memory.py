@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -62,7 +63,7 @@ def own_memory_mb(service: Service) -> float:
 
 
 def test_unlocks_and_refusals_do_not_make_the_process_larger(service: Service, shots: Path) -> None:
-    """After a warm-up, in which allocators and models take the memory that they keep."""
+    """A leak shows in every round; what allocators, threads and models take and keep does not."""
     photo = ("p.jpg", (shots / "her4.jpg").read_bytes(), "image/jpeg")
 
     def load(client: httpx.Client, unlocks: int, others: int) -> float:
@@ -75,6 +76,6 @@ def test_unlocks_and_refusals_do_not_make_the_process_larger(service: Service, s
 
     with service.client() as client:
         assert client.post("/v1/people/ana", files=[("photos", photo)]).status_code == 200
-        before = load(client, unlocks=30, others=300)
-        after = load(client, unlocks=50, others=600)
-    assert after - before < 50 * LEAK_OF_A_PICTURE_MB / 3
+        rounds = [load(client, unlocks=25, others=250) for _ in range(4)]
+    least = min(after - before for before, after in pairwise(rounds))
+    assert least < 25 * LEAK_OF_A_PICTURE_MB / 3
