@@ -9,7 +9,8 @@ new processes look, with the index of faiss and without it: the first look, the 
 attempt elsewhere, and from the moment when somebody was enrolled elsewhere until the person is
 found. Times are of the clock, with the processor time of the next look beside them; memory is the
 most that the process had. With --keep the vaults stay in a folder, and are used again. MIEN_VAULT
-may name an empty PostgreSQL database, for one size.
+may name an empty PostgreSQL database, for one size; one with the extension pgvector is measured
+with centroids that the database compares as well.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import psycopg
 
 from figures import Figures, add_json_option
 from mien.models import SFACE
@@ -145,8 +147,26 @@ def measure(folder: Path, people: int, rounds: int) -> dict[str, dict[str, float
             fill(vault, people)
     arrays = in_new_process(home, rounds, index=False)
     index = in_new_process(home, rounds, index=True)
-    assert arrays.pop("nearest") == index.pop("nearest"), "the index found other people"
-    return {"arrays": arrays, "index": index}
+    ways = {"arrays": arrays, "index": index}
+    if has_pgvector():
+        with open_home(home) as vault:
+            vault.enable_centroids(readable_in_database=True)
+        with psycopg.connect(os.environ["MIEN_VAULT"]) as db:
+            db.execute("ANALYZE mien.centroid_vector")  # as autovacuum does within a minute
+        ways["pgvector"] = in_new_process(home, rounds, index=False)
+    nearest = [figures.pop("nearest") for figures in ways.values()]
+    assert all(one == nearest[0] for one in nearest), "the ways found other people"
+    return ways
+
+
+def has_pgvector() -> bool:
+    """Whether MIEN_VAULT names a database with the extension."""
+    url = os.environ.get("MIEN_VAULT", "")
+    if not url.startswith("postgresql:"):
+        return False
+    with psycopg.connect(url) as db:
+        query = "SELECT 1 FROM pg_extension WHERE extname = 'vector'"
+        return db.execute(query).fetchone() is not None
 
 
 def main() -> None:

@@ -66,6 +66,8 @@ class MemoryStore:
         self._cells: dict[tuple[VaultTable, bytes], bytes] = {}
         self._turns = Turns()
 
+    can_compare_vectors = False
+
     @property
     def place(self) -> str:
         return "memory"

@@ -67,7 +67,16 @@ def _add_check_commands(group: Commands) -> None:
         "centroids",
         "Turn stored centroids on or off; they make mien identify faster with many people.",
     )
-    centroids.add_argument("state", choices=("on", "off"))
+    centroids.add_argument(
+        "state",
+        choices=("on", "off", "pgvector"),
+        help="pgvector: also where PostgreSQL compares them, and can recognise people by them.",
+    )
+    centroids.add_argument(
+        "--accept-readable-templates",
+        action="store_true",
+        help="With pgvector: accept that whoever reads the database can recognise most people.",
+    )
 
 
 def _add_transfer_commands(group: Commands) -> None:

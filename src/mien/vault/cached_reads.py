@@ -42,6 +42,9 @@ class CachedReads:
             from mien.vault.centroid_indexes import CentroidIndexes
 
             self._indexes = CentroidIndexes(self._transactions)
+        in_database = self._indexes.in_database(model)
+        if in_database is not None:
+            return in_database
         if self._indexes.are_used_for(model):
             return self._indexes.search_of(model)
         found, cipher = self._centroids.read(

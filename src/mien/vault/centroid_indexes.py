@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
 from mien.vault.bucket_cache import BucketCache
-from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.database_centroids import database_search
 from mien.vault.records.centroid_index import CentroidIndex, QuantizedBlock, is_available
 from mien.vault.records.centroids import SealedBlock, sealed_block, section_of
 from mien.vault.records.indexed_centroids import IndexedCentroids
-from mien.vault.records.sealed_record import model_hash_of
 from mien.vault.rotated_space import RotatedSpace
+from mien.vault.stored_centroids import VaultCentroids
 from mien.vault.transaction import TransactionManager
 
 if TYPE_CHECKING:
     from mien.results import ModelId
 
 INDEX_FROM = 100_000  # people; below, a matrix product takes 2 ms and its vectors 50 MB
-AT_ONCE = 200  # records that are read in one transaction
 
 
 class CentroidIndexes:
@@ -31,6 +29,12 @@ class CentroidIndexes:
         self._counts: dict[str, int] = {}  # people by model, about
         self._blocks = BucketCache[QuantizedBlock]()
         self._built: dict[str, CentroidIndex] = {}
+
+    def in_database(self, model: ModelId) -> tuple[IndexedCentroids, RotatedSpace] | None:
+        """See `Vault.centroids_of`; None where the database does not compare them."""
+        if not self._transactions.store.can_compare_vectors:
+            return None
+        return database_search(self._transactions, model)
 
     def are_used_for(self, model: ModelId) -> bool:
         """Whether there are so many people that an index pays, and faiss is installed."""
@@ -58,7 +62,7 @@ class CentroidIndexes:
         index = CentroidIndex(blocks, self._built.get(model.sha256))
         self._built[model.sha256] = index
         space = None if cipher is None else RotatedSpace(cipher, model)
-        return IndexedCentroids(index, _Stored(self._transactions, model)), space
+        return IndexedCentroids(index, VaultCentroids(self._transactions, model)), space
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,52 +78,3 @@ class _ToQuantize:
         if earlier is None or self.sealed.leaves is None:
             return read
         return earlier.with_leaves(self.sealed.leaves, read)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _ToSelect:
-    sealed: SealedBlock
-    keep: Callable[[CentroidBlock], CentroidBlock]
-
-    @property
-    def size(self) -> int:
-        return self.sealed.size
-
-    def opened(self, earlier: CentroidBlock | None) -> CentroidBlock:
-        return self.keep(self.sealed.read())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Stored:
-    """The centroids in the vault, as `StoredCentroids`."""
-
-    transactions: TransactionManager
-    model: ModelId
-
-    def under(self, tags: Sequence[bytes]) -> CentroidBlock:
-        found = []
-        for start in range(0, len(tags), AT_ONCE):
-            some = tags[start : start + AT_ONCE]
-            with self.transactions.reading() as transaction:
-                if transaction is None:
-                    continue
-                cells = [(tag, transaction.manifest.get(VaultTable.RECORD, tag)) for tag in some]
-                records = [
-                    (tag, cell)
-                    for tag, cell in cells
-                    if cell is not None and model_hash_of(cell) == self.model.sha256
-                ]
-                sealed = SealedBlock(transaction.cipher, records=records)
-            found.append(sealed.read())
-        return CentroidBlock.joined(found)
-
-    def selected(self, keep: Callable[[CentroidBlock], CentroidBlock]) -> CentroidBlock:
-        blocks, _ = BucketCache[CentroidBlock]().read(
-            self.transactions,
-            self.model.sha256,
-            lambda transaction, number, changed: _ToSelect(
-                sealed_block(transaction, self.model, number), keep
-            ),
-            section_of,
-        )
-        return CentroidBlock.joined(blocks)

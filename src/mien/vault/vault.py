@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mien.errors import NotEnrolled, Outcome, quote
 from mien.vault.admin import migrate_v1, rotation, status, transfer
+from mien.vault.admin.centroid_choice import set_centroids
 from mien.vault.admin.status import VaultStatus
 from mien.vault.admin.transfer import Existing, ImportResult
 from mien.vault.attempt import Attempt, charged_attempt
@@ -29,7 +30,7 @@ from mien.vault.people import (
     rename_record,
     store_record,
 )
-from mien.vault.records import centroids
+from mien.vault.records.centroid_marker import CentroidStorage
 from mien.vault.records.centroid_matches import CentroidSearch
 from mien.vault.records.record import (
     Record,
@@ -295,18 +296,18 @@ class Vault:
             before_commit=self._log.writing("import"),
         )
 
-    def enable_centroids(self) -> None:
+    def enable_centroids(self, *, readable_in_database: bool = False) -> None:
         """Keep the centroid of each template, for quick identification.
 
-        Raises NotEnrolled where there is no vault.
+        readable_in_database: also in a table that pgvector compares, as docs/fleet.md says; only
+        with PostgreSQL, otherwise UsageError. Raises NotEnrolled where there is no vault.
         """
-        with self._transactions.writing(create=False) as transaction:
-            centroids.enable(transaction)
+        storage = CentroidStorage.DATABASE if readable_in_database else CentroidStorage.SEALED
+        set_centroids(self._transactions, storage, self._log.write)
 
     def disable_centroids(self) -> None:
         """Remove all centroids. NotEnrolled where there is no vault."""
-        with self._transactions.writing(create=False) as transaction:
-            centroids.disable(transaction)
+        set_centroids(self._transactions, CentroidStorage.OFF, self._log.write)
 
     def log_unknown_name(self, user: str) -> None:
         """Log an attempt for a name that is not enrolled; nothing where there is no vault yet."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from psycopg import errors
@@ -15,24 +16,44 @@ from mien.errors import VaultDamaged
 from mien.vault.backends.base import VaultTable
 from mien.vault.backends.postgres import PostgresStore
 
-TABLES = [f"mien.cell_{section.value}" for section in VaultTable]
+CELLS = [f"mien.cell_{section.value}" for section in VaultTable]
+VECTORS = "mien.centroid_vector"
+TABLES = [*CELLS, VECTORS]
+VALUES = dict.fromkeys(CELLS, "'planted'") | {VECTORS: "'[0.5,-0.5]'"}
 
 
 @pytest.fixture
 def tenants(postgres_url: str) -> Iterator[tuple[str, str, str]]:
     """The owner of the tables and two tenants; each has cells."""
     with made_tenants(postgres_url) as (owner, acme, zeta):
+        made_table_of_vectors(postgres_url, owner, (acme, zeta))
         for role, value in ((owner, b"owner's"), (acme, b"acme"), (zeta, b"zeta")):
             fill(PostgresStore(as_role(postgres_url, role)), value)
         yield owner, acme, zeta
 
 
 def fill(store: PostgresStore, value: bytes) -> None:
-    """A cell in each table, under the same key for everybody."""
+    """A cell in each table, and a vector, under the same key for everybody."""
     with store.writing() as cells:
         for section in VaultTable:
             cells.put(section, b"key", value)
+        assert cells.vectors is not None
+        cells.vectors.put(b"model", [b"key"], np.array([[1.0, len(value)]], np.float32))
     store.close()
+
+
+def made_table_of_vectors(url: str, owner: str, roles: Sequence[str]) -> None:
+    """As docs/fleet.md says, with the schema of the extension where the administrator likes it."""
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute("CREATE SCHEMA extensions; CREATE EXTENSION vector SCHEMA extensions")
+        db.execute(f"GRANT USAGE ON SCHEMA extensions TO {', '.join((owner, *roles))}".encode())
+        store = PostgresStore(as_role(url, owner))
+        with store.writing() as cells:
+            assert cells.vectors is not None
+            cells.vectors.create()
+        store.close()
+        for role in roles:
+            db.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {VECTORS} TO {role}".encode())
 
 
 @contextmanager
@@ -41,14 +62,14 @@ def connected(url: str, role: str) -> Iterator[psycopg.Connection[Any]]:
         yield db
 
 
-def contents(url: str) -> dict[tuple[str, str], bytes]:
-    """Every cell by table and tenant, as the superuser sees them."""
-    found = {}
+def contents(url: str) -> dict[tuple[str, str], object]:
+    """Every cell and vector by table and tenant, as the superuser sees them."""
     with psycopg.connect(url) as db:
-        for table in TABLES:
-            for tenant, value in db.execute(f"SELECT tenant, value FROM {table}".encode()):
-                found[table, tenant] = value
-    return found
+        return {
+            (table, tenant): value
+            for table in TABLES
+            for tenant, value in db.execute(f"SELECT tenant, value FROM {table}".encode())
+        }
 
 
 def test_every_table_of_the_schema_has_the_policy(
@@ -86,7 +107,7 @@ READS = (
     "SELECT * FROM (SELECT * FROM {table} ORDER BY key) AS t WHERE tenant::text = '{other}'",
     "WITH t AS (SELECT * FROM {table}) SELECT * FROM t WHERE tenant = '{other}'",
     "SELECT 1 FROM {table} HAVING count(*) > 1",
-    "UPDATE {table} SET value = 'stolen' WHERE tenant <> current_user RETURNING value",
+    "UPDATE {table} SET value = {value} WHERE tenant <> current_user RETURNING value",
     "UPDATE {table} SET tenant = current_user WHERE tenant = '{other}' RETURNING value",
     "DELETE FROM {table} WHERE tenant <> current_user RETURNING value",
     "DELETE FROM {table} USING {table} AS u WHERE u.tenant <> current_user RETURNING u.value",
@@ -94,8 +115,8 @@ READS = (
     " WHEN MATCHED THEN DELETE RETURNING t.value",
 )
 FAILURES = (
-    "INSERT INTO {table} (key, value, tenant) VALUES ('new', 'planted', '{other}')",
-    "INSERT INTO {table} (key, value, tenant) VALUES ('key', 'planted', '{other}')"
+    "INSERT INTO {table} (key, value, tenant) VALUES ('new', {value}, '{other}')",
+    "INSERT INTO {table} (key, value, tenant) VALUES ('key', {value}, '{other}')"
     " ON CONFLICT (tenant, key) DO UPDATE SET value = EXCLUDED.value",
     "UPDATE {table} SET tenant = '{other}', key = 'moved' WHERE tenant = current_user",
     "COPY {table} (key, value, tenant) TO PROGRAM 'cat'",
@@ -131,7 +152,7 @@ def test_a_foreign_read_gives_nothing_whatever_the_statement(
             for table in TABLES:
                 assert db.execute(f"SELECT tenant FROM {table}".encode()).fetchall() == [(role,)]
                 for statement in READS:
-                    text = statement.format(table=table, other=other)
+                    text = statement.format(table=table, other=other, value=VALUES[table])
                     assert db.execute(text.encode()).fetchall() == [], text
     assert contents(postgres_url) == before
 
@@ -145,7 +166,9 @@ def test_a_foreign_write_fails_whatever_the_statement(
         with connected(postgres_url, role) as db:
             for table in TABLES:
                 for statement in FAILURES:
-                    text = statement.format(table=table, other=other, owner=owner)
+                    text = statement.format(
+                        table=table, other=other, owner=owner, value=VALUES[table]
+                    )
                     with pytest.raises((errors.InsufficientPrivilege, errors.UndefinedObject)):
                         db.execute(text.encode())
     assert contents(postgres_url) == before
@@ -181,6 +204,13 @@ def test_a_tenant_clears_its_own_cells_alone_also_as_the_superuser(
                 assert cells.drop(section, b"key")
                 cells.put(section, b"other", b"more")
                 cells.clear(section)
+            assert cells.vectors is not None
+            [near] = cells.vectors.nearest(b"model", np.array([1, 0], np.float32), most=9)
+            assert near == (b"key", 1.0)
+            assert len(cells.vectors.scan(after=b"", limit=9)) == 1
+            cells.vectors.put(b"model", [b"other"], np.array([[1, 0]], np.float32))
+            cells.vectors.remove(b"key")
+            cells.vectors.clear()
         store.close()
     after = contents(postgres_url)
     assert after == {key: value for key, value in before.items() if key[1] != tenants[1]}
@@ -217,7 +247,7 @@ def old_database(url: str, role: str = "postgres") -> None:
         db.execute("CREATE SCHEMA mien")
         db.execute("CREATE TABLE mien.version (number integer NOT NULL)")
         db.execute("INSERT INTO mien.version VALUES (2)")
-        for table in TABLES:
+        for table in CELLS:
             db.execute(
                 f"CREATE TABLE {table} (key bytea PRIMARY KEY, value bytea NOT NULL)".encode()
             )
@@ -238,7 +268,10 @@ def test_an_older_database_is_read_as_it_is_and_migrated_by_the_first_change(
         assert cells.get(VaultTable.LOG, b"key") == b"from before"
         assert cells.get(VaultTable.LOG, b"new") == b"more"
     store.close()
-    assert {tenant for _, tenant in contents(postgres_url)} == {"postgres"}
+    with psycopg.connect(postgres_url) as db:
+        for table in CELLS:
+            query = f"SELECT DISTINCT tenant FROM {table}"
+            assert db.execute(query.encode()).fetchall() == [("postgres",)]
 
 
 def test_a_role_that_may_not_migrate_is_told_who_may(

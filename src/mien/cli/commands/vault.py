@@ -80,17 +80,31 @@ def rotate(args: Namespace) -> CommandResult:
     return CommandResult(ExitCode.OK, tuple(lines), data)
 
 
+CENTROID_LINES = {
+    "on": "centroids on: mien identify reads them instead of every record",
+    "off": "centroids off: mien identify reads every record",
+    "pgvector": "centroids pgvector: the database compares them, and whoever reads it can too",
+}
+
+
 def centroids(args: Namespace) -> CommandResult:
-    """args.state: on or off."""
+    """args.state: on, off or pgvector. args.accept_readable_templates: for pgvector alone."""
+    in_database = args.state == "pgvector"
+    if in_database and not args.accept_readable_templates:
+        raise UsageError(
+            "with pgvector whoever reads the database can recognise people: in a trial, who knew"
+            " 200 of them recognised 90 % of the others; to accept that, add"
+            " --accept-readable-templates"
+        )
+    if args.accept_readable_templates and not in_database:
+        raise UsageError("--accept-readable-templates needs pgvector")
     with open_user_vault(load_settings(), create=False) as vault:
-        if args.state == "on":
-            vault.enable_centroids()
-            line = "centroids on: mien identify reads them instead of every record"
-        else:
+        if args.state == "off":
             vault.disable_centroids()
-            line = "centroids off: mien identify reads every record"
+        else:
+            vault.enable_centroids(readable_in_database=in_database)
     data: dict[str, object] = {"outcome": "set", "exit_code": 0, "centroids": args.state}
-    return CommandResult(ExitCode.OK, (line,), data)
+    return CommandResult(ExitCode.OK, (CENTROID_LINES[args.state],), data)
 
 
 def export(args: Namespace) -> CommandResult:
@@ -143,7 +157,7 @@ def _status_result(found: VaultStatus | None, place: str, outcome: str) -> Comma
         f"  key: {found.key_location}",
         f"  files: {DESCRIPTION}",
         f"  {found.changes} changes, {found.log_entries} log entries,"
-        f" centroids {'on' if found.centroids else 'off'}",
+        f" centroids {_centroid_word(found)}",
         *_unused_keys(found.unused_keys),
         *verified,
     )
@@ -158,9 +172,16 @@ def _status_result(found: VaultStatus | None, place: str, outcome: str) -> Comma
         "change": found.changes,
         "log_entries": found.log_entries,
         "centroids": found.centroids,
+        "readable_in_database": found.readable_in_database,
         "unused_keys": found.unused_keys,
     }
     return CommandResult(ExitCode.OK, lines, data)
+
+
+def _centroid_word(found: VaultStatus) -> str:
+    if found.readable_in_database:
+        return "pgvector (the database can read them)"
+    return "on" if found.centroids else "off"
 
 
 def _unused_keys(count: int) -> tuple[str, ...]:

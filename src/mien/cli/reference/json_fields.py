@@ -53,6 +53,7 @@ VAULT = {
     "change": "the number of the last change",
     "log_entries": "how many",
     "centroids": "whether they are kept",
+    "readable_in_database": "whether pgvector compares them, so that the database can read them",
     "unused_keys": "keys that open nothing any more",
 }
 
@@ -109,7 +110,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "vault rotate": {**PEOPLE, "key": "the kind of key"},
     "vault status": VAULT,
     "vault verify": VAULT,
-    "vault centroids": {"centroids": "on or off"},
+    "vault centroids": {"centroids": "on, off or pgvector"},
     "vault export": {**PEOPLE, "file": "its path"},
     "vault import": {
         "added": "names",

@@ -19,6 +19,7 @@ from mien.vault.limits.attempts import AttemptCount
 from mien.vault.limits.counters import open_count, store_count
 from mien.vault.people import all_records, put_record
 from mien.vault.records import centroids
+from mien.vault.records.centroid_marker import CentroidStorage, choice_of
 from mien.vault.records.kept_faces import converted
 from mien.vault.records.record import Record
 from mien.vault.records.template_codec import pack_template, unpack_template
@@ -101,13 +102,13 @@ def convert_record(record: Record, old: VaultCipher | None, new: VaultCipher | N
 
 @dataclass(frozen=True, slots=True)
 class _Contents:
-    """All of a vault, decrypted. centroids: as `centroids.choice_of`; they are computed anew."""
+    """All of a vault, decrypted. centroids: how they are kept; they are computed anew."""
 
     records: list[Record] = field(repr=False)
     attempts: list[tuple[str, AttemptCount]] = field(repr=False)
     log: list[bytes] = field(repr=False)
     log_is_whole: bool
-    centroids: bool | None
+    centroids: CentroidStorage | None
 
 
 def _read_contents(old: Transaction, *, accept_log: bool) -> _Contents:
@@ -120,7 +121,7 @@ def _read_contents(old: Transaction, *, accept_log: bool) -> _Contents:
         attempts=attempts,
         log=log,
         log_is_whole=log_is_whole,
-        centroids=centroids.choice_of(old),
+        centroids=choice_of(old),
     )
 
 
@@ -158,7 +159,7 @@ def _seal_contents(contents: _Contents, old: Transaction, new: Transaction) -> N
         store_count(name, count, new)
     for entry in contents.log:
         new.manifest.append_log(entry)
-    if contents.centroids is True:
-        centroids.enable(new)
-    elif contents.centroids is False:
+    if contents.centroids is CentroidStorage.OFF:
         centroids.disable(new)
+    elif contents.centroids is not None:
+        centroids.enable(new, contents.centroids)

@@ -13,13 +13,15 @@ from mien.vault.integrity.audit_log import Entry
 from mien.vault.limits.counters import open_count
 from mien.vault.people import all_records
 from mien.vault.records import centroids
+from mien.vault.records.centroid_marker import CentroidStorage, choice_of
 from mien.vault.transaction import Transaction, TransactionManager
 
 
 @dataclass(frozen=True, slots=True)
 class VaultStatus:
     """key_kind: one of `KEY_KINDS`. key_location: in words. changes: so far. centroids: whether
-    the vault keeps them. unused_keys: how many an interrupted rotation left beside its own.
+    the vault keeps them. readable_in_database: whether pgvector can read them. unused_keys: how
+    many an interrupted rotation left beside its own.
     """
 
     key_kind: str
@@ -28,6 +30,7 @@ class VaultStatus:
     changes: int
     log_entries: int
     centroids: bool
+    readable_in_database: bool
     unused_keys: int
 
 
@@ -71,13 +74,15 @@ def verify_vault(
 def _status_of(transaction: Transaction, transactions: TransactionManager) -> VaultStatus:
     header, manifest = transaction.header, transaction.manifest
     source = transactions.keys.source(header.kind, header.vault_id, header.kdf)
+    storage = choice_of(transaction)
     return VaultStatus(
         key_kind=header.kind,
         key_location=source.location,
         people=manifest.count(VaultTable.RECORD),
         changes=manifest.counter,
         log_entries=manifest.log_count,
-        centroids=centroids.choice_of(transaction) is True,
+        centroids=storage not in (None, CentroidStorage.OFF),
+        readable_in_database=storage is CentroidStorage.DATABASE,
         unused_keys=_count_unused_keys(header, transactions),
     )
 

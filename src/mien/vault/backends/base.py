@@ -6,10 +6,16 @@ tests/vault/backends/test_contract.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mien.results import FloatArray
 
 MAX_KEY_BYTES = 64
 MAX_VALUE_BYTES = 64 * 1024 * 1024  # the largest template, sealed, is half of it
@@ -26,8 +32,48 @@ class VaultTable(Enum):
     CENTROIDS = "gallery"  # the name that stored vaults have
 
 
+class VectorTable(Protocol):
+    """Vectors in the clear that the store compares, within one view of it.
+
+    Kept as float16. Every method but `create` and `clear` raises VaultDamaged where there is no
+    table.
+    """
+
+    def create(self) -> None:
+        """Make the table where there is none. UsageError, and VaultDamaged for a missing right."""
+        ...
+
+    def put(self, group: bytes, keys: Sequence[bytes], rows: FloatArray) -> None:
+        """Set the vectors (n, d), and the group, of these keys."""
+        ...
+
+    def remove(self, key: bytes) -> None:
+        """Remove the vector of this key, if there is one."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all vectors; nothing where there is no table."""
+        ...
+
+    def scan(
+        self, *, after: bytes, limit: int
+    ) -> list[tuple[bytes, bytes, npt.NDArray[np.float16]]]:
+        """At most `limit` (group, key, vector (d,)) whose key is greater than `after`, by key."""
+        ...
+
+    def nearest(self, group: bytes, vector: FloatArray, most: int) -> list[tuple[bytes, float]]:
+        """(key, inner product) of those of a group that have the greatest with a vector (d,), the
+        greatest first. Exact, but for float16."""
+        ...
+
+
 class Cells(Protocol):
     """One consistent view of the store, valid inside its `with` block only."""
+
+    @property
+    def vectors(self) -> VectorTable | None:
+        """None for a store that compares no vectors."""
+        ...
 
     def get(self, section: VaultTable, key: bytes) -> bytes | None:
         """The value, or None."""
@@ -72,6 +118,11 @@ class Store(Protocol):
         """Where it is, for messages: a path or a URL, without any password."""
         ...
 
+    @property
+    def can_compare_vectors(self) -> bool:
+        """Whether its cells may have `vectors`."""
+        ...
+
     def reading(self) -> AbstractContextManager[Cells]:
         """One snapshot, without what others write meanwhile. An absent store reads as empty."""
         ...
@@ -100,6 +151,10 @@ class View:
     def close(self) -> None:
         """The view cannot be used any more."""
         self._closed = True
+
+    @property
+    def vectors(self) -> VectorTable | None:
+        return None
 
     def wall_s(self) -> float | None:
         return None

@@ -63,6 +63,8 @@ class PostgresStore:
         self._turns = Turns(readers=READERS)
         self._has_tables = False  # once it is known
 
+    can_compare_vectors = True
+
     @property
     def place(self) -> str:
         return self._place

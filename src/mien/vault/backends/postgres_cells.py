@@ -13,11 +13,13 @@ from mien.vault.backends import tenants
 from mien.vault.backends.base import (
     MAX_VALUE_BYTES,
     VaultTable,
+    VectorTable,
     View,
     check_key,
     check_limit,
     check_value,
 )
+from mien.vault.backends.pgvector import PgvectorTable
 from mien.vault.backends.postgres_errors import damaged
 
 if TYPE_CHECKING:
@@ -50,6 +52,11 @@ class PostgresCells(View):
         self._is_there: dict[Place, bool] = {}  # of what was read, in the tables
         self._changed: dict[Place, bytes | None] = {}  # not sent yet; None: removed
         self._changed_bytes = 0
+
+    @property
+    def vectors(self) -> VectorTable | None:
+        self._expect_open()
+        return PgvectorTable(self._db)
 
     def get(self, section: VaultTable, key: bytes) -> bytes | None:
         self._expect_open()

@@ -62,6 +62,8 @@ class SqliteStore:
         self._turns = Turns()
         find_vault_file(self._path)  # raises for a place that cannot be a vault
 
+    can_compare_vectors = False
+
     @property
     def place(self) -> str:
         return str(self._path)

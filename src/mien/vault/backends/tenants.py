@@ -21,6 +21,13 @@ def _steps_of(table: str) -> tuple[str, ...]:
         f"ALTER TABLE {table} ADD COLUMN tenant name NOT NULL DEFAULT current_user",
         f"ALTER TABLE {table} DROP CONSTRAINT {table.partition('.')[2]}_pkey",
         f"ALTER TABLE {table} ADD PRIMARY KEY (tenant, key)",
+        *policy_of(table),
+    )
+
+
+def policy_of(table: str) -> tuple[str, ...]:
+    """The statements that let each role see and change its own rows of a table alone."""
+    return (
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",  # also for the owner of the table
         f"CREATE POLICY own_cells ON {table} USING (tenant = current_user)"

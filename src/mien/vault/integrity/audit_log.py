@@ -38,10 +38,10 @@ class Entry:
     at: as `utc_stamp` writes it. kind: one of `KINDS`; a "rename" with the old name is followed
     by a "new_name". user: "" for nobody. outcome: an exit code's name in lower case, or
     "done"; of an "enroll" also "added", "replaced", "photo_removed", "follow_on", "follow_off",
-    "learned", "learned_removed", "not_me" or "not_me_undone"; of an attempt also `STARTED`; of an
-    "unlock" also "unlocked_laxer", and `NOT_LIVE_BY` with a reason. where: the surface that was
-    used. nonce: random, so that two logs of the same events differ, as two machines write them from
-    one earlier state; "" in mien 0.1.
+    "learned", "learned_removed", "not_me" or "not_me_undone"; of a "vault" also "readable" or
+    "not_readable"; of an attempt also `STARTED`; of an "unlock" also "unlocked_laxer", and
+    `NOT_LIVE_BY` with a reason. where: the surface that was used. nonce: random, so that two logs
+    of the same events differ, as two machines write them from one earlier state; "" in mien 0.1.
     """
 
     at: str
@@ -247,6 +247,8 @@ def _describe_entry(entry: Entry, zone: tzinfo) -> str:
         ("forget", "done"): f"{entry.user} was forgotten",
         ("rotate", "done"): "the key of the vault was replaced",
         ("vault", "done"): "the vault was created",
+        ("vault", "readable"): "the database can read centroids from now on (pgvector)",
+        ("vault", "not_readable"): "the database can read no centroids any more",
         ("import", "done"): "people were imported from a file",
         ("export", "done"): "all people were exported to a file",
         ("accept_copy", "deleted"): "an earlier vault was deleted, which was accepted",

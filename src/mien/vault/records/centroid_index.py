@@ -123,11 +123,11 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class Nearby:
-    """cosines: about those of some rows, the highest first. numbers: of the rows. error: by how
+    """cosines: about those of some rows, the highest first. tags: of their records. error: by how
     much a cosine, also of a row that is not among these, can be off."""
 
     cosines: list[float]
-    numbers: list[int]
+    tags: list[bytes]
     error: float
 
 
@@ -156,12 +156,6 @@ class CentroidIndex:
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def tag_at(self, number: int) -> bytes:
-        """The tag of the record of a row, 0 <= number < n."""
-        at = bisect_right(self._starts, number) - 1
-        start = (number - self._starts[at]) * TAG_BYTES
-        return self._blocks[at].tags[start : start + TAG_BYTES]
-
     def search(self, vector: FloatArray, most: int) -> Nearby:
         """The nearest rows of a vector (d,), about."""
         import numpy as np
@@ -179,7 +173,14 @@ class CentroidIndex:
         error = length * self._lost + (1 + self._lost) * query_lost
         # and sums of d products in float32 are off by 2^-24 of their size each
         error += self._dims * 2.0**-22 * length
-        return Nearby((products[0] * scale).tolist(), numbers[0].tolist(), error)
+        tags = [self._tag_at(number) for number in numbers[0].tolist()]
+        return Nearby((products[0] * scale).tolist(), tags, error)
+
+    def _tag_at(self, number: int) -> bytes:
+        """The tag of the record of a row, 0 <= number < n."""
+        at = bisect_right(self._starts, number) - 1
+        start = (number - self._starts[at]) * TAG_BYTES
+        return self._blocks[at].tags[start : start + TAG_BYTES]
 
 
 def _step(dims: int) -> float:

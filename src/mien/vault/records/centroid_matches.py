@@ -25,18 +25,19 @@ class CentroidMatches:
 
     @classmethod
     def of(cls, block: CentroidBlock, vector: FloatArray) -> CentroidMatches:
-        """Compare all rows with a vector (d,).
+        """Compare all rows with a vector (d,). Sorted by tag: the blocks may be in any order.
 
         The products of a row are added up in float64 and in the same order whatever other rows
         there are, as a matrix product does not.
         """
         import numpy as np
 
-        tags = [block.tag_at(number) for number in range(len(block))]
-        if not tags:
+        if not len(block):
             return cls([], block.rows, np.zeros(0))
-        products = block.rows.astype(np.float64) * vector.astype(np.float64)
-        return cls(tags, block.rows, products.sum(axis=1))
+        numbers = sorted(range(len(block)), key=block.tag_at)
+        rows = block.rows[numbers]
+        products = rows.astype(np.float64) * vector.astype(np.float64)
+        return cls([block.tag_at(number) for number in numbers], rows, products.sum(axis=1))
 
     def __len__(self) -> int:
         return len(self.tags)

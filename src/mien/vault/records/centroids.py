@@ -9,9 +9,8 @@ the record itself decides, so that no fault here can unlock anything.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mien.errors import VaultDamaged
@@ -20,67 +19,72 @@ from mien.vault.backends.base import VaultTable
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.hash_tree import LEAVES_OF_BUCKET, leaf_of
 from mien.vault.integrity.manifest import BUCKETS, Cell
+from mien.vault.records import database_vectors
 from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.records.centroid_cells import (
+    centroids_damaged,
+    get_cell,
+    open_centroids,
+    read_cell,
+    verified_centroids,
+    write_cell,
+)
+from mien.vault.records.centroid_marker import (
+    CentroidStorage,
+    are_kept,
+    is_chosen,
+    read_models,
+    stored_as,
+    write_marker,
+)
 from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import model_hash_of, open_record, user_tag
 from mien.vault.records.template_codec import unpack_template
-from mien.vault.sealed_cells import cell_tag, open_cell, seal_cell
+from mien.vault.sealed_cells import cell_tag
 from mien.vault.transaction import Transaction
 
 if TYPE_CHECKING:
     from mien.results import FloatArray, ModelId
 
 KEPT_FROM = 200  # people; to open as many records takes about 20 ms
-_MARKER = "which models"
-_OFF = b"null"  # under the marker: turned off by the user
 
 
-def are_enabled(transaction: Transaction) -> bool:
-    """Whether this vault keeps centroids. VaultDamaged if that cannot be known any more."""
-    return _read_cell(transaction, _marker_tag(transaction)) not in (None, _OFF)
+def enable(transaction: Transaction, storage: CentroidStorage = CentroidStorage.SEALED) -> None:
+    """Compute the centroids of all records, also where there are some already.
 
-
-def choice_of(transaction: Transaction) -> bool | None:
-    """True if they are kept, False if they were turned off, None while neither was chosen.
-
-    By the number of cells where that tells, because the cells may be damaged.
+    storage: not OFF. UsageError and VaultDamaged as `VectorTable.create` where it is DATABASE.
     """
-    cells = transaction.manifest.count(VaultTable.CENTROIDS)
-    if cells != 1:
-        return True if cells else None
-    try:
-        return are_enabled(transaction)
-    except VaultDamaged:
-        return True
-
-
-def enable(transaction: Transaction) -> None:
-    """Compute the centroids of all records, also where there are some already."""
     parts: dict[tuple[str, int], dict[bytes, FloatArray]] = {}
     for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         record = open_record(tag, cell, transaction.cipher)
         parts.setdefault((record.model.sha256, leaf_of(tag)), {})[tag] = _centroid(record)
     transaction.manifest.clear(VaultTable.CENTROIDS)
+    database_vectors.clear(transaction)
+    if storage is CentroidStorage.DATABASE:
+        database_vectors.create(transaction)
+        database_vectors.put(transaction, parts)
     for (sha256, number), block in parts.items():
         _write_block(transaction, sha256, number, CentroidBlock.of(block))
-    _write_models(transaction, {sha256 for sha256, _ in parts})
+    write_marker(transaction, storage, {sha256 for sha256, _ in parts})
 
 
 def disable(transaction: Transaction) -> None:
     """Remove the centroids, also damaged ones, and keep none; the records stay."""
     transaction.manifest.clear(VaultTable.CENTROIDS)
-    _write_cell(transaction, _marker_tag(transaction), _OFF)
+    database_vectors.clear(transaction)
+    write_marker(transaction, CentroidStorage.OFF)
 
 
 def update(records: Sequence[Record], transaction: Transaction) -> None:
     """After records were stored, replace their centroids, where they are kept."""
-    if not are_enabled(transaction):
+    storage = stored_as(transaction)
+    if storage is CentroidStorage.OFF:
         _enable_for_many(transaction)
         return
-    models = _read_models(transaction)
+    models = read_models(transaction)
     found = {record.model.sha256 for record in records}
     if not found <= models:
-        _write_models(transaction, models | found)
+        write_marker(transaction, storage, models | found)
     rows: dict[tuple[str, int], dict[bytes, FloatArray]] = {}
     for record in records:
         tag = user_tag(record.user, transaction.cipher)
@@ -92,19 +96,22 @@ def update(records: Sequence[Record], transaction: Transaction) -> None:
     for (sha256, number), its in rows.items():
         block = _read_block(transaction, sha256, number)
         _write_block(transaction, sha256, number, block.with_rows(its))
+    if storage is CentroidStorage.DATABASE:
+        database_vectors.put(transaction, rows)
 
 
 def remove(tag: bytes, transaction: Transaction) -> None:
     """After a record was removed, remove its centroid. Nothing where they are disabled."""
-    if not are_enabled(transaction):
-        return
-    for sha256 in _read_models(transaction):
+    storage = stored_as(transaction)
+    for sha256 in read_models(transaction):
         _remove(tag, sha256, transaction)
+    if storage is CentroidStorage.DATABASE:
+        database_vectors.remove(transaction, tag)
 
 
 def section_of(transaction: Transaction) -> VaultTable:
     """Which cells `sealed_block` reads."""
-    return VaultTable.CENTROIDS if are_enabled(transaction) else VaultTable.RECORD
+    return VaultTable.CENTROIDS if are_kept(transaction) else VaultTable.RECORD
 
 
 def sealed_block(
@@ -115,16 +122,16 @@ def sealed_block(
     changed: only those of these leaves, where centroids are kept.
     """
     cipher, manifest = transaction.cipher, transaction.manifest
-    if not are_enabled(transaction):
+    if not are_kept(transaction):
         cells = manifest.scan_bucket(VaultTable.RECORD, number)
         records = [(tag, cell) for tag, cell in cells if model_hash_of(cell) == model.sha256]
         return SealedBlock(cipher, records=records)
     if changed is not None:
         tags = [_block_tag(transaction, model.sha256, leaf) for leaf in changed]
-        found = [(tag, _get(transaction, tag)) for tag in tags]
+        found = [(tag, get_cell(transaction, tag)) for tag in tags]
         kept = [(tag, cell) for tag, cell in found if cell is not None]
         return SealedBlock(cipher, kept=kept, leaves=changed)
-    with _verified():
+    with verified_centroids():
         blocks = list(manifest.scan_bucket(VaultTable.CENTROIDS, number))
     first = number * LEAVES_OF_BUCKET
     leaves = range(first, first + LEAVES_OF_BUCKET) if blocks else ()
@@ -158,7 +165,9 @@ class SealedBlock:
     def read(self) -> CentroidBlock:
         """These alone. Raises VaultDamaged."""
         if self.kept:
-            blocks = [_unpack_block(_open(tag, cell, self.cipher)) for tag, cell in self.kept]
+            blocks = [
+                _unpack_block(open_centroids(tag, cell, self.cipher)) for tag, cell in self.kept
+            ]
             return CentroidBlock.joined(blocks)
         found = {tag: _centroid(open_record(tag, cell, self.cipher)) for tag, cell in self.records}
         return CentroidBlock.of(found)
@@ -170,8 +179,8 @@ def divide_old_blocks(transaction: Transaction) -> None:
     What is damaged is made again from the records, or left out.
     """
     try:
-        if are_enabled(transaction):
-            for sha256 in _read_models(transaction):
+        if are_kept(transaction):
+            for sha256 in read_models(transaction):
                 for number in range(BUCKETS):
                     _divide_old_block(transaction, sha256, number)
     except VaultDamaged:
@@ -183,7 +192,7 @@ def divide_old_blocks(transaction: Transaction) -> None:
 
 def _divide_old_block(transaction: Transaction, sha256: str, number: int) -> None:
     tag = cell_tag(VaultTable.CENTROIDS, f"{sha256} {number}", transaction.cipher)
-    plain = _read_cell(transaction, tag)
+    plain = read_cell(transaction, tag)
     if plain is None:
         return
     transaction.manifest.drop(VaultTable.CENTROIDS, tag)
@@ -198,7 +207,7 @@ def verify_centroids(transaction: Transaction) -> None:
     """VaultDamaged if the centroids are not those of the records."""
     import numpy as np
 
-    if not are_enabled(transaction):
+    if not are_kept(transaction):
         return
     expected: dict[tuple[str, bytes], FloatArray] = {}
     for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
@@ -213,13 +222,14 @@ def verify_centroids(transaction: Transaction) -> None:
     same = expected.keys() == found.keys()
     same = same and transaction.manifest.count(VaultTable.CENTROIDS) == 1 + len(blocks)
     if not same or any(not np.array_equal(row, found[key]) for key, row in expected.items()):
-        raise _damaged("the centroids do not agree with the records")
+        raise centroids_damaged("the centroids do not agree with the records")
+    if stored_as(transaction) is CentroidStorage.DATABASE:
+        database_vectors.verify(transaction, expected)
 
 
 def _enable_for_many(transaction: Transaction) -> None:
     """Keep centroids from now on in a vault of many people, unless they were turned off."""
-    is_off = _get(transaction, _marker_tag(transaction)) is not None
-    if is_off or transaction.manifest.count(VaultTable.RECORD) < KEPT_FROM:
+    if is_chosen(transaction) or transaction.manifest.count(VaultTable.RECORD) < KEPT_FROM:
         return
     with suppress(VaultDamaged):  # of another record: enrolling does not depend on it
         enable(transaction)
@@ -238,14 +248,14 @@ def _remove(tag: bytes, sha256: str, transaction: Transaction) -> None:
 
 
 def _read_block(transaction: Transaction, sha256: str, number: int) -> CentroidBlock:
-    plain = _read_cell(transaction, _block_tag(transaction, sha256, number))
+    plain = read_cell(transaction, _block_tag(transaction, sha256, number))
     return CentroidBlock.of({}) if plain is None else _unpack_block(plain)
 
 
 def _write_block(transaction: Transaction, sha256: str, number: int, block: CentroidBlock) -> None:
     tag = _block_tag(transaction, sha256, number)
     if len(block):
-        _write_cell(transaction, tag, block.pack())
+        write_cell(transaction, tag, block.pack())
     else:
         transaction.manifest.drop(VaultTable.CENTROIDS, tag)
 
@@ -254,63 +264,10 @@ def _unpack_block(packed: bytes) -> CentroidBlock:
     try:
         return CentroidBlock.unpack(packed)
     except ValueError as error:
-        raise _damaged("a block of centroids was not written by mien") from error
-
-
-def _read_models(transaction: Transaction) -> set[str]:
-    """The hashes of the models that have centroids."""
-    plain = _read_cell(transaction, _marker_tag(transaction))
-    return set() if plain in (None, _OFF) else set(json.loads(plain))
-
-
-def _write_models(transaction: Transaction, models: set[str]) -> None:
-    _write_cell(transaction, _marker_tag(transaction), json.dumps(sorted(models)).encode())
-
-
-def _marker_tag(transaction: Transaction) -> bytes:
-    return cell_tag(VaultTable.CENTROIDS, _MARKER, transaction.cipher)
+        raise centroids_damaged("a block of centroids was not written by mien") from error
 
 
 def _block_tag(transaction: Transaction, sha256: str, number: int) -> bytes:
     """In the leaf of the block's number, so that the digests of the tree tell which changed."""
     tag = cell_tag(VaultTable.CENTROIDS, f"block {sha256} {number}", transaction.cipher)
     return bytes([number >> 4, (number & 15) << 4 | tag[1] & 15]) + tag[2:]
-
-
-def _get(transaction: Transaction, tag: bytes) -> Cell | None:
-    with _verified():
-        return transaction.manifest.get(VaultTable.CENTROIDS, tag)
-
-
-@contextmanager
-def _verified() -> Iterator[None]:
-    """Say of damage that it is of the centroids alone."""
-    try:
-        yield
-    except VaultDamaged as error:
-        raise _damaged(
-            "a cell of the centroids was altered, removed or put back; the records were not"
-        ) from error
-
-
-def _read_cell(transaction: Transaction, tag: bytes) -> bytes | None:
-    cell = _get(transaction, tag)
-    return None if cell is None else _open(tag, cell, transaction.cipher)
-
-
-def _open(tag: bytes, cell: Cell, cipher: VaultCipher) -> bytes:
-    return open_cell(VaultTable.CENTROIDS, cell.value, tag=tag, version=cell.version, cipher=cipher)
-
-
-def _write_cell(transaction: Transaction, tag: bytes, plain: bytes) -> None:
-    version = transaction.manifest.next_version
-    sealed = seal_cell(
-        VaultTable.CENTROIDS, plain, tag=tag, version=version, cipher=transaction.cipher
-    )
-    transaction.manifest.put(VaultTable.CENTROIDS, tag, sealed)
-
-
-def _damaged(what: str) -> VaultDamaged:
-    return VaultDamaged(
-        f"{what}; to make them again, run: mien vault centroids off && mien vault centroids on"
-    )

@@ -13,13 +13,23 @@ from typing import TYPE_CHECKING, Protocol
 
 from mien.records import dataclass
 from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.centroid_index import CentroidIndex
+from mien.vault.records.centroid_index import Nearby
 from mien.vault.records.centroid_matches import CentroidMatches
 
 if TYPE_CHECKING:
     from mien.results import FloatArray
 
 FIRST, CANDIDATES = 8, (32, 256, 1024)
+
+
+class NearbySearch(Protocol):
+    """An index of the centroids of n people."""
+
+    def __len__(self) -> int: ...
+
+    def search(self, vector: FloatArray, most: int) -> Nearby:
+        """The nearest rows of a vector (d,), about; fewer than `most` and n if it misses some."""
+        ...
 
 
 class StoredCentroids(Protocol):
@@ -37,7 +47,7 @@ class StoredCentroids(Protocol):
 class IndexedCentroids:
     """A `CentroidSearch` that keeps no exact centroid in memory."""
 
-    def __init__(self, index: CentroidIndex, stored: StoredCentroids) -> None:
+    def __init__(self, index: NearbySearch, stored: StoredCentroids) -> None:
         self._index, self._stored = index, stored
 
     def __len__(self) -> int:
@@ -57,13 +67,12 @@ class IndexedCentroids:
         rows: dict[bytes, FloatArray] = {}
         for most in wanted.candidates:
             some = self._index.search(vector, most)
+            if len(some.tags) < min(most, len(self)):
+                break  # fewer than there are: somebody may be missing
             for count in (FIRST, most):  # a few tell which of the others can matter
-                pairs = zip(some.cosines[:count], some.numbers[:count], strict=True)
-                near = sorted(
-                    number for cosine, number in pairs if not cosine + some.error < lowest
-                )
-                tags = [self._index.tag_at(number) for number in near]
-                tags = [tag for tag in tags if tag != wanted.besides]
+                pairs = zip(some.cosines[:count], some.tags[:count], strict=True)
+                near = [tag for cosine, tag in pairs if not cosine + some.error < lowest]
+                tags = [tag for tag in near if tag != wanted.besides]
                 rows.update(self._stored.under([tag for tag in tags if tag not in rows]).items())
                 block = CentroidBlock.of({tag: rows[tag] for tag in tags if tag in rows})
                 found = wanted.select(CentroidMatches.of(block, vector))

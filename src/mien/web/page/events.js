@@ -65,6 +65,8 @@ export function describe(row) {
     "rename done": () => t("{user} was renamed to {name}", { user, name: newName ?? "?" }),
     "rotate done": () => t("The key of the vault was replaced"),
     "vault done": () => t("The vault was created"),
+    "vault readable": () => t("The database can read centroids of the faces from now on"),
+    "vault not_readable": () => t("The database can read no centroids any more"),
     "import done": () => t("People were imported from a file"),
     "export done": () => t("All people were exported to a file"),
     "accept_copy done": () => t("An older copy of the vault, or another vault, was accepted"),

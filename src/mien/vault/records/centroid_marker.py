@@ -1,0 +1,82 @@
+"""How a vault keeps centroids: a sealed cell says it, and of which models there are any."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+
+from mien.errors import VaultDamaged
+from mien.vault.backends.base import VaultTable
+from mien.vault.records.centroid_cells import get_cell, read_cell, write_cell
+from mien.vault.sealed_cells import cell_tag
+from mien.vault.transaction import Transaction
+
+_MARKER = "which models"
+_OFF = b"null"  # turned off by the user
+
+
+class CentroidStorage(Enum):
+    """The value is the word of the command."""
+
+    OFF = "off"
+    SEALED = "on"
+    DATABASE = "pgvector"
+    """Sealed, and also where the database can read and compare them."""
+
+
+def stored_as(transaction: Transaction) -> CentroidStorage:
+    """How centroids are kept now. VaultDamaged if that cannot be known any more."""
+    return _unpack(read_cell(transaction, _tag(transaction)))[0]
+
+
+def are_kept(transaction: Transaction) -> bool:
+    """Whether there are centroids. Raises VaultDamaged."""
+    return stored_as(transaction) is not CentroidStorage.OFF
+
+
+def choice_of(transaction: Transaction) -> CentroidStorage | None:
+    """How they are kept, OFF if they were turned off, None while nothing was chosen.
+
+    By the number of cells where the marker is damaged.
+    """
+    cells = transaction.manifest.count(VaultTable.CENTROIDS)
+    if not cells:
+        return None
+    try:
+        return stored_as(transaction)
+    except VaultDamaged:
+        return CentroidStorage.SEALED
+
+
+def is_chosen(transaction: Transaction) -> bool:
+    """Whether centroids are kept, or were turned off by the user."""
+    return get_cell(transaction, _tag(transaction)) is not None
+
+
+def read_models(transaction: Transaction) -> set[str]:
+    """The hashes of the models that have centroids."""
+    return _unpack(read_cell(transaction, _tag(transaction)))[1]
+
+
+def write_marker(
+    transaction: Transaction, storage: CentroidStorage, models: set[str] | None = None
+) -> None:
+    """models: that have centroids; none where they are off."""
+    found: object = sorted(models or ())
+    if storage is CentroidStorage.DATABASE:
+        found = {"pgvector": found}
+    plain = _OFF if storage is CentroidStorage.OFF else json.dumps(found).encode()
+    write_cell(transaction, _tag(transaction), plain)
+
+
+def _unpack(plain: bytes | None) -> tuple[CentroidStorage, set[str]]:
+    if plain in (None, _OFF):
+        return CentroidStorage.OFF, set()
+    found = json.loads(plain)
+    if isinstance(found, dict):
+        return CentroidStorage.DATABASE, set(found["pgvector"])
+    return CentroidStorage.SEALED, set(found)
+
+
+def _tag(transaction: Transaction) -> bytes:
+    return cell_tag(VaultTable.CENTROIDS, _MARKER, transaction.cipher)
