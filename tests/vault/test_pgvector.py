@@ -251,9 +251,11 @@ def test_a_vault_in_a_file_cannot_choose_it(settings: Settings, model: ModelId) 
 def test_a_database_without_the_extension_is_told_how_to_get_it(
     postgres_url: str, settings: Settings, model: ModelId
 ) -> None:
+    name = run_sql(postgres_url, "SELECT current_database()")[0][0]
+    command = f"psql -d {name} -c 'CREATE EXTENSION vector'"
     with opened(replace(settings, vault_url=postgres_url), Clock()) as vault:
         store_record(vault, record_of("ana", model))
-        with pytest.raises(UsageError, match="psql DATABASE -c 'CREATE EXTENSION vector'"):
+        with pytest.raises(UsageError, match=command):
             vault.enable_centroids(readable_in_database=True)
         status = vault.verify()
         assert status is not None

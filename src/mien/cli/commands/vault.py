@@ -83,7 +83,7 @@ def rotate(args: Namespace) -> CommandResult:
 CENTROID_LINES = {
     "on": "centroids on: mien identify reads them instead of every record",
     "off": "centroids off: mien identify reads every record",
-    "pgvector": "centroids pgvector: the database compares them, and whoever reads it can too",
+    "pgvector": "centroids pgvector: the database compares them; who reads it can recognise people",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -107,16 +108,20 @@ class PgvectorTable:
             found = self._db.execute(_EXTENSION).fetchone()
             if found is None:
                 raise UsageError(
-                    "the database has no pgvector; as its administrator, run: psql DATABASE -c"
-                    " 'CREATE EXTENSION vector'"
+                    "the database has no pgvector; as its administrator, run:"
+                    f" {self._psql('CREATE EXTENSION vector')}"
                 )
             if tuple(map(int, found[1].split(".")[:2])) < LEAST_VERSION:
                 raise UsageError(
                     f"the database has pgvector {found[1]}, and 0.7 is needed; upgrade it, and run:"
-                    " psql DATABASE -c 'ALTER EXTENSION vector UPDATE'"
+                    f" {self._psql('ALTER EXTENSION vector UPDATE')}"
                 )
             self._schema = str(found[0])
         return self._schema
+
+    def _psql(self, statement: str) -> str:
+        """The command that runs a statement in this database."""
+        return shlex.join(("psql", "-d", self._db.info.dbname, "-c", statement))
 
 
 @contextmanager
