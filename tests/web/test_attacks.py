@@ -26,11 +26,16 @@ def test_without_a_valid_token_every_route_is_401(shared_service: Service, token
 
 
 def test_a_token_allows_what_its_scope_allows_and_no_more(shared_service: Service) -> None:
-    allowed_paths = {"unlock": set(), "enroll": {"/v1/people"}, "admin": {"/v1/people", "/v1/log"}}
+    allowed_paths = {
+        "unlock": set(),
+        "enroll": {"/v1/people"},
+        "admin": {"/v1/people", "/v1/log", "/metrics"},
+        "metrics": {"/metrics"},
+    }
     for scope, allowed in allowed_paths.items():
         secret = create_token(shared_service, scope)
         with shared_service.client(secret) as client:
-            for path in ("/v1/people", "/v1/log"):
+            for path in ("/v1/people", "/v1/log", "/metrics"):
                 assert client.get(path).status_code == (200 if path in allowed else 403)
             wanted = 404 if scope == "admin" else 403
             assert client.delete("/v1/people/nobody").status_code == wanted

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.web.conftest import HANG_TIMEOUT_S, start_service
 from tests.web.in_process import run_in_process
 
-from mien.web.auth import REQUIRED_SCOPES
+from mien.web.auth import REQUIRED_SCOPES, SCOPES
 
 schemathesis = pytest.importorskip("schemathesis", reason="pip install '.[test]'")
 
@@ -38,7 +38,7 @@ def test_every_operation_names_the_scope_that_it_requires(description: dict[str,
         assert found[key].get("security") == (expected and [{"token": [expected]}])
     scheme = description["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    for scope in ("camera", "unlock", "enroll", "admin"):
+    for scope in SCOPES:
         assert scope in scheme["description"]
 
 

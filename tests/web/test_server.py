@@ -163,6 +163,12 @@ def test_each_scope_allows_what_the_one_before_allows() -> None:
     assert all(row == sorted(row, reverse=True) for row in allowed)
 
 
+def test_the_scope_metrics_reads_the_metrics_alone_and_only_admin_does_too() -> None:
+    scopes = ("camera", "unlock", "enroll", "admin", "metrics")
+    assert [scope for scope in scopes if allows("metrics", scope)] == ["metrics"]
+    assert [scope for scope in scopes if allows(scope, "metrics")] == ["admin", "metrics"]
+
+
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a/b", "x" * 65, "a\n"])
 def test_an_invalid_token_name_is_refused(tokens: TokenStore, name: str) -> None:
     with pytest.raises(UsageError):

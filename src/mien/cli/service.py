@@ -16,7 +16,7 @@ from mien.cli.arguments import (
 from mien.cli.output import CommandResult
 
 SEE_TOKENS = "; mien token list shows what was done"
-SCOPES = ("camera", "unlock", "enroll", "admin")
+SCOPES = ("camera", "unlock", "enroll", "admin", "metrics")
 
 
 def add_commands(commands: Commands) -> None:

@@ -20,9 +20,12 @@ from mien.errors import UsageError, quote, quote_path
 from mien.files import exclusive_lock, fault_of_owner, read_regular, write_whole
 from mien.settings import Settings
 
-SCOPES = ("camera", "unlock", "enroll", "admin")
-"""Each scope may do what the one before it may, and more. With "camera" a device may only take part
-in challenges: its token opens nothing with a saved photo."""
+NESTED_SCOPES = ("camera", "unlock", "enroll", "admin")
+"""Each may do what the one before it may, and more. With "camera" a device may only take part in
+challenges: its token opens nothing with a saved photo."""
+METRICS = "metrics"
+SCOPES = (*NESTED_SCOPES, METRICS)
+"""With "metrics" a program may read the metrics and do nothing else."""
 
 TOKEN_PREFIX = "mien_"
 TICKET_PREFIX = "ticket_"
@@ -59,7 +62,7 @@ REQUIRED_SCOPES: dict[tuple[str, str], str | None] = {
     ("DELETE", NOT_ME_PATTERN): "enroll",
     ("DELETE", PERSON_PATTERN): "admin",
     ("GET", "/v1/log"): "admin",
-    ("GET", "/metrics"): "admin",
+    ("GET", "/metrics"): METRICS,
     ("GET", "/v1/health"): None,
     ("GET", "/v1/ready"): None,
     ("POST", "/v1/session"): None,  # swaps the page's ticket for a token
@@ -239,7 +242,9 @@ def tokens_path(settings: Settings) -> Path:
 
 def allows(scope: str, required: str) -> bool:
     """Whether a token of this scope may use a route that requires the other scope."""
-    return SCOPES.index(scope) >= SCOPES.index(required)
+    if METRICS in (scope, required):
+        return scope in (required, "admin")
+    return NESTED_SCOPES.index(scope) >= NESTED_SCOPES.index(required)
 
 
 def route_pattern(method: str, path: str) -> str | None:

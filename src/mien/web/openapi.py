@@ -18,7 +18,8 @@ SECURITY_SCHEME = {
     " one before it may: **camera** may take part in challenges, with which no saved photo unlocks;"
     " **unlock** may unlock and identify, and gets outcome and reason;"
     " **enroll** also gets the numbers, and may enroll, compare, look, list and explore; **admin**"
-    " forgets, and reads the log and the metrics. Each operation names the scope that it requires.",
+    " forgets, and reads the log and the metrics. **metrics** reads the metrics and nothing else."
+    " Each operation names the scope that it requires.",
 }
 
 DESCRIPTIONS = {
