@@ -85,13 +85,55 @@ def test_an_answer_that_cannot_be_written_is_an_internal_error(
     assert ran.stderr.count(b"\n") == 1
 
 
-def test_closed_standard_streams_leave_the_exit_code_unchanged(vault: Path, album: Path) -> None:
-    line = f'"{sys.executable}" -m mien unlock "$0" "$1" --json >&- 2>&-'
-    for user, code in (("ana", 0), ("ben", 1), ("zoe", 6)):
-        ran = subprocess.run(
-            ["sh", "-c", line, user, str(album / "probe.png")], timeout=300, check=False
-        )
-        assert ran.returncode == code
+def in_shell(line: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+    """Run `mien` with the redirections of a shell. line: what follows `mien`."""
+    whole = f'"{sys.executable}" -m mien {line}'
+    words = ["sh", "-c", whole, "sh", *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, timeout=300, check=False)
+
+
+CLOSED = b"mien: cannot write the output: it is closed; send it to another place\n"
+
+
+@pytest.mark.parametrize("command", ["list", "list --json", "--version", "unlock --help"])
+def test_an_answer_for_a_closed_standard_output_is_an_internal_error(
+    vault: Path, command: str
+) -> None:
+    ran = in_shell(f"{command} >&-")
+    assert (ran.returncode, ran.stderr) == (70, CLOSED)
+
+
+def test_a_yes_that_nobody_could_read_is_none(vault: Path, album: Path) -> None:
+    closed = in_shell('unlock ana "$1" >&-', album / "probe.png")
+    assert (closed.returncode, closed.stderr) == (70, CLOSED)
+    assert in_shell('unlock ana "$1" >/dev/null 2>&-', album / "probe.png").returncode == 0
+    assert in_shell('unlock zoe "$1" >&- 2>&-', album / "probe.png").returncode == 6
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+@pytest.mark.parametrize("command", ["--version", "--help"])
+def test_help_that_cannot_be_written_is_an_internal_error(home: Path, command: str) -> None:
+    ran = in_shell(f"{command} >/dev/full")
+    assert ran.returncode == 70
+    assert ran.stderr.startswith(b"mien: cannot write the output: No space left")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+def test_a_failure_whose_line_cannot_be_written_keeps_its_exit_code(home: Path) -> None:
+    assert in_shell("forget anna 2>/dev/full").returncode == 6
+
+
+def test_no_file_takes_the_place_of_a_standard_stream_that_was_closed(home: Path) -> None:
+    program = """
+import os, sys
+from mien.cli.main import run
+os._exit = lambda code: sys.exit(os.dup(0))  # the lowest number that is free
+sys.argv = ["mien", "list"]
+run()
+"""
+    line = f'exec "{sys.executable}" -c "$1" <&- >&- 2>&-'
+    ran = subprocess.run(["sh", "-c", line, "sh", program], timeout=300, check=False)
+    assert ran.returncode == 3
 
 
 def test_enroll_unlock_and_forget_work_in_separate_processes(started: Started, album: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
-from mien.cli.output import CommandResult
+from mien.cli.output import CommandResult, print_text
 from mien.errors import UsageError, quote
 from mien.settings import ALL_ENGINES, DEFAULT_MODEL
 
@@ -31,6 +32,18 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see: {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """argparse calls this for help and version, and would go on where nothing can be written.
+
+        Ends the process with a code of its own if they cannot be.
+        """
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        code = print_text(message)
+        if code:
+            raise SystemExit(code)
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """As in argparse, but nothing is left over. Raises UsageError."""

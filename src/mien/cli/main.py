@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from mien.cli.output import CommandResult, print_error, print_result
+from mien.cli.output import CommandResult, occupy_closed_streams, print_error, print_result
 from mien.cli.parser import build_parser
 from mien.errors import ExitCode, MienError, Outcome, one_line
 
@@ -57,6 +57,7 @@ def run() -> NoReturn:
     done when `main` returns: the vault is closed and the answer is flushed. A command that
     may have started worker processes ends as usual, so that they end with it.
     """
+    occupy_closed_streams()
     code = main()
     if "multiprocessing" in sys.modules:
         sys.exit(code)

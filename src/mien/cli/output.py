@@ -6,13 +6,17 @@ error, and with `--json` an object on standard output as well.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TextIO
 
 from mien.errors import ExitCode, Outcome
 from mien.records import dataclass
+
+STREAMS = (0, 1, 2)  # standard input, output and error
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +40,68 @@ def print_result(result: CommandResult, *, as_json: bool) -> int:
 def print_error(message: str, outcome: Outcome, *, as_json: bool) -> int:
     """Print why a command failed, one line. Returns the exit code of the process."""
     code = outcome.exit_code
-    _print_complaint(message)
+    print_line(f"mien: {message}")
     if not as_json:
         return int(code)
     data = {"outcome": outcome.value, "exit_code": int(code), "error": message}
     return _print_answer(data, code)
 
 
+def print_text(text: str) -> int:
+    """Print help or a version. Returns the exit code of the process."""
+    return _print_answer((text.removesuffix("\n"),), ExitCode.OK)
+
+
+def occupy_closed_streams() -> None:
+    """Open nothing in the place of standard streams that the caller closed.
+
+    The next file that is opened, such as a key, would have the number of one of them, and whatever
+    a library writes on standard output or error would land in it.
+    """
+    for handle in STREAMS:
+        try:
+            os.fstat(handle)
+        except OSError:  # the lowest number that is free is this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+
+
 def _print_answer(answer: Mapping[str, object] | Sequence[str], code: ExitCode) -> int:
-    """A reader that has gone changes nothing. An answer that was lost is never a yes."""
+    """A reader that has gone has read what it wanted, as `head` has: that changes nothing.
+
+    An answer that was lost otherwise is never a yes, also where standard output was closed.
+    """
     try:
         _write(answer)
     except BrokenPipeError:
-        _discard_output()
+        _discard(sys.stdout)
     except OSError as error:
-        _discard_output()
-        _print_complaint(f"cannot write the output: {error.strerror}; send it to another place")
+        _discard(sys.stdout)
+        print_line(f"mien: cannot write the output: {error.strerror}; send it to another place")
         return int(ExitCode.INTERNAL_ERROR)
     return int(code)
 
 
-def _print_complaint(message: str) -> None:
-    if sys.stderr is not None:  # None where the caller closed it: print would then take stdout
-        print(f"mien: {message}", file=sys.stderr)
+def print_line(line: str) -> None:
+    """One line on standard error, at once. One that cannot be written changes nothing."""
+    if sys.stderr is None:  # the caller closed it: print would then take stdout
+        return
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:  # a full disk, or a reader that has gone
+        _discard(sys.stderr)
 
 
-def _discard_output() -> None:
-    """Python flushes standard output once more at its end, and would fail once more."""
+def _discard(stream: TextIO | None) -> None:
+    """Python flushes a stream once more at its end, and would fail once more."""
+    if stream is None:
+        return
     with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def _write(answer: Mapping[str, object] | Sequence[str]) -> None:
-    if sys.stdout is None:  # the caller closed it, and wants the exit code alone
-        return
+    if sys.stdout is None:  # the caller closed it
+        raise OSError(errno.EBADF, "it is closed")
     text = (
         json.dumps(answer, ensure_ascii=False) if isinstance(answer, Mapping) else "\n".join(answer)
     )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from mien.cli.output import print_line
+
 Item = TypeVar("Item")
 
 
@@ -78,8 +80,7 @@ def estimated(
 
 def print_progress(line: str) -> None:
     """One line on standard error, at once, also where that is no terminal."""
-    if sys.stderr is not None:
-        print(line, file=sys.stderr, flush=True)
+    print_line(line)
 
 
 class StepLines:
