@@ -76,6 +76,16 @@ def test_a_name_that_is_enrolled_is_refused_unless_it_is_replaced(
     assert replaced["enrolled"] == 1
 
 
+@pytest.mark.parametrize("mode", ["new", "replace_person"])
+def test_the_photos_under_two_spellings_of_a_name_are_one_persons(
+    client: httpx.Client, shots: Path, mode: str
+) -> None:
+    name, decomposed = "\u00fc" * 64, "u\u0308" * 64  # as long as a name may be
+    found = enroll_many(client, shots, (name, "her1"), (decomposed, "her2"), mode=mode).json()
+    [only] = found["people"]
+    assert (only["user"], only["outcome"], only["photos_in_template"]) == (name, "enrolled", 2)
+
+
 def test_a_name_is_sent_for_each_photo(client: httpx.Client, shots: Path) -> None:
     photos = [picture("photos", shots / "her1.jpg")]
     response = client.post("/v1/people", files=photos, data={"users": ["eileen", "ben"]})

@@ -76,7 +76,11 @@ def test_a_template_follows_and_learns_nothing_from_photos(
     frames = [picture("photos", shots / "her4.jpg") for _ in range(3)]
     client.post("/v1/unlock/frames", data={"user": "eileen"}, files=frames)
     assert (person(client).follows, person(client).learned) == (True, [])
-    assert client.delete("/v1/people/eileen/learned").status_code == 400
+    nothing = client.delete("/v1/people/eileen/learned")
+    assert nothing.status_code == 400
+    assert nothing.json()["error"] == (
+        "nothing of that kind is kept of eileen; GET /v1/people lists what is"
+    )
     assert client.post("/v1/people/eileen/follow", data={"on": "false"}).status_code == 200
     assert not person(client).follows
 

@@ -32,6 +32,7 @@ from mien.media.image_file import ImageSource
 from mien.records import dataclass, replace
 from mien.results import Template
 from mien.vault import already_enrolled, check_user_name
+from mien.vault.bulk_enrollment import came_before
 
 if TYPE_CHECKING:
     from mien.vault.bulk_enrollment import EnrolledPerson
@@ -64,13 +65,14 @@ def enroll_people(
 ) -> Iterator[PersonResult]:
     """Enroll each (name, photos) who can be; the results, in that order, come as they are stored.
 
-    mode, progress, may_skip: as of `enroll`. Raises VaultDamaged and KeyUnavailable; who was
-    enrolled before stays enrolled.
+    A name that comes twice, maybe in another spelling, is refused the second time. mode, progress,
+    may_skip: as of `enroll`. Raises VaultDamaged and KeyUnavailable; who was enrolled before stays
+    enrolled.
     """
-    left = iter(people)
+    left, came = iter(people), set[str]()
     while some := list(islice(left, AT_ONCE)):
         made = [
-            _make(user, photos, pipeline, vault, mode, progress=progress, may_skip=may_skip)
+            _make(user, photos, pipeline, vault, mode, came, progress=progress, may_skip=may_skip)
             for user, photos in some
         ]
         yield from _store(made, pipeline, vault, replace=mode != "new")
@@ -82,13 +84,17 @@ def _make(
     pipeline: Pipeline,
     vault: Vault,
     mode: BulkMode,
+    came: set[str],
     *,
     progress: SourceProgress,
     may_skip: MaySkip,
 ) -> PersonResult:
-    """The template, which is not stored yet."""
+    """The template, which is not stored yet. came: the names before; this one is added."""
     try:
         name = check_user_name(user)
+        if name in came:
+            raise came_before(name)
+        came.add(name)
         if mode == "new" and vault.holds(name):
             raise already_enrolled(name)
         photos_of = analyse_photos(photos, pipeline, progress=progress, may_skip=may_skip)

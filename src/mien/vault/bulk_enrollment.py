@@ -52,6 +52,13 @@ class EnrolledPerson:
     why: str = ""
 
 
+def came_before(name: str) -> UsageError:
+    """The error for a name that comes a second time."""
+    return UsageError(
+        f"{quote(name)} came before, maybe in another spelling; put their photos together"
+    )
+
+
 class BulkEnrollment:
     """See `Vault.enroll_many` for the arguments."""
 
@@ -145,8 +152,7 @@ class BulkEnrollment:
         transaction: Transaction,
     ) -> EnrolledPerson | None:
         if name in self._came:
-            why = f"{quote(name)} came before, maybe in another spelling; put their photos together"
-            return EnrolledPerson(user, "refused", why=why)
+            return EnrolledPerson(user, "refused", why=str(came_before(name)))
         if known and not self._replace:
             error = already_enrolled(name, "remove that person first, or replace the template")
             return EnrolledPerson(user, "already_enrolled", why=str(error))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mien.errors import AlreadyEnrolled, AnotherFace, MienError, NotEnrolled
+from mien.errors import AlreadyEnrolled, AnotherFace, MienError, NotEnrolled, UsageError
+from mien.vault.records.kept_faces import NotKept, TooManyMarked
+from mien.vault.records.record import MAX_KEPT
 
 
 @contextmanager
@@ -24,6 +26,15 @@ def errors_for_http(user: str, *, new_name: str = "") -> Iterator[None]:
         raise AnotherFace(
             f"these photos show another face than the one enrolled as {user}; choose another name,"
             " or send mode=replace_person to let the new face unlock in place of the earlier one"
+        ) from error
+    except NotKept as error:
+        raise UsageError(
+            f"nothing of that kind is kept of {user}; GET /v1/people lists what is"
+        ) from error
+    except TooManyMarked as error:
+        raise UsageError(
+            f"{MAX_KEPT['not_me']} unlocks of {user} are marked already, and no more are kept;"
+            " remove a mark that is wrong, or enroll again with better photos (mode=replace)"
         ) from error
 
 

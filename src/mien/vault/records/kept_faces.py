@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 UNIT_TOLERANCE = 1e-3
 
 
+class NotKept(UsageError):
+    """There is no such face among those that are kept."""
+
+
+class TooManyMarked(UsageError):
+    """As many faces are marked as may be kept."""
+
+
 def kept_of(record: Record, kind: FaceKind) -> list[KeptFace]:
     """The faces of this kind, oldest first."""
     return [one for one in record.kept if one.kind == kind]
@@ -62,12 +70,12 @@ def without_kept(record: Record, kind: FaceKind) -> Record:
 
 
 def numbered_face(record: Record, kind: FaceKind, number: int) -> KeptFace:
-    """The face of this number, from 1, the newest first. UsageError where there is none."""
+    """The face of this number, from 1, the newest first. NotKept where there is none."""
     found = kept_of(record, kind)[::-1]
     if not 1 <= number <= len(found):
         words = {"learned": "learned face", "unlock": "unlock", "not_me": "marked face"}[kind]
         count = f"{len(found)} {words}{'s' * (len(found) != 1)}" if found else f"no {words}"
-        raise UsageError(f"{quote(record.user)} has {count} kept; to see all: mien photos NAME")
+        raise NotKept(f"{quote(record.user)} has {count} kept; to see all: mien photos NAME")
     return found[number - 1]
 
 
@@ -77,10 +85,10 @@ def without_face(record: Record, face: KeptFace) -> Record:
 
 
 def mark_unlock(record: Record, face: KeptFace) -> Record:
-    """With one of the last unlocks as an example of somebody else. UsageError if there are as many
-    as may be kept: the oldest are no less needed than the newest."""
+    """With one of the last unlocks as an example of somebody else. TooManyMarked if there are as
+    many as may be kept: the oldest are no less needed than the newest."""
     if len(kept_of(record, "not_me")) >= MAX_KEPT["not_me"]:
-        raise UsageError(
+        raise TooManyMarked(
             f"{MAX_KEPT['not_me']} unlocks of {quote(record.user)} are marked already, and no more"
             " are kept; enroll again with better photos: mien enroll NAME PHOTO... --replace"
         )

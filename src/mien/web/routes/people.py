@@ -82,7 +82,7 @@ async def enroll_many(
         raise UsageError(f"send a name in users for each photo: {len(photos)}, not {len(users)}")
     photos_of: dict[str, list[ImageSource]] = {}
     for user, photo in zip(users, photos, strict=True):
-        photos_of.setdefault(user[: schemas.MAX_NAME + 1], []).append(await photo.read())
+        photos_of.setdefault(_one_spelling(user), []).append(await photo.read())
     found = await pool.run(
         lambda: list(
             enroll_people(
@@ -224,6 +224,17 @@ async def log(
         ],
     )
     return OutcomeResponse(content)
+
+
+def _one_spelling(user: str) -> str:
+    """As the name would be stored, so that two spellings of Unicode are one person's photos.
+
+    What cannot be a name stays, cut to a length that an answer can hold: it is refused later.
+    """
+    try:
+        return check_user_name(user)
+    except UsageError:
+        return user[: schemas.MAX_NAME + 1]
 
 
 def _person_of_many(found: PersonResult) -> schemas.PersonOfMany:
