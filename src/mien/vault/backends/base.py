@@ -51,8 +51,11 @@ class VectorTable(Protocol):
         """Remove the vector of this key, if there is one."""
         ...
 
-    def clear(self) -> None:
-        """Remove all vectors; nothing where there is no table."""
+    def clear(self, *, required: bool) -> None:
+        """Remove all vectors; nothing where there is no table.
+
+        required: False if there should be none; then nothing is done without rights on the table.
+        """
         ...
 
     def scan(

@@ -32,6 +32,7 @@ from mien.vault.records.centroid_cells import (
 from mien.vault.records.centroid_marker import (
     CentroidStorage,
     are_kept,
+    choice_of,
     is_chosen,
     read_models,
     stored_as,
@@ -58,8 +59,7 @@ def enable(transaction: Transaction, storage: CentroidStorage = CentroidStorage.
     for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
         record = open_record(tag, cell, transaction.cipher)
         parts.setdefault((record.model.sha256, leaf_of(tag)), {})[tag] = _centroid(record)
-    transaction.manifest.clear(VaultTable.CENTROIDS)
-    database_vectors.clear(transaction)
+    _clear(transaction)
     if storage is CentroidStorage.DATABASE:
         database_vectors.create(transaction)
         database_vectors.put(transaction, parts)
@@ -70,8 +70,7 @@ def enable(transaction: Transaction, storage: CentroidStorage = CentroidStorage.
 
 def disable(transaction: Transaction) -> None:
     """Remove the centroids, also damaged ones, and keep none; the records stay."""
-    transaction.manifest.clear(VaultTable.CENTROIDS)
-    database_vectors.clear(transaction)
+    _clear(transaction)
     write_marker(transaction, CentroidStorage.OFF)
 
 
@@ -225,6 +224,12 @@ def verify_centroids(transaction: Transaction) -> None:
         raise centroids_damaged("the centroids do not agree with the records")
     if stored_as(transaction) is CentroidStorage.DATABASE:
         database_vectors.verify(transaction, expected)
+
+
+def _clear(transaction: Transaction) -> None:
+    is_readable = choice_of(transaction) is CentroidStorage.DATABASE
+    transaction.manifest.clear(VaultTable.CENTROIDS)
+    database_vectors.clear(transaction, required=is_readable)
 
 
 def _enable_for_many(transaction: Transaction) -> None:

@@ -56,11 +56,14 @@ def remove(transaction: Transaction, tag: bytes) -> None:
     table_of(transaction).remove(tag)
 
 
-def clear(transaction: Transaction) -> None:
-    """Remove all rows, also where the vault does not say that there are any."""
+def clear(transaction: Transaction, *, required: bool) -> None:
+    """Remove all rows, also where the vault does not say that there are any.
+
+    required: it says so. Else nothing is done with a table that was not granted to this role.
+    """
     table = transaction.cells.vectors
     if table is not None:
-        table.clear()
+        table.clear(required=required)
 
 
 def verify(transaction: Transaction, expected: Mapping[tuple[str, bytes], FloatArray]) -> None:
