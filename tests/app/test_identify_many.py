@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from tests.vault.sealed_parts import store_record
 from mien.app.enroll import enroll
 from mien.app.identify import MAX_TIES, identify
 from mien.app.pipeline import Pipeline
-from mien.errors import NotEnrolled
+from mien.errors import NotEnrolled, VaultDamaged
 from mien.media.image_file import read_image
 from mien.results import ByteArray
-from mien.vault import Record, centroid_indexes
+from mien.vault import centroid_indexes
 from mien.vault.records.indexed_centroids import IndexedCentroids
+from mien.vault.vault import Vault
 
 
 def clock() -> datetime:
@@ -106,20 +107,64 @@ def test_nobody_to_compare_with_is_not_enrolled(
         assert len(vault.read_log()) - before == of_another_model
 
 
-def test_a_person_removed_meanwhile_is_not_identified(
+def after_first(
+    vault: Vault, method: str, change: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let another program change the vault when the method has returned for the first time."""
+    changes, read = iter([change]), getattr(vault, method)
+
+    def reading(given: object) -> object:
+        found = read(given)
+        next(changes, lambda: None)()
+        return found
+
+    monkeypatch.setattr(vault, method, reading)
+
+
+def test_after_the_nearest_was_removed_the_others_are_looked_at(
     pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither as the nearest, nor is the next one taken for the nearest."""
+    """Somebody is enrolled, so that nobody is told the opposite."""
     with open_memory_vault() as vault:
         for name in ("ana", "bea"):
             enroll(name, [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        records_at = vault.records_at
+        first = identify(astronaut, vault=vault, pipeline=pipeline).user
+        after_first(vault, "centroids_of", lambda: vault.remove(first or ""), monkeypatch)
+        found = identify(astronaut, vault=vault, pipeline=pipeline)
+    assert {first, found.user} == {"ana", "bea"}
+    assert not found.also
 
-        def nearest_removed(tags: Sequence[bytes]) -> list[Record | None]:
-            return [None, *records_at(tags[1:])]
 
-        monkeypatch.setattr(vault, "records_at", nearest_removed)
-        with pytest.raises(NotEnrolled, match="nobody is enrolled"):
+def test_a_rotation_of_the_key_meanwhile_refuses_nobody(
+    pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory_vault() as vault:
+        enroll("ana", [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        after_first(vault, "centroids_of", vault.rotate, monkeypatch)
+        assert identify(astronaut, vault=vault, pipeline=pipeline).user == "ana"
+
+
+def test_a_face_of_the_old_rotation_is_not_compared_with_the_new_one(
+    pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a database, where the search finds the centroids that are there by then."""
+    with open_memory_vault() as vault:
+        enroll("ana", [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        _, old_space = vault.centroids_of(pipeline.model)
+        vault.rotate()
+        found, new_space = vault.centroids_of(pipeline.model)
+        spaces = iter([old_space])
+        monkeypatch.setattr(vault, "centroids_of", lambda model: (found, next(spaces, new_space)))
+        assert identify(astronaut, vault=vault, pipeline=pipeline).user == "ana"
+
+
+def test_a_vault_that_changes_during_each_look_is_told(
+    pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_memory_vault() as vault:
+        enroll("ana", [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
+        monkeypatch.setattr(vault, "records_at", lambda tags: [None for _ in tags])
+        with pytest.raises(VaultDamaged, match="changed during each look; try again"):
             identify(astronaut, vault=vault, pipeline=pipeline)
 
 

@@ -14,7 +14,7 @@ from mien.app.face_search import FoundFace
 from mien.app.frame_search import FrameSearch
 from mien.app.pipeline import Pipeline, Probe
 from mien.app.reference import reference_of, refuse_marked
-from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound
+from mien.errors import NoFaceFound, NotEnrolled, SeveralFacesFound, VaultDamaged
 from mien.matching.policy import VectorSpace, decide
 from mien.media.frame import Frame
 from mien.media.halved_photo import DoorPhoto
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mien.vault.vault import Vault
 
 MAX_TIES = 4  # how many others are looked at, and named
+MAX_LOOKS = 3  # of which each may meet a change by another program
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,14 +121,25 @@ class Identifier:
         return Identification(decision.user or None, decision, self._also.get(decision.user, ()))
 
     def _decide(self, probe: Probe) -> Decision:
+        for looks_left in reversed(range(MAX_LOOKS)):
+            decision = self._compare(probe, is_last=not looks_left)
+            if decision is not None:
+                return decision
+        raise VaultDamaged("the vault was changed during each look; try again in a moment")
+
+    def _compare(self, probe: Probe, *, is_last: bool) -> Decision | None:
+        """None if the nearest person was removed or renamed, or the key rotated, meanwhile."""
         centroids, space = self._vault.centroids_of(self._pipeline.model)
         if not len(centroids) or space is None:
             raise _nobody_enrolled()
         nearest = centroids.nearest(space.protect(probe.vector[np.newaxis])[0], 1 + MAX_TIES)
         # the centroids only point to a record; the record itself is what decides
         records = self._vault.records_at(nearest.tags)
-        if not records or records[0] is None:
-            raise _nobody_enrolled()  # removed just now
+        if not records and is_last:
+            raise _nobody_enrolled()  # of this model
+        # after a rotation records have other tags, and vectors that this space says nothing about
+        if not records or records[0] is None or space.tag_of(records[0].user) != nearest.tags[0]:
+            return None
         found, *others = (
             _verify_record(record, len(centroids), space, probe, self._pipeline)
             for record in records
@@ -144,10 +156,11 @@ def identify(photo: DoorPhoto, *, vault: Vault, pipeline: Pipeline) -> Identific
     """The enrolled person most like the face on a photo, or no match.
 
     Charged and logged as an identification, which has its own attempt counter.
-    Raises TooManyAttempts, NotEnrolled for an empty vault, NoFaceFound and
-    SeveralFacesFound. Templates of other models are left out. The threshold rises
-    with the number of people (`Calibration.threshold_among`), so that a stranger is
-    taken for one of them no more often than for one alone.
+    Raises TooManyAttempts, NotEnrolled for an empty vault, NoFaceFound, SeveralFacesFound, and
+    VaultDamaged for a vault that changes during each of three looks. Templates of other models
+    are left out. The threshold rises with the number of people
+    (`Calibration.threshold_among`), so that a stranger is taken for one of them no more often
+    than for one alone.
     """
     with Identifier(vault=vault, pipeline=pipeline) as identifier:
         return identifier.conclude(identifier(photo))
