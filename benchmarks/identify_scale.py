@@ -34,7 +34,8 @@ from figures import Figures, add_json_option
 from mien.models import SFACE
 from mien.results import Template
 from mien.settings import load_settings
-from mien.vault import Record, centroid_indexes, pack_template
+from mien.vault import Record, pack_template
+from mien.vault.centroids import centroid_indexes
 from mien.vault.open import open_vault
 from mien.vault.people import put_record
 from mien.vault.rotated_space import RotatedSpace, SpaceOf

@@ -88,7 +88,7 @@ IMPORTERS = {
     "fsspec": ("bulk/storage.py",),
     "pyarrow": ("bulk/shard_file.py",),
     "s3fs": (),  # fsspec imports it
-    "faiss": ("vault/records/centroid_index.py",),
+    "faiss": ("vault/centroids/centroid_index.py",),
     "ipywidgets": ("lab/demo/chooser.py",),
     "jeepney": ("login/",),
     "jinja2": ("lab/report/",),

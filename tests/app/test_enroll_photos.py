@@ -25,8 +25,8 @@ from mien.faces.embed import Embedder
 from mien.lab.recapture import recapture
 from mien.media.image_file import ImageSource
 from mien.results import ByteArray, FloatArray, Template
-from mien.vault.records.centroid_arrays import CentroidArrays
-from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_arrays import CentroidArrays
+from mien.vault.centroids.centroid_block import CentroidBlock
 from mien.vectors import centre_of
 
 

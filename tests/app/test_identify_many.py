@@ -17,8 +17,8 @@ from mien.app.pipeline import Pipeline
 from mien.errors import NotEnrolled, VaultDamaged
 from mien.media.image_file import read_image
 from mien.results import ByteArray
-from mien.vault import centroid_indexes
-from mien.vault.records.indexed_centroids import IndexedCentroids
+from mien.vault.centroids import centroid_indexes
+from mien.vault.centroids.indexed_centroids import IndexedCentroids
 from mien.vault.vault import Vault
 
 

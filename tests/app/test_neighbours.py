@@ -12,8 +12,8 @@ from mien.app.neighbours import MOST, Neighbours
 from mien.matching.matcher import Matcher
 from mien.matching.score import Score
 from mien.results import FloatArray, ModelId, Template, Threshold
-from mien.vault.records.centroid_arrays import CentroidArrays
-from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_arrays import CentroidArrays
+from mien.vault.centroids.centroid_block import CentroidBlock
 
 MODEL = ModelId("sface", "ab" * 32)
 

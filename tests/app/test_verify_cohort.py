@@ -16,8 +16,8 @@ from mien.compat.face_unlock import FaceUnlock
 from mien.errors import Outcome
 from mien.matching.policy import PLAIN_SPACE, VectorSpace
 from mien.results import ByteArray, Template, Threshold
+from mien.vault.centroids.centroid_arrays import CentroidArrays
 from mien.vault.crypto.template_rotation import TemplateRotation
-from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vectors import centre_of
 
 TURNED = TemplateRotation(bytes(range(32)), 128)

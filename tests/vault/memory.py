@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from mien.errors import KeyUnavailable
 from mien.vault.backends.base import Cells, VaultTable, View, check_key, check_limit, check_value
 from mien.vault.backends.turns import Turns
+from mien.vault.centroids.sealed_centroids import divide_old_blocks
 from mien.vault.crypto.aead import KEY_BYTES
 from mien.vault.crypto.key_sources import KeySource
 from mien.vault.crypto.key_wrap import Kdf
 from mien.vault.limits.attempts import Moment, moment_now
-from mien.vault.records.centroids import divide_old_blocks
 from mien.vault.transaction import Keys, TransactionManager
 from mien.vault.vault import Vault
 

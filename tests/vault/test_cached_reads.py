@@ -10,15 +10,15 @@ from tests.vault.sealed_parts import fail, record_of, store_record
 
 from mien.results import ModelId
 from mien.vault import bucket_cache, cached_reads, people
+from mien.vault.centroids import sealed_centroids
+from mien.vault.centroids.centroid_arrays import CentroidArrays
 from mien.vault.people import Heads
-from mien.vault.records import centroids
-from mien.vault.records.centroid_arrays import CentroidArrays
 from mien.vault.records.record import RecordHead
 from mien.vault.records.sealed_record import user_tag
 from mien.vault.vault import Vault
 
 NAMES = ("Zo\u00eb", "ana", "ben", "cleo", "dora")  # in code point order
-OPENING = ((people, "open_record"), (people, "open_head"), (centroids, "open_record"))
+OPENING = ((people, "open_record"), (people, "open_head"), (sealed_centroids, "open_record"))
 
 
 @pytest.fixture

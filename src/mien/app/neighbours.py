@@ -16,7 +16,7 @@ from mien.vectors import centre_of
 
 if TYPE_CHECKING:
     from mien.vault import Record
-    from mien.vault.records.centroid_matches import CentroidMatches, CentroidSearch
+    from mien.vault.centroids.centroid_matches import CentroidMatches, CentroidSearch
     from mien.vault.vault import Vault
 
 MOST = 20  # look-alikes that are looked up and named

@@ -9,19 +9,19 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mien.vault.bucket_cache import BucketCache
+from mien.vault.centroids.centroid_arrays import CentroidArrays
+from mien.vault.centroids.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_matches import CentroidSearch
+from mien.vault.centroids.sealed_centroids import sealed_block, section_of
 from mien.vault.pauses import Pauses
 from mien.vault.people import Heads, sealed_heads, sealed_records
-from mien.vault.records.centroid_arrays import CentroidArrays
-from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.centroid_matches import CentroidSearch
-from mien.vault.records.centroids import sealed_block, section_of
 from mien.vault.records.record import Record, RecordHead
 from mien.vault.rotated_space import RotatedSpace
 from mien.vault.transaction import TransactionManager
 
 if TYPE_CHECKING:
     from mien.results import ModelId
-    from mien.vault.centroid_indexes import CentroidIndexes
+    from mien.vault.centroids.centroid_indexes import CentroidIndexes
 
 AT_ONCE = 200  # records of a page that are read in one transaction
 GROUPS = 100  # in which all heads are sorted
@@ -39,7 +39,7 @@ class CachedReads:
     def centroids_of(self, model: ModelId) -> tuple[CentroidSearch, RotatedSpace | None]:
         """See `Vault.centroids_of`."""
         if self._indexes is None:  # an unlock by name does not import it
-            from mien.vault.centroid_indexes import CentroidIndexes
+            from mien.vault.centroids.centroid_indexes import CentroidIndexes
 
             self._indexes = CentroidIndexes(self._transactions)
         in_database = self._indexes.in_database(model)

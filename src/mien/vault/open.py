@@ -17,10 +17,10 @@ from mien.vault.admin.status import VaultStatus
 from mien.vault.backends.base import Store
 from mien.vault.backends.postgres import PostgresStore
 from mien.vault.backends.sqlite import SqliteStore
+from mien.vault.centroids.sealed_centroids import divide_old_blocks
 from mien.vault.crypto.local_keys import AskPassphrase, LocalKeys
 from mien.vault.integrity.rollback_guard import RollbackGuard
 from mien.vault.limits.attempts import Moment, moment_now
-from mien.vault.records.centroids import divide_old_blocks
 from mien.vault.records.record import Record
 from mien.vault.transaction import TransactionManager
 from mien.vault.vault import Vault

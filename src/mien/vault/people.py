@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, overload
 
 from mien.records import dataclass, field, replace
 from mien.vault.backends.base import VaultTable
+from mien.vault.centroids import sealed_centroids
 from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.pauses import Pauses
-from mien.vault.records import centroids
 from mien.vault.records.kept_faces import learns_on, with_face
 from mien.vault.records.new_names import check_new_name
 from mien.vault.records.record import MAX_KEPT, KeptFace, Record, RecordHead
@@ -170,7 +170,7 @@ def store_record(record: Record, transaction: Transaction) -> None:
     UsageError for a new name that `check_new_name` refuses.
     """
     _put_checked(record, transaction)
-    centroids.update([record], transaction)
+    sealed_centroids.update([record], transaction)
 
 
 def store_records(records: Iterable[Record], transaction: Transaction) -> None:
@@ -178,14 +178,14 @@ def store_records(records: Iterable[Record], transaction: Transaction) -> None:
     stored = list(records)
     for record in stored:
         _put_checked(record, transaction)
-    centroids.update(stored, transaction)
+    sealed_centroids.update(stored, transaction)
 
 
 def store_checked_records(records: Sequence[Record], transaction: Transaction) -> None:
     """`store_records` of names that `check_new_name` has allowed."""
     for record in records:
         put_record(record, transaction)
-    centroids.update(records, transaction)
+    sealed_centroids.update(records, transaction)
 
 
 def _put_checked(record: Record, transaction: Transaction) -> None:
@@ -262,5 +262,5 @@ def drop_thumbnail(name: str, transaction: Transaction) -> bool:
 def _drop_record(name: str, transaction: Transaction) -> bool:
     tag = user_tag(name, transaction.cipher)
     removed = transaction.manifest.drop(VaultTable.RECORD, tag)
-    centroids.remove(tag, transaction)
+    sealed_centroids.remove(tag, transaction)
     return removed

@@ -17,6 +17,8 @@ from mien.vault.attempt import Attempt, charged_attempt
 from mien.vault.backends.base import VaultTable
 from mien.vault.bulk_enrollment import BulkEnrollment, EnrolledPerson, Person
 from mien.vault.cached_reads import CachedReads
+from mien.vault.centroids.centroid_marker import CentroidStorage
+from mien.vault.centroids.centroid_matches import CentroidSearch
 from mien.vault.integrity.audit_log import Entry, merge_attempts
 from mien.vault.limits.attempts import Moment, moment_now
 from mien.vault.log_export import ExportedEntry, exported_entries
@@ -30,8 +32,6 @@ from mien.vault.people import (
     rename_record,
     store_record,
 )
-from mien.vault.records.centroid_marker import CentroidStorage
-from mien.vault.records.centroid_matches import CentroidSearch
 from mien.vault.records.record import (
     Record,
     RecordHead,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mien.vault.attempt import WriteLog
-from mien.vault.records import centroids
-from mien.vault.records.centroid_marker import CentroidStorage, choice_of
+from mien.vault.centroids import sealed_centroids
+from mien.vault.centroids.centroid_marker import CentroidStorage, choice_of
 from mien.vault.transaction import TransactionManager
 
 
@@ -18,9 +18,9 @@ def set_centroids(
     with transactions.writing(create=False) as transaction:
         before = choice_of(transaction)
         if storage is CentroidStorage.OFF:
-            centroids.disable(transaction)
+            sealed_centroids.disable(transaction)
         else:
-            centroids.enable(transaction, storage)
+            sealed_centroids.enable(transaction, storage)
         if before is not storage and CentroidStorage.DATABASE in (before, storage):
             now_readable = storage is CentroidStorage.DATABASE
             write_log(transaction, "vault", "", "readable" if now_readable else "not_readable")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from mien.errors import KeyUnavailable, VaultDamaged
 from mien.records import dataclass, field, replace
 from mien.vault.backends.base import VaultTable
+from mien.vault.centroids import sealed_centroids
+from mien.vault.centroids.centroid_marker import CentroidStorage, choice_of
 from mien.vault.crypto.aead import KEY_BYTES, VaultCipher
 from mien.vault.integrity.manifest import Manifest
 from mien.vault.limits.attempts import AttemptCount
 from mien.vault.limits.counters import open_count, store_count
 from mien.vault.people import all_records, put_record
-from mien.vault.records import centroids
-from mien.vault.records.centroid_marker import CentroidStorage, choice_of
 from mien.vault.records.kept_faces import converted
 from mien.vault.records.record import Record
 from mien.vault.records.template_codec import pack_template, unpack_template
@@ -160,6 +160,6 @@ def _seal_contents(contents: _Contents, old: Transaction, new: Transaction) -> N
     for entry in contents.log:
         new.manifest.append_log(entry)
     if contents.centroids is CentroidStorage.OFF:
-        centroids.disable(new)
+        sealed_centroids.disable(new)
     elif contents.centroids is not None:
-        centroids.enable(new, contents.centroids)
+        sealed_centroids.enable(new, contents.centroids)

@@ -8,12 +8,12 @@ from contextlib import suppress
 from mien.errors import KeyUnavailable
 from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
+from mien.vault.centroids import sealed_centroids
+from mien.vault.centroids.centroid_marker import CentroidStorage, choice_of
 from mien.vault.crypto.key_wrap import Header
 from mien.vault.integrity.audit_log import Entry
 from mien.vault.limits.counters import open_count
 from mien.vault.people import all_records
-from mien.vault.records import centroids
-from mien.vault.records.centroid_marker import CentroidStorage, choice_of
 from mien.vault.transaction import Transaction, TransactionManager
 
 
@@ -61,7 +61,7 @@ def verify_vault(
             pass
         for tag, cell in transaction.manifest.scan(VaultTable.ATTEMPT):
             open_count(tag, cell, transaction)
-        centroids.verify_centroids(transaction)
+        sealed_centroids.verify_centroids(transaction)
         for entry in transaction.manifest.read_log():
             Entry.from_bytes(entry)
         found = _status_of(transaction, transactions)

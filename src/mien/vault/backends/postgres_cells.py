@@ -19,8 +19,8 @@ from mien.vault.backends.base import (
     check_limit,
     check_value,
 )
-from mien.vault.backends.pgvector import PgvectorTable
 from mien.vault.backends.postgres_errors import damaged
+from mien.vault.backends.postgres_vectors import PgvectorTable
 
 if TYPE_CHECKING:
     import psycopg

@@ -16,12 +16,9 @@ from typing import TYPE_CHECKING
 from mien.errors import VaultDamaged
 from mien.records import dataclass, field
 from mien.vault.backends.base import VaultTable
-from mien.vault.crypto.aead import VaultCipher
-from mien.vault.integrity.hash_tree import LEAVES_OF_BUCKET, leaf_of
-from mien.vault.integrity.manifest import BUCKETS, Cell
-from mien.vault.records import database_vectors
-from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.centroid_cells import (
+from mien.vault.centroids import database_vectors
+from mien.vault.centroids.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_cells import (
     centroids_damaged,
     get_cell,
     open_centroids,
@@ -29,7 +26,7 @@ from mien.vault.records.centroid_cells import (
     verified_centroids,
     write_cell,
 )
-from mien.vault.records.centroid_marker import (
+from mien.vault.centroids.centroid_marker import (
     CentroidStorage,
     are_kept,
     choice_of,
@@ -38,6 +35,9 @@ from mien.vault.records.centroid_marker import (
     stored_as,
     write_marker,
 )
+from mien.vault.crypto.aead import VaultCipher
+from mien.vault.integrity.hash_tree import LEAVES_OF_BUCKET, leaf_of
+from mien.vault.integrity.manifest import BUCKETS, Cell
 from mien.vault.records.record import Record
 from mien.vault.records.sealed_record import model_hash_of, open_record, user_tag
 from mien.vault.records.template_codec import unpack_template

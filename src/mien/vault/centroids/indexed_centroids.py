@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mien.records import dataclass
-from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.centroid_index import Nearby
-from mien.vault.records.centroid_matches import CentroidMatches
+from mien.vault.centroids.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_index import Nearby
+from mien.vault.centroids.centroid_matches import CentroidMatches
 
 if TYPE_CHECKING:
     from mien.results import FloatArray

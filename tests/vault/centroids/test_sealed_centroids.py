@@ -18,8 +18,8 @@ from mien.results import FloatArray, ModelId, Template
 from mien.settings import Settings, load_settings
 from mien.vault import Record, pack_template
 from mien.vault.backends.base import VaultTable
+from mien.vault.centroids import sealed_centroids
 from mien.vault.open import open_vault
-from mien.vault.records import centroids
 from mien.vault.rotated_space import SpaceOf
 from mien.vault.vault import Vault
 from mien.vectors import centre_of
@@ -128,7 +128,7 @@ def test_centroids_are_off_by_default_and_can_be_removed(settings: Settings) -> 
 @pytest.fixture
 def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Centroids are kept from three people on."""
-    monkeypatch.setattr(centroids, "KEPT_FROM", 3)
+    monkeypatch.setattr(sealed_centroids, "KEPT_FROM", 3)
 
 
 def is_kept(vault: Vault) -> bool:
@@ -266,14 +266,14 @@ def test_an_altered_removed_swapped_or_restored_block_is_detected(settings: Sett
 def test_centroids_that_differ_from_the_records_are_detected(
     vault: Vault,
 ) -> None:
-    from mien.vault.records import centroids
+    from mien.vault.centroids import sealed_centroids
 
     if not centroid_cells(vault):
         return
     with vault._transactions.writing() as opened:
         wrong = pack_template(Template(face(9), MODEL))
         record = Record("ana", MODEL, "2026-01-31T12:00:00+00:00", wrong)
-        centroids.update([record], opened)
+        sealed_centroids.update([record], opened)
     with pytest.raises(VaultDamaged, match="centroids do not agree"):
         vault.verify()
     vault.disable_centroids()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mien.records import dataclass, field
-from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_block import CentroidBlock
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.results import FloatArray
-from mien.vault.records.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_block import CentroidBlock
 
 
 def tag(number: int) -> bytes:

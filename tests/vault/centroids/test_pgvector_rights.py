@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.vault.pgvector_parts import RANDOM, TABLE, fill, nearest_user, people, run_sql
+from tests.vault.centroids.pgvector_parts import RANDOM, TABLE, fill, nearest_user, people, run_sql
 from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 from tests.vault.tenants import as_role, made_tenants
 
 from mien.errors import UsageError, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
-from mien.vault.records.centroids import KEPT_FROM
+from mien.vault.centroids.sealed_centroids import KEPT_FROM
 from mien.vault.vault import Vault
 
 

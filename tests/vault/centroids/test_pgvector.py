@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.vault.pgvector_parts import (
+from tests.vault.centroids.pgvector_parts import (
     DIMS,
     RANDOM,
     TABLE,
@@ -24,8 +24,8 @@ from mien.cli.main import main
 from mien.errors import UsageError, VaultDamaged
 from mien.results import ModelId
 from mien.settings import Settings
-from mien.vault.records.centroid_arrays import CentroidArrays
-from mien.vault.records.indexed_centroids import CANDIDATES, IndexedCentroids
+from mien.vault.centroids.centroid_arrays import CentroidArrays
+from mien.vault.centroids.indexed_centroids import CANDIDATES, IndexedCentroids
 from mien.vault.vault import Vault
 
 

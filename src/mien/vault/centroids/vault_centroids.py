@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
 from mien.vault.bucket_cache import BucketCache
-from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.centroids import SealedBlock, sealed_block, section_of
+from mien.vault.centroids.centroid_block import CentroidBlock
+from mien.vault.centroids.sealed_centroids import SealedBlock, sealed_block, section_of
 from mien.vault.records.sealed_record import model_hash_of
 from mien.vault.transaction import TransactionManager
 

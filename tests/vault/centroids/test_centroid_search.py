@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from mien.results import FloatArray
-from mien.vault.records.centroid_arrays import CentroidArrays
-from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.centroid_index import CentroidIndex, QuantizedBlock
-from mien.vault.records.centroid_matches import CentroidMatches
-from mien.vault.records.indexed_centroids import CANDIDATES, IndexedCentroids
+from mien.vault.centroids.centroid_arrays import CentroidArrays
+from mien.vault.centroids.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_index import CentroidIndex, QuantizedBlock
+from mien.vault.centroids.centroid_matches import CentroidMatches
+from mien.vault.centroids.indexed_centroids import CANDIDATES, IndexedCentroids
 
 pytest.importorskip("faiss", reason="needs faiss: pip install '.[index]'")
 

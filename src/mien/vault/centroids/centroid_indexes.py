@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
 from mien.vault.bucket_cache import BucketCache
-from mien.vault.database_centroids import database_search
-from mien.vault.records.centroid_index import CentroidIndex, QuantizedBlock, is_available
-from mien.vault.records.centroids import SealedBlock, sealed_block, section_of
-from mien.vault.records.indexed_centroids import IndexedCentroids
+from mien.vault.centroids.centroid_index import CentroidIndex, QuantizedBlock, is_available
+from mien.vault.centroids.database_search import database_search
+from mien.vault.centroids.indexed_centroids import IndexedCentroids
+from mien.vault.centroids.sealed_centroids import SealedBlock, sealed_block, section_of
+from mien.vault.centroids.vault_centroids import VaultCentroids
 from mien.vault.rotated_space import RotatedSpace
-from mien.vault.stored_centroids import VaultCentroids
 from mien.vault.transaction import TransactionManager
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from mien.errors import VaultDamaged
 from mien.vault.backends.base import VaultTable
-from mien.vault.records.centroid_cells import get_cell, read_cell, write_cell
+from mien.vault.centroids.centroid_cells import get_cell, read_cell, write_cell
 from mien.vault.sealed_cells import cell_tag
 from mien.vault.transaction import Transaction
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.centroid_matches import CentroidMatches
+from mien.vault.centroids.centroid_block import CentroidBlock
+from mien.vault.centroids.centroid_matches import CentroidMatches
 
 if TYPE_CHECKING:
     from mien.results import FloatArray

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mien.records import dataclass
 from mien.vault.backends.base import VaultTable
+from mien.vault.centroids.centroid_index import Nearby
+from mien.vault.centroids.centroid_marker import CentroidStorage, stored_as
+from mien.vault.centroids.database_vectors import table_of, vectors_damaged
+from mien.vault.centroids.indexed_centroids import IndexedCentroids
+from mien.vault.centroids.vault_centroids import VaultCentroids
 from mien.vault.integrity.bucket import TAG_BYTES
-from mien.vault.records.centroid_index import Nearby
-from mien.vault.records.centroid_marker import CentroidStorage, stored_as
-from mien.vault.records.database_vectors import table_of, vectors_damaged
-from mien.vault.records.indexed_centroids import IndexedCentroids
 from mien.vault.rotated_space import RotatedSpace
-from mien.vault.stored_centroids import VaultCentroids
 from mien.vault.transaction import TransactionManager
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from mien.records import dataclass, field
+from mien.vault.centroids.centroid_block import CentroidBlock, places_with_leaves, tags_at
 from mien.vault.integrity.bucket import TAG_BYTES
-from mien.vault.records.centroid_block import CentroidBlock, places_with_leaves, tags_at
 
 if TYPE_CHECKING:
     import numpy as np

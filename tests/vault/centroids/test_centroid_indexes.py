@@ -11,12 +11,11 @@ from tests.vault.sealed_parts import Clock, opened, record_of, store_record
 
 from mien.results import FloatArray, ModelId
 from mien.settings import Settings, load_settings
-from mien.vault import centroid_indexes
+from mien.vault.centroids import centroid_index, centroid_indexes
+from mien.vault.centroids.centroid_arrays import CentroidArrays
+from mien.vault.centroids.centroid_block import CentroidBlock
+from mien.vault.centroids.indexed_centroids import IndexedCentroids
 from mien.vault.integrity.hash_tree import leaf_of
-from mien.vault.records import centroid_index
-from mien.vault.records.centroid_arrays import CentroidArrays
-from mien.vault.records.centroid_block import CentroidBlock
-from mien.vault.records.indexed_centroids import IndexedCentroids
 from mien.vault.records.sealed_record import user_tag
 from mien.vault.records.template_codec import unpack_template
 from mien.vault.vault import Vault
