@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.small_disk import small_disk
 
 Mien = Callable[..., Any]
 ROOM = 200 << 10
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={ROOM},mode=0700", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a small disk cannot be mounted; run the tests as root of a machine that may")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small", ROOM) as folder:
+        yield folder
 
 
 def test_on_a_full_disk_every_change_is_refused_and_nothing_is_lost(
-    mien: Mien, album: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    mien: Mien, album: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MIEN_VAULT", f"sqlite:///{small_disk}/vault.sqlite")
+    monkeypatch.setenv("MIEN_VAULT", f"sqlite:///{disk}/vault.sqlite")
     assert mien("enroll", "ana", album / "me/1.png").code == 0
-    filler = small_disk / "filler"
+    filler = disk / "filler"
     with pytest.raises(OSError, match="No space left"):
         filler.write_bytes(bytes(ROOM))  # writes what goes in
     for command in (
@@ -50,13 +43,13 @@ def test_on_a_full_disk_every_change_is_refused_and_nothing_is_lost(
 
 
 def test_nothing_is_changed_if_the_rollback_guard_cannot_be_written(
-    mien: Mien, album: Path, vault: Path, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    mien: Mien, album: Path, vault: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder of what was seen is on the full disk, and the vault is not."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(small_disk))
+    monkeypatch.setenv("XDG_STATE_HOME", str(disk))
     assert mien("enroll", "zoe", album / "probe.png").code == 0
     seen = mien("vault", "status", "--json").json["change"]
-    filler = small_disk / "filler"
+    filler = disk / "filler"
     with pytest.raises(OSError, match="No space left"):
         filler.write_bytes(bytes(ROOM))
     for command in (
@@ -69,6 +62,7 @@ def test_nothing_is_changed_if_the_rollback_guard_cannot_be_written(
         refused = mien(*command)
         assert refused.code == 8
         assert "which remembers the vault's last state: No space left" in refused.complaint
+        assert refused.complaint.endswith("free some space and try again")
     assert mien("vault", "status", "--json").json["change"] == seen
     filler.unlink()
     assert mien("vault", "verify").code == 0

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.small_disk import resize, small_disk
 
 from mien.models import (
     MODEL_ROWS,
@@ -274,6 +275,29 @@ def test_a_process_that_is_killed_while_it_optimises_is_not_started_again(
     machine.store.forget(PNET)  # as `mien doctor` does
     machine.store.prepare([PNET])
     assert machine.store.is_kept(PNET)
+
+
+@pytest.mark.parametrize("folder", ["cache", "data"])
+def test_on_a_full_disk_nothing_is_tried_until_there_is_room(
+    tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine(tmp_path)
+    with small_disk(tmp_path / folder, 16 << 20) as disk:
+        with monkeypatch.context() as without:
+            without.delattr(optimised, "_run_optimise")
+            machine.store.prepare([PNET])
+        assert machine.store.find(PNET) is None
+        resize(disk, 200 << 20)
+        machine.store.prepare([PNET])
+        assert machine.store.is_kept(PNET)
+
+
+def test_a_disk_that_becomes_full_meanwhile_leaves_no_record_of_a_failure(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    with small_disk(tmp_path / "cache", 200 << 10):
+        with pytest.raises(OSError, match="No space left"):
+            machine.make(ONET)
+        assert machine.store.find(ONET) is None
 
 
 @pytest.mark.parametrize("folder", ["cache", "data"])

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.small_disk import small_disk
 
 from mien.errors import MienError
 from mien.web.usage import Usage, remove_damaged
@@ -52,3 +53,14 @@ def test_a_file_that_other_users_can_write_is_refused(tmp_path: Path) -> None:
     path.chmod(0o666)
     with pytest.raises(MienError, match="cannot count"):
         Usage(path)
+
+
+@pytest.mark.parametrize("size", [4 << 10, 16 << 10])
+def test_on_a_full_disk_it_says_what_to_do_and_leaves_no_file_open(
+    tmp_path: Path, size: int
+) -> None:
+    with (
+        small_disk(tmp_path / "small", size) as disk,
+        pytest.raises(MienError, match="free some space"),
+    ):
+        Usage(disk / "usage.sqlite")

@@ -231,7 +231,8 @@ def _optimised(settings: Settings) -> list[Check]:
         return [Check("optimised graphs", "ok", str(graphs))]
     found = (
         f"{kept} of {len(rows)}, so every start takes longer; {str(graphs)!r} and "
-        f"{str(records)!r} must be yours to write, and ONNX Runtime may be too old"
+        f"{str(records)!r} must be yours to write and have 100 MB free, and ONNX Runtime may be"
+        " too old"
     )
     return [Check("optimised graphs", "advice", found)]
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -31,11 +32,17 @@ def optimise_row(row: ModelRow, store: OptimisedStore) -> None:
     """Keep the optimised graph of this row, or a record that none can be made.
 
     Raises what `read_graph` raises, and OSError; whatever else happens, the record that it was
-    tried has been written before.
+    tried has been written before. Only that a disk became full meanwhile leaves no record, since it
+    says nothing of the graph: `OptimisedStore.prepare` tries again once there is room.
     """
     graph = read_graph(row, "onnxruntime", models_dir=store.models_dir, cache_dir=store.cache_dir)
     store.keep(row, b"")
-    store.keep(row, _optimise(graph, _trial_pixels(SIDES[row.builder])))
+    try:
+        store.keep(row, _optimise(graph, _trial_pixels(SIDES[row.builder])))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            store.forget(row)
+        raise
 
 
 def _optimise(graph: bytes, pixels: FloatArray) -> bytes:

@@ -35,6 +35,8 @@ FORM = 1
 MAX_RECORD_BYTES = 4096
 MAX_FILE_BYTES = 1 << 30
 TIMEOUT_S = 120.0
+ROOM_BYTES = 96 << 20
+"""What must be free: a graph as ONNX Runtime writes it, and the file, may be on one disk."""
 CPU_LINES = frozenset(
     (
         *("vendor_id", "cpu family", "model", "model name", "stepping", "flags"),
@@ -148,12 +150,20 @@ class OptimisedStore:
         return record is None or (bool(record.sha256) and not self.is_kept(row))
 
     def _may_write(self) -> bool:
-        """Whether what would be made could be kept."""
+        """Whether what would be made could be kept: a full disk is no reason to record a failure,
+        and optimising in vain at every start would take longer than it saves."""
+        import shutil  # most starts do not need these two
+        import tempfile
+
         folders = (self.cache_dir / "graphs", self.data_dir / "optimised")
         with suppress(OSError):
             for folder in folders:
                 make_folder(folder)
-            return all(os.access(folder, os.W_OK) for folder in folders)
+            places = (*folders, Path(tempfile.gettempdir()))
+            return all(
+                os.access(one, os.W_OK) and shutil.disk_usage(one).free >= ROOM_BYTES
+                for one in places
+            )
         return False
 
 

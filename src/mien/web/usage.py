@@ -5,6 +5,7 @@ Nothing in it is secret or lasting: names of clients are hashes of tokens, or ad
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -69,10 +70,14 @@ class Usage:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = OFF")  # counts that a power cut may forget
-            for statement in _TABLES:
-                self._db.execute(statement)
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = OFF")  # counts that a power cut may forget
+                for statement in _TABLES:
+                    self._db.execute(statement)
+            except sqlite3.Error:
+                self._db.close()
+                raise
 
     def add_time(self, client: str, at: float, *, window_s: float) -> None:
         """Note that something happened at this time. What is older than the window is dropped."""
@@ -116,7 +121,12 @@ class Usage:
             yield
         except (OSError, sqlite3.Error) as error:
             where = "memory" if self._path is None else quote_path(self._path)
+            # SQLite says "I/O error" where the disk is full for a file beside its own
+            is_full = getattr(error, "errno", 0) == errno.ENOSPC or any(
+                words in str(error) for words in ("disk is full", "disk I/O error")
+            )
+            remedy = "free some space" if is_full else "make it writable, or remove it"
             raise MienError(
                 f"the service cannot count what its clients use in {where}"
-                f" ({type(error).__name__}); make it writable, or remove it"
+                f" ({type(error).__name__}); {remedy}"
             ) from error

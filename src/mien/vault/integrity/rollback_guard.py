@@ -12,6 +12,7 @@ stops both. It carries no MAC: whoever could edit it could as well delete it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -199,7 +200,10 @@ class RollbackGuard:
         )
 
     def _unusable(self, why: str) -> VaultDamaged:
+        remedy = "make it readable and writable, or run: mien vault verify --accept"
+        if os.strerror(errno.ENOSPC) in why:  # nothing is to be accepted then
+            remedy = "free some space and try again"
         return VaultDamaged(
             f"cannot use {quote(str(self._path))}, which remembers the vault's last state: {why};"
-            " make it readable and writable, or run: mien vault verify --accept"
+            f" {remedy}"
         )
