@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.bulk import fragile
 from tests.bulk.test_run import expect_each_once, request, rows
 
-from mien.bulk.cluster import run_on_cluster
-from mien.bulk.plan import Shard
+from mien.bulk import guard
+from mien.bulk.cluster import make_shard, run_on_cluster
+from mien.bulk.plan import Shard, new_run
 from mien.bulk.run import embed_folder
 from mien.bulk.shard_maker import MakerSpec, ShardSummary
 from mien.cli.main import main
-from mien.errors import Outcome, UsageError
+from mien.errors import Outcome, UsageError, WorkerDied
+from mien.models import find_embedder
 from mien.results import ByteArray
 from mien.settings import Settings, load_settings
 
@@ -160,3 +169,129 @@ def test_a_refused_scheduler_leaves_nothing_behind(
     assert main(["bulk", "embed", str(source), "--out", str(out), "--scheduler", address]) == 2
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+# a cluster that is not as it should be -----------------------------------------------------------
+
+
+def cluster_of(workers: int) -> Any:
+    """A scheduler in this process, with so many workers in it."""
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=50,
+    )
+
+
+def embed_on(cluster: Any, source: Path, out: Path) -> int:
+    address = cluster.scheduler_address
+    return main(["bulk", "embed", str(source), "--out", str(out), "--scheduler", address])
+
+
+def test_a_scheduler_without_a_worker_is_told_and_leaves_nothing_behind(
+    source: Path,
+    tmp_path: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("mien.bulk.cluster.CONNECT_S", 1)
+    with cluster_of(0) as cluster:
+        assert embed_on(cluster, source, tmp_path / "out") == 2
+        said = capsys.readouterr().err
+        assert f"has no worker; start one, such as: dask worker {cluster.scheduler_address}" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_worker_of_another_version_is_told_and_leaves_nothing_behind(
+    source: Path,
+    tmp_path: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("mien.bulk.cluster.__version__", "0.9.9")
+    with cluster_of(1) as cluster:
+        assert embed_on(cluster, source, tmp_path / "out") == 2
+    assert "install the same one" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(UsageError, match=r"not 0\.2; install the same one"):  # it came later
+        make_shard(SPEC, SHARDS[0], "0.2")
+
+
+def test_a_run_ends_when_the_scheduler_or_the_last_worker_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mien.bulk.cluster.CHECK_S", 0.05)
+    monkeypatch.setattr("mien.bulk.cluster.NO_WORKER_S", 0.1)
+    with cluster_of(0) as cluster:
+        run = run_on_cluster(cluster.scheduler_address)
+        with pytest.raises(WorkerDied, match=r"no worker for 0 s.*--resume"):
+            list(run(SPEC, SHARDS))
+
+        def shards() -> Iterator[Shard]:
+            yield from SHARDS
+            cluster.close()
+
+        with pytest.raises(WorkerDied, match=r"scheduler was lost.*--resume"):
+            list(run(SPEC, shards()))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def guards() -> list[int]:
+    """The guarded processes of this one."""
+    threads = Path("/proc/self/task").glob("*/children")
+    pids = [int(pid) for children in threads for pid in children.read_text().split()]
+    return [pid for pid in pids if b"worker_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_worker_without_a_shard_keeps_no_guarded_process(
+    source: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, before = load_settings(), guards()
+    monkeypatch.setattr(guard, "load_analysis", fragile.load)
+    monkeypatch.setattr("mien.bulk.cluster._own", threading.local())
+    run = new_run(find_embedder("sface", own.data_dir), own, carefully=True)
+    spec = MakerSpec(str(source), str(tmp_path), run, None, own, own.engine)
+    monkeypatch.setattr("mien.bulk.cluster.IDLE_S", 600.0)
+    shard = Shard("shard-0000-00000.parquet", ("person 0/00.png",))
+    assert make_shard(spec, shard, run.version).outcomes == {"ok": 1}
+    [kept] = set(guards()) - set(before)
+    monkeypatch.setattr("mien.bulk.cluster.IDLE_S", 0.0)
+    later = Shard("shard-0000-00001.parquet", ("person 1/01.png",))
+    assert make_shard(spec, later, run.version).outcomes == {"ok": 1}
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer) and thread.interval == 0.0:
+            thread.join()
+    assert kept not in guards()
+
+
+def test_the_commands_of_the_page_listen_on_this_machine_only(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bulk.md").read_text()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    began = []
+    try:
+        for command in re.findall(r"^dask (?:scheduler|worker) [^#\n]*", page, re.M):
+            words = shlex.split(command.replace("8786", port).replace("8787", "0"))
+            began.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", *words], cwd=tmp_path, stderr=subprocess.DEVNULL
+                )
+            )
+        assert len(began) == 2
+        with distributed.Client(f"127.0.0.1:{port}", timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)
+            pids = [*client.run(os.getpid).values(), *(one.pid for one in began)]
+        assert listening(pids)
+        assert listening(pids) <= LOOPBACK
+    finally:
+        for one in reversed(began):
+            one.send_signal(signal.SIGINT)
+            one.wait(60)

@@ -33,7 +33,9 @@ def embed(args: Namespace) -> CommandResult:
     engine = run_in_processes(workers)
     if args.scheduler is not None:
         seal = not args.plain
-        expect_scheduler(args.scheduler, source=args.source, destination=args.out, seal=seal)
+        workers = expect_scheduler(
+            args.scheduler, source=args.source, destination=args.out, seal=seal
+        )
         engine = run_on_cluster(args.scheduler)
     request = RunRequest(
         args.source,
