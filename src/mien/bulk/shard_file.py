@@ -22,13 +22,12 @@ def expect_parquet() -> None:
     _pyarrow()
 
 
-def encode_shard(
-    photos: Sequence[EmbeddedPhoto], *, dims: int, metadata: Mapping[str, object]
-) -> bytes:
+def encode_shard(photos: Sequence[EmbeddedPhoto], *, metadata: Mapping[str, object]) -> bytes:
     """The bytes of a Parquet file with a row for each photo.
 
     id, sha256, box (left, top, right, bottom), score, quality ("good" or what is wrong), embedding
-    (dims float32), faces, outcome, error. What a photo without an embedding does not have is null.
+    (float32), faces, outcome, error. What a photo without an embedding does not have is null.
+    The lists have no fixed size in the schema: pyarrow before 25 reads no null among such ones.
     """
     pa, parquet = _pyarrow()
     vectors = [None if one.vector is None else one.vector for one in photos]
@@ -36,10 +35,10 @@ def encode_shard(
     columns = {
         "id": pa.array([text_of(one.name) for one in photos], pa.string()),
         "sha256": pa.array([one.sha256 or None for one in photos], pa.string()),
-        "box": pa.array(boxes, pa.list_(pa.float32(), 4)),
+        "box": pa.array(boxes, pa.list_(pa.float32())),
         "score": pa.array([one.face and one.face.score for one in photos], pa.float32()),
         "quality": pa.array([_quality(one) for one in photos], pa.string()),
-        "embedding": pa.array(vectors, pa.list_(pa.float32(), dims)),
+        "embedding": pa.array(vectors, pa.list_(pa.float32())),
         "faces": pa.array([one.faces for one in photos], pa.int32()),
         "outcome": pa.array([one.outcome.value for one in photos], pa.string()),
         "error": pa.array([one.error or None for one in photos], pa.string()),

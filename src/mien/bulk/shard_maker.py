@@ -79,11 +79,7 @@ class ShardMaker:
         if shard.name in self._destination.names():
             return ShardSummary(shard.name, {}, existed=True)
         photos = list(self._embed(shard.photos))
-        content = encode_shard(
-            photos,
-            dims=self._spec.run.dims,
-            metadata={**self._spec.run.metadata(), "shard": shard.name},
-        )
+        content = encode_shard(photos, metadata={**self._spec.run.metadata(), "shard": shard.name})
         if self._spec.sealer is not None:
             content = self._spec.sealer.seal(content, shard.name)
         self._destination.write(shard.name, content)
