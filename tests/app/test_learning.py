@@ -115,6 +115,18 @@ def test_a_look_that_is_not_safe_teaches_nothing(
     assert learned(vault) == before
 
 
+def test_a_face_unlike_a_marked_one_is_learned(
+    vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
+) -> None:
+    record = record_of_user(vault, "eileen")
+    assert record is not None
+    marked = space_of(vault, pipeline).protect(at_degrees(0))[0].astype("<f4").tobytes()
+    face = KeptFace("not_me", "2026-01-31T12:00:00+00:00", marked)
+    store_record(vault, replace(record, kept=(face,)))
+    assert look(vault, pipeline, shots[3])
+    assert learned(vault) == 1
+
+
 def test_a_photo_that_is_enrolled_already_adds_nothing(
     vault: Vault, pipeline: Pipeline, shots: list[ByteArray]
 ) -> None:

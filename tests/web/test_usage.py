@@ -37,6 +37,21 @@ def test_a_whole_file_keeps_its_counts(tmp_path: Path) -> None:
     assert count(path) == 2
 
 
+def test_requests_at_the_turn_of_a_minute_count_in_the_newer_one() -> None:
+    usage = Usage()
+    times = [59.9, 60.1, 59.9, 60.1, 59.8]  # of two processes, in the order in which they count
+    assert [usage.count("door", 60, at) for at in times] == [1, 1, 2, 3, 4]
+    usage.close()
+
+
+def test_a_clock_that_was_years_ahead_locks_nobody_out() -> None:
+    usage = Usage()
+    for _ in range(9):
+        usage.count("door", 60, 1e10)
+    assert [usage.count("door", 60, 1e9) for _ in range(2)] == [1, 2]
+    usage.close()
+
+
 def test_what_is_no_file_stays_and_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "usage.sqlite"
     for make in (os.mkdir, os.mkfifo):

@@ -22,6 +22,7 @@ from mien.media.halved_photo import DoorPhoto, HalvedPhoto
 from mien.records import dataclass, field, replace
 from mien.results import ByteArray, Decision, Face, FloatArray, ModelId, Template, Threshold
 from mien.vault import check_user_name
+from mien.vault.records.kept_faces import marks_of
 
 if TYPE_CHECKING:
     from mien.vault.attempt import Attempt
@@ -197,7 +198,7 @@ class Verifier:
         self._space = found.space_of(self._pipeline.model)
         if record is not None:
             self._reference = reference_of(record, self._pipeline)
-            self._attempt.payload = record.payload
+            self._attempt.payload, self._attempt.marks = record.payload, marks_of(record)
         else:
             decoy = self._pipeline.matcher.decoy(found.decoy_seed)
             template = Template(self._space.protect(decoy.vectors), decoy.model)

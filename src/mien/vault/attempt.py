@@ -42,6 +42,8 @@ class Attempt:
     template that the face was compared with. face: its embedding as `KeptFace.vector`, which
     UNLOCKED keeps among the last unlocks; learned: the same of a face that the template is to
     learn, beside most_learned - 1 others. Neither is kept if the template was changed meanwhile.
+    marks: the marked faces that it was compared with, as of `marks_of`; it is not learned if those
+    were changed meanwhile.
     """
 
     day: date
@@ -56,6 +58,7 @@ class Attempt:
     payload: bytes = b""
     face: bytes = b""
     learned: bytes = b""
+    marks: bytes = b""
     most_learned: int = 0
 
 
@@ -123,6 +126,7 @@ def _note_success(attempt: Attempt, transaction: Transaction, at: str) -> bool:
             payload=attempt.payload,
             face=attempt.face,
             learned=attempt.learned,
+            marks=attempt.marks,
             most_learned=attempt.most_learned,
         )
     return add_success(attempt.user, success, transaction)

@@ -15,7 +15,7 @@ from mien.vault.crypto.aead import VaultCipher
 from mien.vault.integrity.manifest import Cell
 from mien.vault.limits.counters import drop_count, move_count
 from mien.vault.pauses import Pauses
-from mien.vault.records.kept_faces import learns_on, with_face
+from mien.vault.records.kept_faces import learns_on, marks_of, with_face
 from mien.vault.records.new_names import check_new_name
 from mien.vault.records.record import MAX_KEPT, KeptFace, Record, RecordHead
 from mien.vault.records.sealed_record import open_head, open_record, seal_record, user_tag
@@ -221,6 +221,7 @@ class Success:
     payload: bytes = field(default=b"", repr=False)
     face: bytes = field(default=b"", repr=False)
     learned: bytes = field(default=b"", repr=False)
+    marks: bytes = field(default=b"", repr=False)
     most_learned: int = 0
 
 
@@ -241,7 +242,9 @@ def add_success(name: str, success: Success, transaction: Transaction) -> bool:
         if success.face:
             face = KeptFace("unlock", success.at, success.face)
             changed = with_face(changed, face, most=MAX_KEPT["unlock"])
-        if success.learned and learns_on(record, now.date()):
+        # a face that was not compared with a mark may be the one that was marked
+        unmarked = success.marks == marks_of(record)
+        if success.learned and unmarked and learns_on(record, now.date()):
             face = KeptFace("learned", success.at, success.learned)
             changed = with_face(changed, face, most=success.most_learned)
             learned = success.most_learned > 0

@@ -99,13 +99,18 @@ class Usage:
         return None if row is None else float(row[0])
 
     def count(self, client: str, window_s: int, now: float) -> int:
-        """Count one more in the window of so many seconds that holds now; how many it then has."""
+        """Count one more in the window of so many seconds that holds now; how many it then has.
+
+        A time of the window before counts in the newer one, or two processes at the turn of a
+        minute would begin it anew with each request; a clock that was set back further begins anew.
+        """
         start = int(now) - int(now) % window_s
         with self._lock, self._errors():
             row = self._db.execute(
                 "INSERT INTO counts VALUES (?, ?, ?, 1) ON CONFLICT (client, window_s) DO UPDATE"
-                " SET used = CASE WHEN start = excluded.start THEN used + 1 ELSE 1 END,"
-                " start = excluded.start RETURNING used",
+                " SET used = CASE WHEN start - excluded.start IN (0, window_s) THEN used + 1 ELSE 1"
+                " END, start = CASE WHEN start - excluded.start = window_s THEN start"
+                " ELSE excluded.start END RETURNING used",
                 (client, window_s, start),
             ).fetchone()
         return int(row[0])

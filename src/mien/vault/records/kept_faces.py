@@ -48,6 +48,11 @@ def vectors_of(record: Record, kind: FaceKind, dims: int) -> FloatArray:
     return rows
 
 
+def marks_of(record: Record) -> bytes:
+    """All marked faces in one, to see whether any was marked or unmarked meanwhile."""
+    return b"".join(one.vector for one in kept_of(record, "not_me"))
+
+
 def with_face(record: Record, face: KeptFace, *, most: int) -> Record:
     """With one more face of its kind; the oldest of more than `most` leave, and 0 keeps none."""
     same = [*kept_of(record, face.kind), face]
