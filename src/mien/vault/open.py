@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
-from mien.errors import KeyUnavailable
+from mien.errors import KeyUnavailable, UsageError, quote_path
+from mien.files import exclusive_lock
 from mien.settings import Settings
 from mien.vault.admin.migrate_v1 import (
     check_never_sealed,
@@ -24,6 +26,8 @@ from mien.vault.limits.attempts import Moment, moment_now
 from mien.vault.records.record import Record
 from mien.vault.transaction import TransactionManager
 from mien.vault.vault import Vault
+
+SEALING_WAIT_S = 60.0  # for another process that seals the vault of an older mien
 
 
 def no_prompt() -> str:
@@ -73,7 +77,12 @@ def make_vault(
     plain = None if settings.vault_url else read_plain_records(settings.vault_path)
     if plain is not None:
         keys = _keys_of(settings, ask_passphrase, environ)
-        return _seal_plain_vault(settings, plain, keys, key_kind, surface=surface, clock=clock)
+        with _sealing_alone(settings):
+            plain = read_plain_records(settings.vault_path)
+            if plain is not None:  # else another process has sealed it meanwhile
+                return _seal_plain_vault(
+                    settings, plain, keys, key_kind, surface=surface, clock=clock
+                )
     with open_vault(
         settings,
         create=True,
@@ -83,6 +92,15 @@ def make_vault(
         environ=environ,
     ) as vault:
         return vault.create(key_kind=key_kind)
+
+
+def _sealing_alone(settings: Settings) -> AbstractContextManager[None]:
+    """Two processes would write the new file, and put it in place half written, at once."""
+
+    def refused(reason: str) -> UsageError:
+        return UsageError(f"cannot seal the vault {quote_path(settings.vault_path)}: {reason}")
+
+    return exclusive_lock(settings.state_dir / "sealing.lock", refused, wait_s=SEALING_WAIT_S)
 
 
 def _seal_plain_vault(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -82,6 +85,55 @@ def test_a_plain_vault_is_refused_where_a_sealed_one_was_seen(settings: Settings
     write_plain(settings.vault_path, plain_row("mallory", face(3)))
     with pytest.raises(VaultDamaged, match="a sealed vault was seen there before"):
         make_vault(settings, surface="library", environ={})
+
+
+SEAL = """
+import sys
+from mien.errors import UsageError
+from mien.settings import load_settings
+from mien.vault.open import make_vault
+print("ready", flush=True)
+sys.stdin.read()
+try:
+    print(make_vault(load_settings({"HOME": sys.argv[1]}), surface="library", environ={}).people)
+except UsageError as error:
+    print("there already" if "there is a vault at" in str(error) else error)
+"""
+
+
+def test_of_several_processes_that_seal_it_at_once_one_does(
+    settings: Settings, tmp_path: Path
+) -> None:
+    people = 100
+    rows = [plain_row(f"user {number}", face(number)) for number in range(people)]
+    write_plain(settings.vault_path, *rows)
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", SEAL, str(tmp_path)],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for one in started:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    for one in started:
+        assert one.stdin is not None
+        one.stdin.close()
+    said = []
+    for one in started:
+        assert one.stdout is not None
+        said.append(one.stdout.read().strip())
+        one.stdout.close()
+        assert one.wait(300) == 0
+    assert sorted(said) == [str(people), *["there already"] * 3]
+    with opened(settings) as vault:
+        assert len(vault.list_people()) == people
+        assert vault.verify() is not None
 
 
 def test_an_interrupted_migration_starts_again(settings: Settings) -> None:
