@@ -1,7 +1,8 @@
 """An analysis without nets, for worker processes of the tests: photos do what their bytes say.
 
 A photo of b"exit" ends its process, b"hang" hangs it, b"cut" cannot be read, b"wall" has no face,
-b"environment" tells the process's. Any other has a face, and the embedding that its bytes are
+b"environment" tells the process's, b"move" has another folder put in the place of the source. Any
+other has a face, and the embedding that its bytes are
 hashed to.
 """
 
@@ -17,10 +18,12 @@ import numpy as np
 
 from mien.bulk import guard
 from mien.bulk.analyse import Analyse, Content
-from mien.bulk.run import RunRequest, RunSummary, embed_folder, run_in_processes
+from mien.bulk.run import Engine, RunRequest, RunSummary, embed_folder, run_in_processes
 from mien.settings import Settings
 
 DIMS = 128
+PHOTOS = 40  # of the source of the tests
+SHARD = 16  # photos of a shard of it: the least
 
 
 def load(settings: Settings, model: str, *, carefully: bool) -> Analyse:
@@ -40,6 +43,11 @@ def _answer_each(photos: Sequence[tuple[str, Content]]) -> Iterator[tuple[object
             os._exit(9)
         if data == b"hang":
             threading.Event().wait()
+        if data == b"move":
+            source = Path(str(content)).parents[1]
+            source.rename(source.with_name("moved"))
+            source.mkdir()
+            (source / "a file").touch()
         sha256 = hashlib.sha256(data).hexdigest()
         if data in (b"cut", b"environment", b"wall"):
             outcome = "unreadable_image" if data == b"cut" else "no_face"
@@ -50,14 +58,16 @@ def _answer_each(photos: Sequence[tuple[str, Content]]) -> Iterator[tuple[object
         yield sha256, box, points, 0.9, vector_of(data), (), 1, "ok", ""
 
 
-def embed(request: RunRequest, settings: Settings, *, workers: int = 1) -> RunSummary:
-    """Run with this analysis in the place of nets."""
+def embed(
+    request: RunRequest, settings: Settings, *, workers: int = 1, engine: Engine | None = None
+) -> RunSummary:
+    """Run with this analysis in the place of nets. engine: None for so many processes."""
     real, guard.load_analysis = guard.load_analysis, load
     try:
         return embed_folder(
             request,
             settings=settings,
-            engine=run_in_processes(workers),
+            engine=engine or run_in_processes(workers),
             ask_passphrase=lambda: "a passphrase of tests",
         )
     finally:

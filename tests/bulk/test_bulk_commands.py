@@ -197,8 +197,9 @@ def test_shards_of_another_model_are_refused_before_anything_is_stored(
     assert embed(write(tmp_path / "s", {"ana/1.jpg": b"one"}), out, "--plain") == 0
     run_file = out / "run.json"
     said = json.loads(run_file.read_text())
-    run_file.write_text(json.dumps({**said, "model_sha256": "0" * 64}))
-    assert main(["bulk", "enroll", str(out), "--plain"]) == 10
+    for wrong in ({"model_sha256": "0" * 64}, {"dims": 64}):
+        run_file.write_text(json.dumps({**said, **wrong}))
+        assert main(["bulk", "enroll", str(out), "--plain"]) == 10
     run_file.write_text(json.dumps(said))
     other = tmp_path / "other"
     assert embed(tmp_path / "s", other, "--plain", "--quick") == 0

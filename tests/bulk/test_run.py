@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.bulk import fragile
+from tests.bulk.fragile import PHOTOS, SHARD
 
 from mien.bulk.embedded_photo import EmbeddedPhoto
-from mien.bulk.plan import RunInfo, plan_numbers, read_plan, read_run
-from mien.bulk.run import RunRequest
+from mien.bulk.plan import RunInfo, Shard, plan_numbers, read_plan, read_run
+from mien.bulk.run import Engine, RunRequest, run_in_processes
 from mien.bulk.shard_file import decode_shard
+from mien.bulk.shard_maker import MakerSpec, ShardSummary
 from mien.bulk.shard_seal import Sealer, open_sealer
 from mien.bulk.storage import Folder, open_folder
-from mien.errors import KeyUnavailable, Outcome, UsageError, VaultDamaged
-from mien.settings import Settings, load_settings
+from mien.errors import Outcome, UsageError
+from mien.settings import Settings
 
 pytest.importorskip("pyarrow", reason="needs pyarrow: pip install '.[cluster]'")
 pytest.importorskip("fsspec", reason="needs fsspec: pip install '.[cluster]'")
@@ -32,27 +34,6 @@ PROGRAM = (
     "from tests.bulk import fragile;"
     "fragile.embed(RunRequest(sys.argv[1], sys.argv[2], 'sface', resume=True), load_settings())"
 )
-PHOTOS = 40
-SHARD = 16  # photos: the least
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Forty photos of eight people."""
-    made = tmp_path / "people"
-    for number in range(PHOTOS):
-        photo = made / f"person {number // 5}" / f"{number:02}.jpg"
-        photo.parent.mkdir(parents=True, exist_ok=True)
-        photo.write_bytes(f"photo {number}".encode())
-    (made / "person 0" / ".hidden.jpg").write_bytes(b"exit")
-    (made / "person 0" / "notes.txt").write_bytes(b"exit")
-    return made
-
-
-@pytest.fixture
-def own(home: Path) -> Settings:
-    """Settings of an empty home."""
-    return load_settings()
 
 
 def request(source: Path | str, out: Path | str, **changes: object) -> RunRequest:
@@ -213,6 +194,66 @@ def test_a_run_goes_on_only_as_it_was_begun(
         fragile.embed(request(source, tmp_path / "out", resume=True, **change), own)
 
 
+def test_two_names_of_files_are_two_ids(source: Path, tmp_path: Path, own: Settings) -> None:
+    for name in (b"\\xff.jpg", b"\xff.jpg", b"\\udcff.jpg", b"\\\\xff.jpg"):
+        with open(os.fsencode(source) + b"/" + name, "wb") as photo:
+            photo.write(name)
+    fragile.embed(request(source, tmp_path / "out"), own)
+    expect_each_once(tmp_path / "out", own, PHOTOS + 4)
+
+
+def moving(folder: Path, *, put_in_place: bool) -> Engine:
+    """After the first shard the folder is moved away. put_in_place: an empty one."""
+    engine = run_in_processes(1)
+
+    def run(spec: MakerSpec, shards: Iterable[Shard]) -> Iterator[ShardSummary]:
+        for done, shard in enumerate(shards):
+            if done == 1:
+                folder.rename(folder.with_name("moved"))
+                if put_in_place:
+                    folder.mkdir()
+            yield from engine(spec, [shard])
+
+    return run
+
+
+@pytest.mark.parametrize("put_in_place", [False, True])
+def test_a_source_that_is_unmounted_is_no_fault_of_its_photos(
+    source: Path,
+    tmp_path: Path,
+    own: Settings,
+    put_in_place: bool,
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match="cannot find the photos"):
+        fragile.embed(request(source, out), own, engine=moving(source, put_in_place=put_in_place))
+    if put_in_place:
+        source.rmdir()
+    (tmp_path / "moved").rename(source)
+    fragile.embed(request(source, out, resume=True), own)
+    assert {one.outcome for one in rows(out, own)} == {Outcome.OK}
+    expect_each_once(out, own)
+
+
+def test_a_source_that_another_folder_replaces_during_a_shard_is_told(
+    source: Path, tmp_path: Path, own: Settings
+) -> None:
+    out = tmp_path / "out"
+    (source / "person 0" / "00.jpg").write_bytes(b"move")
+    with pytest.raises(UsageError, match="another folder took the place"):
+        fragile.embed(request(source, out), own)
+    assert not list(out.glob("shard-*"))
+
+
+def test_a_destination_that_is_removed_gets_no_shard(
+    source: Path, tmp_path: Path, own: Settings
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match=r"has no run\.json"):
+        fragile.embed(request(source, out), own, engine=moving(out, put_in_place=False))
+    assert not out.exists()
+
+
 def test_an_empty_source_is_refused(tmp_path: Path, own: Settings) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no photo in"):
@@ -221,125 +262,3 @@ def test_an_empty_source_is_refused(tmp_path: Path, own: Settings) -> None:
         fragile.embed(request(tmp_path / "absent", tmp_path / "other"), own)
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "other").exists()
-
-
-# what others can read or change -----------------------------------------------------------------
-
-
-def test_sealed_files_show_no_name_and_no_embedding_and_are_private(
-    source: Path, tmp_path: Path, own: Settings
-) -> None:
-    out = tmp_path / "out"
-    fragile.embed(request(source, out), own)
-    for path in out.iterdir():
-        content = path.read_bytes()
-        assert b"person 1" not in content
-        assert fragile.vector_of(b"photo 0").tobytes()[:16] not in content
-        assert path.stat().st_mode & 0o077 == 0
-
-
-def test_sealed_shards_open_with_this_key_only(source: Path, tmp_path: Path, own: Settings) -> None:
-    out = tmp_path / "out"
-    fragile.embed(request(source, out), own)
-    stranger = replace(own, key_path=tmp_path / "stranger" / "vault.key")
-    with pytest.raises(KeyUnavailable, match="sealed shards"):
-        rows(out, stranger)
-
-
-def test_a_passphrase_can_be_the_key(source: Path, tmp_path: Path, own: Settings) -> None:
-    own = replace(own, vault_key="passphrase")
-    fragile.embed(request(source, tmp_path / "out"), own)
-    expect_each_once(tmp_path / "out", own)
-    assert not own.key_path.with_name("bulk.key").exists()
-
-
-def test_an_altered_or_swapped_shard_is_refused(
-    source: Path, tmp_path: Path, own: Settings
-) -> None:
-    out = tmp_path / "out"
-    fragile.embed(request(source, out), own)
-    first, second = sorted(out.glob("shard-*"))[:2]
-    whole = first.read_bytes()
-    for wrong in (whole[:-1], whole[:40] + b"x" + whole[41:], second.read_bytes(), b"", b"PAR1"):
-        first.write_bytes(wrong)
-        with pytest.raises(VaultDamaged, match="embed --resume"):
-            rows(out, own)
-
-
-def test_plain_shards_are_parquet_that_others_read(
-    source: Path, tmp_path: Path, own: Settings
-) -> None:
-    import pyarrow.parquet
-
-    out = tmp_path / "out"
-    fragile.embed(request(source, out, seal=False), own)
-    table = pyarrow.parquet.read_table(out / "shard-0000-00000.parquet")
-    assert table.column_names == [
-        *("id", "sha256", "box", "score", "quality", "embedding", "faces", "outcome", "error")
-    ]
-    # of no fixed size: pyarrow before 25 reads no null among lists of one
-    assert {str(table.schema.field(name).type) for name in ("box", "embedding")} == {
-        "list<element: float>"
-    }
-    said = json.loads(table.schema.metadata[b"mien"])
-    assert said["model"] == "sface"
-    assert len(said["model_sha256"]) == 64
-    assert said["calibration"] == "shipped"
-    assert said["version"]
-
-
-def test_a_plain_shard_of_more_rows_than_a_shard_has_is_refused_before_they_are_read(
-    source: Path, tmp_path: Path, own: Settings
-) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    out = tmp_path / "out"
-    fragile.embed(request(source, out, seal=False), own)
-    shard = out / "shard-0000-00000.parquet"
-    table = pyarrow.parquet.read_table(shard)
-    pyarrow.parquet.write_table(pyarrow.concat_tables([table] * 100), shard)
-    with pytest.raises(VaultDamaged, match="embed --resume"):
-        rows(out, own)
-
-
-@pytest.mark.parametrize("name", ["{outside}", "../outside.jpg", "person 0/../../outside.jpg"])
-def test_a_plan_that_was_edited_has_no_photo_read_outside_of_the_source(
-    source: Path, tmp_path: Path, own: Settings, name: str
-) -> None:
-    out, outside = tmp_path / "out", tmp_path / "outside.jpg"
-    outside.write_bytes(b"photo 99")
-    fragile.embed(request(source, out, seal=False), own)
-    shard, plan = out / "shard-0000-00000.parquet", out / "plan-0000.json"
-    shard.unlink()
-    plan.write_text(plan.read_text().replace("person 0/00.jpg", name.format(outside=outside)))
-    with pytest.raises(VaultDamaged, match="was altered"):
-        fragile.embed(request(source, out, seal=False, resume=True), own)
-    assert not shard.exists()
-
-
-@pytest.mark.parametrize(
-    ("field", "value"), [("model_sha256", 5), ("dims", "128"), ("carefully", 1), ("detector", [1])]
-)
-def test_a_description_with_a_value_of_another_type_is_refused(
-    source: Path, tmp_path: Path, own: Settings, field: str, value: object
-) -> None:
-    fragile.embed(request(source, tmp_path / "out"), own)
-    description = tmp_path / "out" / "run.json"
-    description.write_text(json.dumps({**json.loads(description.read_text()), field: value}))
-    with pytest.raises(VaultDamaged, match="was altered"):
-        read_run(open_folder(str(tmp_path / "out")))
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 1}', b'{"header": "zz"}', b"\xff"])
-def test_a_damaged_description_is_refused(
-    source: Path, tmp_path: Path, own: Settings, content: bytes
-) -> None:
-    out = tmp_path / "out"
-    fragile.embed(request(source, out), own)
-    for name in ("run.json", "plan-0000.json"):
-        whole = (out / name).read_bytes()
-        (out / name).write_bytes(content)
-        with pytest.raises((VaultDamaged, UsageError)):
-            fragile.embed(request(source, out, resume=True), own)
-        (out / name).write_bytes(whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from mien.errors import Outcome
 from mien.results import Face, FloatArray
 
-SHA256_DIGITS = 64
+SHA256 = re.compile(r"[0-9a-f]{64}")
+MAX_TEXT = 32_768  # letters: a path of 4,096 bytes that are escaped, and what is said of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +39,10 @@ class EmbeddedPhoto:
     error: str = ""
 
     def __post_init__(self) -> None:
+        if self.faces < 0 or (self.sha256 and not SHA256.fullmatch(self.sha256)):
+            raise ValueError("a number of faces below 0, or no hash")
+        if self.face is not None and not _is_sound(self.face):
+            raise ValueError("a face needs a box with numbers in order, and a score of 0 to 1")
         if (self.vector is None) == (self.outcome is Outcome.OK):
             raise ValueError(f"outcome {self.outcome.value} with or without an embedding")
         if self.vector is not None:
@@ -44,6 +50,18 @@ class EmbeddedPhoto:
                 raise ValueError("a vector must be (d,) float32")
             if not abs(float(np.linalg.norm(self.vector)) - 1.0) < 1e-3:  # also refuses NaN
                 raise ValueError("a vector must have length one")
+
+
+def _is_sound(face: Face) -> bool:
+    left, top, right, bottom = face.box_xyxy
+    numbers = [*face.box_xyxy, *face.points_xy.flat]
+    in_order = left < right and top < bottom
+    return bool(np.isfinite(numbers).all() and in_order and 0 <= face.score <= 1)
+
+
+def one_printed_line(text: str) -> str:
+    """Words of a shard or a worker, which are not trusted, so that a terminal can show them."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:MAX_TEXT])
 
 
 def failed_photo(
@@ -60,16 +78,16 @@ def photo_from_plain(row: int, name: str, plain: Any, *, dims: int) -> EmbeddedP
     Raises ValueError or TypeError for what is no such answer.
     """
     sha256, box, points, score, vector, faults, faces, outcome, error = plain
-    if len(sha256) not in (0, SHA256_DIGITS) or not isinstance(error, str):
-        raise ValueError("no hash, or no reason")
-    bytes.fromhex(sha256)
+    if not isinstance(error, str):
+        raise TypeError("no reason")
     found, embedding = None, None
     if vector is not None:
         if vector.shape != (dims,):
             raise ValueError(f"a vector of {dims} numbers, got {vector.shape}")
         found = Face(box, points, float(score))
         embedding = vector
-    words = tuple(str(word) for word in faults)
+    words = tuple(one_printed_line(str(word)) for word in faults)
+    why = one_printed_line(error)
     return EmbeddedPhoto(
-        row, name, sha256, found, embedding, words, int(faces), Outcome(outcome), error
+        row, name, sha256, found, embedding, words, int(faces), Outcome(outcome), why
     )

@@ -82,7 +82,7 @@ def enroll_shards(
 
 
 def _check_run(run: RunInfo, row: EmbedderRow, *, accept_plain: bool) -> None:
-    if (run.model, run.model_sha256) != (row.model.name, row.model.sha256):
+    if (run.model, run.model_sha256, run.dims) != (row.model.name, row.model.sha256, row.dims):
         raise ModelMismatch(
             f"the shards are of the model {run.model} ({run.model_sha256[:12]}), not of"
             f" {row.model.name} ({row.model.sha256[:12]}); embed the photos with this one"

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from mien.bulk.embedded_photo import EmbeddedPhoto, failed_photo
+from mien.bulk.embedded_photo import MAX_TEXT, EmbeddedPhoto, failed_photo, one_printed_line
 from mien.errors import Outcome, VaultDamaged, missing_extra, quote
 from mien.results import Face
 
 METADATA_KEY = b"mien"
 MAX_ROWS = 1000  # photos of a shard
+MAX_BYTES = 1 << 26  # of a shard that is not compressed; our own have 10 MB at most
+TEXTS = ("id", "sha256", "quality", "outcome", "error")
+NUMBERS = ("box", "score", "embedding", "faces")
 
 
 def expect_parquet() -> None:
@@ -56,29 +59,59 @@ def decode_shard(
 ) -> tuple[list[EmbeddedPhoto], dict[str, Any]]:
     """The records, without points of the faces, and the metadata.
 
-    name: of the file, for the error. VaultDamaged for bytes that are no such file.
+    name: of the file, for the error. VaultDamaged for bytes that are no such file. A file of a few
+    kilobytes can stand for 10^9 rows, numbers or letters, so that these are counted first.
     """
     pa, parquet = _pyarrow()
     try:
-        file = parquet.ParquetFile(io.BytesIO(content))
-        if file.metadata.num_rows > MAX_ROWS:  # a few kilobytes can stand for 10^9 of them
-            raise ValueError("too many rows")
-        table = file.read()
+        file = parquet.ParquetFile(io.BytesIO(content), read_dictionary=[*TEXTS])
+        _check_size(file.metadata, dims)
+        table = file.read(columns=[*TEXTS, *NUMBERS])
         metadata = json.loads(table.schema.metadata[METADATA_KEY])
+        for column in TEXTS:
+            _check_texts(table.column(column))
         rows = table.to_pylist()
         if metadata["dims"] != dims:  # of another model, which the caller refuses by its hash
             return [], metadata
         return [_photo(at, row, dims) for at, row in enumerate(rows)], metadata
-    except (pa.ArrowException, KeyError, OSError, TypeError, ValueError, RecursionError) as error:
+    except (
+        pa.ArrowException,
+        AttributeError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as error:
         raise VaultDamaged(
             f"{quote(name)} is no shard of mien, or was altered; remove it and run"
             " mien bulk embed --resume again"
         ) from error
 
 
+def _check_size(metadata: Any, dims: int) -> None:
+    """ValueError for more rows, bytes or numbers than a shard has."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    size = sum(group.total_byte_size for group in groups)
+    values = sum(group.column(at).num_values for group in groups for at in range(len(TEXTS) + 4))
+    most = MAX_ROWS * (len(TEXTS) + 2 + 4 + dims)
+    if metadata.num_rows > MAX_ROWS or size > MAX_BYTES or values > most:
+        raise ValueError("more than a shard has")
+
+
+def _check_texts(column: Any) -> None:
+    """ValueError for a text of more letters than ours have. One may stand for all rows."""
+    for chunk in column.chunks:
+        if any(len(text or "") > MAX_TEXT for text in chunk.dictionary.to_pylist()):
+            raise ValueError("a text too long")
+
+
 def text_of(name: str) -> str:
-    """The name as text that every encoding has: bytes that are no UTF-8 are escaped."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """The name as text that every encoding has, another one for every name.
+
+    Bytes that are no UTF-8 are escaped as \\udc80 to \\udcff, and a backslash is doubled.
+    """
+    return name.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode()
 
 
 def photo_key(name: str) -> list[str]:
@@ -90,7 +123,7 @@ def _photo(row: int, values: Mapping[str, Any], dims: int) -> EmbeddedPhoto:
     name, outcome = str(values["id"]), Outcome(values["outcome"])
     sha256, faces = str(values["sha256"] or ""), int(values["faces"])
     if values["embedding"] is None:
-        error = str(values["error"] or "")
+        error = one_printed_line(str(values["error"] or ""))
         return failed_photo(row, name, outcome, error, sha256=sha256, faces=faces)
     vector = np.array(values["embedding"], np.float32)
     if vector.shape != (dims,):
@@ -98,7 +131,7 @@ def _photo(row: int, values: Mapping[str, Any], dims: int) -> EmbeddedPhoto:
     vector.flags.writeable = False
     box = np.array(values["box"], np.float32)
     face = Face(box, np.zeros((5, 2), np.float32), float(values["score"]))
-    quality = str(values["quality"])
+    quality = one_printed_line(str(values["quality"]))
     faults = () if quality == "good" else (quality,)
     return EmbeddedPhoto(row, name, sha256, face, vector, faults, faces, outcome)
 

@@ -10,11 +10,11 @@ from itertools import islice
 
 from mien.bulk.embedded_photo import EmbeddedPhoto
 from mien.bulk.guard import PHOTO_LIMIT_S, PhotoGuard, SourcePhoto
-from mien.bulk.plan import RunInfo, Shard
+from mien.bulk.plan import RUN_NAME, RunInfo, Shard
 from mien.bulk.shard_file import encode_shard, text_of
 from mien.bulk.shard_seal import Sealer
 from mien.bulk.storage import open_folder
-from mien.errors import ModelMismatch, Outcome, UnreadableImage
+from mien.errors import ModelMismatch, Outcome, UnreadableImage, UsageError, quote
 from mien.models import find_embedder
 from mien.settings import GPU_ENGINES, Settings, load_settings
 
@@ -76,9 +76,21 @@ class ShardMaker:
 
     def make(self, shard: Shard) -> ShardSummary:
         """As `results`. Raises what `PhotoGuard.results` and the folders do."""
-        if shard.name in self._destination.names():
+        there, source = self._destination.names(), self._source.identity()
+        if RUN_NAME not in there:
+            raise UsageError(
+                f"{quote(self._destination.place)} has no {RUN_NAME}: it was removed, or this"
+                " machine reaches another folder; mount the one of the run, then run again with"
+                " --resume"
+            )
+        if shard.name in there:
             return ShardSummary(shard.name, {}, existed=True)
         photos = list(self._embed(shard.photos))
+        if self._source.identity() != source:
+            raise UsageError(
+                f"another folder took the place of {quote(self._source.place)}; mount the one with"
+                " the photos, then run again with --resume"
+            )
         content = encode_shard(photos, metadata={**self._spec.run.metadata(), "shard": shard.name})
         if self._spec.sealer is not None:
             content = self._spec.sealer.seal(content, shard.name)

@@ -6,6 +6,7 @@ A file is there whole or not at all: written beside its place and renamed, or by
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -38,6 +39,11 @@ class Folder(Protocol):
 
     place: str
     """A path or a URL without a password, for messages."""
+
+    def identity(self) -> object:
+        """Which folder it is. UsageError where there is none, or nothing in it: a file system that
+        was unmounted leaves an empty folder, and that is no fault of the photos."""
+        ...
 
     def photo_names(self) -> Sequence[str]:
         """Of all photos in it and in its sub-folders, sorted by folder and name."""
@@ -87,6 +93,16 @@ class LocalFolder:
         self._path = path.expanduser().absolute()
         self.place = str(self._path)
 
+    def identity(self) -> object:
+        try:
+            status = os.stat(self._path)
+            with os.scandir(self._path) as entries:
+                if next(entries, None) is None:
+                    raise FileNotFoundError(errno.ENOENT, "it is empty")
+        except OSError as error:
+            raise self._failed("find the photos of", error) from error
+        return status.st_dev, status.st_ino
+
     def photo_names(self) -> Sequence[str]:
         return [photo.relative_to(self._path).as_posix() for photo in find_tree_photos(self._path)]
 
@@ -134,6 +150,9 @@ class RemoteFolder:
         self._scheme = url.partition("://")[0]
         self._files, root = _open_file_system(url, self._scheme, self.place)
         self._root = root.rstrip("/")
+
+    def identity(self) -> object:
+        return self.place  # an outage is an error at every photo
 
     def photo_names(self) -> Sequence[str]:
         with _io_errors("list", self.place):
