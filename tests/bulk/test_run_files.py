@@ -171,6 +171,32 @@ def test_a_small_plain_shard_that_stands_for_gigabytes_is_refused_before_they_ar
     assert str(refusal.value.__cause__) == "more than a shard has"
 
 
+@pytest.mark.parametrize(
+    "shards",
+    [
+        {"shard-0000-00009.parquet": [f"{number}.jpg" for number in range(1001)]},
+        {"shard-0000-00009.parquet": ["person 0/00.jpg"]},  # which another shard has
+        {"shard-0000-00009.parquet": []},
+        {"shard-0000-00009.parquet": [""]},
+        {"shard-0000-00009.parquet": [5]},
+        {"shard-0000-00009.parquet": "abc"},
+        {"shard-0001-00009.parquet": ["a.jpg"]},
+        {"shard-0000-00009.parquet.sealed": ["a.jpg"]},
+    ],
+)
+def test_a_plan_with_a_shard_that_mien_does_not_plan_is_refused(
+    source: Path, tmp_path: Path, own: Settings, shards: dict[str, object]
+) -> None:
+    out = tmp_path / "out"
+    fragile.embed(request(source, out, seal=False), own)
+    plan = out / "plan-0000.json"
+    said = json.loads(plan.read_text())
+    plan.write_text(json.dumps({**said, "shards": {**said["shards"], **shards}}))
+    with pytest.raises(VaultDamaged, match="was altered"):
+        fragile.embed(request(source, out, seal=False, resume=True), own)
+    assert len(list(out.glob("shard-*"))) == 3
+
+
 @pytest.mark.parametrize("name", ["{outside}", "../outside.jpg", "person 0/../../outside.jpg"])
 def test_a_plan_that_was_edited_has_no_photo_read_outside_of_the_source(
     source: Path, tmp_path: Path, own: Settings, name: str

@@ -158,23 +158,34 @@ def read_plan(folder: Folder, number: int, sealer: Sealer | None) -> Iterator[Sh
         table = json.loads(folder.read(name))
         if sealer is not None:
             table = json.loads(sealer.open(base64.b64decode(table["sealed"]), name))
-        shards = [
-            Shard(str(shard), tuple(str(photo) for photo in photos))
-            for shard, photos in table["shards"].items()
-        ]
+        lists = all(isinstance(photos, list) for photos in table["shards"].values())
+        if table["format"] != FORMAT or not lists:
+            raise ValueError("another format")
+        shards = [Shard(shard, tuple(photos)) for shard, photos in table["shards"].items()]
+        _check_shards(shards, number, is_sealed=sealer is not None)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _not_a_plan(name, folder) from error
+    yield from shards
+
+
+def _check_shards(shards: Sequence[Shard], number: int, *, is_sealed: bool) -> None:
+    """ValueError for shards that `write_plans` does not plan: others may have written the file."""
+    suffix = r"\.parquet\.sealed" if is_sealed else r"\.parquet"
+    name = re.compile(rf"shard-{number:04}-\d{{5}}{suffix}")
+    seen: set[str] = set()
     for shard in shards:
-        if not all(_is_below_source(photo) for photo in shard.photos):
-            raise _not_a_plan(name, folder)
-        if not re.fullmatch(r"shard-\d{4,6}-\d{5}\.parquet(\.sealed)?", shard.name):
-            raise _not_a_plan(name, folder)
-        yield shard
+        seen.update(shard.photos)
+        if not name.fullmatch(shard.name) or not 0 < len(shard.photos) <= MAX_SHARD_PHOTOS:
+            raise ValueError("a shard of another name or size")
+        if not all(isinstance(photo, str) and _is_below_source(photo) for photo in shard.photos):
+            raise ValueError("a photo outside of the source")
+    if len(seen) != sum(len(shard.photos) for shard in shards):
+        raise ValueError("a photo that is planned twice")
 
 
 def _is_below_source(photo: str) -> bool:
     """Whoever can write the plan of unsealed shards has no other file of the user read."""
-    return not photo.startswith("/") and not {".", ".."} & set(photo.split("/"))
+    return bool(photo) and not photo.startswith("/") and not {".", ".."} & set(photo.split("/"))
 
 
 def _not_a_plan(name: str, folder: Folder) -> VaultDamaged:
