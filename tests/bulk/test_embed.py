@@ -294,7 +294,7 @@ def test_a_worker_that_cannot_start_is_an_error_and_no_photo_is_blamed(
 
 
 UNIT = np.eye(1, 4, dtype=np.float32)[0]
-BOX, POINTS = np.zeros(4, np.float32), np.zeros((5, 2), np.float32)
+BOX, POINTS = np.array([1, 2, 3, 4], np.float32), np.zeros((5, 2), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -303,6 +303,12 @@ BOX, POINTS = np.zeros(4, np.float32), np.zeros((5, 2), np.float32)
         {"sha256": "0" * 63},
         {"sha256": "z" * 64},
         {"box": np.zeros(3, np.float32)},
+        {"box": np.array([1, 2, np.nan, 4], np.float32)},
+        {"box": np.array([3, 2, 1, 4], np.float32)},
+        {"points": np.full((5, 2), np.inf, np.float32)},
+        {"score": float("nan")},
+        {"score": 1.5},
+        {"faces": -1},
         {"vector": np.zeros(4, np.float32)},
         {"vector": UNIT[:3]},
         {"vector": np.full(4, np.nan, np.float32)},
@@ -321,6 +327,12 @@ def test_a_hostile_answer_is_refused(change: dict[str, object]) -> None:
     assert photo_from_plain(0, "a", list(good.values()), dims=4).outcome is Outcome.OK
     with pytest.raises((ValueError, TypeError)):
         photo_from_plain(0, "a", list((good | change).values()), dims=4)
+
+
+def test_words_of_a_hostile_answer_cannot_write_to_the_terminal() -> None:
+    answer = ["", None, None, 0.0, None, ["\x1b[31m"], 0, "no_face", "\x1b[31mred\n"]
+    found = photo_from_plain(0, "a", answer, dims=4)
+    assert (found.error, found.faults) == ("?[31mred?", ("?[31m",))
 
 
 def _load_with_a_bug(settings: Settings, model: str, *, carefully: bool) -> analyse.Analyse:
