@@ -22,9 +22,10 @@ from tests.bulk.test_run import expect_each_once, request, rows
 
 from mien.bulk import guard
 from mien.bulk.cluster import make_shard, run_on_cluster
-from mien.bulk.plan import Shard, new_run
+from mien.bulk.plan import Shard, new_run, write_run
 from mien.bulk.run import embed_folder
 from mien.bulk.shard_maker import MakerSpec, ShardSummary
+from mien.bulk.storage import open_folder
 from mien.cli.main import main
 from mien.errors import Outcome, UsageError, WorkerDied
 from mien.models import find_embedder
@@ -257,6 +258,7 @@ def test_a_worker_without_a_shard_keeps_no_guarded_process(
     monkeypatch.setattr(guard, "load_analysis", fragile.load)
     monkeypatch.setattr("mien.bulk.cluster._own", threading.local())
     run = new_run(find_embedder("sface", own.data_dir), own, carefully=True)
+    write_run(open_folder(str(tmp_path)), run)
     spec = MakerSpec(str(source), str(tmp_path), run, None, own, own.engine)
     monkeypatch.setattr("mien.bulk.cluster.IDLE_S", 600.0)
     shard = Shard("shard-0000-00000.parquet", ("person 0/00.png",))
