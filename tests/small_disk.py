@@ -30,6 +30,11 @@ def small_disk(folder: Path, size: int) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+def make_read_only(folder: Path) -> None:
+    """As after an error of the disk, or on a medium that cannot be written."""
+    mount(folder, "remount,ro")
+
+
 def resize(folder: Path, size: int) -> None:
     """Give the disk another size, in bytes."""
     mount(folder, f"remount,size={size}")

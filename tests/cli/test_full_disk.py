@@ -1,4 +1,4 @@
-"""A full disk: every change is refused, and nothing is lost."""
+"""A full disk, or a read-only one: every change is refused, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.small_disk import small_disk
+from tests.small_disk import make_read_only, small_disk
 
 Mien = Callable[..., Any]
 ROOM = 200 << 10
@@ -67,3 +67,14 @@ def test_nothing_is_changed_if_the_rollback_guard_cannot_be_written(
     filler.unlink()
     assert mien("vault", "verify").code == 0
     assert [one["user"] for one in mien("list", "--json").json["people"]] == ["ana", "ben", "zoe"]
+
+
+def test_where_the_folder_of_the_last_state_is_read_only_nothing_is_to_be_accepted(
+    mien: Mien, album: Path, vault: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`mien vault verify --accept` could write there no more than an unlock."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(disk))
+    make_read_only(disk)
+    refused = mien("unlock", "ana", album / "probe.png")
+    assert refused.code == 8
+    assert refused.complaint.endswith("make its file system writable and try again")

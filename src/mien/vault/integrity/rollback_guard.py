@@ -24,6 +24,11 @@ from mien.files import exclusive_lock, fault_of_owner, read_regular, staged_writ
 from mien.records import dataclass, replace
 from mien.vault.integrity.audit_log import FIRST_LINK
 
+_REMEDIES = {
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EROFS: "make its file system writable and try again",
+}
 _MAX_BYTES = 512
 _WORD, _OLD_WORD = "mien-seen-2", "mien-seen-1"  # of mien 0.1, with the id and the counter only
 _DELETED = "deleted"
@@ -201,8 +206,9 @@ class RollbackGuard:
 
     def _unusable(self, why: str) -> VaultDamaged:
         remedy = "make it readable and writable, or run: mien vault verify --accept"
-        if os.strerror(errno.ENOSPC) in why:  # nothing is to be accepted then
-            remedy = "free some space and try again"
+        for number, instead in _REMEDIES.items():  # then there is nothing to be accepted
+            if os.strerror(number) in why:
+                remedy = instead
         return VaultDamaged(
             f"cannot use {quote(str(self._path))}, which remembers the vault's last state: {why};"
             f" {remedy}"
