@@ -70,7 +70,7 @@ def _add_check_commands(group: Commands) -> None:
     centroids.add_argument(
         "state",
         choices=("on", "off", "pgvector"),
-        help="pgvector: also where PostgreSQL compares them, and can recognise people by them.",
+        help="With pgvector the database compares them, and can recognise people by them.",
     )
     centroids.add_argument(
         "--accept-readable-templates",

@@ -210,7 +210,7 @@ def test_a_tenant_clears_its_own_cells_alone_also_as_the_superuser(
             assert len(cells.vectors.scan(after=b"", limit=9)) == 1
             cells.vectors.put(b"model", [b"other"], np.array([[1, 0]], np.float32))
             cells.vectors.remove(b"key")
-            cells.vectors.clear()
+            cells.vectors.clear(required=True)
         store.close()
     after = contents(postgres_url)
     assert after == {key: value for key, value in before.items() if key[1] != tenants[1]}
