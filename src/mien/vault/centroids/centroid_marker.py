@@ -24,9 +24,23 @@ class CentroidStorage(Enum):
     """Sealed, and also where the database can read and compare them."""
 
 
+def read_marker(transaction: Transaction) -> tuple[CentroidStorage, set[str]]:
+    """How centroids are kept now, and the hashes of the models that have any.
+
+    VaultDamaged if that cannot be known any more.
+    """
+    plain = read_cell(transaction, _tag(transaction))
+    if plain in (None, _OFF):
+        return CentroidStorage.OFF, set()
+    found = json.loads(plain)
+    if isinstance(found, dict):
+        return CentroidStorage.DATABASE, set(found["pgvector"])
+    return CentroidStorage.SEALED, set(found)
+
+
 def stored_as(transaction: Transaction) -> CentroidStorage:
-    """How centroids are kept now. VaultDamaged if that cannot be known any more."""
-    return _unpack(read_cell(transaction, _tag(transaction)))[0]
+    """How centroids are kept now. Raises VaultDamaged."""
+    return read_marker(transaction)[0]
 
 
 def are_kept(transaction: Transaction) -> bool:
@@ -53,11 +67,6 @@ def is_chosen(transaction: Transaction) -> bool:
     return get_cell(transaction, _tag(transaction)) is not None
 
 
-def read_models(transaction: Transaction) -> set[str]:
-    """The hashes of the models that have centroids."""
-    return _unpack(read_cell(transaction, _tag(transaction)))[1]
-
-
 def write_marker(
     transaction: Transaction, storage: CentroidStorage, models: set[str] | None = None
 ) -> None:
@@ -67,15 +76,6 @@ def write_marker(
         found = {"pgvector": found}
     plain = _OFF if storage is CentroidStorage.OFF else json.dumps(found).encode()
     write_cell(transaction, _tag(transaction), plain)
-
-
-def _unpack(plain: bytes | None) -> tuple[CentroidStorage, set[str]]:
-    if plain in (None, _OFF):
-        return CentroidStorage.OFF, set()
-    found = json.loads(plain)
-    if isinstance(found, dict):
-        return CentroidStorage.DATABASE, set(found["pgvector"])
-    return CentroidStorage.SEALED, set(found)
 
 
 def _tag(transaction: Transaction) -> bytes:

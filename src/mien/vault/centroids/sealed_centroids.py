@@ -31,7 +31,7 @@ from mien.vault.centroids.centroid_marker import (
     are_kept,
     choice_of,
     is_chosen,
-    read_models,
+    read_marker,
     stored_as,
     write_marker,
 )
@@ -76,11 +76,10 @@ def disable(transaction: Transaction) -> None:
 
 def update(records: Sequence[Record], transaction: Transaction) -> None:
     """After records were stored, replace their centroids, where they are kept."""
-    storage = stored_as(transaction)
+    storage, models = read_marker(transaction)
     if storage is CentroidStorage.OFF:
         _enable_for_many(transaction)
         return
-    models = read_models(transaction)
     found = {record.model.sha256 for record in records}
     if not found <= models:
         write_marker(transaction, storage, models | found)
@@ -101,8 +100,8 @@ def update(records: Sequence[Record], transaction: Transaction) -> None:
 
 def remove(tag: bytes, transaction: Transaction) -> None:
     """After a record was removed, remove its centroid. Nothing where they are disabled."""
-    storage = stored_as(transaction)
-    for sha256 in read_models(transaction):
+    storage, models = read_marker(transaction)
+    for sha256 in models:
         _remove(tag, sha256, transaction)
     if storage is CentroidStorage.DATABASE:
         database_vectors.remove(transaction, tag)
@@ -178,10 +177,9 @@ def divide_old_blocks(transaction: Transaction) -> None:
     What is damaged is made again from the records, or left out.
     """
     try:
-        if are_kept(transaction):
-            for sha256 in read_models(transaction):
-                for number in range(BUCKETS):
-                    _divide_old_block(transaction, sha256, number)
+        for sha256 in read_marker(transaction)[1]:
+            for number in range(BUCKETS):
+                _divide_old_block(transaction, sha256, number)
     except VaultDamaged:
         try:
             enable(transaction)
@@ -206,7 +204,8 @@ def verify_centroids(transaction: Transaction) -> None:
     """VaultDamaged if the centroids are not those of the records."""
     import numpy as np
 
-    if not are_kept(transaction):
+    storage = stored_as(transaction)
+    if storage is CentroidStorage.OFF:
         return
     expected: dict[tuple[str, bytes], FloatArray] = {}
     for tag, cell in transaction.manifest.scan(VaultTable.RECORD):
@@ -222,7 +221,7 @@ def verify_centroids(transaction: Transaction) -> None:
     same = same and transaction.manifest.count(VaultTable.CENTROIDS) == 1 + len(blocks)
     if not same or any(not np.array_equal(row, found[key]) for key, row in expected.items()):
         raise centroids_damaged("the centroids do not agree with the records")
-    if stored_as(transaction) is CentroidStorage.DATABASE:
+    if storage is CentroidStorage.DATABASE:
         database_vectors.verify(transaction, expected)
 
 
