@@ -18,6 +18,7 @@ MAX_ROWS = 1000  # photos of a shard
 MAX_BYTES = 1 << 26  # of a shard that is not compressed; our own have 10 MB at most
 TEXTS = ("id", "sha256", "quality", "outcome", "error")
 NUMBERS = ("box", "score", "embedding", "faces")
+COLUMNS = (*TEXTS, *NUMBERS)
 
 
 def expect_parquet() -> None:
@@ -66,7 +67,7 @@ def decode_shard(
     try:
         file = parquet.ParquetFile(io.BytesIO(content), read_dictionary=[*TEXTS])
         _check_size(file.metadata, dims)
-        table = file.read(columns=[*TEXTS, *NUMBERS])
+        table = file.read(columns=[*COLUMNS])
         metadata = json.loads(table.schema.metadata[METADATA_KEY])
         for column in TEXTS:
             _check_texts(table.column(column))
@@ -93,7 +94,7 @@ def _check_size(metadata: Any, dims: int) -> None:
     """ValueError for more rows, bytes or numbers than a shard has."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
-    values = sum(group.column(at).num_values for group in groups for at in range(len(TEXTS) + 4))
+    values = sum(group.column(at).num_values for group in groups for at in range(len(COLUMNS)))
     most = MAX_ROWS * (len(TEXTS) + 2 + 4 + dims)
     if metadata.num_rows > MAX_ROWS or size > MAX_BYTES or values > most:
         raise ValueError("more than a shard has")
