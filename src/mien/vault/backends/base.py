@@ -32,6 +32,10 @@ class VaultTable(Enum):
     CENTROIDS = "gallery"  # the name that stored vaults have
 
 
+MAKE_VECTORS_AGAIN = "mien vault centroids pgvector --accept-readable-templates"
+"""The command for a `VectorTable` that was damaged."""
+
+
 class VectorTable(Protocol):
     """Vectors in the clear that the store compares, within one view of it.
 

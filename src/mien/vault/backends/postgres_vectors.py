@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mien.errors import MienError, UsageError, VaultDamaged
 from mien.vault.backends import tenants
+from mien.vault.backends.base import MAKE_VECTORS_AGAIN
 from mien.vault.backends.postgres_errors import driver
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _COLUMNS = (
 _RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 _ALTERED = (
     "the table of vectors is missing, or was not written by mien; to make it again, run:"
-    " mien vault centroids pgvector --accept-readable-templates"
+    f" {MAKE_VECTORS_AGAIN}"
 )
 
 

@@ -11,13 +11,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from mien.errors import UsageError, VaultDamaged
-from mien.vault.backends.base import VectorTable
+from mien.vault.backends.base import MAKE_VECTORS_AGAIN, VectorTable
 from mien.vault.transaction import Transaction
 
 if TYPE_CHECKING:
     from mien.results import FloatArray
 
-MAKE_AGAIN = "mien vault centroids pgvector --accept-readable-templates"
 _PAGE = 1000
 
 
@@ -85,5 +84,5 @@ def vectors_damaged() -> VaultDamaged:
     """The error for a table of vectors that is not as mien wrote it."""
     return VaultDamaged(
         "the table of vectors does not agree with the records, which are sound; to make it again,"
-        f" run: {MAKE_AGAIN}"
+        f" run: {MAKE_VECTORS_AGAIN}"
     )
