@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -135,37 +135,38 @@ def test_after_the_nearest_was_removed_the_others_are_looked_at(
     assert not found.also
 
 
-def test_a_rotation_of_the_key_meanwhile_refuses_nobody(
-    pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def anas_vault(pipeline: Pipeline, astronaut: ByteArray) -> Iterator[Vault]:
     with open_memory_vault() as vault:
         enroll("ana", [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        after_first(vault, "centroids_of", vault.rotate, monkeypatch)
-        assert identify(astronaut, vault=vault, pipeline=pipeline).user == "ana"
+        yield vault
+
+
+def test_a_rotation_of_the_key_meanwhile_refuses_nobody(
+    anas_vault: Vault, pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after_first(anas_vault, "centroids_of", anas_vault.rotate, monkeypatch)
+    assert identify(astronaut, vault=anas_vault, pipeline=pipeline).user == "ana"
 
 
 def test_a_face_of_the_old_rotation_is_not_compared_with_the_new_one(
-    pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
+    anas_vault: Vault, pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a database, where the search finds the centroids that are there by then."""
-    with open_memory_vault() as vault:
-        enroll("ana", [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        _, old_space = vault.centroids_of(pipeline.model)
-        vault.rotate()
-        found, new_space = vault.centroids_of(pipeline.model)
-        spaces = iter([old_space])
-        monkeypatch.setattr(vault, "centroids_of", lambda model: (found, next(spaces, new_space)))
-        assert identify(astronaut, vault=vault, pipeline=pipeline).user == "ana"
+    _, old_space = anas_vault.centroids_of(pipeline.model)
+    anas_vault.rotate()
+    found, new_space = anas_vault.centroids_of(pipeline.model)
+    spaces = iter([old_space])
+    monkeypatch.setattr(anas_vault, "centroids_of", lambda model: (found, next(spaces, new_space)))
+    assert identify(astronaut, vault=anas_vault, pipeline=pipeline).user == "ana"
 
 
 def test_a_vault_that_changes_during_each_look_is_told(
-    pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
+    anas_vault: Vault, pipeline: Pipeline, astronaut: ByteArray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_memory_vault() as vault:
-        enroll("ana", [astronaut], pipeline=pipeline, vault=vault, mode="new", clock=clock)
-        monkeypatch.setattr(vault, "records_at", lambda tags: [None for _ in tags])
-        with pytest.raises(VaultDamaged, match="changed during each look; try again"):
-            identify(astronaut, vault=vault, pipeline=pipeline)
+    monkeypatch.setattr(anas_vault, "records_at", lambda tags: [None for _ in tags])
+    with pytest.raises(VaultDamaged, match="changed during each look; try again"):
+        identify(astronaut, vault=anas_vault, pipeline=pipeline)
 
 
 def test_at_most_five_people_are_looked_at(pipeline: Pipeline, astronaut: ByteArray) -> None:
